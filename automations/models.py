@@ -1,0 +1,137 @@
+"""The cache of what environments run: services, tasks and task executions."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F
+
+from environments.models import VERSION, Environment
+
+
+class ServicePhase(models.TextChoices):
+    STARTING = "SERVICE_PHASE_STARTING", "starting"
+    RUNNING = "SERVICE_PHASE_RUNNING", "running"
+    STOPPING = "SERVICE_PHASE_STOPPING", "stopping"
+    STOPPED = "SERVICE_PHASE_STOPPED", "stopped"
+    FAILED = "SERVICE_PHASE_FAILED", "failed"
+    DELETED = "SERVICE_PHASE_DELETED", "deleted"
+
+
+class ExecutionPhase(models.TextChoices):
+    PENDING = "TASK_EXECUTION_PHASE_PENDING", "pending"
+    RUNNING = "TASK_EXECUTION_PHASE_RUNNING", "running"
+    SUCCEEDED = "TASK_EXECUTION_PHASE_SUCCEEDED", "succeeded"
+    FAILED = "TASK_EXECUTION_PHASE_FAILED", "failed"
+    STOPPED = "TASK_EXECUTION_PHASE_STOPPED", "stopped"
+
+
+SETTLED = (ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED)
+
+
+class AutomationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """Questions about services, tasks and executions of environments."""
+
+    def present(self) -> Self:
+        return self.filter(gone_at=None)
+
+    def of(self, environment: Environment) -> Self:
+        return self.present().filter(environment=environment)
+
+
+class Automation(models.Model):
+    """What services, tasks and executions have in common: an environment, a metadata and a spec part, a lifetime."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    # no constraint: an automation can be told of before its environment, or outlive it
+    environment = models.ForeignKey(Environment, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    metadata = models.JSONField(default=dict)
+    metadata_digest = models.BigIntegerField(default=0)
+    metadata_sent_at = models.DateTimeField(null=True)
+    spec = models.JSONField(default=dict)
+    creator_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    objects = AutomationQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Service(Automation):
+    """A long-running process of an environment (EnvironmentAutomationService.ListServices)."""
+
+    reference = models.TextField(blank=True, default="")
+    name = models.TextField(blank=True, default="")
+    description = models.TextField(blank=True, default="")
+    role = models.TextField(blank=True, default="")
+    triggers = ArrayField(models.TextField(), default=list)
+    spec_version = models.DecimalField(default=0, **VERSION)
+    desired_phase = models.TextField(blank=True, default="")
+    status = models.JSONField(default=dict)
+    status_version = models.DecimalField(default=0, **VERSION)
+    phase = models.TextField(blank=True, default="")
+    failure = models.TextField(blank=True, default="")
+    log_url = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes: ClassVar = [
+            # the services of one environment: AutomationQuerySet.of
+            models.Index(F("environment"), F("reference"), name="service_of_environment"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.reference
+
+
+class Task(Automation):
+    """A command an environment can run (EnvironmentAutomationService.ListTasks). It has no version: compared by value."""
+
+    reference = models.TextField(blank=True, default="")
+    name = models.TextField(blank=True, default="")
+    description = models.TextField(blank=True, default="")
+    triggers = ArrayField(models.TextField(), default=list)
+    command = models.TextField(blank=True, default="")
+    depends_on = ArrayField(models.UUIDField(), default=list)
+
+    class Meta:
+        permissions: ClassVar = [("run_task", "Can run tasks and operate services")]
+        indexes: ClassVar = [
+            # the tasks of one environment: AutomationQuerySet.of
+            models.Index(F("environment"), F("reference"), name="task_of_environment"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.reference
+
+
+class TaskExecution(Automation):
+    """One run of a task (EnvironmentAutomationService.ListTaskExecutions)."""
+
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    started_by = models.TextField(blank=True, default="")
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    desired_phase = models.TextField(blank=True, default="")
+    status = models.JSONField(default=dict)
+    status_version = models.DecimalField(default=0, **VERSION)
+    phase = models.TextField(blank=True, default="")
+    failure = models.TextField(blank=True, default="")
+    log_url = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes: ClassVar = [
+            # the executions of one environment, newest first: AutomationQuerySet.of
+            models.Index(F("environment"), F("created_at").desc(), name="execution_of_environment"),
+            # the executions of one task, newest first: the task's rows on the environment page
+            models.Index(F("task"), F("created_at").desc(), name="execution_of_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.phase}"

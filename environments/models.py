@@ -1,0 +1,315 @@
+"""The cache of the organization's environments, their history, and the runs that keep it current."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
+from django.utils import timezone
+
+VERSION = {"max_digits": 20, "decimal_places": 0}  # uint64: numeric(20, 0) holds 2^64 - 1
+
+
+class Phase(models.TextChoices):
+    """Environment phases Ona names today; a newer one is kept and shown raw."""
+
+    CREATING = "ENVIRONMENT_PHASE_CREATING", "creating"
+    STARTING = "ENVIRONMENT_PHASE_STARTING", "starting"
+    RUNNING = "ENVIRONMENT_PHASE_RUNNING", "running"
+    UPDATING = "ENVIRONMENT_PHASE_UPDATING", "updating"
+    STOPPING = "ENVIRONMENT_PHASE_STOPPING", "stopping"
+    STOPPED = "ENVIRONMENT_PHASE_STOPPED", "stopped"
+    DELETING = "ENVIRONMENT_PHASE_DELETING", "deleting"
+    DELETED = "ENVIRONMENT_PHASE_DELETED", "deleted"
+
+
+class EnvironmentQuerySet(models.QuerySet["Environment"]):
+    """Questions about environments; each method is named after its question."""
+
+    def present(self) -> Self:
+        return self.filter(gone_at=None)
+
+    def active(self) -> Self:
+        return self.present().filter(archived_at=None)
+
+    def running(self) -> Self:
+        return self.present().filter(phase=Phase.RUNNING)
+
+    def archived(self) -> Self:
+        return self.present().filter(archived_at__isnull=False)
+
+    def failing(self) -> Self:
+        return self.present().filter(failing=True)
+
+    def locked_down(self) -> Self:
+        return self.present().filter(lockdown_at__lte=timezone.now())
+
+    def locked_down_within(self, delay: timedelta) -> Self:
+        """Not locked down yet, but will be before `delay` has passed."""
+        now = timezone.now()
+        return self.present().filter(lockdown_at__gt=now, lockdown_at__lte=now + delay)
+
+    def idle_for(self, delay: timedelta) -> Self:
+        """No sign of use for `delay`; environments that never gave one count from their last start or creation."""
+        return self.present().filter(last_used_at__lte=timezone.now() - delay)
+
+    def with_unpushed_work(self) -> Self:
+        """Commits not pushed or files changed; environments whose git state is unknown are not among them."""
+        return self.present().filter(unpushed_work=True)
+
+    def open_to_everyone(self) -> Self:
+        return self.present().filter(open_to_everyone=True)
+
+    def never_stopping(self) -> Self:
+        return self.present().filter(never_stops=True)
+
+    def not_in_sync(self) -> Self:
+        return self.present().filter(not_in_sync=True)
+
+    def for_list(self) -> Self:
+        """Columns only: a list never reads the documents."""
+        return self.defer("metadata", "spec", "status")
+
+
+class Environment(models.Model):
+    """One environment as Ona last told of it. Its three parts have separate lives: see `environments.sync`.
+
+    Columns named in `environments.merge.COLUMNS` are derived from the part they belong to, for lists to filter and
+    sort by; the parts themselves are kept whole. Empty text means absent at Ona; NULL means unknown or not set.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    # metadata: no version, the later observation wins
+    metadata = models.JSONField(default=dict)
+    metadata_digest = models.BigIntegerField(default=0)
+    metadata_sent_at = models.DateTimeField(null=True)
+    organization_id = models.UUIDField(null=True)
+    name = models.TextField(blank=True, default="")
+    creator_id = models.UUIDField(null=True)
+    creator_principal = models.TextField(blank=True, default="")
+    context_url = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(null=True)
+    project_id = models.UUIDField(null=True)
+    runner_id = models.UUIDField(null=True)
+    last_started_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+    role = models.TextField(blank=True, default="")
+    lockdown_at = models.DateTimeField(null=True)
+    # spec: ordered by spec_version
+    spec = models.JSONField(default=dict)
+    spec_version = models.DecimalField(default=0, **VERSION)
+    desired_phase = models.TextField(blank=True, default="")
+    class_id = models.UUIDField(null=True)
+    spec_repository = models.TextField(blank=True, default="")
+    spec_branch = models.TextField(blank=True, default="")
+    timeout = models.DurationField(null=True)
+    shared_ports = ArrayField(models.IntegerField(), default=list)
+    open_to_everyone = models.BooleanField(default=False)
+    # status: ordered by status_version
+    status = models.JSONField(default=dict)
+    status_version = models.DecimalField(default=0, **VERSION)
+    runner_spec_version = models.DecimalField(default=0, **VERSION)
+    phase = models.TextField(blank=True, default="")
+    machine_phase = models.TextField(blank=True, default="")
+    content_phase = models.TextField(blank=True, default="")
+    devcontainer_phase = models.TextField(blank=True, default="")
+    automations_phase = models.TextField(blank=True, default="")
+    failure = models.TextField(blank=True, default="")
+    warning = models.TextField(blank=True, default="")
+    git_repository = models.TextField(blank=True, default="")
+    git_branch = models.TextField(blank=True, default="")
+    unpushed_commits = models.IntegerField(null=True)
+    changed_files = models.IntegerField(null=True)
+    secrets_in_sync = models.BooleanField(null=True)
+    devcontainer_in_sync = models.BooleanField(null=True)
+    active_at = models.DateTimeField(null=True)
+    # names behind the ids, copied from the directory so that lists can search and sort by them
+    owner_name = models.TextField(blank=True, default="")
+    owner_email = models.TextField(blank=True, default="")
+    project_name = models.TextField(blank=True, default="")
+    runner_name = models.TextField(blank=True, default="")
+    class_name = models.TextField(blank=True, default="")
+    # the cache's own
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()  # when the row was last written; pages ask whether anything is newer
+    gone_at = models.DateTimeField(null=True)
+    # answers that need more than one column
+    repository = models.GeneratedField(
+        expression=Coalesce(NullIf(F("git_repository"), Value("")), NullIf(F("spec_repository"), Value("")), F("context_url")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    branch = models.GeneratedField(
+        expression=Coalesce(NullIf(F("git_branch"), Value("")), F("spec_branch")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    last_used_at = models.GeneratedField(
+        expression=Coalesce(Greatest("active_at", "last_started_at"), F("created_at")),
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+    )
+    failing = models.GeneratedField(
+        expression=~Q(failure=""), output_field=models.BooleanField(), db_persist=True
+    )
+    unpushed_work = models.GeneratedField(
+        expression=Q(unpushed_commits__gt=0) | Q(changed_files__gt=0),
+        output_field=models.BooleanField(null=True),
+        db_persist=True,
+    )
+    never_stops = models.GeneratedField(
+        expression=Q(timeout__isnull=False) & Q(timeout=timedelta(0)), output_field=models.BooleanField(), db_persist=True
+    )
+    not_in_sync = models.GeneratedField(
+        expression=Q(phase=Phase.RUNNING)
+        & (
+            Q(runner_spec_version__lt=F("spec_version"))
+            | Q(secrets_in_sync__isnull=False, secrets_in_sync=False)
+            | Q(devcontainer_in_sync__isnull=False, devcontainer_in_sync=False)
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    search = models.GeneratedField(
+        expression=Upper(
+            Concat(
+                F("name"), Value("\n"), F("git_repository"), Value("\n"), F("spec_repository"), Value("\n"), F("context_url"),
+                Value("\n"), F("git_branch"), Value("\n"), F("spec_branch"), Value("\n"), F("owner_name"), Value("\n"),
+                F("owner_email"), Value("\n"), F("project_name"), Value("\n"), F("failure"), Value("\n"),
+                Cast("id", models.TextField()),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )  # fmt: skip
+
+    objects = EnvironmentQuerySet.as_manager()
+
+    class Meta:
+        permissions: ClassVar = [
+            ("operate_environment", "Can start, stop and keep environments active"),
+            ("export_environment", "Can export environments"),
+            ("mint_environment_token", "Can create tokens of environments"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)
+
+
+class Sighting(models.Model):
+    """When an environment was last confirmed: the "as of" of one row, and how a sweep tells who was absent.
+
+    A table of its own because it is written for every environment in every sweep, while `Environment` is written
+    only when something changed; narrow rows with room beside them are updated in place (HOT).
+    """
+
+    environment = models.OneToOneField(Environment, on_delete=models.CASCADE, primary_key=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.environment_id} {self.seen_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Field(models.TextChoices):
+    """What a transition is about."""
+
+    PHASE = "phase", "phase"
+    MACHINE = "machine_phase", "machine"
+    CONTENT = "content_phase", "content"
+    DEVCONTAINER = "devcontainer_phase", "devcontainer"
+    AUTOMATIONS = "automations_phase", "automations file"
+    FAILURE = "failure", "failure"
+    ARCHIVED = "archived_at", "archived"
+    LOCKDOWN = "lockdown_at", "lockdown"
+    GONE = "gone_at", "gone"
+
+
+class TransitionQuerySet(models.QuerySet["Transition"]):
+    def of(self, environment: Environment) -> Self:
+        return self.filter(environment=environment).order_by("-seen_at", "-id")
+
+
+class Transition(models.Model):
+    """A change seen between two observations of one environment: it happened after `old_seen_at`, by `seen_at`.
+
+    Values are as Ona tells them: raw enum values, texts, RFC 3339 times; empty means absent. The first observation of
+    an environment has no old state: `old_seen_at` is NULL.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, db_index=False)
+    field = models.TextField(choices=Field.choices)
+    old = models.TextField(blank=True)
+    new = models.TextField(blank=True)
+    old_seen_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+
+    objects = TransitionQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # the transitions of one environment, newest first: environments.views.detail
+            models.Index(F("environment"), F("seen_at").desc(), F("id").desc(), name="transition_of_environment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.old} → {self.new}"
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    def latest_good(self, kind: str) -> SyncRun | None:
+        """The newest run of `kind` that ended well: what pages show as "as of"."""
+        return self.filter(kind=kind, state=SyncRun.State.SUCCEEDED).order_by("-started_at").first()
+
+
+class SyncRun(models.Model):
+    """One run of a sync job, with what it did and how it ended. A row left running by a crash is closed by the next."""
+
+    class Kind(models.TextChoices):
+        ENVIRONMENTS = "environments", "environments"
+        AUTOMATIONS = "automations", "automations of running environments"
+        ALL_AUTOMATIONS = "all_automations", "automations of all environments"
+        DIRECTORY = "directory", "directory and policies"
+
+    class State(models.TextChoices):
+        RUNNING = "running", "running"
+        SUCCEEDED = "succeeded", "succeeded"
+        FAILED = "failed", "failed"
+        SKIPPED = "skipped", "skipped"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField(choices=Kind.choices)
+    state = models.TextField(choices=State.choices, default=State.RUNNING)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    pages = models.IntegerField(default=0)
+    requests = models.IntegerField(default=0)
+    retries = models.IntegerField(default=0)
+    listed = models.IntegerField(default=0)
+    changed = models.IntegerField(default=0)
+    transitions = models.IntegerField(default=0)
+    malformed = models.IntegerField(default=0)
+    missing = models.IntegerField(default=0)
+    gone = models.IntegerField(default=0)
+    error_code = models.TextField(blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    request_id = models.TextField(blank=True, default="")
+
+    objects = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # the runs of one kind, newest first: SyncRunQuerySet.latest_good, environments.views.sync
+            models.Index(F("kind"), F("started_at").desc(), name="syncrun_newest_of_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.state} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None

@@ -1,0 +1,84 @@
+"""The names behind the ids: the organization, its policies, members, projects, runners and environment classes."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+
+
+class EntryQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def present(self) -> Self:
+        return self.filter(gone_at=None)
+
+
+class Entry(models.Model):
+    """A named thing of the organization. One that Ona no longer lists keeps its row, so that its name stays known."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    name = models.TextField(blank=True, default="")
+    document = models.JSONField(default=dict)
+    first_seen_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    objects = EntryQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)
+
+
+class Organization(Entry):
+    """The token's organization (OrganizationService.GetOrganization, GetOrganizationPolicies).
+
+    A policy that is NULL is not set; zero durations mean "no limit" or "never", as at Ona.
+    """
+
+    tier = models.TextField(blank=True, default="")
+    policies = models.JSONField(default=dict)
+    policies_seen_at = models.DateTimeField(null=True)
+    maximum_environment_timeout = models.DurationField(null=True)
+    maximum_environment_lifetime = models.DurationField(null=True)
+    maximum_environment_lifetime_strict = models.BooleanField(default=False)
+    archive_environments_after = models.DurationField(null=True)
+    delete_archived_environments_after = models.DurationField(null=True)
+    port_sharing_disabled = models.BooleanField(default=False)
+    max_port_admission_level = models.TextField(blank=True, default="")
+
+
+class Member(Entry):
+    """A person of the organization (OrganizationService.ListMembers)."""
+
+    email = models.TextField(blank=True, default="")
+    role = models.TextField(blank=True, default="")
+    status = models.TextField(blank=True, default="")
+    avatar_url = models.TextField(blank=True, default="")
+    member_since = models.DateTimeField(null=True)
+
+
+class Project(Entry):
+    """A project (ProjectService.ListProjects); `repository` is the first one it initializes from."""
+
+    repository = models.TextField(blank=True, default="")
+
+
+class Runner(Entry):
+    """A runner (RunnerService.ListRunners)."""
+
+    kind = models.TextField(blank=True, default="")
+    provider = models.TextField(blank=True, default="")
+    phase = models.TextField(blank=True, default="")
+    region = models.TextField(blank=True, default="")
+    version = models.TextField(blank=True, default="")
+    message = models.TextField(blank=True, default="")
+
+
+class EnvironmentClass(Entry):
+    """A kind of machine (EnvironmentService.ListEnvironmentClasses); `name` is its display name."""
+
+    description = models.TextField(blank=True, default="")
+    runner_id = models.UUIDField(null=True)
+    enabled = models.BooleanField(default=False)
