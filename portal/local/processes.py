@@ -1,0 +1,114 @@
+"""Child processes that never outlive the process that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+def die_with_parent(death_signal: signal.Signals = signal.SIGTERM, parent: int | None = None) -> None:
+    """Have the kernel signal this process when its parent dies, kill -9 included (Linux; elsewhere nothing happens).
+
+    With `parent`, a parent that is already gone is noticed too.
+    """
+    if _prctl is None:
+        return
+    _prctl(_PR_SET_PDEATHSIG, int(death_signal))
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), death_signal)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run: its arguments, its whole environment and how it likes to be stopped."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    cwd: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    user: str | None = None
+    stdin: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running command, leader of a session of its own, with its output in a log file."""
+
+    command: Command
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def name(self) -> str:
+        """What the command is called in messages."""
+        return self.command.name
+
+    def ask_to_stop(self) -> None:
+        """Send the signal the command takes for an orderly stop; a child already gone is fine."""
+        if self.process.poll() is None:
+            self.process.send_signal(self.command.stop_signal)
+
+    def stop(self, patience: float = 10.0) -> None:
+        """Ask, wait up to `patience` seconds, then kill whatever is left of the child's process group."""
+        self.ask_to_stop()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def last_lines(self, count: int = 20) -> list[str]:
+        """The end of the child's log, for a person who has to find out why it died."""
+        return last_lines(self.log, count)
+
+
+def last_lines(log: Path, count: int = 20) -> list[str]:
+    """The last `count` lines of a text file; none where there is no such file."""
+    if not log.exists():
+        return []
+    return log.read_text(errors="replace").splitlines()[-count:]
+
+
+def spawn(command: Command, log: Path) -> Child:
+    """Start a command in a session of its own, so that a Ctrl-C in the terminal reaches only the parent.
+
+    Its output goes to `log`; the log of the time before is kept beside it as `<name>.1`.
+    Raises OSError if the program cannot be started.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_name(log.name + ".1"))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            list(command.argv),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if command.env is None else dict(command.env),
+            cwd=command.cwd,
+            user=command.user,
+            group=command.user,
+            extra_groups=None if command.user is None else [],
+            start_new_session=True,
+            preexec_fn=_death_pact(command.stop_signal),
+        )
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(command.stdin.encode())
+    return Child(command, process, log)
+
+
+def _death_pact(death_signal: signal.Signals) -> Callable[[], None]:
+    parent = os.getpid()
+    return lambda: die_with_parent(death_signal, parent)
