@@ -11,6 +11,8 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
 from django.utils import timezone
 
+NO_TEXT = Value("", output_field=models.TextField())
+NEW_LINE = Value("\n", output_field=models.TextField())
 VERSION = {"max_digits": 20, "decimal_places": 0}  # uint64: numeric(20, 0) holds 2^64 - 1
 
 
@@ -139,12 +141,12 @@ class Environment(models.Model):
     gone_at = models.DateTimeField(null=True)
     # answers that need more than one column
     repository = models.GeneratedField(
-        expression=Coalesce(NullIf(F("git_repository"), Value("")), NullIf(F("spec_repository"), Value("")), F("context_url")),
+        expression=Coalesce(NullIf(F("git_repository"), NO_TEXT), NullIf(F("spec_repository"), NO_TEXT), F("context_url")),
         output_field=models.TextField(),
         db_persist=True,
     )
     branch = models.GeneratedField(
-        expression=Coalesce(NullIf(F("git_branch"), Value("")), F("spec_branch")),
+        expression=Coalesce(NullIf(F("git_branch"), NO_TEXT), F("spec_branch")),
         output_field=models.TextField(),
         db_persist=True,
     )
@@ -177,9 +179,9 @@ class Environment(models.Model):
     search = models.GeneratedField(
         expression=Upper(
             Concat(
-                F("name"), Value("\n"), F("git_repository"), Value("\n"), F("spec_repository"), Value("\n"), F("context_url"),
-                Value("\n"), F("git_branch"), Value("\n"), F("spec_branch"), Value("\n"), F("owner_name"), Value("\n"),
-                F("owner_email"), Value("\n"), F("project_name"), Value("\n"), F("failure"), Value("\n"),
+                F("name"), NEW_LINE, F("git_repository"), NEW_LINE, F("spec_repository"), NEW_LINE, F("context_url"),
+                NEW_LINE, F("git_branch"), NEW_LINE, F("spec_branch"), NEW_LINE, F("owner_name"), NEW_LINE,
+                F("owner_email"), NEW_LINE, F("project_name"), NEW_LINE, F("failure"), NEW_LINE,
                 Cast("id", models.TextField()),
             )
         ),
