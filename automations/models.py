@@ -49,7 +49,6 @@ class Automation(models.Model):
     environment = models.ForeignKey(Environment, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     metadata = models.JSONField(default=dict)
     metadata_digest = models.BigIntegerField(default=0)
-    metadata_sent_at = models.DateTimeField(null=True)
     spec = models.JSONField(default=dict)
     creator_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(null=True)

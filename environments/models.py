@@ -88,7 +88,6 @@ class Environment(models.Model):
     # metadata: no version, the later observation wins
     metadata = models.JSONField(default=dict)
     metadata_digest = models.BigIntegerField(default=0)
-    metadata_sent_at = models.DateTimeField(null=True)
     organization_id = models.UUIDField(null=True)
     name = models.TextField(blank=True, default="")
     creator_id = models.UUIDField(null=True)
