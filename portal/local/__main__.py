@@ -1,0 +1,97 @@
+"""Runs the portal on one machine: `python -m portal.local run` (what `make run` does) and its smaller sisters."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from portal.local import run as portal
+from portal.local.processes import CommandFailed
+from portal.local.services import Services, ServicesError
+from portal.local.supervisor import ChildDied, Stopped, Supervisor, stop_signals, wait_until
+
+
+def main() -> int:
+    """Exit status: 0 after an orderly stop, 1 after a failure (told on standard error), else the inner command's."""
+    parser = argparse.ArgumentParser(prog="python -m portal.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="everything, until Ctrl-C")
+    services = commands.add_parser("services", help="Postgres and Redis alone; with COMMAND, fresh ones for it only")
+    services.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
+    manage = commands.add_parser("manage", help="manage.py in the surroundings of the portal that `run` has running")
+    manage.add_argument("argv", nargs=argparse.REMAINDER, metavar="ARGUMENTS")
+    commands.add_parser("prepare", help="migrations, static files and the user admin")
+    commands.add_parser("sync", help="read the organization once")
+    arguments = parser.parse_args()
+    try:
+        with stop_signals():
+            return _dispatch(arguments)
+    except Stopped:
+        return 0 if arguments.command in {"run", "services"} else 1
+    except (portal.CannotRun, ServicesError, CommandFailed, ChildDied) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "run":
+            portal.run()
+        case "services" if arguments.argv:
+            return _with_fresh_services(arguments.argv)
+        case "services":
+            _serve()
+        case "manage":
+            return _manage(arguments.argv)
+        case "prepare":
+            _call([["migrate", "--noinput"], ["collectstatic", "--noinput"], ["ensure_admin"]])
+        case "sync":
+            _call([["sync_directory"], ["sync_environments"], ["sync_automations"]])
+    return 0
+
+
+def _with_fresh_services(argv: list[str]) -> int:
+    with (
+        tempfile.TemporaryDirectory(prefix="portal-") as directory,
+        Services(Path(directory), durable=False) as services,
+    ):
+        addresses = services.start()
+        added = {
+            "DATABASE_URL": addresses.database_url,
+            "REDIS_URL": addresses.redis_url,
+            "PORTAL_SECRET_KEY": "x" * 50,
+        }
+        return subprocess.run(argv, env=os.environ | added).returncode
+
+
+def _serve() -> None:
+    with Services(portal.DATA) as services, Supervisor(portal.DATA / "log") as supervisor:
+        addresses = services.start()
+        print(f"export DATABASE_URL={addresses.database_url}\nexport REDIS_URL={addresses.redis_url}", flush=True)
+        wait_until(lambda: False, supervisor.watch(*services.children))
+
+
+def _manage(argv: list[str]) -> int:
+    if not portal.ENVIRONMENT_FILE.exists():
+        raise portal.CannotRun("The portal is not running here: start it with make run.")
+    added = json.loads(portal.ENVIRONMENT_FILE.read_text())
+    return subprocess.run([sys.executable, "manage.py", *argv], env=os.environ | added, cwd=portal.CHECKOUT).returncode
+
+
+def _call(commands: list[list[str]]) -> None:
+    """Run management commands one after another in this process: Django is loaded once."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    for name, *options in commands:
+        call_command(name, *options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

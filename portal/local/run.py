@@ -1,0 +1,213 @@
+"""`make run`: the whole portal on one machine, in the foreground."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+
+from portal.local.processes import Command, CommandFailed, die_with_parent, run_to_end
+from portal.local.services import Services, free_port, kept_secret
+from portal.local.supervisor import Supervisor, make_was_interrupted, wait_until
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DATA = CHECKOUT / ".local"
+# What a command in the portal's surroundings needs to know: `python -m portal.local manage …` reads it.
+ENVIRONMENT_FILE = DATA / "environment.json"
+WEB_TIMEOUT = 60.0
+PREPARE_TIMEOUT = 600.0
+FIRST_SYNC_TIMEOUT = 3600.0
+PYTHON = sys.executable
+
+
+class CannotRun(Exception):
+    """The portal cannot be started this way; the text says what to do about it."""
+
+
+def run() -> None:
+    """Start everything, print one line with the address, and stay until something ends or asks to stop.
+
+    Raises CannotRun before anything is started, ServicesError, CommandFailed or ChildDied later; Stopped on a signal.
+    """
+    port = chosen_port(os.environ)
+    make = os.getppid() if "MAKELEVEL" in os.environ else None
+    if make is not None:
+        die_with_parent(signal.SIGTERM, make)
+    say("Starting Postgres and Redis")
+    with services_for(os.environ) as services, Supervisor(DATA / "log") as supervisor:
+        addresses = services.start()
+        environment = portal_environment(os.environ, port, addresses.database_url, addresses.redis_url)
+        check = supervisor.watch(*services.children)
+        with environment_file(environment):
+            start_portal(supervisor, environment, port)
+            await_web(port, check)
+            print(f"Portal ready: {entrance(environment, port)}", flush=True)
+            wait_until(lambda: make is not None and make_was_interrupted(make), check)
+
+
+def services_for(environment: Mapping[str, str]) -> Services:
+    """Those that DATABASE_URL and REDIS_URL do not give; the demo and a real organization never share a database."""
+    return Services(
+        DATA,
+        database="ona" if has_token(environment) else "demo",
+        database_url=environment.get("DATABASE_URL", ""),
+        redis_url=environment.get("REDIS_URL", ""),
+    )
+
+
+def has_token(environment: Mapping[str, str]) -> bool:
+    """Whether there is a real organization to connect to."""
+    return bool(environment.get("ONA_API_KEY") or environment.get("GITPOD_API_KEY"))
+
+
+def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: int) -> None:
+    """Sandbox, migrations and static files, a first look at Ona, then web, worker and scheduler."""
+    if "PORTAL_SANDBOX_PORT" in environment:
+        supervisor.start(sandbox_command(environment))
+    say("Preparing the database")
+    prepare(environment)
+    if needs_first_sync(environment):
+        say("Reading the organization for the first time")
+        first_sync(environment)
+    say("Starting web, worker and scheduler")
+    supervisor.start(*portal_commands(environment, port))
+
+
+def chosen_port(environment: Mapping[str, str]) -> int:
+    """The loopback port for the pages: PORT or 8000.
+
+    Raises CannotRun if it is no port or taken.
+    """
+    text = environment.get("PORT") or "8000"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise CannotRun(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as error:
+            raise CannotRun(
+                f"Port {text} cannot be used ({error.strerror}). Choose another: PORT=8001 make run"
+            ) from None
+    return int(text)
+
+
+def portal_environment(base: Mapping[str, str], port: int, database_url: str, redis_url: str) -> dict[str, str]:
+    """The environment of all the portal's processes; without an ONA_API_KEY it names a sandbox on a free port."""
+    environment = dict(base) | {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+    environment.setdefault("PORTAL_SECRET_KEY", kept_secret(DATA / "secret_key"))
+    # On loopback there is no TLS; and browsers keep one set of cookies for all ports of a host.
+    environment.setdefault("PORTAL_INSECURE_HTTP", "yes")
+    environment.setdefault("PORTAL_COOKIE_SUFFIX", f"_{port}")
+    if not has_token(base):
+        sandbox_port = str(free_port())
+        environment["PORTAL_SANDBOX_PORT"] = sandbox_port
+        environment["ONA_BASE_URL"] = f"http://127.0.0.1:{sandbox_port}/api"
+        environment["ONA_API_KEY"] = "sandbox"
+    return environment
+
+
+def sandbox_command(environment: Mapping[str, str]) -> Command:
+    """The stand-in Ona; SANDBOX_ENVIRONMENTS, _SEED, _SPEED, _LATENCY_MS and _FAULTS shape its world."""
+    argv = [PYTHON, "manage.py", "sandbox", "--port", environment["PORTAL_SANDBOX_PORT"]]
+    argv += ["--environments", environment.get("SANDBOX_ENVIRONMENTS") or "300"]
+    for option in ("seed", "speed", "latency-ms", "faults"):
+        if value := environment.get(f"SANDBOX_{option.upper().replace('-', '_')}"):
+            argv += [f"--{option}", value]
+    return Command("sandbox", argv, env=environment, cwd=CHECKOUT)
+
+
+def portal_commands(environment: Mapping[str, str], port: int) -> list[Command]:
+    """Web, worker and scheduler, as in production but for their number."""
+    gunicorn = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
+    gunicorn += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--no-control-socket"]
+    celery = [PYTHON, "-m", "celery", "--app", "portal.celery", "--quiet"]
+    return [
+        Command("web", gunicorn, env=environment, cwd=CHECKOUT),
+        Command(
+            "worker", [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"], env=environment, cwd=CHECKOUT
+        ),
+        Command("scheduler", [*celery, "beat", "--loglevel", "INFO"], env=environment, cwd=CHECKOUT),
+    ]
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """Tables, static files and the user `admin`; raises CommandFailed."""
+    command = Command("prepare", [PYTHON, "-m", "portal.local", "prepare"], env=environment, cwd=CHECKOUT)
+    run_to_end(command, DATA / "log" / "prepare.log", PREPARE_TIMEOUT)
+
+
+def needs_first_sync(environment: Mapping[str, str]) -> bool:
+    """Whether no sweep has ever been recorded in this database; where one was, the worker goes on from there."""
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        return connection.execute("SELECT 1 FROM environments_syncrun LIMIT 1").fetchone() is None
+
+
+def first_sync(environment: Mapping[str, str]) -> None:
+    """Fill the tables before the first page is shown; a failure is told, not fatal, as the worker will try again."""
+    command = Command("sync", [PYTHON, "-m", "portal.local", "sync"], env=environment, cwd=CHECKOUT)
+    try:
+        run_to_end(command, DATA / "log" / "sync.log", FIRST_SYNC_TIMEOUT)
+    except CommandFailed as error:
+        say(f"The organization could not be read yet: {error}")
+
+
+def await_web(port: int, check: Callable[[], None]) -> None:
+    """Wait until the pages are served, by their own health check; raises CommandFailed after a minute."""
+    deadline = time.monotonic() + WEB_TIMEOUT
+
+    def answers() -> bool:
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"The web server does not answer; see {DATA / 'log' / 'web.log'}.")
+        with suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        return False
+
+    wait_until(answers, check)
+
+
+def entrance(environment: Mapping[str, str], port: int) -> str:
+    """The address to open: with a one-time sign-in link, unless `admin` has a password from PORTAL_ADMIN_PASSWORD."""
+    address = f"http://127.0.0.1:{port}/"
+    if environment.get("PORTAL_ADMIN_PASSWORD"):
+        return address
+    argv = [PYTHON, "manage.py", "signin_link", "--base-url", address.rstrip("/")]
+    link = subprocess.run(argv, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    if link.returncode != 0:
+        raise CommandFailed(f"No sign-in link could be made:\n{link.stderr}")
+    return link.stdout.strip().splitlines()[-1]
+
+
+@contextmanager
+def environment_file(environment: Mapping[str, str]) -> Iterator[None]:
+    """While the portal runs, keep what its processes know of their surroundings in a file for its owner only."""
+    added = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    ENVIRONMENT_FILE.unlink(missing_ok=True)
+    ENVIRONMENT_FILE.touch(mode=0o600)
+    ENVIRONMENT_FILE.write_text(json.dumps(added))
+    try:
+        yield
+    finally:
+        ENVIRONMENT_FILE.unlink(missing_ok=True)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal how far the start is."""
+    print(text, file=sys.stderr, flush=True)

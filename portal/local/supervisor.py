@@ -1,0 +1,115 @@
+"""Keeps a set of commands running together: all of them, or none."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from portal.local.processes import Child, Command, describe_exit, spawn
+
+POLL_SECONDS = 0.1
+STOP_PATIENCE = 10.0
+
+
+class Stopped(BaseException):
+    """Somebody asked the whole to stop: Ctrl-C, SIGTERM or a closed terminal. No error, hence no Exception."""
+
+
+class ChildDied(Exception):
+    """A command that should keep running ended; the text carries the end of its log."""
+
+
+class Supervisor:
+    """Starts commands, watches them, and leaves none behind."""
+
+    def __init__(self, log_directory: Path) -> None:
+        self.log_directory = log_directory
+        self._stages: list[list[Child]] = []
+
+    def start(self, *commands: Command) -> None:
+        """Start commands that belong together; what is started later is stopped earlier."""
+        stage: list[Child] = []
+        self._stages.append(stage)
+        for command in commands:
+            stage.append(spawn(command, self.log_directory / f"{command.name}.log"))
+
+    def watch(self, *others: Child) -> Callable[[], None]:
+        """A check that raises ChildDied as soon as one of the commands, or of `others`, has ended."""
+        return lambda: _check([child for stage in self._stages for child in stage] + list(others))
+
+    def stop(self) -> None:
+        """Ask the commands of a stage all at once, wait for them, then go on to the stage before."""
+        while self._stages:
+            stage = self._stages.pop()
+            for child in stage:
+                child.ask_to_stop()
+            deadline = time.monotonic() + STOP_PATIENCE
+            for child in stage:
+                child.stop(max(0.0, deadline - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _check(children: list[Child]) -> None:
+    for child in children:
+        status = child.process.poll()
+        if status is not None:
+            raise ChildDied(child.report(f"stopped unexpectedly ({describe_exit(status)})"))
+
+
+def wait_until(done: Callable[[], bool], check: Callable[[], None]) -> None:
+    """Wait for `done`, calling `check` (which may raise) all the while."""
+    while not done():
+        check()
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """Turn the first of SIGINT, SIGTERM and SIGHUP into Stopped; later ones do not disturb the stopping.
+
+    A SIGHUP that was ignored from the start stays ignored, as nohup asks.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(signal.Signals(number).name)
+
+    handled = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handled.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in handled}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_was_interrupted(make: int) -> bool:
+    """Whether the `make` that runs us (its process id) got a SIGINT that did not reach us, as from `kill -INT`.
+
+    It then waits for its recipe and says nothing, but has given up its handler for the signal (Linux only).
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        status = Path(f"/proc/{make}/status").read_text()
+    except OSError:
+        return True
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    catches, ignores = (int(fields[name], 16) >> (signal.SIGINT - 1) & 1 for name in ("SigCgt", "SigIgn"))
+    return not catches and not ignores
