@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
+from psycopg import sql
 
 from environments.models import Environment, Phase, Sighting
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
@@ -86,10 +90,29 @@ def environments(n: int, seed: int = 0, *, now: datetime | None = None) -> list[
     now = now or timezone.now()
     rows = [world.row(position, now) for position in range(n)]
     world.save(now)
-    Environment.objects.bulk_create(rows, batch_size=1000)
-    Sighting.objects.bulk_create((Sighting(environment_id=row.id, seen_at=now) for row in rows), batch_size=5000)
+    _copy(rows)
+    _copy([Sighting(environment_id=row.id, seen_at=now) for row in rows])
     analyze()
     return rows
+
+
+def _copy(rows: Sequence[Model]) -> None:
+    """Insert `rows` by COPY: some ten times faster than bulk_create, which counts at 100,000."""
+    if not rows:
+        return
+    options = rows[0]._meta
+    fields = [field for field in options.local_concrete_fields if not field.generated]
+    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(options.db_table), columns)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([_plain_value(getattr(row, field.attname)) for field in fields])
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return str(value) if isinstance(value, str) else value
 
 
 def analyze() -> None:
