@@ -1,0 +1,89 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from axes.helpers import get_cool_off
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from portal.accounts import links
+from portal.accounts.forms import LinkForm, OwnPasswordForm, SignInForm
+from portal.web.words import duration_words
+
+log = structlog.get_logger(__name__)
+
+
+class SignIn(auth_views.LoginView):
+    """Name and password; `next` is followed only within this portal. Failures are counted by django-axes."""
+
+    template_name = "accounts/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+
+class ChangePassword(auth_views.PasswordChangeView):
+    """The own password; other sessions of the user end with the old one."""
+
+    template_name = "accounts/password.html"
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("accounts:password")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Say so on the page that follows."""
+        messages.success(
+            self.request, "Your password is changed. Other browsers you were signed in with are signed out."
+        )
+        return super().form_valid(form)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("token")
+@require_http_methods(["GET", "POST"])
+def link(request: HttpRequest) -> HttpResponse:
+    """A one-time link. Opening it changes nothing, so that previews do not use it up; its button signs in."""
+    form = LinkForm(request.POST if request.method == "POST" else request.GET)
+    if not form.is_valid():
+        return _link_is_over(request)
+    if request.method == "GET":
+        return render(request, "accounts/link.html", {"form": LinkForm(initial=form.cleaned_data)})
+    with transaction.atomic():
+        user = links.user_of(form.cleaned_data["token"])
+        if user is None:
+            return _link_is_over(request)
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    log.info("signed_in_by_link", user_id=user.pk)
+    return redirect(settings.LOGIN_REDIRECT_URL)
+
+
+def _link_is_over(request: HttpRequest) -> HttpResponse:
+    log.warning("sign_in_link_refused")
+    return render(request, "accounts/link_is_over.html", status=403)
+
+
+def locked_out(request: HttpRequest, *_details: Any) -> HttpResponse:
+    """Too many failed sign-ins for one name from one address (AXES_LOCKOUT_CALLABLE)."""
+    pause = get_cool_off(request)
+    response = render(request, "accounts/locked_out.html", {"pause": pause and duration_words(pause)}, status=429)
+    if pause:
+        response["Retry-After"] = str(int(pause.total_seconds()))
+    return response
+
+
+sign_in = method_decorator(never_cache, name="dispatch")(SignIn).as_view()
+sign_out = auth_views.LogoutView.as_view()
+change_password = ChangePassword.as_view()

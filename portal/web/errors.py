@@ -1,0 +1,52 @@
+"""Error answers: a page for a person, one plain sentence for htmx (static/js/portal.js shows it)."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from portal.web.htmx import htmx_of
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: nothing of the request is shown back."""
+    return _answer(request, 400, "The portal did not understand this request. Go back, reload the page and try again.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403, in the words of the PermissionDenied that was raised."""
+    said = str(exception) if isinstance(exception, PermissionDenied) else ""
+    return _answer(request, 403, said or "Your roles do not let you do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form's token does not fit the browser's cookie (CSRF_FAILURE_VIEW)."""
+    return _answer(
+        request,
+        403,
+        "This form was not sent from a page of this portal, or the page was open while you signed in again. "
+        "Nothing was changed. Go back, reload the page and send it again; cookies have to be allowed.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, in the words of the Http404 that was raised by a view."""
+    said = exception.args[0] if isinstance(exception, Http404) and exception.args else ""
+    means = said if isinstance(said, str) and said else "There is nothing at this address, or you may not see it."
+    return _answer(request, 404, means)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: neither database nor session are asked, they may be what failed."""
+    means = "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal."
+    if htmx_of(request) is not None:
+        return HttpResponse(means, content_type="text/plain; charset=utf-8", status=500)
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def _answer(request: HttpRequest, status: int, means: str) -> HttpResponse:
+    if htmx_of(request) is not None:
+        return HttpResponse(means, content_type="text/plain; charset=utf-8", status=status)
+    return render(request, f"{status}.html", {"means": means}, status=status)

@@ -1,0 +1,58 @@
+"""What happens to every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_cache_control
+from django_structlog.middlewares import RequestMiddleware
+
+from portal.web.network import client_address
+from portal.web.permissions import to_sign_in
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Every view needs a signed-in user unless marked `login_not_required`; htmx is sent to sign in as a whole page."""
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        """Answer a signed-out visitor in place of the view; None lets the request through."""
+        refused = super().process_view(request, view_func, view_args, view_kwargs)
+        return None if refused is None else to_sign_in(request)
+
+
+class PrivatePages:
+    """What signed-in users saw is kept by no cache, so that Back after signing out shows nothing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Add the header to answers that do not bring their own."""
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+class RequestLog(RequestMiddleware):
+    """One line per request without its query: that may hold a one-time token, and tells what people look for."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Method and path."""
+        return f"{request.method} {request.path}"
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """The same address that sign-in throttling counts by."""
+        structlog.contextvars.bind_contextvars(ip=client_address(request))

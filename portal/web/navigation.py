@@ -1,0 +1,65 @@
+"""The places of the portal, in the order of the left navigation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry: shown where its URL exists and the user has the permission."""
+
+    url_name: str
+    label: str
+    icon: str
+    permission: str
+
+
+PLACES = (
+    Place("overview", "Overview", "overview", "environments.view_environment"),
+    Place("environments:list", "Environments", "environments", "environments.view_environment"),
+    Place("automations:list", "Automations", "automations", "automations.view_task"),
+    Place("audit:list", "Audit", "audit", "environments.view_transition"),
+    Place("operations:list", "Operations", "operations", "ledger.view_operation"),
+    Place("sync", "Sync", "sync", "environments.view_syncrun"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place as one request sees it."""
+
+    url: str
+    label: str
+    icon: str
+    current: str  # the value of aria-current: "page", "true" for a page within the place, or empty
+
+
+def links(request: HttpRequest) -> list[Link]:
+    """The places this request's user may go to."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    found = []
+    for place in PLACES:
+        url = url_of(place.url_name)
+        if url and user.has_perm(place.permission):
+            found.append(Link(url, place.label, place.icon, _current(request.path, url)))
+    return found
+
+
+def url_of(name: str) -> str:
+    """The path of a named URL without arguments; empty where there is none yet."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _current(path: str, url: str) -> str:
+    if path == url:
+        return "page"
+    return "true" if url != "/" and path.startswith(url) else ""

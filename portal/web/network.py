@@ -1,0 +1,23 @@
+"""Where a request came from."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The address of the client; None where it cannot be known (AXES_CLIENT_IP_CALLABLE).
+
+    Behind a proxy it is the last entry of X-Forwarded-For: the one our own proxy wrote. Entries before it are
+    whatever the client sent. Without a proxy the header is not read at all.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if settings.BEHIND_PROXY:
+        address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip() or address
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return None

@@ -1,0 +1,116 @@
+"""Template tags that every page uses: {% load portal %}."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.web import navigation, words
+from portal.web.links import https_url
+
+register = template.Library()
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """A time relative to now, with the absolute one in its tooltip; "unknown" for none."""
+    if value is None or value == "":
+        return words.UNKNOWN
+    moment = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        words.ago_words(moment, timezone.now()),
+    )
+
+
+@register.filter
+def at(value: datetime | None) -> SafeString | str:
+    """An absolute time, in UTC; "unknown" for none."""
+    if value is None or value == "":
+        return words.UNKNOWN
+    moment = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str:
+    """A timedelta, or a number of seconds, in words; "unknown" for none."""
+    if value is None or value == "":
+        return words.UNKNOWN
+    return words.duration_words(value if isinstance(value, timedelta) else timedelta(seconds=float(value)))
+
+
+@register.filter
+def phase(value: str | None) -> str:
+    """Ona's enum value as a word."""
+    return words.phase_word(value)
+
+
+@register.simple_tag
+def phase_dot(value: str | None) -> SafeString:
+    """A phase as dot and word, coloured by what it means."""
+    return format_html(
+        '<span class="phase phase-{}"><span class="phase-dot" aria-hidden="true"></span>{}</span>',
+        words.phase_tone(value),
+        words.phase_word(value),
+    )
+
+
+@register.simple_tag
+def safe_link(url: str | None, text: str | None = None) -> SafeString | str:
+    """A link to an address from Ona's data where it is plain https; the text alone otherwise, "unknown" for none."""
+    label = text or url
+    if not label:
+        return words.UNKNOWN
+    safe = https_url(url)
+    if safe is None:
+        return format_html("{}", label)
+    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', safe, label)
+
+
+@register.simple_tag
+def copyable(text: Any, label: str = "") -> SafeString | str:
+    """A value with a button that copies it; `label` says to screen readers what it is."""
+    if text is None or text == "":
+        return words.UNKNOWN
+    return format_html(
+        '<span class="copyable"><code>{}</code><button type="button" class="copy-button" data-copy="{}"'
+        ' aria-label="Copy {}" title="Copy">{}</button></span>',
+        text,
+        text,
+        label or text,
+        icon("copy"),
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A decorative icon of the sprite static/img/icons.svg."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def navigation_links(context: template.Context) -> list[navigation.Link]:
+    """The entries of the left navigation that the user may open."""
+    request = context.get("request")
+    return navigation.links(request) if request is not None else []
+
+
+@register.simple_tag
+def url_if_any(name: str) -> str:
+    """The path of a named URL; empty where this portal has no such page."""
+    return navigation.url_of(name)

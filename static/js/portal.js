@@ -1,0 +1,100 @@
+// What every page shares: the search shortcut, the theme switch, copy buttons, and telling when the portal is out of reach.
+// Pages work without any of it.
+(() => {
+  const live = document.getElementById("live");
+  const trouble = document.getElementById("trouble");
+
+  // --- "/" goes to the search box, unless something is being typed
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const search = document.querySelector("[data-search]") || document.getElementById("search");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+
+  // --- theme: auto → light → dark
+  const names = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
+  const following = { auto: "light", light: "dark", dark: "auto" };
+  for (const button of document.querySelectorAll("[data-theme-switch]")) {
+    const show = () => {
+      const text = names[window.portalTheme.choice()] || names.auto;
+      button.setAttribute("aria-label", text);
+      button.title = text;
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      window.portalTheme.choose(following[window.portalTheme.choice()] || "light");
+      show();
+    });
+    show();
+  }
+
+  // --- copy buttons
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      say("Copied");
+      button.classList.add("copied");
+      setTimeout(() => button.classList.remove("copied"), 1500);
+    } catch {
+      say("Could not copy: the browser refused");
+    }
+  });
+
+  function say(text) {
+    live.textContent = text;
+    live.classList.add("shown");
+    setTimeout(() => { live.classList.remove("shown"); live.textContent = ""; }, 2000);
+  }
+
+  // --- htmx: pages in background tabs do not poll; failures are told once and go away when the portal answers again
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const polling = event.detail.elt.matches('[hx-trigger*="every "]') && !event.detail.requestConfig.triggeringEvent;
+    if (polling && document.hidden) event.preventDefault();
+  });
+
+  const meanings = {
+    400: "The portal did not understand this request. Reload the page and try again.",
+    403: "You may not do this with your roles, or this page was open for too long. Reload it to see.",
+    404: "This is not here any more. Reload the page to see what is.",
+    409: "Somebody else changed this in the meantime. Reload the page to see how it is now.",
+    429: "Too many requests. Wait a moment, then try again.",
+    500: "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal.",
+    503: "The portal cannot answer at the moment. Try again in a minute.",
+  };
+  const unreachable = "Could not reach the portal. What you see may be old, what you typed is still here; it will try again.";
+
+  function complain(text) {
+    if (trouble.dataset.text === text) return;
+    const words = document.createElement("span");
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "btn-close";
+    close.setAttribute("aria-label", "Dismiss");
+    close.addEventListener("click", calm);
+    trouble.replaceChildren(words, close);
+    trouble.dataset.text = text;
+  }
+
+  function calm() {
+    trouble.replaceChildren();
+    delete trouble.dataset.text;
+  }
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const answer = event.detail.xhr;
+    const plain = (answer.getResponseHeader("Content-Type") || "").startsWith("text/plain");
+    complain((plain && answer.responseText.slice(0, 500)) || meanings[answer.status] || meanings[500]);
+  });
+  document.addEventListener("htmx:sendError", () => complain(unreachable));
+  document.addEventListener("htmx:timeout", () => complain(unreachable));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) calm();
+  });
+})();
