@@ -1,0 +1,360 @@
+"""The Ona API for the portal: one typed method per RPC, errors as portal.ona.errors draws them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from .documents.automations import (
+    ServiceDocument,
+    TaskDocument,
+    TaskExecutionDocument,
+    read_execution,
+    read_service,
+    read_task,
+)
+from .documents.directory import (
+    EnvironmentClass,
+    Identity,
+    Member,
+    Organization,
+    Policies,
+    Project,
+    Runner,
+    read_environment_class,
+    read_identity,
+    read_member,
+    read_organization,
+    read_policies,
+    read_project,
+    read_runner,
+)
+from .documents.environments import EnvironmentDocument, Observation, read_environment
+from .documents.grants import Secret, read_access_token, read_allowed
+from .documents.pages import Page, read_answer, read_field, read_page
+from .documents.values import timestamp_text
+from .errors import MalformedAnswer
+from .events import EventStream
+from .transport import Stats, Transport
+
+T = TypeVar("T")
+Id = UUID | str
+PAGE_SIZE = 100
+_AUTOMATIONS = "EnvironmentAutomationService"
+
+
+class OnaClient:
+    """A client of the Ona API for one token. Safe to share between threads; one per process keeps its connections.
+
+    `timeout` is the most one attempt may take, in seconds; `attempts` how often a call that may be repeated is tried.
+    ValueError where `token` or `base_url` cannot be right. Every call raises OnaError.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str = "https://app.ona.com/api",
+        *,
+        requests_per_second: float = 20.0,
+        timeout: float = 30.0,
+        attempts: int = 5,
+    ) -> None:
+        self._transport = Transport(
+            token, base_url, requests_per_second=requests_per_second, timeout=timeout, attempts=attempts
+        )
+
+    @classmethod
+    def over(cls, transport: Transport) -> Self:
+        """A client over a transport of the caller's making."""
+        client = cls.__new__(cls)
+        client._transport = transport
+        return client
+
+    def __repr__(self) -> str:
+        return f"<OnaClient of {self._transport.base_url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._transport.close()
+
+    @property
+    def stats(self) -> Stats:
+        """Requests, retries and bytes so far."""
+        return self._transport.stats
+
+    # Environments
+
+    def get_environment(self, environment_id: Id) -> Observation:
+        """The environment as it is now."""
+        return self._transport.call(
+            "EnvironmentService/GetEnvironment",
+            {"environmentId": environment_id},
+            lambda body, sent_at: Observation(sent_at, read_field(body, "environment", read_environment)),
+            repeatable=True,
+        )
+
+    def list_environments(
+        self,
+        *,
+        token: str = "",
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        sort: Mapping[str, Any] | None = None,
+        page_size: int = PAGE_SIZE,
+        count: bool = False,
+    ) -> Page[EnvironmentDocument]:
+        """One page of environments, archived ones too unless `filter` (of ListEnvironmentsRequest) says otherwise."""
+        message: dict[str, Any] = {"filter": {"archivalStatus": "ARCHIVAL_STATUS_ALL", **(filter or {})}}
+        if sort:
+            message["sort"] = sort
+        if count:
+            message["count"] = {"include": True}
+        rpc = "EnvironmentService/ListEnvironments"
+        return self._page(rpc, message, "environments", read_environment, token, page_size)
+
+    def environment_pages(
+        self,
+        *,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        sort: Mapping[str, Any] | None = None,
+        page_size: int = PAGE_SIZE,
+        count: bool = False,
+    ) -> Iterator[Page[EnvironmentDocument]]:
+        """All pages of environments, newest first unless sorted; archived ones too unless `filter` says otherwise."""
+        return self._all(
+            "EnvironmentService/ListEnvironments",
+            lambda token: self.list_environments(
+                token=token, filter=filter, sort=sort, page_size=page_size, count=count
+            ),
+        )
+
+    def environment_class_pages(self) -> Iterator[Page[EnvironmentClass]]:
+        """The kinds of machines the organization's runners offer."""
+        return self._list("EnvironmentService/ListEnvironmentClasses", {}, "environmentClasses", read_environment_class)
+
+    def create_environment(
+        self, spec: Mapping[str, Any], *, name: str | None = None, session_id: Id | None = None
+    ) -> EnvironmentDocument:
+        """A new environment of `spec` (EnvironmentSpec); `name` up to 80 characters."""
+        message = {"spec": spec, **_given(name=name, sessionId=session_id)}
+        return self._create("EnvironmentService/CreateEnvironment", message)
+
+    def create_environment_from_project(
+        self,
+        project_id: Id,
+        *,
+        spec: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        session_id: Id | None = None,
+    ) -> EnvironmentDocument:
+        """A new environment of the project, with what `spec` (EnvironmentSpec) says otherwise."""
+        message = {"projectId": project_id, **_given(spec=spec, name=name, sessionId=session_id)}
+        return self._create("EnvironmentService/CreateEnvironmentFromProject", message)
+
+    def update_environment(
+        self,
+        environment_id: Id,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Change what is given (UpdateEnvironmentRequest.Metadata and .Spec); read back what came of it."""
+        self._do("UpdateEnvironment", environment_id, **_given(metadata=metadata, spec=spec))
+
+    def start_environment(self, environment_id: Id) -> None:
+        """Ask for it to run; answers before it does."""
+        self._do("StartEnvironment", environment_id)
+
+    def stop_environment(self, environment_id: Id) -> None:
+        """Ask for it to stop; answers before it has."""
+        self._do("StopEnvironment", environment_id)
+
+    def archive_environment(self, environment_id: Id) -> None:
+        """Archive it, stopping it first if it runs."""
+        self._do("ArchiveEnvironment", environment_id)
+
+    def unarchive_environment(self, environment_id: Id) -> None:
+        """Bring it back from the archive."""
+        self._do("UnarchiveEnvironment", environment_id)
+
+    def delete_environment(self, environment_id: Id, *, force: bool = False) -> None:
+        """Delete it for ever, stopping it first; `force` skips the graceful stop and can lose data."""
+        self._do("DeleteEnvironment", environment_id, **({"force": True} if force else {}))
+
+    def mark_environment_active(self, environment_id: Id, *, source: str, timestamp: datetime | None = None) -> None:
+        """Keep it from its inactivity stop; `source` is 3 to 80 characters, `timestamp` aware."""
+        signal = _given(source=source, timestamp=timestamp and timestamp_text(timestamp))
+        self._do("MarkEnvironmentActive", environment_id, activitySignal=signal)
+
+    def create_environment_access_token(self, environment_id: Id) -> Secret:
+        """A token for the environment that lives one hour."""
+        return self._token("CreateEnvironmentAccessToken", environment_id)
+
+    def create_environment_logs_token(self, environment_id: Id) -> Secret:
+        """A token for the environment's logs that lives one hour."""
+        return self._token("CreateEnvironmentLogsToken", environment_id)
+
+    def create_port_access_token(self, environment_id: Id, port: int) -> Secret:
+        """A token for one of the environment's ports."""
+        return self._token("CreatePortAccessToken", environment_id, port=port)
+
+    def allow_port_access(self, environment_id: Id, port: int) -> bool:
+        """Whether the token's owner may reach the port."""
+        return self._transport.call(
+            "EnvironmentService/AllowPortAccess",
+            {"environmentId": environment_id, "port": port},
+            lambda body, _: read_allowed(body),
+            repeatable=True,
+        )
+
+    # Automations; a list takes at most 25 environment ids, or none for all
+
+    def service_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[ServiceDocument]]:
+        """Services."""
+        return self._list(
+            f"{_AUTOMATIONS}/ListServices", _filter(environmentIds=environment_ids), "services", read_service
+        )
+
+    def task_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[TaskDocument]]:
+        """Task definitions."""
+        return self._list(f"{_AUTOMATIONS}/ListTasks", _filter(environmentIds=environment_ids), "tasks", read_task)
+
+    def execution_pages(
+        self, environment_ids: Iterable[Id] = (), phases: Iterable[str] = ()
+    ) -> Iterator[Page[TaskExecutionDocument]]:
+        """Runs of tasks, in `phases` (TASK_EXECUTION_PHASE_…) or all."""
+        return self._list(
+            f"{_AUTOMATIONS}/ListTaskExecutions",
+            _filter(environmentIds=environment_ids, phases=phases),
+            "taskExecutions",
+            read_execution,
+        )
+
+    def get_service(self, service_id: Id) -> ServiceDocument:
+        """One service as it is now."""
+        return self._get(f"{_AUTOMATIONS}/GetService", {"id": service_id}, "service", read_service)
+
+    def get_task(self, task_id: Id) -> TaskDocument:
+        """One task definition as it is now."""
+        return self._get(f"{_AUTOMATIONS}/GetTask", {"id": task_id}, "task", read_task)
+
+    def get_task_execution(self, execution_id: Id) -> TaskExecutionDocument:
+        """One run of a task as it is now."""
+        return self._get(f"{_AUTOMATIONS}/GetTaskExecution", {"id": execution_id}, "taskExecution", read_execution)
+
+    # Organization
+
+    def get_authenticated_identity(self) -> Identity:
+        """Who the token is, and its organization."""
+        return self._transport.call(
+            "IdentityService/GetAuthenticatedIdentity", {}, lambda body, _: read_identity(body), repeatable=True
+        )
+
+    def get_organization(self, organization_id: Id) -> Organization:
+        """The organization's name and tier."""
+        message = {"organizationId": organization_id}
+        return self._get("OrganizationService/GetOrganization", message, "organization", read_organization)
+
+    def get_organization_policies(self, organization_id: Id) -> Policies:
+        """The organization's policies."""
+        message = {"organizationId": organization_id}
+        return self._get("OrganizationService/GetOrganizationPolicies", message, "policies", read_policies)
+
+    def member_pages(self, organization_id: Id) -> Iterator[Page[Member]]:
+        """The organization's members."""
+        message = {"organizationId": organization_id}
+        return self._list("OrganizationService/ListMembers", message, "members", read_member)
+
+    def project_pages(self) -> Iterator[Page[Project]]:
+        """The projects the token sees."""
+        return self._list("ProjectService/ListProjects", {}, "projects", read_project)
+
+    def runner_pages(self) -> Iterator[Page[Runner]]:
+        """The runners the token sees."""
+        return self._list("RunnerService/ListRunners", {}, "runners", read_runner)
+
+    def watch_events(
+        self, scope: Id | None = None, *, resource_types: Iterable[str] = (), idle: float = 300.0
+    ) -> EventStream:
+        """Changes as they happen: of the organization, or of the environment `scope` and its automations.
+
+        `resource_types` (RESOURCE_TYPE_…) limits it; after `idle` seconds without a byte the stream counts as dead.
+        It starts with no backlog and is not retried: after every reconnect, list everything.
+        """
+        message: dict[str, Any] = {"environmentId": scope} if scope else {"organization": True}
+        if filters := [{"resourceType": each} for each in resource_types]:
+            message["resourceTypeFilters"] = filters
+        return EventStream(self._transport, message, idle=idle)
+
+    # How
+
+    def _do(self, method: str, environment_id: Id, **fields: Any) -> None:
+        message = {"environmentId": environment_id, **fields}
+        self._transport.call(
+            f"EnvironmentService/{method}", message, lambda body, _: read_answer(body), repeatable=False
+        )
+
+    def _create(self, rpc: str, message: Mapping[str, Any]) -> EnvironmentDocument:
+        return self._transport.call(
+            rpc, message, lambda body, _: read_field(body, "environment", read_environment), repeatable=False
+        )
+
+    def _token(self, method: str, environment_id: Id, **fields: Any) -> Secret:
+        message = {"environmentId": environment_id, **fields}
+        return self._transport.call(
+            f"EnvironmentService/{method}", message, lambda body, _: read_access_token(body), repeatable=False
+        )
+
+    def _get(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
+        return self._transport.call(rpc, message, lambda body, _: read_field(body, name, read), repeatable=True)
+
+    def _page(
+        self,
+        rpc: str,
+        message: Mapping[str, Any],
+        name: str,
+        read: Callable[[bytes], T],
+        token: str,
+        page_size: int = PAGE_SIZE,
+    ) -> Page[T]:
+        pagination: dict[str, Any] = {"pageSize": page_size, **({"token": token} if token else {})}
+        return self._transport.call(
+            rpc,
+            {**message, "pagination": pagination},
+            lambda body, sent_at: read_page(body, name, read, sent_at),
+            repeatable=True,
+        )
+
+    def _list(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> Iterator[Page[T]]:
+        return self._all(rpc, lambda token: self._page(rpc, message, name, read, token))
+
+    def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
+        """Page after page; MalformedAnswer where a token comes twice, for that would never end."""
+        token, seen = "", {""}
+        while True:
+            page = page_at(token)
+            yield page
+            token = page.next_token
+            if not token:
+                return
+            if token in seen:
+                raise MalformedAnswer("the same page token came twice", rpc=rpc)
+            seen.add(token)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _filter(**values: Iterable[Any]) -> dict[str, Any]:
+    """A request's `filter` with the fields that are given."""
+    return {"filter": {name: given for name, value in values.items() if (given := list(value))}}

@@ -1,0 +1,44 @@
+"""Ona's documents as the portal reads them: strictly what is used, leniently the rest, the bytes always kept."""
+
+from .automations import ServiceDocument, TaskDocument, TaskExecutionDocument
+from .directory import EnvironmentClass, Identity, Member, Organization, Policies, Project, Runner
+from .environments import (
+    EnvironmentDocument,
+    EnvironmentPage,
+    MetadataHead,
+    Observation,
+    SpecHead,
+    StatusHead,
+    read_environment,
+)
+from .grants import Secret
+from .pages import Malformed, Page, Part
+from .values import Duration, duration_text, storable, timestamp_text
+
+__all__ = [
+    "Duration",
+    "EnvironmentClass",
+    "EnvironmentDocument",
+    "EnvironmentPage",
+    "Identity",
+    "Malformed",
+    "Member",
+    "MetadataHead",
+    "Observation",
+    "Organization",
+    "Page",
+    "Part",
+    "Policies",
+    "Project",
+    "Runner",
+    "Secret",
+    "ServiceDocument",
+    "SpecHead",
+    "StatusHead",
+    "TaskDocument",
+    "TaskExecutionDocument",
+    "duration_text",
+    "read_environment",
+    "storable",
+    "timestamp_text",
+]

@@ -1,0 +1,235 @@
+"""What can go wrong when Ona is called.
+
+OnaError                    code, rpc, request_id, http_status, retry_after, details
+├── Unreachable             no answer: no connection, a reset, a cut answer, our own time limit
+├── MalformedAnswer         an answer, but not JSON or not of the shape Ona documents
+└── Refused                 Ona (or a proxy before it) answered with an error; one class per Connect code
+    ├── InvalidArgument · OutOfRange · FailedPrecondition · AlreadyExists · Aborted     the request does not fit
+    ├── Unauthenticated · PermissionDenied · NotFound · Unimplemented                   not for this token, not there
+    ├── ResourceExhausted                                                               too much or too fast
+    └── Unavailable · Internal · Unknown · DeadlineExceeded · Canceled · DataLoss       trouble at Ona's side
+
+No error holds the token: messages are scrubbed of it and no httpx exception, whose request would carry it, is chained.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class OnaError(Exception):
+    """A call of Ona that did not end well; `code` is Connect's, or "unreachable" or "malformed_answer"."""
+
+    code: ClassVar[str] = "unknown"
+    advice: ClassVar[str] = "Try again; if it stays, Ona's status page or support can tell more."
+    meaning: ClassVar[str] = "Ona could not do what was asked."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        rpc: str = "",
+        request_id: str = "",
+        http_status: int | None = None,
+        retry_after: float | None = None,
+        details: Sequence[Any] = (),
+        sent: bool = True,
+    ) -> None:
+        self.message = message
+        self.rpc = rpc
+        self.request_id = request_id
+        self.http_status = http_status
+        self.retry_after = retry_after
+        self.details = list(details)
+        self.sent = sent
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{self.rpc or 'Ona'}: {self.code}: {self.message or 'no message'}{request}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.message,), self.__dict__)
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """True if a write may have been done all the same, so that only a fresh read can tell."""
+        return False
+
+    def for_people(self) -> str:
+        """One to three plain sentences: what happened, what it means, what to do."""
+        said = f" Ona said: {self.message.rstrip('.')}." if self.message else ""
+        return f"{self.meaning}{said} {self.advice}".strip()
+
+
+class Unreachable(OnaError):
+    """No answer came; `sent` is False where the request certainly never left."""
+
+    code = "unreachable"
+    meaning = "Ona did not answer."
+    advice = "Check ONA_BASE_URL, the network and the proxy between here and Ona; what is shown may be out of date."
+
+    @property
+    def outcome_unknown(self) -> bool:
+        return self.sent
+
+    def for_people(self) -> str:
+        cause = f" ({self.message.rstrip('.')})" if self.message else ""
+        return f"{self.meaning.rstrip('.')}{cause}. {self.advice}"
+
+
+class MalformedAnswer(OnaError):
+    """The answer is not JSON, or not of the documented shape."""
+
+    code = "malformed_answer"
+    meaning = "Something answered, but not as Ona does."
+    advice = "Check that ONA_BASE_URL points at Ona's API and that no proxy or sign-in page answers in its place."
+
+    @property
+    def outcome_unknown(self) -> bool:
+        return True
+
+    def for_people(self) -> str:
+        return f"{self.meaning} {self.message.rstrip('.')}. {self.advice}"
+
+
+class Refused(OnaError):
+    """An answer with an error."""
+
+
+class _Trouble(Refused):
+    """Trouble at Ona's side: a write may or may not have been done."""
+
+    @property
+    def outcome_unknown(self) -> bool:
+        return True
+
+
+class Canceled(_Trouble):
+    code = "canceled"
+    meaning = "The call was canceled before it ended."
+
+
+class Unknown(_Trouble):
+    code = "unknown"
+    meaning = "Ona answered with an error it does not explain."
+
+
+class InvalidArgument(Refused):
+    code = "invalid_argument"
+    meaning = "Ona did not accept the values it was sent."
+    advice = "Correct the value it names and try again."
+
+
+class DeadlineExceeded(_Trouble):
+    code = "deadline_exceeded"
+    meaning = "Ona did not finish in time."
+    advice = "It may still have been done: look at the current state before trying again."
+
+
+class NotFound(Refused):
+    code = "not_found"
+    meaning = "Ona does not know it, or this token may not see it."
+    advice = "It may have been deleted; the next sweep will tell."
+
+
+class AlreadyExists(Refused):
+    code = "already_exists"
+    meaning = "There is one already."
+    advice = "Choose another name, or use the one that exists."
+
+
+class PermissionDenied(Refused):
+    code = "permission_denied"
+    meaning = "The token the portal uses may not do this."
+    advice = "Use a token of an organization admin (ONA_API_KEY), or ask one to do it."
+
+
+class ResourceExhausted(Refused):
+    code = "resource_exhausted"
+    meaning = "A limit at Ona is reached: too many requests, or too many of the thing asked for."
+    advice = "Wait a little and try again; if it stays, look at the organization's limits."
+
+
+class FailedPrecondition(Refused):
+    code = "failed_precondition"
+    meaning = "The state it is in, or a policy of the organization, does not allow this."
+    advice = "Look at its phase, lockdown and policies, then try again."
+
+
+class Aborted(Refused):
+    code = "aborted"
+    meaning = "Something else changed it at the same time."
+    advice = "Look at the current state and try again."
+
+
+class OutOfRange(Refused):
+    code = "out_of_range"
+    meaning = "A value lies outside what Ona allows."
+    advice = "Correct the value and try again."
+
+
+class Unimplemented(Refused):
+    code = "unimplemented"
+    meaning = "Nothing at this address offers this call."
+    advice = "Check ONA_BASE_URL (it usually ends in /api), and whether your plan has the feature."
+
+
+class Internal(_Trouble):
+    code = "internal"
+    meaning = "Ona failed inside."
+
+
+class Unavailable(_Trouble):
+    code = "unavailable"
+    meaning = "Ona is not available at the moment."
+    advice = "The portal keeps trying; what is shown may be out of date."
+
+
+class DataLoss(_Trouble):
+    code = "data_loss"
+    meaning = "Ona says data was lost or is damaged."
+    advice = "Ask Ona's support."
+
+
+class Unauthenticated(Refused):
+    code = "unauthenticated"
+    meaning = "Ona does not accept the token: it is wrong, expired or revoked."
+    advice = "Set ONA_API_KEY to a valid token and restart the portal."
+
+
+BY_CODE: dict[str, type[Refused]] = {
+    kind.code: kind
+    for kind in (
+        Canceled,
+        Unknown,
+        InvalidArgument,
+        DeadlineExceeded,
+        NotFound,
+        AlreadyExists,
+        PermissionDenied,
+        ResourceExhausted,
+        FailedPrecondition,
+        Aborted,
+        OutOfRange,
+        Unimplemented,
+        Internal,
+        Unavailable,
+        DataLoss,
+        Unauthenticated,
+    )
+}
+
+# Connect's mapping for answers that are not Connect's own errors, save 429, which is what it says.
+BY_HTTP_STATUS: dict[int, type[Refused]] = {
+    400: Internal,
+    401: Unauthenticated,
+    403: PermissionDenied,
+    404: Unimplemented,
+    429: ResourceExhausted,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}

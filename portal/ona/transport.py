@@ -1,0 +1,235 @@
+"""Connect's unary JSON calls over one pooled httpx client: headers, pace, time limits, retries, errors."""
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from .answers import ConnectError, connect_error, error_of, plain, request_id
+from .budget import Budget, Paused
+from .documents.pages import UNREADABLE
+from .errors import MalformedAnswer, OnaError, ResourceExhausted, Unreachable
+from .retry import LONGEST_WAIT, next_wait
+from .wire import checked_base_url, checked_token, pooled, proxy_for, time_limit
+
+T = TypeVar("T")
+Reader = Callable[[bytes, datetime], T]
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+LONGEST_PAUSE = 3600.0
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """What a client has done so far; `bytes` as they came over the wire, compressed where Ona compresses."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+
+
+class Transport:
+    """Sends calls to Ona; safe to share between threads.
+
+    `sleep`, `clock` (monotonic seconds), `now`, `dice` (random, in [0, 1)) and `http` are there for tests to replace.
+    Of the environment it honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, but uses no proxy to this machine.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        *,
+        requests_per_second: float = 20.0,
+        timeout: float = 30.0,
+        attempts: int = 5,
+        http: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        if not timeout > 0 or attempts < 1:
+            raise ValueError("timeout must be above 0 and attempts at least 1")
+        self.base_url, local = checked_base_url(base_url)
+        self.timeout = timeout
+        self._secret = checked_token(token)
+        self._attempts = attempts
+        self._sleep, self._clock, self._now, self._dice = sleep, clock, now, dice
+        self._budget = Budget(requests_per_second, clock=clock, sleep=sleep)
+        self._stats, self._stats_lock = Stats(), Lock()
+        self._http = httpx.Client(
+            transport=http or pooled(proxy_for(self.base_url, local=local)),
+            headers={
+                "Authorization": f"Bearer {self._secret.reveal()}",
+                "Connect-Protocol-Version": "1",
+                "User-Agent": "environment-portal",
+            },
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Transport to {self.base_url}>"
+
+    @property
+    def stats(self) -> Stats:
+        """What was done so far."""
+        return self._stats
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def call(self, rpc: str, message: Mapping[str, Any], read: Reader[T], *, repeatable: bool) -> T:
+        """Call `rpc` ("Service/Method") and give its answer to `read` with the time the request was sent.
+
+        OnaError if that fails, after retries where the call is `repeatable` or was certainly not done.
+        """
+        content = msgspec.json.encode(message)
+        for attempt in itertools.count(1):
+            try:
+                return self._attempt(rpc, content, read)
+            except OnaError as error:
+                wait = next_wait(
+                    error, attempt=attempt, attempts=self._attempts, repeatable=repeatable, dice=self._dice()
+                )
+                if wait is None:
+                    raise
+            self._count(retries=1)
+            self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def stream(self, rpc: str, content: bytes, *, idle: float) -> Iterator[httpx.Response]:
+        """The open answer of a server stream, whose `chunks` may be up to `idle` seconds apart."""
+        self._wait_for_budget(rpc)
+        self._count(requests=1)
+        headers = {"Content-Type": "application/connect+json", "Accept-Encoding": "identity"}
+        request = self._http.build_request(
+            "POST", self._url(rpc), content=content, headers=headers, timeout=httpx.Timeout(self.timeout, read=idle)
+        )
+        with self._in_our_words(rpc):
+            response = self._http.send(request, stream=True)
+        try:
+            if response.status_code != 200:
+                with self._in_our_words(rpc), time_limit(self.timeout):
+                    body = self._body(rpc, response)
+                raise self._refusal(rpc, response, body)
+            yield response
+        finally:
+            response.close()
+
+    def chunks(self, rpc: str, response: httpx.Response) -> Iterator[bytes]:
+        """The bytes of a stream as they come; Unreachable when it breaks or nothing comes for too long."""
+        chunks = response.iter_raw()
+        while True:
+            with self._in_our_words(rpc):
+                chunk = next(chunks, b"")
+            if not chunk:
+                return
+            yield chunk
+
+    def malformed(self, rpc: str, why: str, headers: Mapping[str, str] | None = None) -> MalformedAnswer:
+        """The error for an answer of the wrong shape."""
+        return MalformedAnswer(plain(self._scrub(why)), rpc=rpc, request_id=self._request_id(headers or {}))
+
+    def refused(self, rpc: str, said: ConnectError, headers: Mapping[str, str]) -> OnaError:
+        """The error that ended a stream."""
+        return connect_error(said, {"rpc": rpc, "request_id": self._request_id(headers)})
+
+    def scrub(self, body: bytes) -> bytes:
+        """`body` without the token, for what may end in an error."""
+        return body.replace(self._secret.reveal().encode(), b"[token]")
+
+    def _scrub(self, text: str) -> str:
+        return text.replace(self._secret.reveal(), "[token]")
+
+    def _attempt(self, rpc: str, content: bytes, read: Reader[T]) -> T:
+        self._wait_for_budget(rpc)
+        self._count(requests=1)
+        sent_at = self._now()
+        with self._in_our_words(rpc), time_limit(self.timeout), self._post(rpc, content) as response:
+            body = self._body(rpc, response)
+        if response.status_code != 200:
+            raise self._refusal(rpc, response, body)
+        try:
+            return read(body, sent_at)
+        except UNREADABLE as error:
+            kind = plain(response.headers.get("content-type", "no content type"), 60)
+            why = f"{kind}, {len(body)} bytes: {error}"
+            raise self.malformed(rpc, why, response.headers) from None
+
+    def _post(self, rpc: str, content: bytes) -> AbstractContextManager[httpx.Response]:
+        headers = {
+            "Content-Type": "application/json",
+            "Connect-Timeout-Ms": str(max(1, int(self.timeout * 1000))),
+        }
+        return self._http.stream("POST", self._url(rpc), content=content, headers=headers, timeout=self.timeout)
+
+    def _url(self, rpc: str) -> str:
+        return f"{self.base_url}/gitpod.v1.{rpc}"
+
+    def _body(self, rpc: str, response: httpx.Response) -> bytes:
+        """The whole body, as long as it comes in time and is not too large."""
+        ends_at = self._clock() + self.timeout
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                raise self.malformed(rpc, f"the answer is larger than {LARGEST_ANSWER} bytes", response.headers)
+            if self._clock() > ends_at:
+                raise Unreachable(f"the answer took longer than {self.timeout:g} s", rpc=rpc)
+            chunks.append(chunk)
+        self._count(size=response.num_bytes_downloaded)
+        return b"".join(chunks)
+
+    def _refusal(self, rpc: str, response: httpx.Response, body: bytes) -> OnaError:
+        headers = {name.lower(): self._scrub(value) for name, value in response.headers.items()}
+        error = error_of(response.status_code, headers, self.scrub(body), rpc=rpc, now=self._now())
+        if isinstance(error, ResourceExhausted) and error.retry_after:
+            self._budget.pause(min(error.retry_after, LONGEST_PAUSE))
+        return error
+
+    @contextmanager
+    def _in_our_words(self, rpc: str) -> Iterator[None]:
+        """Turns a failure of the wire into ours, outside its except: httpx's leads to the request and its headers."""
+        failure: OnaError | None = None
+        try:
+            yield
+        except httpx.HTTPError as error:
+            failure = self._no_answer(rpc, error)
+        if failure is not None:
+            raise failure
+
+    def _no_answer(self, rpc: str, error: httpx.HTTPError) -> OnaError:
+        """The error for a failure of the wire; its text, never its chain."""
+        why = plain(self._scrub(str(error))) or type(error).__name__
+        if isinstance(error, httpx.DecodingError):
+            return self.malformed(rpc, why)
+        if isinstance(error, httpx.TimeoutException):
+            why = f"no answer within {self.timeout:g} s"
+        return Unreachable(why, rpc=rpc, sent=not isinstance(error, _NOT_SENT))
+
+    def _wait_for_budget(self, rpc: str) -> None:
+        try:
+            self._budget.wait(LONGEST_WAIT)
+        except Paused as paused:
+            message = "Ona asked for a break that is not over yet"
+            raise ResourceExhausted(message, rpc=rpc, retry_after=paused.seconds, sent=False) from None
+
+    def _request_id(self, headers: Mapping[str, str]) -> str:
+        return self._scrub(request_id(headers))
+
+    def _count(self, *, requests: int = 0, retries: int = 0, size: int = 0) -> None:
+        with self._stats_lock:
+            was = self._stats
+            self._stats = Stats(was.requests + requests, was.retries + retries, was.bytes + size)
