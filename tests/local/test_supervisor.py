@@ -106,19 +106,17 @@ def test_commands_go_with_a_parent_that_is_killed(parent: subprocess.Popen[str])
 
 def test_the_death_of_one_stops_all_and_tells_the_end_of_its_log(tmp_path: Path) -> None:
     failing = "import sys; print('a clue'); sys.exit('the reason')"
-    with pytest.raises(ChildDied) as caught, Supervisor(tmp_path) as supervisor:
-        supervisor.start(Command("steady", ["sleep", "600"]))
-        steady = descendants(os.getpid())
-        supervisor.start(Command("fragile", [sys.executable, "-c", failing]))
-        wait_until(lambda: False, supervisor.watch())
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start(Command("steady", ["sleep", "600"]), Command("fragile", [sys.executable, "-c", failing]))
+        steady = supervisor.children[0].process.pid
+        with pytest.raises(ChildDied) as caught:
+            wait_until(lambda: False, supervisor.watch())
     text = str(caught.value)
     assert text.startswith("fragile stopped unexpectedly (exit status 1)")
     assert "a clue" in text
     assert "the reason" in text
     assert str(tmp_path / "fragile.log") in text
-    assert not [
-        pid for pid in steady if pid in descendants(os.getpid()) and Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
-    ]
+    assert not alive(steady)
 
 
 def test_what_was_started_last_is_stopped_first(tmp_path: Path) -> None:
