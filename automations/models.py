@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F
 
-from environments.models import VERSION, Environment
+from environments.models import Environment
 
 
 class ServicePhase(models.TextChoices):
@@ -71,10 +71,10 @@ class Service(Automation):
     description = models.TextField(blank=True, default="")
     role = models.TextField(blank=True, default="")
     triggers = ArrayField(models.TextField(), default=list)
-    spec_version = models.DecimalField(default=0, **VERSION)
+    spec_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
     desired_phase = models.TextField(blank=True, default="")
     status = models.JSONField(default=dict)
-    status_version = models.DecimalField(default=0, **VERSION)
+    status_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
     phase = models.TextField(blank=True, default="")
     failure = models.TextField(blank=True, default="")
     log_url = models.TextField(blank=True, default="")
@@ -90,7 +90,7 @@ class Service(Automation):
 
 
 class Task(Automation):
-    """A command an environment can run (EnvironmentAutomationService.ListTasks). It has no version: compared by value."""
+    """A command an environment can run (EnvironmentAutomationService.ListTasks); without a version."""
 
     reference = models.TextField(blank=True, default="")
     name = models.TextField(blank=True, default="")
@@ -119,7 +119,7 @@ class TaskExecution(Automation):
     completed_at = models.DateTimeField(null=True)
     desired_phase = models.TextField(blank=True, default="")
     status = models.JSONField(default=dict)
-    status_version = models.DecimalField(default=0, **VERSION)
+    status_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
     phase = models.TextField(blank=True, default="")
     failure = models.TextField(blank=True, default="")
     log_url = models.TextField(blank=True, default="")

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
-VERSION = {"max_digits": 20, "decimal_places": 0}  # uint64: numeric(20, 0) holds 2^64 - 1
 
 
 class Phase(models.TextChoices):
@@ -100,9 +99,9 @@ class Environment(models.Model):
     archived_at = models.DateTimeField(null=True)
     role = models.TextField(blank=True, default="")
     lockdown_at = models.DateTimeField(null=True)
-    # spec: ordered by spec_version
+    # spec: ordered by spec_version; versions are uint64, which numeric(20, 0) holds
     spec = models.JSONField(default=dict)
-    spec_version = models.DecimalField(default=0, **VERSION)
+    spec_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
     desired_phase = models.TextField(blank=True, default="")
     class_id = models.UUIDField(null=True)
     spec_repository = models.TextField(blank=True, default="")
@@ -112,8 +111,8 @@ class Environment(models.Model):
     open_to_everyone = models.BooleanField(default=False)
     # status: ordered by status_version
     status = models.JSONField(default=dict)
-    status_version = models.DecimalField(default=0, **VERSION)
-    runner_spec_version = models.DecimalField(default=0, **VERSION)
+    status_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
+    runner_spec_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
     phase = models.TextField(blank=True, default="")
     machine_phase = models.TextField(blank=True, default="")
     content_phase = models.TextField(blank=True, default="")
@@ -140,7 +139,9 @@ class Environment(models.Model):
     gone_at = models.DateTimeField(null=True)
     # answers that need more than one column
     repository = models.GeneratedField(
-        expression=Coalesce(NullIf(F("git_repository"), NO_TEXT), NullIf(F("spec_repository"), NO_TEXT), F("context_url")),
+        expression=Coalesce(
+            NullIf(F("git_repository"), NO_TEXT), NullIf(F("spec_repository"), NO_TEXT), F("context_url")
+        ),
         output_field=models.TextField(),
         db_persist=True,
     )
@@ -154,16 +155,16 @@ class Environment(models.Model):
         output_field=models.DateTimeField(null=True),
         db_persist=True,
     )
-    failing = models.GeneratedField(
-        expression=~Q(failure=""), output_field=models.BooleanField(), db_persist=True
-    )
+    failing = models.GeneratedField(expression=~Q(failure=""), output_field=models.BooleanField(), db_persist=True)
     unpushed_work = models.GeneratedField(
         expression=Q(unpushed_commits__gt=0) | Q(changed_files__gt=0),
         output_field=models.BooleanField(null=True),
         db_persist=True,
     )
     never_stops = models.GeneratedField(
-        expression=Q(timeout__isnull=False) & Q(timeout=timedelta(0)), output_field=models.BooleanField(), db_persist=True
+        expression=Q(timeout__isnull=False) & Q(timeout=timedelta(0)),
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
     not_in_sync = models.GeneratedField(
         expression=Q(phase=Phase.RUNNING)

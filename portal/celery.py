@@ -9,4 +9,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("portal")
 app.conf.update(settings.CELERY)
+# A message that waits longer than its interval expires: the next one does the same.
+app.conf.beat_schedule = {
+    name: {"task": task, "schedule": seconds, "kwargs": kwargs, "options": {"expires": seconds}}
+    for name, task, seconds, kwargs in (
+        ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {}),
+        ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
+        ("automations", "automations.tasks.sync_automations", settings.SWEEP_SECONDS, {"everything": False}),
+        (
+            "all automations",
+            "automations.tasks.sync_automations",
+            settings.ALL_AUTOMATIONS_SECONDS,
+            {"everything": True},
+        ),
+    )
+}
 app.autodiscover_tasks()

@@ -81,6 +81,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "environments.context.frame",
             ],
         },
     },
@@ -88,7 +89,12 @@ TEMPLATES = [
 
 DATABASES = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=0)
-    | {"OPTIONS": {"pool": {"min_size": 1, "max_size": env.int("PORTAL_DB_POOL", 8), "timeout": 5}, "connect_timeout": 5}}
+    | {
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env.int("PORTAL_DB_POOL", 8), "timeout": 5},
+            "connect_timeout": 5,
+        }
+    }
 }
 
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")

@@ -1,0 +1,13 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from environments.commands import run_sync
+from environments.directory import sync_directory
+
+
+class Command(BaseCommand):
+    help = "Fetch members, projects, runners, environment classes and policies from Ona."
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        return run_sync("entries", lambda client, progress: sync_directory(client))

@@ -1,0 +1,23 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from environments.commands import run_sync
+from environments.sync import sweep
+
+
+class Command(BaseCommand):
+    help = "List every environment at Ona and bring the cache up to date."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--accept-losses",
+            action="store_true",
+            help="mark environments gone even if that is more than a tenth of all (each is still asked for)",
+        )
+
+    def handle(self, *args: Any, accept_losses: bool, **options: Any) -> str:
+        return run_sync(
+            "environments", lambda client, progress: sweep(client, progress, accept_losses=accept_losses)
+        )

@@ -1,0 +1,120 @@
+"""What every sync job has in common: one of a kind at a time, and a row that tells how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from portal.ona import OnaClient, errors
+
+from .models import SyncRun
+
+log = structlog.get_logger()
+SYNCING = 0x6F6E62  # advisory locks: one job of a kind at a time
+LOSS_SHARE, LOSS_FLOOR = 0.1, 10
+Progress = Callable[[int, int | None], None]
+T = TypeVar("T")
+
+
+class SyncError(Exception):
+    """A run that cannot go on, for a reason the portal itself found."""
+
+    code = "failed"
+
+
+class TooManyMissing(SyncError):
+    """A listing that lacks more than a tenth of what was there: more likely a mistake than a deletion."""
+
+    code = "too_many_missing"
+
+
+def no_progress(done: int, total: int | None) -> None:
+    """Tell nobody."""
+
+
+def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]) -> SyncRun | None:
+    """Run `job` and record it; None, without a record, if one of this kind is under way.
+
+    A failure is recorded, not raised: the caller looks at `state`. Only what is no fault of Ona's or of the network
+    is raised too, after it was recorded: a mistake in the portal, or a database that is away.
+    """
+    with _only_one(kind) as is_only_one:
+        if not is_only_one:
+            return None
+        _close_interrupted(kind)
+        run = SyncRun.objects.create(kind=kind, started_at=timezone.now())
+        before = client.stats
+        try:
+            job(run)
+            run.state = SyncRun.State.SUCCEEDED
+        except errors.OnaError as error:
+            _fail(run, error.code, error.for_people(), error.request_id or "")
+        except SyncError as error:
+            _fail(run, error.code, str(error))
+        except SoftTimeLimitExceeded:
+            _fail(run, "too_slow", f"It was stopped after {settings.CELERY['task_soft_time_limit']} seconds.")
+        except BaseException as error:
+            _fail(run, "interrupted", f"It ended with {type(error).__name__}; the log has the details.")
+            raise
+        finally:
+            run.requests, run.retries = client.stats.requests - before.requests, client.stats.retries - before.retries
+            run.finished_at = timezone.now()
+            run.save()
+            log.info(
+                "sync run", kind=run.kind, state=run.state, listed=run.listed, changed=run.changed, error=run.error
+            )
+        return run
+
+
+def _fail(run: SyncRun, code: str, message: str, request_id: str = "") -> None:
+    run.state, run.error_code, run.error, run.request_id = SyncRun.State.FAILED, code, message, request_id
+
+
+def _close_interrupted(kind: SyncRun.Kind) -> None:
+    """Whoever holds the lock is alone: a run of this kind that is still "running" died without saying so."""
+    SyncRun.objects.filter(kind=kind, state=SyncRun.State.RUNNING).update(
+        state=SyncRun.State.FAILED,
+        finished_at=timezone.now(),
+        error_code="interrupted",
+        error="The process that ran it ended without finishing.",
+    )
+
+
+@contextmanager
+def _only_one(kind: SyncRun.Kind) -> Iterator[bool]:
+    """Hold the lock of `kind` for as long as this connection lives; False if somebody else does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, kind.value])
+        is_only_one = bool(cursor.fetchone()[0])
+    try:
+        yield is_only_one
+    finally:
+        if is_only_one and connection.connection is not None and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [SYNCING, kind.value])
+
+
+def ask(get: Callable[[UUID], T], id_: UUID) -> T | None:
+    """What `get` answers for `id_`, or None where Ona knows no such thing."""
+    try:
+        return get(id_)
+    except errors.NotFound:
+        return None
+
+
+def refuse_losses(missing: int, present: int, things: str) -> None:
+    """Raise TooManyMissing where a listing lacks more than a tenth, and more than a handful, of what was there."""
+    if missing > max(LOSS_FLOOR, LOSS_SHARE * present):
+        raise TooManyMissing(
+            f"{missing:,} of {present:,} {things} were missing from Ona's listing. Nothing was marked as gone, since a "
+            "token that sees less than before looks the same. If they were deleted on purpose, run "
+            "`manage.py sync_environments --accept-losses` once."
+        )

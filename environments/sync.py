@@ -1,0 +1,263 @@
+"""How Ona's documents get into the tables: `observe` merges documents, `sweep` lists everything, finds what is gone.
+
+`observe` is the only way in, whoever asked Ona. It may be given the same documents again, late or in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DataError, connection, transaction
+from django.utils import timezone
+
+from portal.ona import OnaClient
+from portal.ona.documents.environments import Observation
+
+from . import listing
+from .columns import ENVIRONMENTS, row
+from .merge import Row, digest, lock_observing, rounds, to_json
+from .models import Environment, Field, Sighting, SyncRun
+from .runs import Progress, ask, no_progress, record, refuse_losses
+
+log = structlog.get_logger()
+BATCH = 500  # documents merged in one transaction: some 2 MB
+TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
+
+
+def _text(side: str, field: Field) -> str:
+    if field in TIMES:
+        return f"""to_char({side}_{field.value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    return f"{side}_{field.value}"
+
+
+_returned = ", ".join(f"{side}.{field.value} AS {side}_{field.value}" for field in Field for side in ("old", "new"))
+_fields = ", ".join(f"('{field.value}', {_text('old', field)}, {_text('new', field)})" for field in Field)
+OBSERVE = f"""
+    WITH merged AS ({ENVIRONMENTS.merge(f"merge_action() AS action, i.id AS id, i.sent_at AS sent_at, {_returned}")}),
+    noted AS (
+        INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
+        SELECT merged.id, change.field, coalesce(change.old, ''), coalesce(change.new, ''),
+               least(sighting.seen_at, merged.sent_at), merged.sent_at
+        FROM merged
+        JOIN environments_sighting sighting ON sighting.environment_id = merged.id
+        CROSS JOIN LATERAL (VALUES {_fields}) AS change(field, old, new)
+        WHERE merged.action = 'UPDATE' AND change.old IS DISTINCT FROM change.new
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM merged), (SELECT count(*) FROM noted)
+"""  # noqa: S608 (column names from `Field`, values as parameters)
+KNOWN = """
+    SELECT e.id, e.spec_version, e.status_version, e.metadata_digest, e.gone_at, s.seen_at
+    FROM environments_environment e JOIN environments_sighting s ON s.environment_id = e.id
+    WHERE e.id = ANY(%s)
+"""
+SIGHT = """
+    INSERT INTO environments_sighting AS s (environment_id, seen_at)
+    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[])
+    ON CONFLICT (environment_id) DO UPDATE SET seen_at = excluded.seen_at WHERE s.seen_at < excluded.seen_at
+"""
+GONE = """
+    WITH gone AS (
+        UPDATE environments_environment e SET gone_at = %(at)s, changed_at = clock_timestamp()
+        FROM environments_sighting s
+        WHERE e.id = ANY(%(ids)s) AND s.environment_id = e.id AND s.seen_at < %(at)s AND e.gone_at IS NULL
+        RETURNING e.id, s.seen_at
+    )
+    INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
+    SELECT id, 'gone_at', '',
+           to_char(%(at)s::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), seen_at, %(at)s
+    FROM gone
+"""
+CREATION_TIMES = """
+    SELECT percentile_disc(%s::float[]) WITHIN GROUP (ORDER BY created_at)
+    FROM environments_environment WHERE gone_at IS NULL
+"""
+NAMES = """
+    UPDATE environments_environment e SET owner_name = i.owner_name, owner_email = i.owner_email,
+        project_name = i.project_name, runner_name = i.runner_name, class_name = i.class_name,
+        changed_at = clock_timestamp()
+    FROM (
+        SELECT r.id, {names} FROM environments_environment r {joins}
+    ) i
+    WHERE i.id = e.id AND (i.owner_name, i.owner_email, i.project_name, i.runner_name, i.class_name)
+        IS DISTINCT FROM (e.owner_name, e.owner_email, e.project_name, e.runner_name, e.class_name)
+""".format(  # noqa: S608 (constants of `columns`)
+    names=", ".join(f"{expression} AS {column}" for column, (_, expression) in ENVIRONMENTS.names.items()),
+    joins=ENVIRONMENTS.joins,
+)
+
+
+@dataclass
+class Outcome:
+    """What became of documents: how many changed a row, how many transitions that made, and those refused."""
+
+    changed: int = 0
+    transitions: int = 0
+    refused: int = 0
+
+    def add(self, other: Outcome) -> None:
+        self.changed += other.changed
+        self.transitions += other.transitions
+        self.refused += other.refused
+
+
+class Known(NamedTuple):
+    """What the tables have of one environment."""
+
+    spec_version: Decimal
+    status_version: Decimal
+    metadata_digest: int
+    gone_at: datetime | None
+    seen_at: datetime
+
+    def is_older_than(self, observation: Observation) -> bool:
+        """Whether the observation may bring anything; the statement decides part by part."""
+        document = observation.document
+        return (
+            document.spec.head.spec_version > self.spec_version
+            or document.status.head.status_version > self.status_version
+            or (observation.sent_at > self.seen_at and digest(document.metadata.raw) != self.metadata_digest)
+            or (self.gone_at is not None and observation.sent_at > self.gone_at)
+        )
+
+
+def observe(observations: Iterable[Observation]) -> Outcome:
+    """Merge documents into the tables and note transitions. Replays and late answers change nothing.
+
+    A document that Postgres cannot hold is refused and counted; the others are merged.
+    """
+    outcome = Outcome()
+    for batch in rounds(observations, key=lambda observation: observation.document.id):
+        try:
+            outcome.add(_merge(batch))
+        except DataError as error:
+            outcome.add(_merge_one_by_one(batch) if len(batch) > 1 else _refuse(batch[0], error))
+    return outcome
+
+
+def _merge_one_by_one(batch: Sequence[Observation]) -> Outcome:
+    outcome = Outcome()
+    for observation in batch:
+        outcome.add(observe([observation]))
+    return outcome
+
+
+def _refuse(observation: Observation, error: DataError) -> Outcome:
+    log.warning("document refused", environment_id=str(observation.document.id), error=str(error).split("\n")[0])
+    return Outcome(refused=1)
+
+
+def _merge(batch: Sequence[Observation]) -> Outcome:
+    """One transaction; no environment occurs twice in `batch`."""
+    ids = [observation.document.id for observation in batch]
+    with transaction.atomic(), connection.cursor() as cursor:
+        lock_observing()
+        cursor.execute(KNOWN, [ids])
+        known = {found[0]: Known(*found[1:]) for found in cursor.fetchall()}
+        news = [o for o in batch if o.document.id not in known or known[o.document.id].is_older_than(o)]
+        changed = transitions = 0
+        if news:
+            cursor.execute(OBSERVE, {"rows": to_json(_row(o, known.get(o.document.id)) for o in news)})
+            changed, transitions = cursor.fetchone()
+        cursor.execute(SIGHT, [ids, [observation.sent_at for observation in batch]])
+    return Outcome(changed, transitions)
+
+
+def _row(observation: Observation, known: Known | None) -> Row:
+    later = known is None or observation.sent_at > known.seen_at
+    return row(observation.document) | {"sent_at": observation.sent_at, "later": later}
+
+
+def sweep(client: OnaClient, progress: Progress = no_progress, *, accept_losses: bool = False) -> SyncRun | None:
+    """List every environment (EnvironmentService.ListEnvironments) and find what is gone; None if one is under way.
+
+    A sweep that fails says so in its run and changes no "gone" state.
+    """
+    return record(SyncRun.Kind.ENVIRONMENTS, client, lambda run: _sweep(client, run, progress, accept_losses))
+
+
+def _sweep(client: OnaClient, run: SyncRun, progress: Progress, accept_losses: bool) -> None:
+    refresh_names()
+    pages = listing.environments(client, creation_times())
+    _observe_pages(run, pages, progress)
+    _find_gone(client, run, accept_losses)
+    if pages.sliced and pages.total is not None and _seen_since(run.started_at) + run.gone < pages.total:
+        # Slices that missed something: an order other than newest first. One page after another misses nothing.
+        _observe_pages(run, listing.environments(client, concurrency=1), progress)
+        _find_gone(client, run, accept_losses)
+
+
+def _observe_pages(run: SyncRun, pages: listing.Listing, progress: Progress) -> None:
+    waiting: list[Observation] = []
+    with closing(iter(pages)) as arriving:
+        for page in arriving:
+            run.pages += 1
+            run.malformed += len(page.malformed)
+            for malformed in page.malformed:
+                log.warning("malformed document", environment_id=malformed.id, error=malformed.error)
+            waiting += [Observation(page.sent_at, document) for document in page.items]
+            if len(waiting) >= BATCH:
+                _observe_batch(run, waiting)
+                progress(run.listed, pages.total)
+                waiting = []
+    _observe_batch(run, waiting)
+    progress(run.listed, pages.total)
+
+
+def _observe_batch(run: SyncRun, observations: Sequence[Observation]) -> None:
+    outcome = observe(observations)
+    run.listed += len(observations)
+    run.changed += outcome.changed
+    run.transitions += outcome.transitions
+    run.malformed += outcome.refused
+
+
+def _seen_since(moment: datetime) -> int:
+    return Sighting.objects.filter(seen_at__gte=moment).count()
+
+
+def _find_gone(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
+    """Ask for each environment the listing did not show; those not found are gone."""
+    present = Environment.objects.present()
+    missing = list(present.filter(sighting__seen_at__lt=run.started_at).values_list("id", flat=True))
+    run.missing = len(missing)
+    if not accept_losses:
+        refuse_losses(len(missing), present.count(), "environments")
+    asked_at = timezone.now()
+    with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
+        answers = list(pool.map(lambda id_: ask(client.get_environment, id_), missing))
+    _observe_batch(run, [answer for answer in answers if answer])
+    gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
+    run.gone += mark_gone(gone, asked_at)
+
+
+def mark_gone(ids: Sequence[UUID], at: datetime) -> int:
+    """Mark environments gone that Ona did not find at `at`, unless they were seen later; how many were marked."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        lock_observing()
+        cursor.execute(GONE, {"ids": list(ids), "at": at})
+        return int(cursor.rowcount)
+
+
+def creation_times(count: int = 256) -> list[datetime]:
+    """Creation times that cut the environments known so far into equally many, for the listing's slices."""
+    fractions = [n / count for n in range(count + 1)]
+    with connection.cursor() as cursor:
+        cursor.execute(CREATION_TIMES, [fractions])
+        return cursor.fetchone()[0] or []
+
+
+def refresh_names() -> None:
+    """Write the directory's names to the environments whose names are other."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        lock_observing()
+        cursor.execute(NAMES)
