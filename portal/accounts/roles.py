@@ -50,9 +50,9 @@ def _make_permissions(apps: Any) -> None:
     """Django makes permissions after the last migration; groups need them before."""
     for label in READABLE_APPS:
         config = apps.get_app_config(label)
-        before, config.models_module = config.models_module, True
+        if not hasattr(config, "models_module"):  # a migration's registry leaves it out, create_permissions asks for it
+            config.models_module = True
         create_permissions(config, apps=apps, verbosity=0)
-        config.models_module = before
 
 
 def _views(known: dict[str, Any]) -> list[str]:

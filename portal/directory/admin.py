@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import admin
 
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
@@ -11,7 +13,7 @@ from portal.web.read_only import ReadOnlyAdmin
 class EntryAdmin(ReadOnlyAdmin):
     """What all named things have in common."""
 
-    search_fields: tuple[str, ...] = ("name",)
+    search_fields: ClassVar[tuple[str, ...]] = ("name",)
     ordering = ("name", "id")
 
 
