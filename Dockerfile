@@ -1,0 +1,43 @@
+# The portal: docker build .   With the stand-in Ona as well: docker build --target sandbox .
+
+FROM node:22-slim AS assets
+WORKDIR /assets
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund && npm run vendor
+
+FROM python:3.13-slim AS packages
+WORKDIR /packages
+RUN pip install --no-cache-dir uv==0.13.9
+COPY requirements.lock ./
+RUN uv venv /venv && uv pip sync --no-cache --python /venv/bin/python requirements.lock
+
+FROM packages AS sandbox-packages
+COPY requirements-dev.lock ./
+RUN uv pip install --no-cache --python /venv/bin/python --constraint requirements-dev.lock \
+    gitpod-sdk protovalidate cel-python uvicorn
+
+FROM python:3.13-slim AS portal-files
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN useradd --system --no-create-home --uid 10001 portal
+WORKDIR /portal
+COPY manage.py ./
+COPY portal portal
+COPY environments environments
+COPY automations automations
+COPY templates templates
+COPY static static
+COPY --from=assets /assets/static/vendor static/vendor
+
+FROM portal-files AS sandbox
+COPY --from=sandbox-packages /venv /venv
+USER portal
+# On loopback only: the portal's containers share its network, and no token leaves it in plain http.
+CMD ["python", "manage.py", "sandbox", "--port", "8001", "--environments", "300"]
+
+FROM portal-files AS portal
+COPY --from=packages /venv /venv
+# The settings ask for both; neither is used here, and neither stays in the image.
+RUN PORTAL_SECRET_KEY=unused DATABASE_URL=postgresql:///unused python manage.py collectstatic --noinput
+USER portal
+EXPOSE 8000
+CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
