@@ -7,6 +7,9 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from .documents.automations import (
+    EXECUTIONS,
+    SERVICES,
+    TASKS,
     ServiceDocument,
     TaskDocument,
     TaskExecutionDocument,
@@ -15,6 +18,10 @@ from .documents.automations import (
     read_task,
 )
 from .documents.directory import (
+    ENVIRONMENT_CLASSES,
+    MEMBERS,
+    PROJECTS,
+    RUNNERS,
     EnvironmentClass,
     Identity,
     Member,
@@ -22,17 +29,13 @@ from .documents.directory import (
     Policies,
     Project,
     Runner,
-    read_environment_class,
     read_identity,
-    read_member,
     read_organization,
     read_policies,
-    read_project,
-    read_runner,
 )
-from .documents.environments import EnvironmentDocument, Observation, read_environment
+from .documents.environments import ENVIRONMENTS, EnvironmentDocument, Observation, read_environment
 from .documents.grants import Secret, read_access_token, read_allowed
-from .documents.pages import Page, read_answer, read_field, read_page
+from .documents.pages import Listing, Page, read_answer, read_field
 from .documents.values import timestamp_text
 from .errors import MalformedAnswer
 from .events import EventStream
@@ -118,7 +121,7 @@ class OnaClient:
         if count:
             message["count"] = {"include": True}
         rpc = "EnvironmentService/ListEnvironments"
-        return self._page(rpc, message, "environments", read_environment, token, page_size)
+        return self._page(rpc, message, ENVIRONMENTS, token, page_size)
 
     def environment_pages(
         self,
@@ -138,7 +141,7 @@ class OnaClient:
 
     def environment_class_pages(self) -> Iterator[Page[EnvironmentClass]]:
         """The kinds of machines the organization's runners offer."""
-        return self._list("EnvironmentService/ListEnvironmentClasses", {}, "environmentClasses", read_environment_class)
+        return self._list("EnvironmentService/ListEnvironmentClasses", {}, ENVIRONMENT_CLASSES)
 
     def create_environment(
         self, spec: Mapping[str, Any], *, name: str | None = None, session_id: Id | None = None
@@ -212,20 +215,18 @@ class OnaClient:
             "EnvironmentService/AllowPortAccess",
             {"environmentId": environment_id, "port": port},
             lambda body, _: read_allowed(body),
-            repeatable=True,
+            repeatable=False,
         )
 
     # Automations; a list takes at most 25 environment ids, or none for all
 
     def service_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[ServiceDocument]]:
         """Services."""
-        return self._list(
-            f"{_AUTOMATIONS}/ListServices", _filter(environmentIds=environment_ids), "services", read_service
-        )
+        return self._list(f"{_AUTOMATIONS}/ListServices", _filter(environmentIds=environment_ids), SERVICES)
 
     def task_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[TaskDocument]]:
         """Task definitions."""
-        return self._list(f"{_AUTOMATIONS}/ListTasks", _filter(environmentIds=environment_ids), "tasks", read_task)
+        return self._list(f"{_AUTOMATIONS}/ListTasks", _filter(environmentIds=environment_ids), TASKS)
 
     def execution_pages(
         self, environment_ids: Iterable[Id] = (), phases: Iterable[str] = ()
@@ -234,8 +235,7 @@ class OnaClient:
         return self._list(
             f"{_AUTOMATIONS}/ListTaskExecutions",
             _filter(environmentIds=environment_ids, phases=phases),
-            "taskExecutions",
-            read_execution,
+            EXECUTIONS,
         )
 
     def get_service(self, service_id: Id) -> ServiceDocument:
@@ -271,15 +271,15 @@ class OnaClient:
     def member_pages(self, organization_id: Id) -> Iterator[Page[Member]]:
         """The organization's members."""
         message = {"organizationId": organization_id}
-        return self._list("OrganizationService/ListMembers", message, "members", read_member)
+        return self._list("OrganizationService/ListMembers", message, MEMBERS)
 
     def project_pages(self) -> Iterator[Page[Project]]:
         """The projects the token sees."""
-        return self._list("ProjectService/ListProjects", {}, "projects", read_project)
+        return self._list("ProjectService/ListProjects", {}, PROJECTS)
 
     def runner_pages(self) -> Iterator[Page[Runner]]:
         """The runners the token sees."""
-        return self._list("RunnerService/ListRunners", {}, "runners", read_runner)
+        return self._list("RunnerService/ListRunners", {}, RUNNERS)
 
     def watch_events(
         self, scope: Id | None = None, *, resource_types: Iterable[str] = (), idle: float = 300.0
@@ -317,24 +317,13 @@ class OnaClient:
         return self._transport.call(rpc, message, lambda body, _: read_field(body, name, read), repeatable=True)
 
     def _page(
-        self,
-        rpc: str,
-        message: Mapping[str, Any],
-        name: str,
-        read: Callable[[bytes], T],
-        token: str,
-        page_size: int = PAGE_SIZE,
+        self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T], token: str, page_size: int = PAGE_SIZE
     ) -> Page[T]:
         pagination: dict[str, Any] = {"pageSize": page_size, **({"token": token} if token else {})}
-        return self._transport.call(
-            rpc,
-            {**message, "pagination": pagination},
-            lambda body, sent_at: read_page(body, name, read, sent_at),
-            repeatable=True,
-        )
+        return self._transport.call(rpc, {**message, "pagination": pagination}, listing.read, repeatable=True)
 
-    def _list(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> Iterator[Page[T]]:
-        return self._all(rpc, lambda token: self._page(rpc, message, name, read, token))
+    def _list(self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T]) -> Iterator[Page[T]]:
+        return self._all(rpc, lambda token: self._page(rpc, message, listing, token))
 
     def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
         """Page after page; MalformedAnswer where a token comes twice, for that would never end."""

@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from .environments import Subject
-from .pages import Part, part_reader
-from .values import Duration, Head, Reader, Timestamp, Uint64
+from .pages import Listing, Part, part_reader
+from .values import Duration, Head, Timestamp, Uint64
 
 
 class _AutomationMetadata(Head, frozen=True):
@@ -195,31 +195,45 @@ class _Envelope(Head, frozen=True):
 
 class _Attached(_Envelope, frozen=True, kw_only=True):
     environment_id: UUID
-    depends_on: list[UUID] = []
+    depends_on: list[UUID] | None = None
 
 
-_envelope, _attached = Reader(_Envelope), Reader(_Attached)
+_envelope, _attached = msgspec.json.Decoder(_Envelope), msgspec.json.Decoder(_Attached)
 _service_parts = part_reader(ServiceMetadataHead), part_reader(ServiceSpecHead), part_reader(ServiceStatusHead)
 _task_parts = part_reader(TaskMetadataHead), part_reader(TaskSpecHead)
 _execution_parts = part_reader(ExecutionMetadataHead), part_reader(ExecutionSpecHead), part_reader(ExecutionStatusHead)
 
 
-def read_service(raw: bytes) -> ServiceDocument:
-    """The service in `raw`; MsgspecError if there is none."""
-    came = _attached.read(raw)
+def _open_service(came: _Attached) -> ServiceDocument:
     metadata, spec, status = _service_parts
     return ServiceDocument(came.id, came.environment_id, metadata(came.metadata), spec(came.spec), status(came.status))
 
 
+def _open_task(came: _Attached) -> TaskDocument:
+    metadata, spec = _task_parts
+    return TaskDocument(came.id, came.environment_id, metadata(came.metadata), spec(came.spec), came.depends_on or [])
+
+
+def _open_execution(came: _Envelope) -> TaskExecutionDocument:
+    metadata, spec, status = _execution_parts
+    return TaskExecutionDocument(came.id, metadata(came.metadata), spec(came.spec), status(came.status))
+
+
+def read_service(raw: bytes) -> ServiceDocument:
+    """The service in `raw`; MsgspecError if there is none."""
+    return _open_service(_attached.decode(raw))
+
+
 def read_task(raw: bytes) -> TaskDocument:
     """The task in `raw`; MsgspecError if there is none."""
-    came = _attached.read(raw)
-    metadata, spec = _task_parts
-    return TaskDocument(came.id, came.environment_id, metadata(came.metadata), spec(came.spec), came.depends_on)
+    return _open_task(_attached.decode(raw))
 
 
 def read_execution(raw: bytes) -> TaskExecutionDocument:
     """The execution in `raw`; MsgspecError if there is none."""
-    came = _envelope.read(raw)
-    metadata, spec, status = _execution_parts
-    return TaskExecutionDocument(came.id, metadata(came.metadata), spec(came.spec), status(came.status))
+    return _open_execution(_envelope.decode(raw))
+
+
+SERVICES = Listing("services", _Attached, _open_service)
+TASKS = Listing("tasks", _Attached, _open_task)
+EXECUTIONS = Listing("taskExecutions", _Envelope, _open_execution)

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from .environments import Initializer, Subject
+from .pages import Listing
 from .values import Duration, Head, Int64, Reader, Timestamp, storable
 
 
@@ -152,17 +153,20 @@ class Identity(Whole, frozen=True, kw_only=True):
 W = TypeVar("W", bound=Whole)
 
 
-def _whole(kind: type[W]) -> Callable[[bytes], W]:
+def _whole(kind: type[W]) -> Callable[[bytes | msgspec.Raw], W]:
     reader = Reader(kind)
 
-    def read(raw: bytes) -> W:
-        document = reader.read(raw)
-        msgspec.structs.force_setattr(document, "raw", raw)
+    def read(raw: bytes | msgspec.Raw) -> W:
+        came = bytes(raw)
+        document = reader.read(came)
+        msgspec.structs.force_setattr(document, "raw", came)
         return document
 
     return read
 
 
-read_member, read_project, read_runner = _whole(Member), _whole(Project), _whole(Runner)
-read_environment_class, read_organization = _whole(EnvironmentClass), _whole(Organization)
-read_policies, read_identity = _whole(Policies), _whole(Identity)
+read_organization, read_policies, read_identity = _whole(Organization), _whole(Policies), _whole(Identity)
+MEMBERS = Listing("members", msgspec.Raw, _whole(Member))
+PROJECTS = Listing("projects", msgspec.Raw, _whole(Project))
+RUNNERS = Listing("runners", msgspec.Raw, _whole(Runner))
+ENVIRONMENT_CLASSES = Listing("environmentClasses", msgspec.Raw, _whole(EnvironmentClass))

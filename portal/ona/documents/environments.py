@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from .pages import Page, Part, part_reader
-from .values import Duration, Head, Timestamp, Uint64
+from .pages import Listing, Page, Part, part_reader
+from .values import Duration, Head, Int32, Timestamp, Uint64
 
 # What Go and protobuf write for "no time".
 _NO_TIME = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC))
@@ -108,7 +108,7 @@ class SecretSpec(Head, frozen=True):
 class Port(Head, frozen=True):
     """EnvironmentSpec.EnvironmentPort."""
 
-    port: int = 0
+    port: Int32 = 0
     admission: str = ""
     name: str = ""
     protocol: str = ""
@@ -170,8 +170,8 @@ class GitStatus(Head, frozen=True):
     clone_url: str = ""
     branch: str = ""
     latest_commit: str = ""
-    total_unpushed_commits: int = 0
-    total_changed_files: int = 0
+    total_unpushed_commits: Int32 = 0
+    total_changed_files: Int32 = 0
 
 
 class ContentStatus(Component, frozen=True):
@@ -222,7 +222,7 @@ class StatusHead(Head, frozen=True):
         return self.content.git
 
 
-class EnvironmentDocument(msgspec.Struct, frozen=True):
+class EnvironmentDocument(msgspec.Struct, frozen=True, gc=False):
     """One environment as EnvironmentService answered it."""
 
     id: UUID
@@ -252,7 +252,13 @@ _envelope = msgspec.json.Decoder(_Envelope)
 _metadata, _spec, _status = part_reader(MetadataHead), part_reader(SpecHead), part_reader(StatusHead)
 
 
+def _open(came: _Envelope) -> EnvironmentDocument:
+    return EnvironmentDocument(came.id, _metadata(came.metadata), _spec(came.spec), _status(came.status))
+
+
 def read_environment(raw: bytes) -> EnvironmentDocument:
     """The environment in `raw`; MsgspecError if it has no id or a part the portal cannot read."""
-    came = _envelope.decode(raw)
-    return EnvironmentDocument(came.id, _metadata(came.metadata), _spec(came.spec), _status(came.status))
+    return _open(_envelope.decode(raw))
+
+
+ENVIRONMENTS = Listing("environments", _Envelope, _open)

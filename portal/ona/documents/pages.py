@@ -1,15 +1,16 @@
 """What every document has: parts with their bytes, pages of a list, and the items of a page that could not be read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from .values import Head, Reader, readable, storable
+from .values import Head, Int32, Reader, readable, storable
 
 H = TypeVar("H")
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Part(msgspec.Struct, Generic[H], frozen=True, gc=False):
@@ -47,7 +48,7 @@ class _Pagination(Head, frozen=True):
 
 
 class _Count(Head, frozen=True):
-    value: int = 0
+    value: Int32 = 0
     relation: str = ""
 
 
@@ -55,11 +56,9 @@ class _Identified(Head, frozen=True):
     id: str = ""
 
 
-_pagination = Reader(_Pagination)
-_count = Reader(_Count)
-_identified = Reader(_Identified)
-_answer = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_identified, _pagination, _count = Reader(_Identified), Reader(_Pagination), Reader(_Count)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
+_answer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -76,6 +75,59 @@ def part_reader(kind: type[H]) -> Callable[[msgspec.Raw], Part[H]]:
     return read
 
 
+class Listing(Generic[E, T]):
+    """Reads the pages of one list RPC, whose items are in the field `name`: decoded as `envelope`, then opened."""
+
+    def __init__(self, name: str, envelope: type[E], open_: Callable[[E], T]) -> None:
+        self._name = name
+        self._open = open_
+        self._envelope = msgspec.json.Decoder(envelope)
+        fields = [
+            ("items", list[envelope], msgspec.field(name=name, default_factory=list)),  # type: ignore[valid-type]
+            ("pagination", _Pagination, _Pagination()),
+            ("count", _Count | None, None),
+        ]
+        answer: Any = msgspec.defstruct("ListAnswer", fields, frozen=True)
+        self._answer = msgspec.json.Decoder(answer)
+
+    def read(self, body: bytes, sent_at: datetime) -> Page[T]:
+        """The page in `body`; MsgspecError or RecursionError if it is none."""
+        body = readable(body)
+        try:
+            answer = self._answer.decode(body)
+            items = [self._open(each) for each in answer.items]
+        except UNREADABLE:
+            return self._read_patiently(body, sent_at)
+        return _page(items, [], answer.pagination, answer.count, sent_at)
+
+    def _read_patiently(self, body: bytes, sent_at: datetime) -> Page[T]:
+        """Item by item, so that one that cannot be read does not lose the others."""
+        answer = read_answer(body)
+        items: list[T] = []
+        malformed: list[Malformed] = []
+        for raw in _items.decode(_field(answer, self._name, b"[]")):
+            try:
+                items.append(self._open(self._envelope.decode(raw)))
+            except UNREADABLE as error:
+                malformed.append(Malformed(_id_of(bytes(raw)), str(error)))
+        pagination = _pagination.read(_field(answer, "pagination", b"{}"))
+        count = _count.read(_field(answer, "count", b"{}")) if "count" in answer else None
+        return _page(items, malformed, pagination, count, sent_at)
+
+
+def _page(
+    items: list[T], malformed: list[Malformed], pagination: _Pagination, count: _Count | None, sent_at: datetime
+) -> Page[T]:
+    return Page(
+        items=items,
+        next_token=pagination.next_token,
+        sent_at=sent_at,
+        total=count.value if count else None,
+        total_exact=bool(count and count.relation == "COUNT_RESPONSE_RELATION_EQ"),
+        malformed=malformed,
+    )
+
+
 def read_answer(body: bytes) -> dict[str, msgspec.Raw]:
     """The fields of an answer, unread; MsgspecError or RecursionError if it is not a JSON object."""
     body = readable(body)
@@ -86,33 +138,12 @@ def read_answer(body: bytes) -> dict[str, msgspec.Raw]:
         return _answer.decode(storable(body))
 
 
-def read_page(body: bytes, name: str, read: Callable[[bytes], T], sent_at: datetime) -> Page[T]:
-    """The page in `body`, whose items are in the field `name`; an item that cannot be read does not lose the others."""
-    answer = read_answer(body)
-    items: list[T] = []
-    malformed: list[Malformed] = []
-    for raw in _items.decode(_field(answer, name, b"[]")):
-        try:
-            items.append(read(bytes(raw)))
-        except UNREADABLE as error:
-            malformed.append(Malformed(_id_of(bytes(raw)), str(error)))
-    count = _count.read(_field(answer, "count", b"{}"))
-    return Page(
-        items=items,
-        next_token=_pagination.read(_field(answer, "pagination", b"{}")).next_token,
-        sent_at=sent_at,
-        total=count.value if "count" in answer else None,
-        total_exact=count.relation == "COUNT_RESPONSE_RELATION_EQ",
-        malformed=malformed,
-    )
-
-
 def read_field(body: bytes, name: str, read: Callable[[bytes], T]) -> T:
     """What is in the answer's one field `name`."""
     return read(_field(read_answer(body), name, b"{}"))
 
 
-def _field(answer: dict[str, Any], name: str, absent: bytes) -> bytes:
+def _field(answer: Mapping[str, Any], name: str, absent: bytes) -> bytes:
     raw = bytes(answer.get(name, absent))
     return absent if raw == b"null" else raw
 

@@ -15,6 +15,8 @@ from msgspec import inspect
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339 with up to nine fractional digits; kept to the microsecond."""
 
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+
 UINT64_MAX = 2**64 - 1
 _DURATION = re.compile(r"(?P<sign>[+-]?)(?P<seconds>\d{1,12})(?:\.(?P<fraction>\d{1,9}))?s", re.ASCII)
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -38,13 +40,12 @@ class Head(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """What the portal uses of a document's part. Unknown fields are ignored, absent ones have proto3's defaults."""
 
 
-def parse_integer(text: str | int, lowest: int, highest: int) -> int:
-    """The integer in `text`; ValueError unless it is written in plain digits and within the bounds."""
-    if isinstance(text, str) and not re.fullmatch(r"-?\d{1,20}", text, re.ASCII):
+def parse_integer(value: str | int, lowest: int, highest: int) -> int:
+    """The integer in `value`; ValueError unless it is one, in plain digits, within the bounds."""
+    digits = value.removeprefix("-") if isinstance(value, str) else "0"
+    if isinstance(value, bool | float) or not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
         raise ValueError("expected an integer in digits")
-    if isinstance(text, bool) or not isinstance(text, str | int):
-        raise ValueError("expected an integer")  # noqa: TRY004  (msgspec reports ValueErrors as part of the document)
-    number = int(text)
+    number = int(value)
     if not lowest <= number <= highest:
         raise ValueError(f"expected an integer from {lowest} to {highest}")
     return number
@@ -79,7 +80,7 @@ def timestamp_text(moment: datetime) -> str:
 
 def storable(raw: bytes) -> bytes:
     r"""`raw` JSON with what Postgres cannot hold (\u0000 and lone surrogates) replaced by U+FFFD."""
-    if not _UNSTORABLE.search(raw):
+    if b"\\" not in raw or not _UNSTORABLE.search(raw):
         return raw
     return _ESCAPE.sub(lambda found: _REPLACEMENT if _UNSTORABLE.fullmatch(found[0]) else found[0], raw)
 
@@ -106,10 +107,10 @@ def _from_json(kind: type, value: Any) -> Any:
 
 def _is_uuid(value: object) -> bool:
     try:
-        UUID(str(value))
-    except ValueError:
+        msgspec.convert(value, UUID)
+    except msgspec.ValidationError:
         return False
-    return isinstance(value, str)
+    return True
 
 
 def _fit(value: Any, kind: inspect.Type) -> Any:
@@ -119,8 +120,10 @@ def _fit(value: Any, kind: inspect.Type) -> Any:
             return _fit(value, next(each for each in types if not isinstance(each, inspect.NoneType)))
         case inspect.UUIDType():
             return value if _is_uuid(value) else None
-        case inspect.StrType() if isinstance(value, int):
+        case inspect.StrType() if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
+        case inspect.IntType() if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit():
+            return int(value[:20])
         case inspect.ListType(item_type=item) if isinstance(value, list):
             return [each for each in (_fit(each, item) for each in value) if each is not None]
         case inspect.StructType(fields=fields) if isinstance(value, dict):
