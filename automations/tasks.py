@@ -2,12 +2,14 @@
 
 from celery import shared_task
 
-from portal.directory.connection import ona
+from environments.models import SyncRun
+from environments.runs import with_ona
 
-from .sync import sync_automations as sync
+from . import sync
 
 
 @shared_task(acks_late=False)
 def sync_automations(everything: bool) -> None:
     """Services, tasks and executions of running environments, or of all."""
-    sync(ona(), everything=everything)
+    kind = SyncRun.Kind.ALL_AUTOMATIONS if everything else SyncRun.Kind.AUTOMATIONS
+    with_ona(kind, lambda client: sync.sync_automations(client, everything=everything))

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from portal.directory.connection import ona
 from portal.ona import OnaClient
 
 from .models import SyncRun
-from .runs import Progress
+from .runs import Progress, with_ona
 
 UNDER_WAY = 75  # EX_TEMPFAIL
 
@@ -30,14 +29,10 @@ def progress_bar(unit: str) -> Iterator[Progress]:
         yield show
 
 
-def run_sync(unit: str, job: Callable[[OnaClient, Progress], SyncRun | None]) -> str:
+def run_sync(unit: str, kind: SyncRun.Kind, job: Callable[[OnaClient, Progress], SyncRun | None]) -> str:
     """Run a sync job inline and say what it did; CommandError with what went wrong."""
-    try:
-        client = ona()
-    except ValueError as error:
-        raise CommandError(str(error)) from None
     with progress_bar(unit) as progress:
-        run = job(client, progress)
+        run = with_ona(kind, lambda client: job(client, progress))
     if run is None:
         raise CommandError("Another run of this kind is under way.", returncode=UNDER_WAY)
     if run.state != SyncRun.State.SUCCEEDED:

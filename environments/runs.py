@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from portal.directory.connection import ona
 from portal.ona import OnaClient, errors
 
 from .models import SyncRun
@@ -72,6 +73,19 @@ def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]
                 "sync run", kind=run.kind, state=run.state, listed=run.listed, changed=run.changed, error=run.error
             )
         return run
+
+
+def with_ona(kind: SyncRun.Kind, job: Callable[[OnaClient], SyncRun | None]) -> SyncRun | None:
+    """Do `job` with this process's client; a configuration that cannot be right makes a failed run of its own."""
+    try:
+        client = ona()
+    except ValueError as error:
+        now = timezone.now()
+        run = SyncRun(kind=kind, started_at=now, finished_at=now)
+        _fail(run, "configuration", str(error))
+        run.save()
+        return run
+    return job(client)
 
 
 def _fail(run: SyncRun, code: str, message: str, request_id: str = "") -> None:

@@ -2,18 +2,18 @@
 
 from celery import shared_task
 
-from portal.directory.connection import ona
-
 from . import directory, sync
+from .models import SyncRun
+from .runs import with_ona
 
 
 @shared_task(acks_late=False)
 def sync_environments() -> None:
     """One sweep."""
-    sync.sweep(ona())
+    with_ona(SyncRun.Kind.ENVIRONMENTS, sync.sweep)
 
 
 @shared_task(acks_late=False)
 def sync_directory() -> None:
     """Names and policies."""
-    directory.sync_directory(ona())
+    with_ona(SyncRun.Kind.DIRECTORY, directory.sync_directory)

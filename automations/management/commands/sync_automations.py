@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand
 
 from automations.sync import sync_automations
 from environments.commands import run_sync
+from environments.models import SyncRun
 
 
 class Command(BaseCommand):
@@ -14,6 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("--running", action="store_true", help="of running environments only")
 
     def handle(self, *args: Any, running: bool, **options: Any) -> str:
+        kind = SyncRun.Kind.AUTOMATIONS if running else SyncRun.Kind.ALL_AUTOMATIONS
         return run_sync(
-            "automations", lambda client, progress: sync_automations(client, progress, everything=not running)
+            "automations", kind, lambda client, progress: sync_automations(client, progress, everything=not running)
         )

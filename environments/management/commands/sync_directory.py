@@ -4,10 +4,11 @@ from django.core.management.base import BaseCommand
 
 from environments.commands import run_sync
 from environments.directory import sync_directory
+from environments.models import SyncRun
 
 
 class Command(BaseCommand):
     help = "Fetch members, projects, runners, environment classes and policies from Ona."
 
     def handle(self, *args: Any, **options: Any) -> str:
-        return run_sync("entries", lambda client, progress: sync_directory(client))
+        return run_sync("entries", SyncRun.Kind.DIRECTORY, lambda client, progress: sync_directory(client))

@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from environments.commands import run_sync
+from environments.models import SyncRun
 from environments.sync import sweep
 
 
@@ -19,5 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, accept_losses: bool, **options: Any) -> str:
         return run_sync(
-            "environments", lambda client, progress: sweep(client, progress, accept_losses=accept_losses)
+            "environments",
+            SyncRun.Kind.ENVIRONMENTS,
+            lambda client, progress: sweep(client, progress, accept_losses=accept_losses),
         )

@@ -1,0 +1,88 @@
+"""What the token is, sees and lacks: one harmless read after another, each with what it means for the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from portal.ona import OnaClient, OnaError
+from portal.ona.documents.directory import Identity
+from portal.ona.documents.pages import Page
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One read: what was tried, whether it worked, what came of it; `needed` if the portal cannot do without."""
+
+    subject: str
+    well: bool
+    text: str
+    needed: bool = False
+
+
+def check(client: OnaClient) -> Iterator[Finding]:
+    """Findings as they come. Without an identity there is nothing more to ask."""
+    try:
+        identity = client.get_authenticated_identity()
+    except OnaError as error:
+        yield Finding("token", False, error.for_people(), needed=True)
+        return
+    yield _describe(identity)
+    organization_id = str(identity.organization_id or "")
+    yield _try("environments", lambda: _environments(client), "Without it there is nothing to show.", needed=True)
+    yield _try("organization", lambda: client.get_organization(organization_id).name, "It has no name here.")
+    yield _try("members", lambda: _members(client, identity), "Owners are shown by id instead of name.")
+    yield _try("policies", lambda: _policies(client, organization_id), "Archive and lockdown cannot be judged.")
+    yield _try("projects", lambda: _first(client.project_pages()), "Projects are shown by id.")
+    yield _try("runners", lambda: _first(client.runner_pages()), "Runners are shown by id.")
+    yield _try("environment classes", lambda: _first(client.environment_class_pages()), "Classes are shown by id.")
+    for name, pages in (("services", client.service_pages), ("tasks", client.task_pages)):
+        yield _try(name, lambda pages=pages: _first(pages()), f"The portal shows no {name}.")  # type: ignore[misc]
+    yield _try("task executions", lambda: _first(client.execution_pages()), "The portal shows no executions.")
+
+
+def _describe(identity: Identity) -> Finding:
+    kind = identity.subject.principal.removeprefix("PRINCIPAL_").lower().replace("_", " ") or "unknown principal"
+    if identity.organization_id is None:
+        return Finding("token", False, f"It is of a {kind} that belongs to no organization.", needed=True)
+    tier = identity.organization_tier or "unknown"
+    return Finding(
+        "token", True, f"{kind} {identity.subject.id} of organization {identity.organization_id}, tier {tier}"
+    )
+
+
+def _try(subject: str, read: Callable[[], str], lack: str, *, needed: bool = False) -> Finding:
+    try:
+        return Finding(subject, True, read(), needed)
+    except OnaError as error:
+        return Finding(subject, False, f"{error.for_people()} {lack}", needed)
+
+
+def _environments(client: OnaClient) -> str:
+    page = client.list_environments(count=True, page_size=1)
+    if page.total is None:
+        return f"{len(page.items)} or more"
+    return f"{page.total:,}{'' if page.total_exact else ' or more'}, archived ones included"
+
+
+def _members(client: OnaClient, identity: Identity) -> str:
+    members = [member for page in client.member_pages(str(identity.organization_id)) for member in page.items]
+    role = next((member.role for member in members if member.user_id == identity.subject.id), "")
+    if not role:
+        return f"{len(members):,}; the token is none of them"
+    if role == "ORGANIZATION_ROLE_ADMIN":
+        return f"{len(members):,}; the token is an organization admin's and sees all environments"
+    return f"{len(members):,}; the token is not an organization admin's: it may see only some environments"
+
+
+def _policies(client: OnaClient, organization_id: str) -> str:
+    policies = client.get_organization_policies(organization_id)
+    archive, lifetime = policies.archive_environments_after, policies.maximum_environment_lifetime
+    strict = " (strict)" if policies.maximum_environment_lifetime_strict else ""
+    return f"archive after {archive or 'unknown'}, maximum lifetime {lifetime or 'none'}{strict}"
+
+
+def _first(pages: Iterator[Page[Any]]) -> str:
+    page = next(pages)
+    return f"{len(page.items)}{' or more' if page.next_token else ''}"
