@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm
 
 WRONG = "This name and password do not belong together. Both are case-sensitive."
 
@@ -14,14 +14,6 @@ class SignInForm(AuthenticationForm):
     """Username and password; the answer to a wrong pair does not tell which of the two was wrong."""
 
     error_messages = {"invalid_login": WRONG, "inactive": WRONG}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        as_controls(self)
-
-
-class OwnPasswordForm(PasswordChangeForm):
-    """The old password and the new one twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,7 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts import links
-from portal.accounts.forms import LinkForm, OwnPasswordForm, SignInForm
+from portal.accounts.forms import LinkForm, SignInForm, as_controls
 from portal.web.words import duration_words
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,18 @@ class ChangePassword(auth_views.PasswordChangeView):
     """The own password; other sessions of the user end with the old one."""
 
     template_name = "accounts/password.html"
-    form_class = OwnPasswordForm
     success_url = reverse_lazy("accounts:password")
+
+    def get_form_class(self) -> type[Any]:
+        """Who came by a one-time link and has no password yet is not asked for the old one."""
+        user = self.request.user
+        return PasswordChangeForm if user.is_authenticated and user.has_usable_password() else SetPasswordForm
+
+    def get_form(self, form_class: type[Any] | None = None) -> Any:
+        """The form in the portal's look."""
+        form = super().get_form(form_class)
+        as_controls(form)
+        return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Say so on the page that follows."""
