@@ -86,11 +86,14 @@ def _manage(argv: list[str]) -> int:
 def _call(commands: list[list[str]]) -> None:
     """Run management commands one after another in this process: Django is loaded once."""
     import django
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
 
     django.setup()
     for name, *options in commands:
-        call_command(name, *options)
+        try:
+            call_command(name, *options)
+        except CommandError as error:
+            raise CommandFailed(f"{name}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -140,7 +140,10 @@ def portal_commands(environment: Mapping[str, str], port: int) -> list[Command]:
     return [
         Command("web", gunicorn, env=environment, cwd=CHECKOUT),
         Command(
-            "worker", [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"], env=environment, cwd=CHECKOUT
+            "worker",
+            [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip", "--loglevel", "INFO"],
+            env=environment,
+            cwd=CHECKOUT,
         ),
         Command("scheduler", [*celery, "beat", "--loglevel", "INFO"], env=environment, cwd=CHECKOUT),
     ]
@@ -188,7 +191,7 @@ def entrance(environment: Mapping[str, str], port: int) -> str:
     address = f"http://127.0.0.1:{port}/"
     if environment.get("PORTAL_ADMIN_PASSWORD"):
         return address
-    argv = [PYTHON, "manage.py", "signin_link", "--base-url", address.rstrip("/")]
+    argv = [PYTHON, "manage.py", "signin_link", "--base-url", address, "--minutes", "60"]
     link = subprocess.run(argv, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
     if link.returncode != 0:
         raise CommandFailed(f"No sign-in link could be made:\n{link.stderr}")
