@@ -168,3 +168,11 @@ def file_controls(document: Document) -> tuple[list[Fact], list[FileRule]]:
 def _file_rule(entry: Part) -> FileRule:
     surface, effect = word(entry.text("surface")), word(entry.text("effect"))
     return FileRule(entry.text("path"), surface, effect, entry.flag("trackChanges"))
+
+
+def kernel(document: Document) -> list[Fact]:
+    config = document.spec.part("kernelControlsConfig")
+    return [
+        Fact("Security policy id", document.spec.text("securityPolicyId"), "code", NOT_SET),
+        Fact("BPF debug level", word(config.text("bpfDebugLevel")), absent=NOT_SET),
+    ]

@@ -143,6 +143,11 @@ def _port(entry: Part, urls: dict[int | None, str]) -> Port:
     )
 
 
+def admission(document: Document) -> Fact:
+    """Who may open the environment itself."""
+    return Fact("Environment open to", word(document.spec.text("admission")), absent=NOT_SET)
+
+
 def addresses(document: Document) -> list[Fact]:
     """Where logs, support bundle and so on are to be had, as Ona tells."""
     urls = document.status.part("environmentUrls")

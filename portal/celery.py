@@ -3,7 +3,10 @@
 import os
 
 from celery import Celery
+from celery.signals import heartbeat_sent
 from django.conf import settings
+
+from portal.heartbeat import beat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -25,3 +28,4 @@ app.conf.beat_schedule = {
     )
 }
 app.autodiscover_tasks()
+heartbeat_sent.connect(beat)

@@ -1,12 +1,22 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from environments.views.overview import overview
+from environments.views.sync import sync
+from portal import health
+
 handler400 = "portal.web.errors.bad_request"
 handler403 = "portal.web.errors.forbidden"
 handler404 = "portal.web.errors.not_found"
-handler500 = "portal.web.errors.server_error"
+handler500 = "portal.health.server_error"
 
 urlpatterns = [
+    path("", overview, name="overview"),
+    path("environments/", include("environments.urls")),
+    path("", include("automations.urls")),
+    path("sync/", sync, name="sync"),
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
     path("accounts/", include("portal.accounts.urls")),
     path("admin/", admin.site.urls),
 ]

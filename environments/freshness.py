@@ -1,0 +1,104 @@
+"""How far behind each kind of cached data is, and what holds it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from environments.models import SyncRun
+
+GRACE = timedelta(seconds=30)
+ADVICE = {
+    "unauthenticated": "Ona refuses the token. Set ONA_API_KEY to a valid one and restart; check_ona explains it.",
+    "permission_denied": "The token may not read this. Give it more rights at Ona; check_ona lists what it lacks.",
+    "not_found": "Ona does not know what was asked for. Check ONA_BASE_URL; check_ona tells what answers there.",
+    "resource_exhausted": "Ona asks for fewer requests. Lower ONA_REQUESTS_PER_SECOND if this goes on.",
+    "unreachable": "No connection to Ona. Check ONA_BASE_URL, the network and its proxy; the next run tries again.",
+    "malformed_answer": "Something other than Ona's API answered. Check ONA_BASE_URL and what stands in between.",
+    "unavailable": "Ona is out of order for the moment. The next run tries again.",
+    "internal": "Ona had an error of its own. The next run tries again; the request id helps the vendor's support.",
+    "deadline_exceeded": "Ona answered too slowly. The next run tries again; if it goes on, raise ONA_TIMEOUT_SECONDS.",
+    "too_slow": "It took longer than a run may. More ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND make it quicker.",
+    "interrupted": "The worker was stopped or crashed during the run; its log tells why. The next run starts afresh.",
+    "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked gone. See whether the token "
+    "still sees the whole organization; check_ona tells. Deleted on purpose: sync_environments --accept-losses.",
+}
+ELSE = "The next run tries again; what is cached stays. If it goes on, check_ona tells what Ona answers."
+
+
+def intervals() -> Mapping[str, timedelta]:
+    """How often each kind is meant to run."""
+    return {
+        SyncRun.Kind.ENVIRONMENTS: timedelta(seconds=settings.SWEEP_SECONDS),
+        SyncRun.Kind.AUTOMATIONS: timedelta(seconds=settings.SWEEP_SECONDS),
+        SyncRun.Kind.ALL_AUTOMATIONS: timedelta(seconds=settings.ALL_AUTOMATIONS_SECONDS),
+        SyncRun.Kind.DIRECTORY: timedelta(seconds=settings.DIRECTORY_SECONDS),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """One kind of data: `as_of` is when its last good run began, so that nothing shown is older than that."""
+
+    kind: str
+    label: str
+    interval: timedelta
+    good: SyncRun | None
+    latest: SyncRun | None
+    now: datetime
+
+    @property
+    def as_of(self) -> datetime | None:
+        return self.good.started_at if self.good else None
+
+    @property
+    def age(self) -> timedelta | None:
+        return self.now - self.good.started_at if self.good else None
+
+    @property
+    def late(self) -> bool:
+        """Two runs or more are overdue, or none has ever ended well."""
+        return self.age is None or self.age > 2 * self.interval + GRACE
+
+    @property
+    def state(self) -> str:
+        return "never" if self.good is None else "late" if self.late else "fresh"
+
+    @property
+    def text(self) -> str:
+        """What the frame of a page says beside the time."""
+        return {"never": "Nothing read from Ona yet", "late": "behind", "fresh": ""}[self.state]
+
+    @property
+    def failure(self) -> SyncRun | None:
+        """The run that failed since the last good one; None when the newest finished run was good."""
+        return self.latest if self.latest and self.latest.state == SyncRun.State.FAILED else None
+
+    @property
+    def advice(self) -> str:
+        return ADVICE.get(self.failure.error_code.lower(), ELSE) if self.failure else ""
+
+
+def freshness(*kinds: str) -> list[Freshness]:
+    """How fresh `kinds` are (all, when none is named), in one query."""
+    wanted = kinds or tuple(SyncRun.Kind.values)
+    good, settled = SyncRun.State.SUCCEEDED, (SyncRun.State.SUCCEEDED, SyncRun.State.FAILED)
+    first, *rest = [
+        SyncRun.objects.filter(kind=kind, state__in=states).order_by("-started_at")[:1]
+        for kind in wanted
+        for states in ((good,), settled)
+    ]
+    runs = list(first.union(*rest))
+    now = timezone.now()
+    return [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in wanted]
+
+
+def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:
+    newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    good = next((run for run in newest_first if run.state == SyncRun.State.SUCCEEDED), None)
+    latest = newest_first[0] if newest_first else None
+    return Freshness(kind, SyncRun.Kind(kind).label, intervals()[kind], good, latest, now)

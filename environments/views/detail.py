@@ -1,0 +1,203 @@
+"""`/environments/<id>/`: everything the API tells about one environment, and what has changed so far."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from environments import access, detail, identity
+from environments.facts import Document, Fact
+from environments.history import event
+from environments.lifetime import banners, lifetime
+from environments.models import Environment, Field, Phase, Transition
+from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
+from portal.web.htmx import is_fragment, render_page
+from portal.web.permissions import permission
+
+TABS = {
+    "overview": "Overview",
+    "content": "Content",
+    "automations": "Automations",
+    "access": "Secrets and access",
+    "history": "History",
+    "documents": "Documents",
+}
+HISTORY_ROWS = 200
+E = TypeVar("E", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    name: str
+    label: str
+    url: str
+    is_current: bool
+
+
+@permission("environments.view_environment")
+def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
+    environment = find(environment_id)
+    name = request.GET.get("tab", "")
+    fill = FILLS.get(name, overview_tab)
+    name = name if name in FILLS else "overview"
+    if nothing_new(request, environment):
+        return HttpResponse(status=204)
+    return render_tab(request, environment, name, f"environments/_{name}.html", fill(request, environment))
+
+
+def find(environment_id: UUID) -> Environment:
+    """The environment, gone or not; 404 where the portal has never seen it."""
+    environment = Environment.objects.select_related("sighting").filter(pk=environment_id).first()
+    if environment is None:
+        raise Http404(
+            f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
+            "after the next sweep; one of another organization never does. Look for it by name under Environments."
+        )
+    return environment
+
+
+def nothing_new(request: HttpRequest, environment: Environment, revision: str = "") -> bool:
+    """Whether a poll of the page would find what it already shows; `revision` stands for what a tab adds."""
+    changed, seen = _revisions(environment, revision)
+    return is_fragment(request) and request.GET.get("changed") == changed and request.GET.get("seen") == seen
+
+
+def render_tab(
+    request: HttpRequest, environment: Environment, tab: str, template: str, context: dict[str, Any], revision: str = ""
+) -> HttpResponse:
+    """The page of `environment` with one tab on it; a poll gets the parts that changed."""
+    changed, seen = _revisions(environment, revision)
+    frame = _frame(environment) | {
+        "tabs": tabs(environment, tab),
+        "tab_template": template,
+        "is_changed": request.GET.get("changed") != changed,
+        "poll": f"{request.path}?{urlencode({'tab': tab, 'changed': changed, 'seen': seen})}",
+    }
+    return render_page(request, "environments/detail.html", "environments/_poll.html", frame | context)
+
+
+def tabs(environment: Environment, current: str) -> list[Tab]:
+    here = reverse("environments:detail", args=[environment.id])
+    elsewhere = {"overview": here, "automations": reverse("automations:of-environment", args=[environment.id])}
+    return [
+        Tab(name, label, elsewhere.get(name, f"{here}?tab={name}"), name == current) for name, label in TABS.items()
+    ]
+
+
+def _revisions(environment: Environment, revision: str) -> tuple[str, str]:
+    """Of what is shown, and of how long ago it was confirmed (in whole minutes, so that the words stay true)."""
+    sighting = getattr(environment, "sighting", None)
+    age = int((timezone.now() - sighting.seen_at).total_seconds()) // 60 if sighting else 0
+    seen = f"{sighting.seen_at.timestamp()}-{age}" if sighting else "never"
+    return f"{environment.changed_at.timestamp()}-{revision}", seen
+
+
+def _frame(environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    failures, warnings = detail.messages(document)
+    return {
+        "environment": environment,
+        "sighting": getattr(environment, "sighting", None),
+        "banners": banners(environment, _organization(environment), timezone.now()),
+        "failures": failures,
+        "warnings": warnings,
+        "components": detail.components(document),
+        "acknowledgement": detail.acknowledgement(document),
+    }
+
+
+def _organization(environment: Environment) -> Organization | None:
+    return _entry(Organization, environment.organization_id)
+
+
+def _entry(model: type[E], id_: UUID | None) -> E | None:
+    return model._default_manager.filter(pk=id_).first() if id_ else None
+
+
+def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    stopped = Transition.objects.of(environment).filter(field=Field.PHASE, new=Phase.STOPPED).first()
+    runner = _entry(Runner, environment.runner_id)
+    kind = _entry(EnvironmentClass, environment.class_id)
+    return {
+        "ports": detail.ports(document),
+        "admission": detail.admission(document),
+        "timeout": detail.timeout(document),
+        "activity": activity(environment, document),
+        "lifetime": lifetime(environment, _organization(environment), stopped, timezone.now()),
+        "machine": identity.whereabouts(environment, document, runner, kind) + detail.machine(document),
+        "people": identity.people(environment, document),
+        "identifiers": identity.identifiers(environment, document),
+        "addresses": detail.addresses(document),
+    }
+
+
+def activity(environment: Environment, document: Document) -> list[Fact]:
+    signal = document.status.part("activitySignal")
+    return [
+        Fact("Last sign of use", signal.time("timestamp"), "time"),
+        Fact("Came from", signal.text("source")),
+        Fact("Last started", environment.last_started_at, "time"),
+        Fact("Created", environment.created_at, "time"),
+        Fact("First seen by the portal", environment.first_seen_at, "time"),
+    ]
+
+
+def content_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    return {
+        "git": detail.git(document),
+        "content_facts": detail.content(document),
+        "initializers": detail.initializers(document),
+        "devcontainer": detail.devcontainer(document),
+        "automations_file": detail.automations_file(document),
+    }
+
+
+def access_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    file_facts, file_rules = access.file_controls(document)
+    return {
+        "secrets": access.secrets(document),
+        "ssh_keys": access.ssh_keys(document),
+        "exec_controls": access.exec_controls(document),
+        "file_controls": file_facts,
+        "file_rules": file_rules,
+        "kernel": access.kernel(document),
+    }
+
+
+def history_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    """The newest transitions, or those older than the one named by `before`; a made-up one is not heeded."""
+    transitions = Transition.objects.of(environment)
+    before = request.GET.get("before", "")
+    is_id = before.isascii() and before.isdigit() and len(before) < 19
+    anchor = transitions.filter(pk=int(before)).first() if is_id else None
+    if anchor:
+        transitions = transitions.filter(Q(seen_at__lt=anchor.seen_at) | Q(seen_at=anchor.seen_at, id__lt=anchor.id))
+    rows = list(transitions[: HISTORY_ROWS + 1])
+    shown = rows[:HISTORY_ROWS]
+    older = shown[-1].id if len(rows) > HISTORY_ROWS else None
+    return {"events": [event(row) for row in shown], "older": older, "is_older": anchor is not None}
+
+
+def documents_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    parts = {"metadata": environment.metadata, "spec": environment.spec, "status": environment.status}
+    return {"documents": {name: json.dumps(part, indent=2, ensure_ascii=False) for name, part in parts.items()}}
+
+
+FILLS = {
+    "overview": overview_tab,
+    "content": content_tab,
+    "access": access_tab,
+    "history": history_tab,
+    "documents": documents_tab,
+}
