@@ -1,0 +1,190 @@
+"""The ASGI application: the vendor's stubs, with the quick way, latency and faults in front of them."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import timedelta
+from typing import Any
+
+from connectrpc.code import Code
+from connectrpc.compat import google_protobuf_binary_codec
+from connectrpc.errors import ConnectError
+from gitpod.v1.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
+from gitpod.v1.environment_connect import EnvironmentServiceASGIApplication
+from gitpod.v1.event_connect import EventServiceASGIApplication
+from gitpod.v1.identity_connect import IdentityServiceASGIApplication
+from gitpod.v1.organization_connect import OrganizationServiceASGIApplication
+from gitpod.v1.project_connect import ProjectServiceASGIApplication
+from gitpod.v1.runner_connect import RunnerServiceASGIApplication
+from gitpod.v1.user_connect import UserServiceASGIApplication
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from portal.sandbox.access import Access
+from portal.sandbox.fast import Fast
+from portal.sandbox.services.automations import Automations
+from portal.sandbox.services.common import Gate
+from portal.sandbox.services.directory import Identity, Organizations, Projects, Runners, Users
+from portal.sandbox.services.environments import Environments
+from portal.sandbox.services.events import Events
+from portal.sandbox.validation import Validation
+from portal.sandbox.world import World
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_TICK_SECONDS = 0.25
+_PACKAGE = "gitpod.v1."
+
+
+class JSONCodec:
+    """The vendor's JSON, compact, and with what cannot be read refused as the caller's mistake."""
+
+    def name(self) -> str:
+        """As in the content type."""
+        return "json"
+
+    def encode(self, message: Message) -> bytes:
+        """Compact proto3 JSON."""
+        return json_format.MessageToJson(message, indent=None, ensure_ascii=False).encode()
+
+    def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Message:
+        """A message from JSON; unknown fields and wrong types are invalid_argument."""
+        message = message_class()
+        try:
+            json_format.Parse(bytes(data) or b"{}", message)
+        except (json_format.ParseError, UnicodeDecodeError) as error:
+            raise ConnectError(Code.INVALID_ARGUMENT, f"cannot read the request: {error}") from None
+        return message
+
+
+class Application:
+    """One world behind one address. Counts requests by RPC (`requests["EnvironmentService/GetEnvironment"]`)."""
+
+    def __init__(self, world: World, token: str, latency_ms: float = 0) -> None:
+        self.world = world
+        self.latency = latency_ms / 1000
+        self.requests: Counter[str] = Counter()
+        access, validation = Access(world, token), Validation()
+        self._fast = Fast(world, access, validation)
+        self.events = Events(world)
+        self._stubs = _stubs(world, self.events, Gate(access, validation))
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        path: str = scope["path"].removeprefix("/api")
+        rpc = path.removeprefix(f"/{_PACKAGE}")
+        self.requests[rpc] += 1
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        await self._answer({**scope, "path": path}, rpc, receive, send)
+
+    async def _answer(self, scope: Scope, rpc: str, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        if scope["method"] == "POST" and Fast.may_know(rpc, headers):
+            body = await _read(receive)
+            payload = self._fast.answer(rpc, headers.get(b"authorization", b"").decode("latin-1"), body)
+            if payload is not None:
+                await respond(send, 200, payload)
+                return
+            receive = _again(body, receive)
+        stub = self._stubs.get(rpc.partition("/")[0])
+        if stub is None:
+            await respond(send, 404, error_body("unimplemented", f"no such service: {scope['path']}"))
+        elif rpc == "EventService/WatchEvents":
+            await stub(scope, receive, await _begun(headers, send))
+        else:
+            await stub(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                if self.world.speed:
+                    self._ticking = asyncio.create_task(self._tick())
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                if self._ticking:
+                    self._ticking.cancel()
+                self.events.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = loop.time()
+            self.world.advance(timedelta(seconds=(now - last) * self.world.speed))
+            last = now
+
+
+def _stubs(world: World, events: Events, gate: Gate) -> dict[str, App]:
+    options: dict[str, Any] = {"interceptors": [gate], "codecs": [google_protobuf_binary_codec(), JSONCodec()]}
+    return {
+        "EnvironmentService": EnvironmentServiceASGIApplication(Environments(world), **options),
+        "EnvironmentAutomationService": EnvironmentAutomationServiceASGIApplication(Automations(world), **options),
+        "EventService": EventServiceASGIApplication(events, **options),
+        "IdentityService": IdentityServiceASGIApplication(Identity(world), **options),
+        "OrganizationService": OrganizationServiceASGIApplication(Organizations(world), **options),
+        "ProjectService": ProjectServiceASGIApplication(Projects(world), **options),
+        "RunnerService": RunnerServiceASGIApplication(Runners(world), **options),
+        "UserService": UserServiceASGIApplication(Users(world), **options),
+    }
+
+
+def error_body(code: str, message: str) -> bytes:
+    """An error as Connect writes it."""
+    return json.dumps({"code": code, "message": message}).encode()
+
+
+async def respond(
+    send: Send, status: int, body: bytes, content_type: bytes = b"application/json", **extra: str
+) -> None:
+    """Send a whole response; `extra` are further headers with _ for -."""
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in extra.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks, more = [], True
+    while more:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False) and message["type"] == "http.request"
+    return b"".join(chunks)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A receive that hands out a body that has been read already."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> MutableMapping[str, Any]:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
+async def _begun(headers: dict[bytes, bytes], send: Send) -> Send:
+    """Send a stream's headers at once; the stub alone would wait for the first event."""
+    content_type = headers.get(b"content-type", b"")
+    if not content_type.startswith(b"application/connect+"):
+        return send
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
+
+    async def rest(message: MutableMapping[str, Any]) -> None:
+        if message["type"] != "http.response.start":
+            await send(message)
+
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    return rest

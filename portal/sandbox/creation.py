@@ -1,0 +1,107 @@
+"""CreateEnvironment and CreateEnvironmentFromProject."""
+
+from typing import TYPE_CHECKING
+
+from portal.sandbox import phases, policies
+from portal.sandbox.access import Caller
+from portal.sandbox.documents import SECOND, Document, merge, new_id, rfc3339, seconds_of
+from portal.sandbox.refusals import Refused
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+
+def create(world: "World", request: Document, caller: Caller, project: Document | None = None) -> Document:
+    """A new environment from a CreateEnvironmentRequest in JSON form. Needs a class that exists and is enabled."""
+    with world.lock:
+        given = request.get("spec", {})
+        machine_class = _class(world, given.get("machine", {}).get("class", ""))
+        policies.check_ports(world, given.get("ports", []), [])
+        if "disconnected" in given.get("timeout", {}):
+            policies.check_timeout(world, given["timeout"]["disconnected"])
+        _check_quota(world, caller)
+        document: Document = {
+            "id": new_id(world.rng),
+            "metadata": _metadata(world, request, machine_class, caller, project),
+            "spec": _spec(world, given),
+            "status": {"statusVersion": "1"},
+        }
+        merge(document["status"], phases.creating(document))
+        world.add("ENVIRONMENT", document)
+        world.agenda.replan(world, document)
+        return world.document(document["id"])
+
+
+def create_from_project(world: "World", request: Document, caller: Caller) -> Document:
+    """A new environment from a CreateEnvironmentFromProjectRequest: the project's spec beneath the request's."""
+    projects = world.organization.projects
+    project = next((each for each in projects if each["id"] == request.get("projectId")), None)
+    if project is None:
+        raise Refused("not_found", f"project {request.get('projectId')} not found")
+    spec: Document = {
+        "machine": {"class": project["environmentClasses"][0]["environmentClassId"]},
+        "content": {"initializer": project["initializer"]},
+        "devcontainer": {"devcontainerFilePath": project.get("devcontainerFilePath", "")},
+        "automationsFile": {"automationsFilePath": project.get("automationsFilePath", "")},
+    }
+    merge(spec, request.get("spec", {}))
+    return create(world, {**request, "spec": spec}, caller, project)
+
+
+def _class(world: "World", identifier: str) -> Document:
+    for each in world.organization.classes:
+        if each["id"] == identifier:
+            if not each.get("enabled"):
+                raise Refused("failed_precondition", f"environment class {identifier} is disabled")
+            return each
+    raise Refused("invalid_argument", f"spec.machine.class: no environment class {identifier!r}")
+
+
+def _check_quota(world: "World", caller: Caller) -> None:
+    limit = int(world.organization.policies.get("maximumEnvironmentsPerUser", "0"))
+    if limit and not caller.sees_all and len(world.environments.indexes["creator"].get(caller.subject, [])) >= limit:
+        raise Refused("resource_exhausted", f"you have reached your organization's limit of {limit} environments")
+
+
+def _metadata(
+    world: "World", request: Document, machine_class: Document, caller: Caller, project: Document | None
+) -> Document:
+    specs = request.get("spec", {}).get("content", {}).get("initializer", {}).get("specs", [{}])
+    first: Document = specs[0] if specs else {}
+    url: str = first.get("contextUrl", {}).get("url", "") or first.get("git", {}).get("remoteUri", "")
+    lifetime = round(seconds_of(world.organization.policies.get("maximumEnvironmentLifetime", "0s")) * SECOND)
+    return {
+        "organizationId": world.organization.id,
+        "name": request.get("name") or url.rstrip("/").rpartition("/")[2].removesuffix(".git") or "environment",
+        "creator": caller.as_subject(),
+        "originalContextUrl": url.removesuffix(".git"),
+        "createdAt": rfc3339(world.instant),
+        "lastStartedAt": rfc3339(world.instant),
+        "projectId": project["id"] if project else "",
+        "runnerId": machine_class["runnerId"],
+        "role": "ENVIRONMENT_ROLE_DEFAULT",
+        "sessionId": request.get("sessionId", ""),
+        **({"lockdownAt": rfc3339(world.instant + lifetime)} if lifetime else {}),
+        **({"annotations": request["annotations"]} if request.get("annotations") else {}),
+    }
+
+
+def _spec(world: "World", given: Document) -> Document:
+    """What was given, with the sessions and defaults Ona adds."""
+    spec: Document = {
+        "specVersion": "1",
+        "desiredPhase": "ENVIRONMENT_PHASE_RUNNING",
+        "machine": {"session": new_id(world.rng)},
+        "content": {"session": new_id(world.rng)},
+        "devcontainer": {"session": new_id(world.rng)},
+        "automationsFile": {"session": new_id(world.rng)},
+        "timeout": {"disconnected": "1800s"},
+        "admission": "ADMISSION_LEVEL_OWNER_ONLY",
+    }
+    merge(spec, given)
+    spec |= {"specVersion": "1", "desiredPhase": "ENVIRONMENT_PHASE_RUNNING"}
+    for secret in spec.get("secrets", []):
+        secret.setdefault("id", new_id(world.rng))
+    for key in spec.get("sshPublicKeys", []):
+        key.setdefault("id", new_id(world.rng))
+    return spec

@@ -1,0 +1,151 @@
+"""What happens to environments as time passes: phases follow one another, activity arrives, policies take effect."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from portal.sandbox import automations, failures, operations, phases
+from portal.sandbox.documents import SECOND, Document, instant_of, rfc3339, seconds_of
+from portal.sandbox.furnishing import furnish
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+_SOURCES = ("vscode", "ssh", "jetbrains", "web-terminal", "agent")
+
+
+def step(world: "World", identifier: str, _value: int = 0) -> None:
+    """Bring an environment one step further on the way its document says it is on."""
+    document = world.document(identifier)
+    phase = document["status"].get("phase")
+    if phase == "ENVIRONMENT_PHASE_DELETED":
+        world.remove(identifier)
+        return
+    if phase == "ENVIRONMENT_PHASE_STOPPING":
+        _stopped(world, document)
+        return
+    change = _next(world, document)
+    document = world.change(identifier, status=change)
+    if change.get("phase") == "ENVIRONMENT_PHASE_RUNNING":
+        _running(world, document)
+    else:
+        world.agenda.replan(world, document)
+
+
+def _next(world: "World", document: Document) -> phases.Change:
+    """The change that comes next, told by the first component that is not ready yet."""
+    status, rng = document["status"], world.rng
+    if status["phase"] == "ENVIRONMENT_PHASE_DELETING":
+        return phases.deleted()
+    if status["phase"] == "ENVIRONMENT_PHASE_CREATING":
+        return phases.starting(document)
+    if status["machine"]["phase"] == "PHASE_STARTING":
+        return phases.machine_up(document, rng)
+    if status["content"]["phase"] == "CONTENT_PHASE_FAILED":
+        return phases.stopping()
+    if status["content"]["phase"] in ("CONTENT_PHASE_INITIALIZING", "CONTENT_PHASE_UPDATING"):
+        if rng.random() < 0.02:
+            return phases.failed("content", failures.message("content", rng))
+        return phases.content_ready(document)
+    if status["devcontainer"]["phase"] == "PHASE_CREATING":
+        if rng.random() < 0.03:
+            return phases.running(document) | phases.failed("devcontainer", failures.message("devcontainer", rng))
+        return phases.devcontainer_up(document, rng)
+    return phases.running(document)
+
+
+def _running(world: "World", document: Document) -> None:
+    identifier = document["id"]
+    world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
+    services = list(world.services.walk({"environment": [identifier]}))
+    if not services and not any(world.tasks.walk({"environment": [identifier]})):
+        furnish(world, document)
+    for entry in services:
+        operations.start_service(world, entry.key[1])
+    world.agenda.replan(world, world.document(identifier))
+
+
+def _stopped(world: "World", document: Document) -> None:
+    """The machine is down: services and executions with it. What was asked for while it stopped is done now."""
+    identifier = document["id"]
+    for entry in list(world.services.walk({"environment": [identifier]})):
+        if entry.facts.phase != "SERVICE_PHASE_STOPPED":
+            world.change_automation(
+                "SERVICE",
+                entry.key[1],
+                {"spec": {"desiredPhase": "SERVICE_PHASE_STOPPED"}, "status": {"phase": "SERVICE_PHASE_STOPPED"}},
+            )
+    for entry in list(world.executions.walk({"environment": [identifier]})):
+        if entry.facts.phase in ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING"):
+            operations.finish_execution(world, entry.document(), "STOPPED")
+    world.agenda.interrupt(identifier)
+    document = world.change(identifier, status=phases.stopped())
+    desired = document["spec"].get("desiredPhase")
+    if desired == "ENVIRONMENT_PHASE_DELETED":
+        document = world.change(identifier, status=phases.deleting())
+    elif desired == "ENVIRONMENT_PHASE_RUNNING":
+        document = world.change(identifier, status=phases.starting(document))
+    world.agenda.replan(world, document)
+
+
+def active(world: "World", identifier: str, busy_until: int) -> None:
+    """About every five minutes a running environment that somebody uses says so."""
+    world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
+    if world.instant < busy_until:
+        world.agenda.add(world.instant + world.rng.randrange(270, 330) * SECOND, "active", identifier, busy_until)
+
+
+def idle(world: "World", identifier: str, _value: int = 0) -> None:
+    """Stop an environment nobody has used for its timeout; look again later where somebody has."""
+    document = world.document(identifier)
+    last = instant_of(document["status"].get("activitySignal", {}).get("timestamp", ""))
+    timeout = seconds_of(document["spec"].get("timeout", {}).get("disconnected", "0s")) * SECOND
+    if timeout and world.instant - last >= timeout:
+        operations.stop(world, identifier)
+    else:
+        world.agenda.expect_idle_stop(world, document, last)
+
+
+def lockdown(world: "World", identifier: str, _value: int = 0) -> None:
+    """Past its maximum lifetime an environment is stopped."""
+    due = instant_of(world.document(identifier)["metadata"].get("lockdownAt", ""))
+    if due and due <= world.instant:
+        operations.stop(world, identifier)
+
+
+def archive(world: "World", identifier: str, _value: int = 0) -> None:
+    """Stopped for longer than the organization keeps stopped environments around."""
+    world.agenda.replan(world, world.change(identifier, metadata={"archivedAt": rfc3339(world.instant)}))
+
+
+def purge(world: "World", identifier: str, _value: int = 0) -> None:
+    """Archived for longer than the organization keeps archived environments."""
+    operations.delete(world, identifier)
+
+
+def execution(world: "World", identifier: str, _value: int = 0) -> None:
+    """A pending execution begins to run; a running one ends, mostly well."""
+    entry = world.executions.entries.get(identifier)
+    if entry is None:
+        return
+    document, rng = entry.document(), world.rng
+    recipe = automations.recipe_of(world.tasks.entries[entry.facts.task].document())
+    if entry.facts.phase == "TASK_EXECUTION_PHASE_PENDING":
+        world.change_automation("TASK_EXECUTION", identifier, automations.advanced(document, "RUNNING", world.instant))
+        world.agenda.add(world.instant + automations.length(recipe, rng), "execution", identifier)
+    elif entry.facts.phase == "TASK_EXECUTION_PHASE_RUNNING":
+        outcome = "FAILED" if rng.random() < 0.2 else "SUCCEEDED"
+        operations.finish_execution(world, document, outcome, recipe.failure if outcome == "FAILED" else "")
+
+
+def service(world: "World", identifier: str, _value: int = 0) -> None:
+    """A service on its way up or down arrives."""
+    entry = world.services.entries.get(identifier)
+    arrivals = {"SERVICE_PHASE_STARTING": "RUNNING", "SERVICE_PHASE_STOPPING": "STOPPED"}
+    if entry and entry.facts.phase in arrivals:
+        status = {"phase": f"SERVICE_PHASE_{arrivals[entry.facts.phase]}", "failureMessage": None}
+        world.change_automation("SERVICE", identifier, {"status": status})
+
+
+HANDLERS: dict[str, Callable[["World", str, int], None]] = {
+    handler.__name__: handler for handler in (step, active, idle, lockdown, archive, purge, execution, service)
+}

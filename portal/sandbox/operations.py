@@ -1,0 +1,143 @@
+"""What can be asked of environments and automations, as people and the API ask for it; refusals raise Refused."""
+
+from typing import TYPE_CHECKING, Any
+
+from portal.sandbox import automations, phases
+from portal.sandbox.documents import SECOND, Document, instant_of, new_id, rfc3339
+from portal.sandbox.refusals import Refused, lifetime_exceeded
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+_UP = (
+    "ENVIRONMENT_PHASE_CREATING",
+    "ENVIRONMENT_PHASE_STARTING",
+    "ENVIRONMENT_PHASE_RUNNING",
+    "ENVIRONMENT_PHASE_UPDATING",
+)
+_LEAVING = ("ENVIRONMENT_PHASE_DELETING", "ENVIRONMENT_PHASE_DELETED")
+
+
+def environment(world: "World", identifier: str) -> Document:
+    """The environment's document, or Refused as not_found."""
+    if identifier not in world.environments.entries:
+        raise Refused("not_found", f"environment {identifier} not found")
+    return world.document(identifier)
+
+
+def _changeable(world: "World", identifier: str) -> Document:
+    document = environment(world, identifier)
+    if document["status"].get("phase") in _LEAVING:
+        raise Refused("failed_precondition", f"environment {identifier} is being deleted")
+    return document
+
+
+def start(world: "World", identifier: str) -> None:
+    """Start a stopped environment; one that is up stays as it is. Refused when archived or locked down in strict mode."""
+    document = _changeable(world, identifier)
+    metadata, phase = document["metadata"], document["status"].get("phase")
+    if metadata.get("archivedAt"):
+        raise Refused("failed_precondition", f"environment {identifier} is archived: unarchive it first")
+    lockdown, policies = instant_of(metadata.get("lockdownAt", "")), world.organization.policies
+    if lockdown and lockdown <= world.instant and policies.get("maximumEnvironmentLifetimeStrict"):
+        raise lifetime_exceeded(metadata["lockdownAt"], policies.get("maximumEnvironmentLifetime", "0s"))
+    if phase in _UP:
+        return
+    spec: dict[str, Any] = {"desiredPhase": "ENVIRONMENT_PHASE_RUNNING", "machine": {"session": new_id(world.rng)}}
+    document = world.change(identifier, metadata={"lastStartedAt": rfc3339(world.instant)}, spec=spec)
+    if phase != "ENVIRONMENT_PHASE_STOPPING":
+        world.agenda.replan(world, world.change(identifier, status=phases.starting(document)))
+
+
+def stop(world: "World", identifier: str) -> None:
+    """Stop an environment; one that is stopped stays as it is."""
+    document = _changeable(world, identifier)
+    if document["status"].get("phase") not in _UP:
+        if document["spec"].get("desiredPhase") == "ENVIRONMENT_PHASE_RUNNING":
+            world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_STOPPED"})
+        return
+    world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_STOPPED"})
+    world.agenda.replan(world, world.change(identifier, status=phases.stopping()))
+
+
+def archive(world: "World", identifier: str) -> None:
+    """Archive an environment, stopping it first."""
+    if _changeable(world, identifier)["metadata"].get("archivedAt"):
+        return
+    stop(world, identifier)
+    document = world.change(identifier, metadata={"archivedAt": rfc3339(world.instant)})
+    world.agenda.replan(world, document)
+
+
+def unarchive(world: "World", identifier: str) -> None:
+    """Bring an archived environment back, stopped."""
+    document = _changeable(world, identifier)
+    if not document["metadata"].get("archivedAt"):
+        raise Refused("failed_precondition", f"environment {identifier} is not archived")
+    status = phases.active(world.instant, "unarchive")
+    world.agenda.replan(world, world.change(identifier, metadata={"archivedAt": None}, status=status))
+
+
+def delete(world: "World", identifier: str, *, force: bool = False) -> None:
+    """Delete an environment for good, stopping it first unless forced. It is seen DELETING for a while."""
+    document = environment(world, identifier)
+    if document["status"].get("phase") in _LEAVING:
+        return
+    world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_DELETED"})
+    up = document["status"].get("phase") in (*_UP, "ENVIRONMENT_PHASE_STOPPING")
+    change = phases.stopping() if up and not force else phases.deleting()
+    world.agenda.replan(world, world.change(identifier, status=change))
+
+
+def mark_active(world: "World", identifier: str, source: str, at: int) -> None:
+    """Note activity, which puts off the stop for inactivity."""
+    _changeable(world, identifier)
+    world.change(identifier, status=phases.active(at, source))
+
+
+def start_service(world: "World", identifier: str) -> None:
+    """Start a service; one that is up stays as it is."""
+    entry = world.services.entries[identifier]
+    if entry.facts.phase in ("SERVICE_PHASE_RUNNING", "SERVICE_PHASE_STARTING"):
+        return
+    _running_environment(world, entry.facts.environment)
+    changes = {
+        "spec": {"desiredPhase": "SERVICE_PHASE_RUNNING"},
+        "status": {"phase": "SERVICE_PHASE_STARTING", "failureMessage": None, "session": new_id(world.rng)},
+    }
+    world.change_automation("SERVICE", identifier, changes)
+    world.agenda.add(world.instant + world.rng.randrange(3, 40) * SECOND, "service", identifier)
+
+
+def stop_service(world: "World", identifier: str) -> None:
+    """Stop a service; one that is stopped stays as it is."""
+    if world.services.entries[identifier].facts.phase in ("SERVICE_PHASE_STOPPED", "SERVICE_PHASE_STOPPING"):
+        return
+    changes = {"spec": {"desiredPhase": "SERVICE_PHASE_STOPPED"}, "status": {"phase": "SERVICE_PHASE_STOPPING"}}
+    world.change_automation("SERVICE", identifier, changes)
+    world.agenda.add(world.instant + world.rng.randrange(1, 10) * SECOND, "service", identifier)
+
+
+def start_task(world: "World", identifier: str, started_by: Document) -> Document:
+    """A new execution of a task, PENDING, with everything the task depends on in its plan."""
+    task = world.tasks.entries[identifier].document()
+    _running_environment(world, task["environmentId"])
+    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk({"environment": [task["environmentId"]]})}
+    groups = automations.plan(task, siblings, world.rng)
+    execution = automations.execution_document(task, groups, world.instant, started_by["id"], started_by, world.rng)
+    world.add("TASK_EXECUTION", execution)
+    world.agenda.add(world.instant + world.rng.randrange(1, 6) * SECOND, "execution", execution["id"])
+    return execution
+
+
+def finish_execution(world: "World", execution: Document, outcome: str, failure: str = "") -> None:
+    """Bring an execution to SUCCEEDED, FAILED or STOPPED; one that has ended stays as it is."""
+    if execution["status"]["phase"] in ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING"):
+        changes = automations.advanced(execution, outcome, world.instant, failure)
+        world.change_automation("TASK_EXECUTION", execution["id"], changes)
+
+
+def _running_environment(world: "World", identifier: str) -> None:
+    phase = environment(world, identifier)["status"].get("phase")
+    if phase != "ENVIRONMENT_PHASE_RUNNING":
+        raise Refused("failed_precondition", f"environment {identifier} is not running")

@@ -1,0 +1,80 @@
+"""What the organization's people do all day: start, stop, make, rename and delete environments, and run tasks."""
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from portal.sandbox import operations
+from portal.sandbox.conditions import Condition
+from portal.sandbox.documents import HOUR
+from portal.sandbox.refusals import Refused
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+
+def pause(environments: int, rng: random.Random) -> int:
+    """How long until the next person does something, in microseconds: each environment is touched every eight hours."""
+    return max(1000, round(rng.expovariate(environments / (8 * HOUR))))
+
+
+def people(world: "World", _whom: str, environments: int) -> None:
+    """One person does one thing, and the next comes after a while."""
+    world.agenda.add(world.instant + pause(environments, world.rng), "people", "", environments)
+    deed = world.rng.choices(_DEEDS, _WEIGHTS)[0]
+    try:
+        deed(world)
+    except Refused:
+        return  # people, too, ask for what the policies do not allow
+
+
+def _pick(world: "World", phase: str) -> str:
+    """Any environment in a phase, "" where there is none."""
+    keys = world.environments.indexes["phase"].get(f"ENVIRONMENT_PHASE_{phase}", [])
+    return world.rng.choice(keys)[1] if keys else ""
+
+
+def _start(world: "World") -> None:
+    identifier = _pick(world, "STOPPED")
+    if identifier:
+        archived = world.environments.entries[identifier].facts.archived
+        if not archived:
+            operations.start(world, identifier)
+        elif world.rng.random() < 0.1:
+            operations.unarchive(world, identifier)
+
+
+def _stop(world: "World") -> None:
+    identifier = _pick(world, "RUNNING")
+    if identifier:
+        operations.stop(world, identifier)
+
+
+def _make(world: "World") -> None:
+    world.add_environment(Condition("CREATING", lockdown="later"))
+
+
+def _delete(world: "World") -> None:
+    identifier = _pick(world, "STOPPED")
+    if identifier:
+        operations.delete(world, identifier)
+
+
+def _rename(world: "World") -> None:
+    identifier = _pick(world, "RUNNING")
+    if identifier:
+        name = world.document(identifier)["metadata"].get("name", "").removesuffix(" (2)")
+        world.change(identifier, metadata={"name": f"{name[:76]} (2)"})
+
+
+def _run_task(world: "World") -> None:
+    identifier = _pick(world, "RUNNING")
+    tasks = list(world.tasks.walk({"environment": [identifier]})) if identifier else []
+    if tasks:
+        task = world.rng.choice(tasks)
+        operations.start_task(world, task.key[1], world.document(identifier)["metadata"]["creator"])
+
+
+_DEEDS: tuple[Callable[["World"], None], ...] = (_start, _stop, _make, _delete, _rename, _run_task)
+_WEIGHTS = (50, 12, 10, 6, 2, 20)
+HANDLERS: dict[str, Callable[["World", str, int], None]] = {"people": people}

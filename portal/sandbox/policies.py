@@ -1,0 +1,42 @@
+"""The organization's policies as they bind what a request may ask for."""
+
+from typing import TYPE_CHECKING
+
+from portal.sandbox.documents import Document, seconds_of
+from portal.sandbox.refusals import Refused
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+_OPENNESS = {
+    "ADMISSION_LEVEL_UNSPECIFIED": 0,
+    "ADMISSION_LEVEL_OWNER_ONLY": 1,
+    "ADMISSION_LEVEL_CREATOR_ONLY": 1,
+    "ADMISSION_LEVEL_ORGANIZATION": 2,
+    "ADMISSION_LEVEL_EVERYONE": 3,
+}
+
+
+def check_ports(world: "World", ports: list[Document], before: list[Document]) -> None:
+    """Refuse ports that are more open than allowed; what was shared before the policy may stay as it is."""
+    policies = world.organization.policies
+    known = {(port["port"], port.get("admission")) for port in before}
+    new = [port for port in ports if (port["port"], port.get("admission")) not in known]
+    if new and policies.get("portSharingDisabled"):
+        raise Refused("failed_precondition", "port sharing is disabled by your organization")
+    limit = _OPENNESS.get(policies.get("maxPortAdmissionLevel", ""), 0)
+    for port in new:
+        if limit and _OPENNESS.get(port.get("admission", ""), 0) > limit:
+            level = policies["maxPortAdmissionLevel"]
+            raise Refused("failed_precondition", f"port {port['port']}: your organization allows at most {level}")
+    if len({port["port"] for port in ports}) != len(ports):
+        raise Refused("invalid_argument", "spec.ports: a port is listed twice")
+
+
+def check_timeout(world: "World", timeout: str) -> None:
+    """Refuse a timeout longer than the organization's maximum; 0s (never) is the longest of all."""
+    maximum = seconds_of(world.organization.policies.get("maximumEnvironmentTimeout", "0s"))
+    if maximum and (seconds_of(timeout) > maximum or seconds_of(timeout) == 0):
+        raise Refused(
+            "failed_precondition", f"spec.timeout.disconnected: your organization's maximum is {maximum:.0f}s"
+        )

@@ -1,0 +1,209 @@
+"""What a list request asks for, worked out on the vendor's request messages; the fast and the slow path share it."""
+
+import base64
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from gitpod.v1 import environment_automation_pb2 as automation_pb2
+from gitpod.v1 import environment_pb2, pagination_pb2, runner_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from portal.sandbox.access import Caller
+from portal.sandbox.facts import AutomationFacts, EnvironmentFacts
+from portal.sandbox.refusals import Refused
+from portal.sandbox.table import Entry, Key, Table
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+_DEFAULT_PAGE = 25
+_COUNTED = 10_000  # a count that needs looking at each document stops here and says "at least"
+_NOBODY = "nobody"
+_Request = environment_pb2.ListEnvironmentsRequest
+Wanted = Mapping[str, Collection[Any]]
+
+
+@dataclass(slots=True)
+class Page:
+    """One page of documents; `total` is None where it was not asked for."""
+
+    entries: list[Entry[Any]] = field(default_factory=list)
+    next_token: str = ""
+    total: int | None = None
+    exact: bool = True
+
+    def envelope(self) -> dict[str, Any]:
+        """`pagination` and `count` as they stand beside the documents."""
+        around: dict[str, Any] = {"pagination": {"nextToken": self.next_token} if self.next_token else {}}
+        if self.total is not None:
+            relation = "COUNT_RESPONSE_RELATION_EQ" if self.exact else "COUNT_RESPONSE_RELATION_GTE"
+            around["count"] = {"value": self.total, "relation": relation} if self.total else {"relation": relation}
+        return around
+
+
+def encode_token(*parts: object) -> str:
+    """An opaque token that says where a page ended."""
+    return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def decode_token(token: str) -> Key:
+    """The number and the id that were given to encode_token; Refused where the token is none of ours."""
+    try:
+        number, identifier = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().split("|")
+        return int(number), identifier
+    except ValueError:
+        raise Refused("invalid_argument", "pagination.token: not a token of this list") from None
+
+
+def _page(found: Iterator[Entry[Any]], size: int, key: Callable[[Entry[Any]], Key] = attrgetter("key")) -> Page:
+    size = size or _DEFAULT_PAGE
+    entries = list(islice(found, size + 1))
+    return Page(entries[:size], encode_token(*key(entries[size - 1])) if len(entries) > size else "")
+
+
+def environments(world: "World", request: _Request, caller: Caller) -> Page:
+    """A page of environments. Source: EnvironmentService.ListEnvironments."""
+    asked = request.filter
+    wanted = _environment_wants(asked, caller)
+    accept = _environment_accepts(asked)
+    below = (_instant(asked.created_before), "") if asked.HasField("created_before") else None
+    with world.lock:
+        page = _sorted(world.environments, request, wanted, accept, below)
+        if request.count.include:
+            page.total, page.exact = world.environments.count(wanted, accept, below, _COUNTED)
+    return page
+
+
+def _environment_wants(asked: _Request.Filter, caller: Caller) -> Wanted:
+    archival = _Request.ArchivalStatus
+    status = asked.archival_status or archival.ARCHIVAL_STATUS_ACTIVE
+    return {
+        "runner": asked.runner_ids,
+        "phase": [environment_pb2.EnvironmentPhase.Name(value) for value in asked.status_phases],
+        "creator": own(asked.creator_ids, caller),
+        "project": asked.project_ids,
+        "runner_kind": [runner_pb2.RunnerKind.Name(value) for value in asked.runner_kinds],
+        "role": [environment_pb2.EnvironmentRole.Name(value) for value in asked.roles],
+        "archived": [] if status == archival.ARCHIVAL_STATUS_ALL else [status == archival.ARCHIVAL_STATUS_ARCHIVED],
+    }
+
+
+def _environment_accepts(asked: _Request.Filter) -> Callable[[EnvironmentFacts], bool] | None:
+    tests: list[Callable[[EnvironmentFacts], bool]] = []
+    if asked.HasField("lockdown_before"):
+        before = _instant(asked.lockdown_before)
+        tests.append(lambda facts: 0 < facts.lockdown_at < before)
+    if asked.search:
+        words = asked.search.casefold()
+        tests.append(lambda facts: words in facts.search)
+    if asked.session_ids:
+        sessions = set(asked.session_ids)
+        tests.append(lambda facts: facts.session in sessions)
+    return (lambda facts: all(test(facts) for test in tests)) if tests else None
+
+
+def _sorted(
+    table: Table[EnvironmentFacts],
+    request: _Request,
+    wanted: Wanted,
+    accept: Callable[[EnvironmentFacts], bool] | None,
+    below: Key | None,
+) -> Page:
+    size, token = request.pagination.page_size, request.pagination.token
+    after = decode_token(token) if token else None
+    if request.sort.field == _Request.SortField.SORT_FIELD_UNSPECIFIED:
+        start = min(key for key in (below, after) if key) if below or after else None
+        return _page(table.walk(wanted, accept, start), size)
+    descending = request.sort.order != pagination_pb2.SORT_ORDER_ASC
+    if request.sort.field == _Request.SortField.SORT_FIELD_ID:
+        entries = table.by_id(after[1] if after else "", descending=descending)
+        return _page((entry for entry in entries if table.matches(entry, wanted, accept, below)), size)
+    matching = table.walk(wanted, accept, below)
+    entries = iter(sorted(matching, key=_archived, reverse=descending))
+    if after:
+        passed = after
+        entries = (
+            entry for entry in entries if (_archived(entry) < passed if descending else _archived(entry) > passed)
+        )
+    return _page(entries, size, _archived)
+
+
+def _archived(entry: Entry[EnvironmentFacts]) -> Key:
+    return entry.facts.archived_at, entry.key[1]
+
+
+def own(creators: Iterable[str], caller: Caller) -> list[str]:
+    """The creators asked for, cut down to the caller where they see no others' resources."""
+    asked = list(creators)
+    if caller.sees_all:
+        return asked
+    return [caller.subject] if not asked or caller.subject in asked else [_NOBODY]
+
+
+def services(world: "World", request: automation_pb2.ListServicesRequest, caller: Caller) -> Page:
+    """A page of services. Source: EnvironmentAutomationService.ListServices."""
+    asked = request.filter
+    roles = {automation_pb2.ServiceRole.Name(value) for value in asked.roles}
+    return _automations(
+        world,
+        world.services,
+        request,
+        asked.service_ids,
+        caller,
+        {
+            "reference": set(asked.references),
+            "role": roles,
+        },
+    )
+
+
+def tasks(world: "World", request: automation_pb2.ListTasksRequest, caller: Caller) -> Page:
+    """A page of tasks. Source: EnvironmentAutomationService.ListTasks."""
+    asked = request.filter
+    return _automations(world, world.tasks, request, asked.task_ids, caller, {"reference": set(asked.references)})
+
+
+def executions(world: "World", request: automation_pb2.ListTaskExecutionsRequest, caller: Caller) -> Page:
+    """A page of executions. Source: EnvironmentAutomationService.ListTaskExecutions."""
+    asked = request.filter
+    phases = {automation_pb2.TaskExecutionPhase.Name(value) for value in asked.phases}
+    return _automations(
+        world,
+        world.executions,
+        request,
+        (),
+        caller,
+        {
+            "task": set(asked.task_ids),
+            "reference": set(asked.task_references),
+            "phase": phases,
+        },
+    )
+
+
+def _automations(
+    world: "World",
+    table: Table[AutomationFacts],
+    request: Any,
+    ids: Iterable[str],
+    caller: Caller,
+    wanted: dict[str, set[str]],
+) -> Page:
+    asked = {name: values for name, values in wanted.items() if values} | {"creator": set(own((), caller))}
+    tests = [(attrgetter(name), values) for name, values in asked.items() if values]
+    chosen = set(ids)
+    after = decode_token(request.pagination.token) if request.pagination.token else None
+    with world.lock:
+        found = table.walk(
+            {"environment": request.filter.environment_ids},
+            lambda facts: all(get(facts) in values for get, values in tests),
+            after,
+        )
+        return _page((entry for entry in found if not chosen or entry.key[1] in chosen), request.pagination.page_size)
+
+
+def _instant(stamp: Timestamp) -> int:
+    return stamp.seconds * 1_000_000 + stamp.nanos // 1000

@@ -1,0 +1,1 @@
+"""The vendor's service stubs, answered from the world. One module per service."""

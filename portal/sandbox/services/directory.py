@@ -1,0 +1,170 @@
+"""Identity, organization, members, projects, runners and people: what is behind the ids."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gitpod.v1 import identity_pb2, login_provider_pb2, organization_pb2, project_pb2, runner_pb2, user_pb2
+from gitpod.v1.identity_connect import IdentityService
+from gitpod.v1.organization_connect import OrganizationService
+from gitpod.v1.project_connect import ProjectService
+from gitpod.v1.runner_connect import RunnerService
+from gitpod.v1.user_connect import UserService
+
+from portal.sandbox.documents import Document
+from portal.sandbox.refusals import Refused
+from portal.sandbox.services.common import answer, caller, plain_page
+from portal.sandbox.world import World
+
+
+def counted(request: Any, found: int) -> Document:
+    """`count`, where the request asks for it."""
+    return {"count": {"value": found, "relation": "COUNT_RESPONSE_RELATION_EQ"}} if request.count.include else {}
+
+
+def _only(documents: Iterable[Document], values: Iterable[Any], get: Callable[[Document], Any]) -> list[Document]:
+    wanted = set(values)
+    return [document for document in documents if not wanted or get(document) in wanted]
+
+
+class Identity(IdentityService):
+    """Who the token is."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def get_authenticated_identity(self, request: Any, ctx: Any) -> identity_pb2.GetAuthenticatedIdentityResponse:
+        """The subject of the token and its organization."""
+        organization = self._world.organization
+        return answer(
+            identity_pb2.GetAuthenticatedIdentityResponse,
+            {"subject": caller.get().as_subject(), "organizationId": organization.id, "organizationTier": "enterprise"},
+        )
+
+
+class Users(UserService):
+    """People by id."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def get_authenticated_user(self, request: Any, ctx: Any) -> user_pb2.GetAuthenticatedUserResponse:
+        """The person the token belongs to."""
+        return answer(user_pb2.GetAuthenticatedUserResponse, {"user": self._user(caller.get().subject)})
+
+    async def get_user(self, request: user_pb2.GetUserRequest, ctx: Any) -> user_pb2.GetUserResponse:
+        """A person of the organization."""
+        return answer(user_pb2.GetUserResponse, {"user": self._user(request.user_id)})
+
+    def _user(self, identifier: str) -> Document:
+        member = self._world.organization.member(identifier)
+        if not member:
+            raise Refused("not_found", f"user {identifier} not found")
+        return {
+            "id": identifier,
+            "organizationId": self._world.organization.id,
+            "name": member["fullName"],
+            "email": member["email"],
+            "status": member["status"],
+            "createdAt": member["memberSince"],
+        }
+
+
+class Organizations(OrganizationService):
+    """The organization, its members and its policies."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def _require(self, identifier: str) -> None:
+        if identifier != self._world.organization.id:
+            raise Refused("not_found", f"organization {identifier} not found")
+
+    async def get_organization(self, request: Any, ctx: Any) -> organization_pb2.GetOrganizationResponse:
+        """The organization itself."""
+        self._require(request.organization_id)
+        return answer(organization_pb2.GetOrganizationResponse, {"organization": self._world.organization.document})
+
+    async def get_organization_policies(
+        self, request: Any, ctx: Any
+    ) -> organization_pb2.GetOrganizationPoliciesResponse:
+        """What applies to every environment of the organization."""
+        self._require(request.organization_id)
+        return answer(organization_pb2.GetOrganizationPoliciesResponse, {"policies": self._world.organization.policies})
+
+    async def list_members(
+        self, request: organization_pb2.ListMembersRequest, ctx: Any
+    ) -> organization_pb2.ListMembersResponse:
+        """Members in order of joining, or by name."""
+        self._require(request.organization_id)
+        found = self._matching(request.filter)
+        sort = organization_pb2.ListMembersRequest.SortField
+        if request.sort.field == sort.SORT_FIELD_NAME:
+            found.sort(key=lambda member: member["fullName"].casefold())
+        page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
+        document = {"members": page, "pagination": pagination, **counted(request, len(found))}
+        return answer(organization_pb2.ListMembersResponse, document)
+
+    def _matching(self, asked: organization_pb2.ListMembersRequest.Filter) -> list[Document]:
+        found = _only(self._world.organization.members, asked.user_ids, lambda member: member["userId"])
+        roles = [organization_pb2.OrganizationRole.Name(value) for value in asked.roles]
+        found = _only(found, roles, lambda member: member["role"])
+        found = _only(
+            found, [user_pb2.UserStatus.Name(value) for value in asked.statuses], lambda member: member["status"]
+        )
+        found = _only(found, [asked.email] if asked.email else [], lambda member: member["email"])
+        if asked.login_provider:
+            name = login_provider_pb2.LoginProviderKind.Name(asked.login_provider).rpartition("_")[2].lower()
+            found = _only(found, [name], lambda member: member["loginProvider"])
+        words = asked.search.casefold()
+        return [member for member in found if words in f"{member['fullName']}\n{member['email']}".casefold()]
+
+
+class Projects(ProjectService):
+    """The organization's projects."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def get_project(self, request: project_pb2.GetProjectRequest, ctx: Any) -> project_pb2.GetProjectResponse:
+        """One project."""
+        for project in self._world.organization.projects:
+            if project["id"] == request.project_id:
+                return answer(project_pb2.GetProjectResponse, {"project": project})
+        raise Refused("not_found", f"project {request.project_id} not found")
+
+    async def list_projects(
+        self, request: project_pb2.ListProjectsRequest, ctx: Any
+    ) -> project_pb2.ListProjectsResponse:
+        """Projects, filtered by id, creator and words in the name."""
+        asked, words = request.filter, request.filter.search.casefold()
+        found = _only(self._world.organization.projects, asked.project_ids, lambda project: project["id"])
+        found = _only(found, asked.creator_ids, lambda project: project["metadata"]["creator"]["id"])
+        found = [project for project in found if words in project["metadata"]["name"].casefold()]
+        page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
+        document = {"projects": page, "pagination": pagination, **counted(request, len(found))}
+        return answer(project_pb2.ListProjectsResponse, document)
+
+
+class Runners(RunnerService):
+    """Where environments run."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def get_runner(self, request: runner_pb2.GetRunnerRequest, ctx: Any) -> runner_pb2.GetRunnerResponse:
+        """One runner."""
+        for runner in self._world.organization.runners:
+            if runner["runnerId"] == request.runner_id:
+                return answer(runner_pb2.GetRunnerResponse, {"runner": runner})
+        raise Refused("not_found", f"runner {request.runner_id} not found")
+
+    async def list_runners(self, request: runner_pb2.ListRunnersRequest, ctx: Any) -> runner_pb2.ListRunnersResponse:
+        """Runners, filtered by creator, kind and provider."""
+        asked = request.filter
+        found = _only(self._world.organization.runners, asked.creator_ids, lambda runner: runner["creator"]["id"])
+        found = _only(found, [runner_pb2.RunnerKind.Name(v) for v in asked.kinds], lambda runner: runner["kind"])
+        found = _only(
+            found, [runner_pb2.RunnerProvider.Name(v) for v in asked.providers], lambda runner: runner["provider"]
+        )
+        page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
+        return answer(runner_pb2.ListRunnersResponse, {"runners": page, "pagination": pagination})

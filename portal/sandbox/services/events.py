@@ -1,0 +1,92 @@
+"""EventService.WatchEvents: an id and an operation, no content, no cursor."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from gitpod.v1 import event_pb2
+from gitpod.v1.event_connect import EventService
+
+from portal.sandbox import operations
+from portal.sandbox.refusals import Refused
+from portal.sandbox.services.common import caller
+from portal.sandbox.world import Event, World
+
+_ORGANIZATION = ("ENVIRONMENT", "PROJECT", "RUNNER")
+_ENVIRONMENT = ("ENVIRONMENT", "TASK", "TASK_EXECUTION", "SERVICE")
+_LONGEST_QUEUE = 10_000
+
+
+class Events(EventService):
+    """Streams what the world tells, until the client leaves or the server closes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._queues: set[asyncio.Queue[Event | None]] = set()
+
+    @property
+    def watching(self) -> int:
+        """How many streams are open."""
+        return len(self._queues)
+
+    def close(self) -> None:
+        """End every stream as a server that shuts down does."""
+        for queue in list(self._queues):
+            queue.put_nowait(None)
+
+    async def watch_events(
+        self, request: event_pb2.WatchEventsRequest, ctx: Any
+    ) -> AsyncIterator[event_pb2.WatchEventsResponse]:
+        """Events of the organization, or of one environment and its automations."""
+        who = caller.get()
+        wanted = _wanted(request)
+        if request.environment_id:
+            operations.environment(self._world, request.environment_id)
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | None](_LONGEST_QUEUE)
+
+        def hear(event: Event) -> None:
+            if (who.sees_all or event.creator == who.subject) and wanted(event):
+                loop.call_soon_threadsafe(_offer, queue, event)
+
+        silence = self._world.listen(hear)
+        self._queues.add(queue)
+        try:
+            while (event := await queue.get()) is not None:
+                yield event_pb2.WatchEventsResponse(
+                    operation=event_pb2.ResourceOperation.Value(f"RESOURCE_OPERATION_{event.operation}"),
+                    resource_type=event_pb2.ResourceType.Value(f"RESOURCE_TYPE_{event.resource}"),
+                    resource_id=event.id,
+                )
+        finally:
+            silence()
+            self._queues.discard(queue)
+
+
+def _offer(queue: asyncio.Queue[Event | None], event: Event) -> None:
+    if not queue.full():
+        queue.put_nowait(event)
+
+
+def _wanted(request: event_pb2.WatchEventsRequest) -> Any:
+    """A test for events: the scope, and the resource filters where there are any."""
+    if not request.WhichOneof("scope"):
+        raise Refused("invalid_argument", "scope: organization or environmentId is required")
+    kinds = _ENVIRONMENT if request.environment_id else _ORGANIZATION
+    filters = [
+        (
+            event_pb2.ResourceType.Name(each.resource_type).removeprefix("RESOURCE_TYPE_"),
+            set(each.resource_ids),
+            set(each.creator_ids),
+        )
+        for each in request.resource_type_filters
+    ]
+
+    def test(event: Event) -> bool:
+        if event.resource not in kinds or (request.environment_id and event.environment != request.environment_id):
+            return False
+        return not filters or any(
+            event.resource == kind and (not ids or event.id in ids) and (not creators or event.creator in creators)
+            for kind, ids, creators in filters
+        )
+
+    return test

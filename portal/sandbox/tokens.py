@@ -1,0 +1,22 @@
+"""Tokens for environments, logs and ports. They open nothing real; they last an hour of the world's time."""
+
+from typing import TYPE_CHECKING
+
+from portal.sandbox.documents import HOUR
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+
+def issue(world: "World", purpose: str, environment_id: str) -> str:
+    """A new token; `world.tokens` remembers what for and until when (µs)."""
+    with world.lock:
+        token = f"ona_{purpose}_{world.rng.getrandbits(192):048x}"
+        world.tokens[token] = (environment_id, world.instant + HOUR)
+        return token
+
+
+def is_valid(world: "World", token: str, environment_id: str) -> bool:
+    """Whether the token was issued for this environment and has not run out."""
+    environment, until = world.tokens.get(token, ("", 0))
+    return environment == environment_id and world.instant < until

@@ -1,0 +1,117 @@
+"""UpdateEnvironment: what is given is changed, everything else stays; sessions have consequences."""
+
+from typing import TYPE_CHECKING, Any
+
+from gitpod.v1 import environment_pb2
+from google.protobuf import json_format
+
+from portal.sandbox import phases, policies
+from portal.sandbox.access import Caller
+from portal.sandbox.documents import Document, rfc3339
+from portal.sandbox.refusals import Refused
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+_WORKING = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_UPDATING")
+
+
+def update(
+    world: "World", document: Document, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller
+) -> None:
+    """Apply an update; the whole of it is refused if any part is."""
+    if document["status"].get("phase") in ("ENVIRONMENT_PHASE_DELETING", "ENVIRONMENT_PHASE_DELETED"):
+        raise Refused("failed_precondition", f"environment {document['id']} is being deleted")
+    metadata = _metadata(world, request, caller)
+    spec = _spec(world, document, request)
+    identifier = document["id"]
+    changed = world.change(identifier, metadata=metadata, spec=spec) if metadata or spec else document
+    status = _consequences(document, changed)
+    if status:
+        changed = world.change(identifier, status=status)
+    if metadata or status or "timeout" in spec:
+        world.agenda.replan(world, changed)
+
+
+def _metadata(world: "World", request: environment_pb2.UpdateEnvironmentRequest, caller: Caller) -> dict[str, Any]:
+    given, changes = request.metadata, {}
+    if given.HasField("name"):
+        changes["name"] = given.name
+    if given.HasField("lockdown_at"):
+        if not caller.sees_all:
+            raise Refused("permission_denied", "metadata.lockdownAt: only organization admins may change it")
+        at = given.lockdown_at.seconds * 1_000_000 + given.lockdown_at.nanos // 1000
+        if at and at <= world.instant:
+            raise Refused("invalid_argument", "metadata.lockdownAt: must be in the future, or the epoch to clear it")
+        changes["lockdownAt"] = rfc3339(at) if at else None
+    return changes
+
+
+def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnvironmentRequest) -> dict[str, Any]:
+    given, before = request.spec, document["spec"]
+    asked = json_format.MessageToDict(given)
+    changes: dict[str, Any] = {
+        part: _explicit(getattr(given, field), asked.get(part, {}))
+        for part, field in (
+            ("content", "content"),
+            ("devcontainer", "devcontainer"),
+            ("automationsFile", "automations_file"),
+        )
+        if given.HasField(field)
+    }
+    if given.HasField("kernel_controls_config"):
+        changes["kernelControlsConfig"] = None  # taken as a whole, not merged
+    if given.HasField("timeout") and given.timeout.HasField("disconnected"):
+        policies.check_timeout(world, asked["timeout"]["disconnected"])
+        changes["timeout"] = {"disconnected": asked["timeout"]["disconnected"]}
+    if given.ports:
+        ports = asked["ports"]
+        policies.check_ports(world, ports, before.get("ports", []))
+        changes["ports"] = ports
+    if given.ssh_public_keys:
+        changes["sshPublicKeys"] = _patched_keys(before.get("sshPublicKeys", []), given)
+    if "kernelControlsConfig" in changes:
+        before.pop("kernelControlsConfig", None)
+        changes["kernelControlsConfig"] = asked["kernelControlsConfig"] or None
+    return changes
+
+
+def _explicit(message: Any, asked: Document) -> Document:
+    """The optional fields that were given, also where given as their default: "" is a value, absence is not."""
+    changes: Document = {}
+    for field in message.DESCRIPTOR.fields:
+        if message.HasField(field.name):
+            changes[field.json_name] = asked.get(field.json_name)
+    return changes
+
+
+def _patched_keys(before: list[Document], given: environment_pb2.UpdateEnvironmentRequest.Spec) -> list[Document]:
+    """Keys are patched by id: one with a value is added or replaced, one without is removed."""
+    keys = {key["id"]: key for key in before}
+    for key in given.ssh_public_keys:
+        if key.HasField("value") and key.value:
+            keys[key.id] = {"id": key.id, "value": key.value}
+        else:
+            keys.pop(key.id, None)
+    return list(keys.values())
+
+
+def _consequences(before: Document, after: Document) -> dict[str, Any]:
+    """What an update does to a running environment: new sessions rebuild, new ports and keys appear."""
+    if after["status"].get("phase") not in _WORKING:
+        return {}
+    old, new = before["spec"], after["spec"]
+    status: dict[str, Any] = {}
+    if old.get("content", {}).get("session") != new.get("content", {}).get("session"):
+        status = phases.rebuilding() | {"content": {"phase": "CONTENT_PHASE_INITIALIZING", "git": None}}
+    elif old.get("devcontainer", {}).get("session") != new.get("devcontainer", {}).get("session"):
+        status = phases.rebuilding()
+    if old.get("ports") != new.get("ports"):
+        status["environmentUrls"] = {"ports": phases.port_urls(after)}
+    if old.get("sshPublicKeys") != new.get("sshPublicKeys"):
+        status["sshPublicKeys"] = [
+            {"id": key["id"], "phase": "CONTENT_PHASE_READY"} for key in new.get("sshPublicKeys", [])
+        ]
+    if old != new:
+        status["runnerAck"] = phases.acknowledged(after)
+    return status

@@ -1,0 +1,201 @@
+"""The stand-in's whole state: documents, the clock, what is due when, and who listens. The same seed gives the same world."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from portal.sandbox.agenda import Agenda
+from portal.sandbox.conditions import Condition, conditions
+from portal.sandbox.documents import Document, merge, micros, moment
+from portal.sandbox.environments import born, timing
+from portal.sandbox.facts import (
+    AUTOMATION_INDEXES,
+    ENVIRONMENT_INDEXES,
+    AutomationFacts,
+    EnvironmentFacts,
+    created,
+    environment_facts,
+    execution_facts,
+    service_facts,
+    task_facts,
+)
+from portal.sandbox.furnishing import furnish
+from portal.sandbox.organization import found
+from portal.sandbox.table import Table
+
+
+class Event(NamedTuple):
+    """What WatchEvents tells: an operation on a resource, and no content."""
+
+    operation: str  # CREATE, UPDATE, UPDATE_STATUS, DELETE
+    resource: str  # ENVIRONMENT, TASK, TASK_EXECUTION, SERVICE
+    id: str
+    environment: str
+    creator: str
+
+
+class World:
+    """An organization of so many environments. Thread-safe: hold `lock` to read more than one thing consistently.
+
+    `speed` is how much faster than the wall clock a server lets it live; at 0 only `advance` moves time.
+    """
+
+    def __init__(self, environments: int = 300, seed: int = 1, now: datetime | None = None, speed: float = 0.0) -> None:
+        self.seed = seed
+        self.speed = speed
+        self.rng = random.Random(seed)
+        self.lock = threading.RLock()
+        self.instant = micros(now or datetime.now(UTC))
+        self.agenda = Agenda()
+        self.organization = found(self.rng, environments, self.instant)
+        self.environments: Table[EnvironmentFacts] = Table(
+            environment_facts(self.organization.runner_kind), created, ENVIRONMENT_INDEXES
+        )
+        self.services: Table[AutomationFacts] = Table(service_facts, created, AUTOMATION_INDEXES)
+        self.tasks: Table[AutomationFacts] = Table(task_facts, created, AUTOMATION_INDEXES)
+        self.executions: Table[AutomationFacts] = Table(execution_facts(self._reference), created, AUTOMATION_INDEXES)
+        self.tokens: dict[str, tuple[str, int]] = {}  # for which environment, until when
+        self._listeners: list[Callable[[Event], None]] = []
+        self._populate(environments)
+
+    @property
+    def now(self) -> datetime:
+        """The world's own time."""
+        return moment(self.instant)
+
+    def _reference(self, task_id: str) -> str:
+        entry = self.tasks.entries.get(task_id)
+        return entry.facts.reference if entry else ""
+
+    def _populate(self, count: int) -> None:
+        rng = self.rng
+        timed = [(timing(condition, self.instant, rng), condition) for condition in conditions(count, rng)]
+        timed.sort(key=lambda pair: pair[0].created)
+        for when, condition in timed:
+            self._settle(born(condition, when, self.organization, rng))
+        self.agenda.begin(self, count)
+
+    def _settle(self, document: Document) -> None:
+        """Let a document that was born somewhere on its way join the world."""
+        self.environments.put(document)
+        furnish(self, document)
+        self.agenda.expect(self, document)
+
+    # Time
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass: everything that falls due happens, in order."""
+        with self.lock:
+            until = self.instant + round(by.total_seconds() * 1_000_000)
+            self.agenda.live(self, until)
+            self.instant = until
+
+    # Reading
+
+    def document(self, environment_id: str) -> Document:
+        """An environment as the API would answer it now. Raises KeyError where there is none."""
+        with self.lock:
+            return self.environments.entries[environment_id].document()
+
+    def documents(self) -> Iterator[Document]:
+        """Every environment, newest first, archived ones included, as the API would answer them at this moment."""
+        with self.lock:
+            bodies = list(self.environments.walk({}))
+        return (entry.document() for entry in bodies)
+
+    # Changing
+
+    def change(
+        self,
+        environment_id: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None,
+        status: Mapping[str, Any] | None = None,
+    ) -> Document:
+        """Merge changes into an environment's parts (None removes a field) and raise the version of each part touched."""
+        with self.lock:
+            document = self.document(environment_id)
+            merge(document["metadata"], metadata or {})
+            for part, version, changes in (("spec", "specVersion", spec), ("status", "statusVersion", status)):
+                if changes:
+                    merge(document[part], changes)
+                    document[part][version] = str(int(document[part].get(version, "0")) + 1)
+            self.environments.put(document)
+            self._tell("UPDATE_STATUS" if status and not (spec or metadata) else "UPDATE", "ENVIRONMENT", document)
+            return document
+
+    def change_automation(self, kind: str, identifier: str, changes: Mapping[str, Any]) -> Document:
+        """Merge changes into a SERVICE, TASK or TASK_EXECUTION, raising the versions of the parts touched."""
+        with self.lock:
+            table = self.table(kind)
+            document = table.entries[identifier].document()
+            merge(document, changes)
+            for part, version in (("spec", "specVersion"), ("status", "statusVersion")):
+                if part in changes and version in document[part]:
+                    document[part][version] = str(int(document[part][version]) + 1)
+            table.put(document)
+            self._tell("UPDATE_STATUS" if "status" in changes else "UPDATE", kind, document)
+            return document
+
+    def table(self, kind: str) -> Table[AutomationFacts]:
+        """The table of a SERVICE, TASK or TASK_EXECUTION."""
+        return {"SERVICE": self.services, "TASK": self.tasks, "TASK_EXECUTION": self.executions}[kind]
+
+    def add(self, kind: str, document: Document) -> Document:
+        """Add a new resource of any kind and tell of it."""
+        with self.lock:
+            (self.environments if kind == "ENVIRONMENT" else self.table(kind)).put(document)
+            self._tell("CREATE", kind, document)
+            return document
+
+    def add_environment(self, condition: Condition | None = None, **parts: Mapping[str, Any]) -> str:
+        """A new environment in a condition (RUNNING by default) with its parts overridden; answers its id.
+
+        `world.add_environment(Condition("STOPPED"), metadata={"name": "x"}, status={"phase": "ENVIRONMENT_PHASE_NEW"})`
+        """
+        with self.lock:
+            chosen = condition or Condition()
+            document = born(chosen, timing(chosen, self.instant, self.rng), self.organization, self.rng)
+            merge(document, parts)
+            self._settle(document)
+            self._tell("CREATE", "ENVIRONMENT", document)
+            identifier: str = document["id"]
+            return identifier
+
+    def remove(self, environment_id: str) -> None:
+        """Make an environment and its automations be gone: not_found from now on."""
+        with self.lock:
+            document = self.document(environment_id)
+            for kind in ("TASK_EXECUTION", "TASK", "SERVICE"):
+                for entry in list(self.table(kind).walk({"environment": [environment_id]})):
+                    self.drop(kind, entry.key[1])
+            self.environments.remove(environment_id)
+            self.agenda.forget(environment_id)
+            self._tell("DELETE", "ENVIRONMENT", document)
+
+    def drop(self, kind: str, identifier: str) -> None:
+        """Make a service, task or execution be gone."""
+        document = self.table(kind).entries[identifier].document()
+        self.table(kind).remove(identifier)
+        self._tell("DELETE", kind, document)
+
+    # Listening
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Call the listener with every event from now on; answers the function that ends this."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, operation: str, resource: str, document: Document) -> None:
+        metadata = document["metadata"]
+        environment = (
+            document["id"]
+            if resource == "ENVIRONMENT"
+            else document.get("environmentId", metadata.get("environmentId", ""))
+        )
+        event = Event(operation, resource, document["id"], environment, metadata.get("creator", {}).get("id", ""))
+        for listener in list(self._listeners):
+            listener(event)
