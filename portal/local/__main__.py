@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 from portal.local import run as portal
 from portal.local.processes import CommandFailed
@@ -25,7 +27,8 @@ def main() -> int:
     services.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     manage = commands.add_parser("manage", help="manage.py in the surroundings of the portal that `run` has running")
     manage.add_argument("argv", nargs=argparse.REMAINDER, metavar="ARGUMENTS")
-    commands.add_parser("prepare", help="migrations, static files and the user admin")
+    prepare = commands.add_parser("prepare", help="migrations, the user admin and, for an address, a sign-in link")
+    prepare.add_argument("address", nargs="?")
     commands.add_parser("sync", help="read the organization once")
     arguments = parser.parse_args()
     try:
@@ -49,9 +52,9 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         case "manage":
             return _manage(arguments.argv)
         case "prepare":
-            _call([["migrate", "--noinput"], ["collectstatic", "--noinput"], ["ensure_admin"]])
+            _prepare(arguments.address)
         case "sync":
-            _call([["sync_directory"], ["sync_environments"], ["sync_automations"]])
+            _call(["sync_directory"], ["sync_environments"], ["sync_automations"])
     return 0
 
 
@@ -83,7 +86,15 @@ def _manage(argv: list[str]) -> int:
     return subprocess.run([sys.executable, "manage.py", *argv], env=os.environ | added, cwd=portal.CHECKOUT).returncode
 
 
-def _call(commands: list[list[str]]) -> None:
+def _prepare(address: str | None) -> None:
+    _call(["migrate", "--noinput"], ["ensure_admin"])
+    if address is not None:
+        link = io.StringIO()
+        _call(["signin_link", "--base-url", address, "--minutes", "60"], stdout=link)
+        portal.write_private(portal.ENTRANCE_FILE, link.getvalue().strip())
+
+
+def _call(*commands: list[str], stdout: TextIO | None = None) -> None:
     """Run management commands one after another in this process: Django is loaded once."""
     import django
     from django.core.management import CommandError, call_command
@@ -91,7 +102,7 @@ def _call(commands: list[list[str]]) -> None:
     django.setup()
     for name, *options in commands:
         try:
-            call_command(name, *options)
+            call_command(name, *options, stdout=stdout)
         except CommandError as error:
             raise CommandFailed(f"{name}: {error}") from error
 

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = CHECKOUT / ".local"
 # What a command in the portal's surroundings needs to know: `python -m portal.local manage …` reads it.
 ENVIRONMENT_FILE = DATA / "environment.json"
+# The one-time link on its way from the preparation to the terminal: not by a log, as it lets somebody in.
+ENTRANCE_FILE = DATA / "entrance"
 WEB_TIMEOUT = 60.0
 PREPARE_TIMEOUT = 600.0
 FIRST_SYNC_TIMEOUT = 3600.0
@@ -51,7 +52,7 @@ def run() -> None:
         with environment_file(environment):
             start_portal(supervisor, environment, port)
             await_web(port, check)
-            print(f"Portal ready: {entrance(environment, port)}", flush=True)
+            print(f"Portal ready: {entrance(port)}", flush=True)
             wait_until(lambda: make is not None and make_was_interrupted(make), check)
 
 
@@ -71,11 +72,11 @@ def has_token(environment: Mapping[str, str]) -> bool:
 
 
 def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: int) -> None:
-    """Sandbox, migrations and static files, a first look at Ona, then web, worker and scheduler."""
+    """Sandbox, migrations, a first look at Ona, then web, worker and scheduler."""
     if "PORTAL_SANDBOX_PORT" in environment:
         supervisor.start(sandbox_command(environment))
     say("Preparing the database")
-    prepare(environment)
+    prepare(environment, port)
     if needs_first_sync(environment):
         say("Reading the organization for the first time")
         first_sync(environment)
@@ -135,7 +136,7 @@ def sandbox_command(environment: Mapping[str, str]) -> Command:
 def portal_commands(environment: Mapping[str, str], port: int) -> list[Command]:
     """Web, worker and scheduler, as in production but for their number."""
     gunicorn = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    gunicorn += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--no-control-socket"]
+    gunicorn += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
     celery = [PYTHON, "-m", "celery", "--app", "portal.celery", "--quiet"]
     return [
         Command("web", gunicorn, env=environment, cwd=CHECKOUT),
@@ -149,9 +150,13 @@ def portal_commands(environment: Mapping[str, str], port: int) -> list[Command]:
     ]
 
 
-def prepare(environment: Mapping[str, str]) -> None:
-    """Tables, static files and the user `admin`; raises CommandFailed."""
-    command = Command("prepare", [PYTHON, "-m", "portal.local", "prepare"], env=environment, cwd=CHECKOUT)
+def prepare(environment: Mapping[str, str], port: int) -> None:
+    """Tables, the user `admin` and, unless that has a password, a link to sign in once; raises CommandFailed."""
+    ENTRANCE_FILE.unlink(missing_ok=True)
+    argv = [PYTHON, "-m", "portal.local", "prepare"]
+    if not environment.get("PORTAL_ADMIN_PASSWORD"):
+        argv.append(address(port))
+    command = Command("prepare", argv, env=environment, cwd=CHECKOUT)
     run_to_end(command, DATA / "log" / "prepare.log", PREPARE_TIMEOUT)
 
 
@@ -186,25 +191,33 @@ def await_web(port: int, check: Callable[[], None]) -> None:
     wait_until(answers, check)
 
 
-def entrance(environment: Mapping[str, str], port: int) -> str:
-    """The address to open: with a one-time sign-in link, unless `admin` has a password from PORTAL_ADMIN_PASSWORD."""
-    address = f"http://127.0.0.1:{port}/"
-    if environment.get("PORTAL_ADMIN_PASSWORD"):
-        return address
-    argv = [PYTHON, "manage.py", "signin_link", "--base-url", address, "--minutes", "60"]
-    link = subprocess.run(argv, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
-    if link.returncode != 0:
-        raise CommandFailed(f"No sign-in link could be made:\n{link.stderr}")
-    return link.stdout.strip().splitlines()[-1]
+def address(port: int) -> str:
+    """Where the pages are."""
+    return f"http://127.0.0.1:{port}/"
+
+
+def entrance(port: int) -> str:
+    """The address to open: the one-time sign-in link that the preparation left, if it did."""
+    try:
+        return ENTRANCE_FILE.read_text()
+    except FileNotFoundError:
+        return address(port)
+    finally:
+        ENTRANCE_FILE.unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file by one that only its owner reads."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
 
 
 @contextmanager
 def environment_file(environment: Mapping[str, str]) -> Iterator[None]:
     """While the portal runs, keep what its processes know of their surroundings in a file for its owner only."""
     added = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-    ENVIRONMENT_FILE.unlink(missing_ok=True)
-    ENVIRONMENT_FILE.touch(mode=0o600)
-    ENVIRONMENT_FILE.write_text(json.dumps(added))
+    write_private(ENVIRONMENT_FILE, json.dumps(added))
     try:
         yield
     finally:
