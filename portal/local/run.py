@@ -50,8 +50,7 @@ def run() -> None:
         environment = portal_environment(os.environ, port, addresses.database_url, addresses.redis_url)
         check = supervisor.watch(*services.children)
         with environment_file(environment):
-            start_portal(supervisor, environment, port)
-            await_web(port, check)
+            start_portal(supervisor, environment, port, check)
             print(f"Portal ready: {entrance(port)}", flush=True)
             wait_until(lambda: make is not None and make_was_interrupted(make), check)
 
@@ -71,8 +70,8 @@ def has_token(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("ONA_API_KEY") or environment.get("GITPOD_API_KEY"))
 
 
-def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: int) -> None:
-    """Sandbox, migrations, a first look at Ona, then web, worker and scheduler."""
+def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: int, check: Callable[[], None]) -> None:
+    """Sandbox, migrations, a first look at Ona, then web and, once its pages are served, worker and scheduler."""
     if "PORTAL_SANDBOX_PORT" in environment:
         supervisor.start(sandbox_command(environment))
     say("Preparing the database")
@@ -81,7 +80,9 @@ def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: i
         say("Reading the organization for the first time")
         first_sync(environment)
     say("Starting web, worker and scheduler")
-    supervisor.start(*portal_commands(environment, port))
+    supervisor.start(web_command(environment, port))
+    await_web(port, check)
+    supervisor.start(*celery_commands(environment))
 
 
 def chosen_port(environment: Mapping[str, str]) -> int:
@@ -133,20 +134,21 @@ def sandbox_command(environment: Mapping[str, str]) -> Command:
     return Command("sandbox", argv, env=environment, cwd=CHECKOUT)
 
 
-def portal_commands(environment: Mapping[str, str], port: int) -> list[Command]:
-    """Web, worker and scheduler, as in production but for their number."""
-    gunicorn = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    gunicorn += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
+def web_command(environment: Mapping[str, str], port: int) -> Command:
+    """The pages, by two processes of four threads."""
+    argv = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
+    argv += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
+    return Command("web", argv, env=environment, cwd=CHECKOUT)
+
+
+def celery_commands(environment: Mapping[str, str]) -> list[Command]:
+    """Worker and scheduler."""
     celery = [PYTHON, "-m", "celery", "--app", "portal.celery", "--quiet"]
+    worker = [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
+    scheduler = [*celery, "beat", "--loglevel", "INFO"]
     return [
-        Command("web", gunicorn, env=environment, cwd=CHECKOUT),
-        Command(
-            "worker",
-            [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip", "--loglevel", "INFO"],
-            env=environment,
-            cwd=CHECKOUT,
-        ),
-        Command("scheduler", [*celery, "beat", "--loglevel", "INFO"], env=environment, cwd=CHECKOUT),
+        Command("worker", worker, env=environment, cwd=CHECKOUT),
+        Command("scheduler", scheduler, env=environment, cwd=CHECKOUT),
     ]
 
 
