@@ -1,9 +1,7 @@
 """EventService.WatchEvents: Connect's framing of a server stream, and the stream of events over it."""
 
-import socket
-import threading
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -15,6 +13,7 @@ from .documents.pages import UNREADABLE
 from .documents.values import Head, Reader
 from .errors import OnaError, Unreachable
 from .transport import Transport
+from .wire import Limit
 
 RPC = "EventService/WatchEvents"
 LARGEST_MESSAGE = 4 * 1024 * 1024
@@ -72,15 +71,15 @@ _event, _end = Reader(Event), Reader(_End)
 class EventStream(Iterator[Event]):
     """The events as they come, until Ona ends the stream (StopIteration) or it breaks (OnaError).
 
-    Use it as a context manager. `close()` may come from another thread and ends a waiting `next()` as if Ona had.
+    The first `next()` opens it. Use it as a context manager; `close()` may also come from another thread, where it ends
+    a waiting `next()` as if Ona had ended the stream.
     """
 
     def __init__(self, transport: Transport, message: Mapping[str, Any], *, idle: float) -> None:
         self._transport = transport
-        self._closing = threading.Event()
-        self._stack = ExitStack()
-        self._response = self._stack.enter_context(transport.stream(RPC, framed(message), idle=idle))
-        self._events: Generator[Event, None, None] = self._read()
+        self._limit = Limit()
+        self._chunks = transport.stream(RPC, framed(message), idle=idle, limit=self._limit)
+        self._events = self._read()
 
     def __enter__(self) -> Self:
         return self
@@ -94,41 +93,35 @@ class EventStream(Iterator[Event]):
         return next(self._events)
 
     def close(self) -> None:
-        """End the stream. The connection is shut first, so that a thread waiting on it wakes up and does the rest."""
-        self._closing.set()
-        network = self._response.extensions.get("network_stream")
-        if network is not None and not self._response.is_closed:
-            with suppress(OSError):
-                network.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        with suppress(ValueError):  # another thread is inside
+        """End the stream."""
+        self._limit.end()
+        with suppress(ValueError):  # another thread is inside, and will find the wire shut
             self._events.close()
-            self._stack.close()
 
     def _read(self) -> Generator[Event, None, None]:
-        try:
-            yield from self._messages()
-        except OnaError:
-            if not self._closing.is_set():
-                raise
-        finally:
-            self._stack.close()
+        with closing(self._chunks):
+            try:
+                yield from self._messages()
+            except OnaError:
+                if not self._limit.ended:
+                    raise
 
     def _messages(self) -> Iterator[Event]:
-        frames, headers = Frames(), self._response.headers
-        kind = headers.get("content-type", "no content type")
-        if not kind.startswith("application/connect+json"):
-            raise self._transport.malformed(RPC, f"expected a stream of events, got {kind}", headers)
-        for chunk in self._transport.chunks(RPC, self._response):
+        frames = Frames()
+        for headers, chunk in self._chunks:
+            kind = headers.get("content-type", "no content type")
+            if not kind.startswith("application/connect+json"):
+                raise self._transport.malformed(RPC, f"expected a stream of events, got {kind}", headers)
             try:
                 for frame in frames.feed(chunk):
                     if frame.last:
-                        return self._end(frame.message)
+                        return self._end(frame.message, headers)
                     yield _event.read(frame.message)
             except UNREADABLE as error:
                 raise self._transport.malformed(RPC, str(error), headers) from None
         raise Unreachable("the stream was cut", rpc=RPC)
 
-    def _end(self, message: bytes) -> None:
+    def _end(self, message: bytes, headers: Mapping[str, str]) -> None:
         error = _end.read(self._transport.scrub(message)).error
         if error is not None:
-            raise self._transport.refused(RPC, error, self._response.headers)
+            raise self._transport.refused(RPC, error, headers)

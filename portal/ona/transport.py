@@ -3,9 +3,10 @@
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from .budget import Budget, Paused
 from .documents.pages import UNREADABLE
 from .errors import MalformedAnswer, OnaError, ResourceExhausted, Unreachable
 from .retry import LONGEST_WAIT, next_wait
-from .wire import checked_base_url, checked_token, pooled, proxy_for, time_limit
+from .wire import Limit, checked_base_url, checked_token, pooled, proxy_for, under
 
 T = TypeVar("T")
 Reader = Callable[[bytes, datetime], T]
@@ -72,6 +73,7 @@ class Transport:
                 "Connect-Protocol-Version": "1",
                 "User-Agent": "environment-portal",
             },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
         )
@@ -107,35 +109,28 @@ class Transport:
             self._sleep(wait)
         raise AssertionError("unreachable")
 
-    @contextmanager
-    def stream(self, rpc: str, content: bytes, *, idle: float) -> Iterator[httpx.Response]:
-        """The open answer of a server stream, whose `chunks` may be up to `idle` seconds apart."""
+    def stream(
+        self, rpc: str, content: bytes, *, idle: float, limit: Limit
+    ) -> Generator[tuple[httpx.Headers, bytes], None, None]:
+        """The answer of a server stream as it comes: its headers and the next bytes.
+
+        OnaError if it is refused, breaks, or nothing has come for `idle` seconds; `limit` can end it.
+        """
         self._wait_for_budget(rpc)
         self._count(requests=1)
         headers = {"Content-Type": "application/connect+json", "Accept-Encoding": "identity"}
-        request = self._http.build_request(
-            "POST", self._url(rpc), content=content, headers=headers, timeout=httpx.Timeout(self.timeout, read=idle)
-        )
-        with self._in_our_words(rpc):
-            response = self._http.send(request, stream=True)
+        timeout = httpx.Timeout(self.timeout, read=idle)
+        request = self._http.build_request("POST", self._url(rpc), content=content, headers=headers, timeout=timeout)
+        response = self._on_the_wire(rpc, lambda: self._http.send(request, stream=True), limit)
         try:
             if response.status_code != 200:
-                with self._in_our_words(rpc), time_limit(self.timeout):
-                    body = self._body(rpc, response)
+                body = self._on_the_wire(rpc, lambda: self._body(rpc, response), Limit(self.timeout))
                 raise self._refusal(rpc, response, body)
-            yield response
+            chunks = response.iter_raw()
+            while chunk := self._on_the_wire(rpc, lambda: next(chunks, b""), limit):
+                yield response.headers, chunk
         finally:
             response.close()
-
-    def chunks(self, rpc: str, response: httpx.Response) -> Iterator[bytes]:
-        """The bytes of a stream as they come; Unreachable when it breaks or nothing comes for too long."""
-        chunks = response.iter_raw()
-        while True:
-            with self._in_our_words(rpc):
-                chunk = next(chunks, b"")
-            if not chunk:
-                return
-            yield chunk
 
     def malformed(self, rpc: str, why: str, headers: Mapping[str, str] | None = None) -> MalformedAnswer:
         """The error for an answer of the wrong shape."""
@@ -156,23 +151,26 @@ class Transport:
         self._wait_for_budget(rpc)
         self._count(requests=1)
         sent_at = self._now()
-        with self._in_our_words(rpc), time_limit(self.timeout), self._post(rpc, content) as response:
-            body = self._body(rpc, response)
+        response, body = self._on_the_wire(rpc, lambda: self._exchange(rpc, content), Limit(self.timeout))
         if response.status_code != 200:
             raise self._refusal(rpc, response, body)
         try:
             return read(body, sent_at)
         except UNREADABLE as error:
-            kind = plain(response.headers.get("content-type", "no content type"), 60)
-            why = f"{kind}, {len(body)} bytes: {error}"
-            raise self.malformed(rpc, why, response.headers) from None
+            why = str(error)
+        kind = plain(response.headers.get("content-type", "no content type"), 60)
+        raise self.malformed(rpc, f"{kind}, {len(body)} bytes: {why}", response.headers)
 
-    def _post(self, rpc: str, content: bytes) -> AbstractContextManager[httpx.Response]:
+    def _exchange(self, rpc: str, content: bytes) -> tuple[httpx.Response, bytes]:
         headers = {
             "Content-Type": "application/json",
             "Connect-Timeout-Ms": str(max(1, int(self.timeout * 1000))),
         }
-        return self._http.stream("POST", self._url(rpc), content=content, headers=headers, timeout=self.timeout)
+        request = self._http.build_request(
+            "POST", self._url(rpc), content=content, headers=headers, timeout=self.timeout
+        )
+        with closing(self._http.send(request, stream=True)) as response:
+            return response, self._body(rpc, response)
 
     def _url(self, rpc: str) -> str:
         return f"{self.base_url}/gitpod.v1.{rpc}"
@@ -199,16 +197,17 @@ class Transport:
             self._budget.pause(min(error.retry_after, LONGEST_PAUSE))
         return error
 
-    @contextmanager
-    def _in_our_words(self, rpc: str) -> Iterator[None]:
-        """Turns a failure of the wire into ours, outside its except: httpx's leads to the request and its headers."""
-        failure: OnaError | None = None
+    def _on_the_wire(self, rpc: str, do: Callable[[], T], limit: Limit) -> T:
+        """`do()` under `limit`, its failure in our words.
+
+        It is raised outside the except, for httpx's exception leads to the request, and that to the token.
+        """
         try:
-            yield
+            with under(limit):
+                return do()
         except httpx.HTTPError as error:
             failure = self._no_answer(rpc, error)
-        if failure is not None:
-            raise failure
+        raise failure
 
     def _no_answer(self, rpc: str, error: httpx.HTTPError) -> OnaError:
         """The error for a failure of the wire; its text, never its chain."""
@@ -216,7 +215,7 @@ class Transport:
         if isinstance(error, httpx.DecodingError):
             return self.malformed(rpc, why)
         if isinstance(error, httpx.TimeoutException):
-            why = f"no answer within {self.timeout:g} s"
+            why = f"nothing came for too long; one call may take {self.timeout:g} s"
         return Unreachable(why, rpc=rpc, sent=not isinstance(error, _NOT_SENT))
 
     def _wait_for_budget(self, rpc: str) -> None:

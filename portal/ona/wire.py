@@ -1,10 +1,12 @@
 """The connection to Ona: where it may go, through which proxy, and that no call outlasts its time limit."""
 
 import ipaddress
+import math
+import socket
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from ssl import SSLContext
 from typing import Any
@@ -17,8 +19,6 @@ from .documents.grants import Secret
 
 CONNECTIONS = 32
 IDLE_SECONDS = 30.0
-
-_ends_at: ContextVar[float | None] = ContextVar("_ends_at", default=None)
 
 
 def checked_base_url(base_url: str) -> tuple[str, bool]:
@@ -64,38 +64,56 @@ def proxy_for(base_url: str, *, local: bool) -> str | None:
     return proxies.get("https") or proxies.get("all")
 
 
+class Limit:
+    """How long a call may use the wire, in seconds (None: no limit but httpx's own); `end()` ends it at once."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._ends_at = math.inf if seconds is None else time.monotonic() + seconds
+        self._stream: httpcore.NetworkStream | None = None
+        self.ended = False
+
+    def end(self) -> None:
+        """End the call, from any thread: one that waits on the wire wakes up and fails."""
+        self.ended = True
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    def allow(self, stream: httpcore.NetworkStream, timeout: float | None, late: type[Exception]) -> float | None:
+        """The timeout for the next step on `stream`; `late` is raised where there is no time left."""
+        self._stream = stream
+        if self.ended:
+            raise httpcore.ReadError("the call was ended")
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise late("the time limit of the call is over")
+        return timeout if left == math.inf else min(left, math.inf if timeout is None else timeout)
+
+
+_limit: ContextVar[Limit] = ContextVar("_limit")
+
+
 @contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Inside, everything this thread does on the wire ends after `seconds` (None: only httpx's own limits hold)."""
-    token = _ends_at.set(None if seconds is None else time.monotonic() + seconds)
+def under(limit: Limit) -> Iterator[None]:
+    """Inside, what this thread does on the wire is under `limit`."""
+    token = _limit.set(limit)
     try:
         yield
     finally:
-        _ends_at.reset(token)
-
-
-def _left(timeout: float | None) -> float | None:
-    """The shorter of `timeout` and what is left of the time limit; the socket wants it above 0."""
-    ends_at = _ends_at.get()
-    if ends_at is None:
-        return timeout
-    left = max(ends_at - time.monotonic(), 0.001)
-    return left if timeout is None else min(left, timeout)
+        _limit.reset(token)
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every read and write ends with the time limit, however slowly bytes come."""
+    """A connection whose every step is under the thread's limit, however slowly bytes come."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        _refuse_if_over(httpcore.ReadTimeout)
-        return self._stream.read(max_bytes, _left(timeout))
+        return self._stream.read(max_bytes, _limit.get().allow(self._stream, timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        _refuse_if_over(httpcore.WriteTimeout)
-        self._stream.write(buffer, _left(timeout))
+        self._stream.write(buffer, _limit.get().allow(self._stream, timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -103,16 +121,11 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
+        timeout = _limit.get().allow(self._stream, timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
-
-
-def _refuse_if_over(kind: type[Exception]) -> None:
-    ends_at = _ends_at.get()
-    if ends_at is not None and time.monotonic() >= ends_at:
-        raise kind("the time limit of the call is over")
 
 
 class _Backend(httpcore.SyncBackend):
@@ -124,11 +137,11 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(super().connect_tcp(host, port, _left(timeout), local_address, socket_options))
+        return _Stream(super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
 def pooled(proxy: str | None) -> httpx.HTTPTransport:
-    """httpx's pool of connections (HTTP/1.1), under `time_limit`."""
+    """httpx's pool of connections (HTTP/1.1), under a Limit."""
     limits = httpx.Limits(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )
