@@ -71,17 +71,21 @@ def has_token(environment: Mapping[str, str]) -> bool:
 
 
 def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: int, check: Callable[[], None]) -> None:
-    """Sandbox, migrations, a first look at Ona, then web and, once its pages are served, worker and scheduler."""
-    if "PORTAL_SANDBOX_PORT" in environment:
-        supervisor.start(sandbox_command(environment))
-    say("Preparing the database")
+    """All the rest, in the order that has the pages up soonest: nobody can sign in before the preparation is done."""
+    say("Preparing the database and starting the web server")
+    supervisor.start(web_command(environment, port))
     prepare(environment, port)
-    if needs_first_sync(environment):
+    check()
+    new = needs_first_sync(environment)
+    if sandbox := environment.get("PORTAL_SANDBOX_PORT"):
+        supervisor.start(sandbox_command(environment))
+        if new:
+            wait_until(lambda: accepts_connections(int(sandbox)), check)
+    if new:
         say("Reading the organization for the first time")
         first_sync(environment)
-    say("Starting web, worker and scheduler")
-    supervisor.start(web_command(environment, port))
     await_web(port, check)
+    say("Starting worker and scheduler")
     supervisor.start(*celery_commands(environment))
 
 
@@ -175,6 +179,12 @@ def first_sync(environment: Mapping[str, str]) -> None:
         run_to_end(command, DATA / "log" / "sync.log", FIRST_SYNC_TIMEOUT)
     except CommandFailed as error:
         say(f"The organization could not be read yet: {error}")
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether somebody listens on this loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def await_web(port: int, check: Callable[[], None]) -> None:
