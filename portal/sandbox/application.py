@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 
 from portal.sandbox.access import Access
 from portal.sandbox.fast import Fast
+from portal.sandbox.faults import Faults
 from portal.sandbox.services.automations import Automations
 from portal.sandbox.services.common import Gate
 from portal.sandbox.services.directory import Identity, Organizations, Projects, Runners, Users
@@ -64,8 +65,9 @@ class JSONCodec:
 class Application:
     """One world behind one address. Counts requests by RPC (`requests["EnvironmentService/GetEnvironment"]`)."""
 
-    def __init__(self, world: World, token: str, latency_ms: float = 0) -> None:
+    def __init__(self, world: World, token: str, latency_ms: float = 0, faults: Faults | None = None) -> None:
         self.world = world
+        self.faults = faults or Faults()
         self.latency = latency_ms / 1000
         self.requests: Counter[str] = Counter()
         access, validation = Access(world, token), Validation()
@@ -84,7 +86,17 @@ class Application:
         self.requests[rpc] += 1
         if self.latency:
             await asyncio.sleep(self.latency)
-        await self._answer({**scope, "path": path}, rpc, receive, send)
+        scope = {**scope, "path": path}
+        trouble = self.faults.choose(rpc)
+        if trouble:
+            await self.faults.disturb(trouble, lambda to: self._answer(scope, rpc, receive, to), receive, send)
+        else:
+            await self._answer(scope, rpc, receive, send)
+
+    def close(self) -> None:
+        """End every stream, so that a shutdown does not wait for them."""
+        self.events.close()
+        self.faults.close()
 
     async def _answer(self, scope: Scope, rpc: str, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -113,7 +125,7 @@ class Application:
             else:
                 if self._ticking:
                     self._ticking.cancel()
-                self.events.close()
+                self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

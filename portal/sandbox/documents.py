@@ -24,7 +24,7 @@ def moment(instant: int) -> datetime:
 
 
 def rfc3339(instant: int, nanoseconds: int = 0) -> str:
-    """The instant as proto3 JSON writes it: no, three, six or nine fractional digits, whichever is shortest and exact."""
+    """The instant as proto3 JSON writes it: the shortest exact of no, three, six or nine fractional digits."""
     text = datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     fraction = f"{instant % SECOND:06d}{nanoseconds:03d}"
     while fraction.endswith("000"):

@@ -3,31 +3,31 @@
 import random
 
 MACHINE = (
-    "cannot start machine: InsufficientInstanceCapacity: We currently do not have sufficient m6i.xlarge capacity in the "
+    "cannot start machine: InsufficientInstanceCapacity: We do not have sufficient m6i.xlarge capacity in the "
     "Availability Zone you requested (ap-northeast-1c)",
     "cannot start machine: context deadline exceeded while waiting for the instance to report (600s)",
 )
 QUOTA = (
-    "cannot start machine: VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 256 allows",
+    "cannot start machine: VcpuLimitExceeded: You have requested more vCPU capacity than your current limit of 256 allows",
 )
 CONTENT = (
     "content initialization failed: git clone: fatal: Remote branch feature/rebase-me not found in upstream origin",
-    "content initialization failed: git clone: error: RPC failed; curl 92 HTTP/2 stream 5 was not closed cleanly: CANCEL (err 8)",
+    "content initialization failed: git clone: error: RPC failed; curl 92 HTTP/2 stream 5 was not closed cleanly",
     "content initialization failed: no space left on device",
 )
 CONTENT_AUTH = (
-    "content initialization failed: git clone: fatal: Authentication failed for 'https://github.com/brindlemark/vault.git/': "
-    "no valid token for github.com",
+    "content initialization failed: git clone: fatal: Authentication failed for "
+    "'https://github.com/brindlemark/vault.git/': no valid token for github.com",
 )
 DEVCONTAINER = (
-    "devcontainer up failed: An error occurred building the image: exit code 1: /bin/sh -c apt-get update && apt-get install "
-    "-y libpq-dev returned a non-zero code: 100",
+    "devcontainer up failed: An error occurred building the image: exit code 1: /bin/sh -c apt-get update && "
+    "apt-get install -y libpq-dev returned a non-zero code: 100",
     "devcontainer up failed: postCreateCommand from devcontainer.json failed with exit code 127: ./scripts/setup.sh: not found",
     'devcontainer up failed: parsing .devcontainer/devcontainer.json: unexpected token "}" at line 14',
 )
 DEVCONTAINER_IMAGE = (
-    "devcontainer up failed: Error response from daemon: pull access denied for ghcr.io/brindlemark/devbase, repository does "
-    "not exist or may require 'docker login': denied",
+    "devcontainer up failed: Error response from daemon: pull access denied for ghcr.io/brindlemark/devbase, "
+    "repository does not exist or may require 'docker login': denied",
     "devcontainer up failed: toomanyrequests: You have reached your unauthenticated pull rate limit",
 )
 AUTOMATIONS = (

@@ -33,7 +33,7 @@ def _changeable(world: "World", identifier: str) -> Document:
 
 
 def start(world: "World", identifier: str) -> None:
-    """Start a stopped environment; one that is up stays as it is. Refused when archived or locked down in strict mode."""
+    """Start a stopped environment; one that is up stays so. Refused when archived or locked down in strict mode."""
     document = _changeable(world, identifier)
     metadata, phase = document["metadata"], document["status"].get("phase")
     if metadata.get("archivedAt"):

@@ -1,4 +1,4 @@
-"""The way of an environment through its phases, as changes to `status`: machine, content, devcontainer, automations file.
+"""The way of an environment through its phases, as changes to `status`, from the machine to the automations file.
 
 Births replay these changes to make an environment that is already somewhere on the way; life applies them one by one.
 """
@@ -10,6 +10,7 @@ from portal.sandbox.documents import Document, rfc3339
 from portal.sandbox.organization import DOMAIN
 
 Change = dict[str, Any]
+_MOODS, _PEOPLE = ("brave", "calm", "eager", "keen"), ("hopper", "noether", "turing", "ride")
 
 
 def creating(document: Document) -> Change:
@@ -97,7 +98,7 @@ def devcontainer_up(document: Document, rng: random.Random) -> Change:
             "secretsInSync": True,
             "remoteUser": "vscode",
             "remoteWorkspaceFolder": f"/workspaces/{name}",
-            "containerName": f"{rng.choice(('brave', 'calm', 'eager', 'keen'))}_{rng.choice(('hopper', 'noether', 'turing', 'ride'))}",
+            "containerName": f"{rng.choice(_MOODS)}_{rng.choice(_PEOPLE)}",
             "containerId": f"{rng.getrandbits(256):064x}",
         },
         "automationsFile": {

@@ -46,7 +46,7 @@ _POSTGRES = ServiceRecipe(
     "postgres",
     "PostgreSQL",
     "Database for local development (port 5432)",
-    'docker compose up -d postgres\nfor i in {1..30}; do\n  pg_isready -h localhost && break\n  echo "waiting… $i/30"\n  sleep 2\ndone\n',
+    'docker compose up -d postgres\nuntil pg_isready -h localhost; do\n  echo "waiting…"\n  sleep 2\ndone\n',
     "pg_isready -h localhost -p 5432\n",
     "docker compose down\n",
     ("postDevcontainerStart", "postEnvironmentStart"),

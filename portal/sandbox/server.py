@@ -1,78 +1,128 @@
 """Serves a world: in a thread for tests (`running`), or as a process (`serve`) for the management command."""
 
+import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
 from portal.sandbox.application import Application
+from portal.sandbox.faults import Faults
+from portal.sandbox.snapshot import save
 from portal.sandbox.world import World
 
-TOKEN = "sandbox-token"  # noqa: S105 (the stand-in's well-known token opens nothing but the stand-in)
+TOKEN = "sandbox-token"  # noqa: S105 (well known: it opens nothing but the stand-in)
 _START_SECONDS = 30
+_SAVE_SECONDS = 60
 
 
 class _Server(uvicorn.Server):
     """Ends event streams before it waits for connections to close, and tells when it listens."""
 
-    def __init__(self, application: Application, host: str, port: int) -> None:
+    def __init__(self, application: Application, announce: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            application,
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-            lifespan="on",
+            application, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on", http="h11",
             ws="none",
-        )
+        )  # fmt: skip
         super().__init__(config)
-        self.listening = threading.Event()
         self._application = application
+        self._announce = announce
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
-        await super().startup(sockets)  # type: ignore[arg-type]
-        self.listening.set()
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the streams, then everything."""
-        self._application.events.close()
-        await super().shutdown(sockets)  # type: ignore[arg-type]
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        port: int = self.servers[0].sockets[0].getsockname()[1]
-        return port
+        self._application.close()
+        await super().shutdown(sockets)
 
 
 @dataclass(slots=True)
 class Sandbox:
-    """A running stand-in."""
+    """A running stand-in. `requests` counts by `Service/Method`; `faults.inject(…)` plans trouble."""
 
     base_url: str
     world: World
     token: str
+    faults: Faults
     requests: Counter[str]
 
 
 @contextmanager
 def running(
-    world: World, *, latency_ms: float = 0, faults: str = "none", port: int = 0, token: str = TOKEN
+    world: World, *, latency_ms: float = 0, faults: str | Faults = "none", port: int = 0, token: str = TOKEN
 ) -> Iterator[Sandbox]:
     """Serve the world on loopback for the length of a `with` block. With speed 0 its clock stands still."""
-    application = Application(world, token, latency_ms)
-    server = _Server(application, "127.0.0.1", port)
-    thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
+    trouble = Faults(faults, world.seed) if isinstance(faults, str) else faults
+    application = Application(world, token, latency_ms, trouble)
+    listening = threading.Event()
+    server = _Server(application, listening.set)
+    with _listen("127.0.0.1", port) as bound:
+        thread = threading.Thread(target=server.run, args=([bound],), name="sandbox", daemon=True)
+        thread.start()
+        try:
+            if not listening.wait(_START_SECONDS):
+                raise RuntimeError("the sandbox did not start")
+            yield Sandbox(_url(bound), world, token, trouble, application.requests)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def serve(
+    world: World,
+    *,
+    host: str,
+    port: int,
+    latency_ms: float,
+    faults: str,
+    token: str,
+    state: Path | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM; with `state` the world is saved there every minute and at the end."""
+    application = Application(world, token, latency_ms, Faults(faults, world.seed))
+    with _listen(host, port) as bound, _saved(world, state):
+        _Server(application, lambda: announce(_url(bound))).run([bound])
+
+
+@contextmanager
+def _saved(world: World, state: Path | None) -> Iterator[None]:
+    if state is None:
+        yield
+        return
+    state.parent.mkdir(parents=True, exist_ok=True)
+    done = threading.Event()
+
+    def keep_saving() -> None:
+        while not done.wait(_SAVE_SECONDS):
+            save(world, state)
+
+    thread = threading.Thread(target=keep_saving, name="snapshot", daemon=True)
     thread.start()
     try:
-        if not server.listening.wait(_START_SECONDS):
-            raise RuntimeError("the sandbox did not start")
-        yield Sandbox(f"http://127.0.0.1:{server.port}", world, token, application.requests)
+        yield
     finally:
-        server.should_exit = True
+        done.set()
         thread.join()
+        save(world, state)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""The stand-in's whole state: documents, the clock, what is due when, and who listens. The same seed gives the same world."""
+"""The stand-in's whole state: documents, clock, what is due when, who listens. The same seed gives the same world."""
 
 import random
 import threading
@@ -115,7 +115,7 @@ class World:
         spec: Mapping[str, Any] | None = None,
         status: Mapping[str, Any] | None = None,
     ) -> Document:
-        """Merge changes into an environment's parts (None removes a field) and raise the version of each part touched."""
+        """Merge changes into an environment's parts (None removes a field) and raise the versions of those touched."""
         with self.lock:
             document = self.document(environment_id)
             merge(document["metadata"], metadata or {})
