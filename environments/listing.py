@@ -19,10 +19,11 @@ from queue import Full, Queue
 from django.conf import settings
 
 from portal.ona import OnaClient
+from portal.ona.client import PAGE_SIZE
 from portal.ona.documents.environments import EnvironmentPage
 from portal.ona.documents.values import timestamp_text
 
-SLOW = 0.03  # seconds a page may take before slices are worth their extra requests
+SLOW = 0.05  # seconds a page may take before slices are worth their extra requests
 OLDEST = datetime(2020, 1, 1, tzinfo=UTC)  # before the vendor's first environment of this kind
 AHEAD = 8  # pages read but not yet merged
 
@@ -55,6 +56,7 @@ class Listing:
         self._slices = [Slice(None)]
         self._lock = threading.Lock()
         self._pages: Queue[EnvironmentPage | BaseException | None] = Queue(AHEAD)
+        self._listed = 0
         self._stopping = False
 
     def __iter__(self) -> Generator[EnvironmentPage]:
@@ -112,6 +114,7 @@ class Listing:
         """Learn from a page: the total, how far the slice has come, and whether slices are worth it."""
         created = [item.metadata.head.created_at for item in page.items if item.metadata.head.created_at]
         with self._lock:
+            self._listed += len(page.items)
             if page.total is not None:
                 self.total = page.total if page.total_exact else None
             if created:
@@ -122,6 +125,9 @@ class Listing:
     def _take(self) -> Slice | None:
         """The older half of the slice with the most left, or None when nothing is worth halving."""
         with self._lock:
+            busy = sum(not each.done for each in self._slices)
+            if self.total is not None and self.total - self._listed <= busy * PAGE_SIZE:
+                return None  # the busy ones have it with their next page
             for each in sorted(self._slices, key=self._left, reverse=True):
                 if (middle := self._middle(each)) is not None:
                     half = Slice(middle, each.lower, reached=middle, page_span=each.page_span)

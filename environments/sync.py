@@ -237,7 +237,10 @@ def _find_gone(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
         answers = list(pool.map(lambda id_: ask(client.get_environment, id_), missing))
     _observe_batch(run, [answer for answer in answers if answer])
     gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
-    run.gone += mark_gone(gone, asked_at)
+    marked = mark_gone(gone, asked_at)
+    run.gone += marked
+    run.changed += marked
+    run.transitions += marked
 
 
 def mark_gone(ids: Sequence[UUID], at: datetime) -> int:
