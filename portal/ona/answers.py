@@ -17,7 +17,7 @@ EXCERPT = 200
 class ConnectError(msgspec.Struct):
     """An error as Connect writes it in JSON."""
 
-    code: str = "unknown"
+    code: str = ""
     message: str = ""
     details: list[Any] = []
 

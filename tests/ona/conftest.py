@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
+import hypothesis
 import pytest
 
 from portal.ona import OnaClient
 from portal.ona.transport import Transport
+
+# A busy machine is not a broken one.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 TOKEN = "canary-token-5f1c0d"
 BEGINNING = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -47,6 +47,19 @@ def test_a_call_is_a_connect_post_with_the_token_and_a_time_limit(client_over: M
     assert "gzip" in headers["accept-encoding"]
 
 
+def test_cookies_of_a_proxy_are_not_sent_back(client_over: MakeClient) -> None:
+    cookies: list[str | None] = []
+
+    def ona(request: httpx.Request) -> httpx.Response:
+        cookies.append(request.headers.get("cookie"))
+        return httpx.Response(200, json={"environment": {"id": ID}}, headers={"set-cookie": "session=1; Path=/"})
+
+    client = client_over(ona)
+    client.get_environment(ID)
+    client.get_environment(ID)
+    assert cookies == [None, None]
+
+
 def test_compressed_answers_are_read_and_counted_as_they_came(client_over: MakeClient) -> None:
     body = gzip.compress(json.dumps({"environment": {"id": ID}}).encode())
     client = client_over(lambda _: httpx.Response(200, content=body, headers={"content-encoding": "gzip"}))
@@ -186,6 +199,13 @@ def test_what_is_not_connects_own_error_goes_by_http_status(
     assert f"HTTP {status} with text/html: <h1>Bad" in caught.value.message
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 300
+
+
+def test_json_without_a_code_of_connects_goes_by_http_status(client_over: MakeClient) -> None:
+    for code in ({}, {"code": 7}, {"code": "newer"}):
+        answer = httpx.Response(403, json={**code, "message": "Forbidden"})
+        with pytest.raises(errors.PermissionDenied, match="Forbidden"):
+            client_over(lambda _, answer=answer: answer).get_environment(ID)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_no_answer_however_slow_outlasts_the_time_limit(script: Script, server: 
     began = time.monotonic()
     with client_of(server, timeout=LIMIT) as client, pytest.raises(errors.Unreachable) as caught:
         client.get_environment(ID)
-    assert LIMIT <= time.monotonic() - began < LIMIT + 1
+    assert LIMIT <= time.monotonic() - began < LIMIT + 5
     assert "0.3 s" in caught.value.for_people()
     assert caught.value.outcome_unknown
 
@@ -174,8 +174,9 @@ def test_errors_lead_to_no_request_and_so_to_no_header(server: Server) -> None:
 
 
 def test_proxies_of_the_environment_are_used_but_not_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("NO_PROXY", "inside.example")
+    for name, value in {"https_proxy": "http://proxy.example:3128", "no_proxy": "inside.example"}.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.upper(), value)
     assert proxy_for("https://app.ona.com/api", local=False) == "http://proxy.example:3128"
     assert proxy_for("https://ona.inside.example/api", local=False) is None
     assert proxy_for("http://127.0.0.1:1/api", local=True) is None
@@ -188,8 +189,24 @@ def test_calls_on_one_connection_each_have_their_own_time_limit(server: Server) 
         (hang if next(turns) == 1 else answer(GOOD))(connection, request)
 
     server.scripts = [now_and_then]
-    with client_of(server, timeout=LIMIT) as client:
+    with client_of(server, timeout=1.0) as client:
         client.get_environment(ID)
         with pytest.raises(errors.Unreachable):
             client.get_environment(ID)
         client.get_environment(ID)
+
+
+def test_a_proxy_is_under_the_time_limit_too_and_never_sees_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with (
+            OnaClient(TOKEN, "https://ona.example/api", timeout=LIMIT, attempts=1) as client,
+            pytest.raises(errors.Unreachable),
+        ):
+            client.get_environment(ID)
+        asked = proxy.accept()[0].recv(65536)
+    assert asked.startswith(b"CONNECT ona.example:443")
+    assert TOKEN.encode() not in asked

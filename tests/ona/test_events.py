@@ -122,7 +122,7 @@ def test_what_is_no_stream_is_malformed(server: Server, client: OnaClient) -> No
 
 def test_a_dead_stream_is_noticed(server: Server, client: OnaClient) -> None:
     server.scripts = [streaming(frame(CHANGED), stay=True)]
-    with client.watch_events(idle=0.2) as events:
+    with client.watch_events(idle=1.0) as events:
         assert next(events) == EVENT
         with pytest.raises(errors.Unreachable):
             next(events)

@@ -54,6 +54,8 @@ class _Count(Head, frozen=True):
 
 class _Identified(Head, frozen=True):
     id: str = ""
+    runner_id: str = ""
+    user_id: str = ""
 
 
 _identified, _pagination, _count = Reader(_Identified), Reader(_Pagination), Reader(_Count)
@@ -150,6 +152,7 @@ def _field(answer: Mapping[str, Any], name: str, absent: bytes) -> bytes:
 
 def _id_of(raw: bytes) -> str:
     try:
-        return _identified.read(raw).id[:100]
+        found = _identified.read(raw)
     except UNREADABLE:
         return ""
+    return (found.id or found.runner_id or found.user_id)[:100]
