@@ -30,9 +30,10 @@ COPY --from=assets /assets/static/vendor static/vendor
 
 FROM portal-files AS sandbox
 COPY --from=sandbox-packages /venv /venv
+RUN mkdir /state && chown portal /state
 USER portal
 # On loopback only: the portal's containers share its network, and no token leaves it in plain http.
-CMD ["python", "manage.py", "sandbox", "--port", "8001", "--environments", "300"]
+CMD ["python", "manage.py", "sandbox", "--port", "8001", "--token", "sandbox", "--environments", "300", "--state", "/state/world"]
 
 FROM portal-files AS portal
 COPY --from=packages /venv /venv

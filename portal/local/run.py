@@ -20,7 +20,7 @@ from portal.local.services import Services, free_port, kept_secret
 from portal.local.supervisor import Supervisor, make_was_interrupted, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-DATA = CHECKOUT / ".local"
+DATA = Path(os.environ.get("PORTAL_DATA") or CHECKOUT / ".local").absolute()
 # What a command in the portal's surroundings needs to know: `python -m portal.local manage …` reads it.
 ENVIRONMENT_FILE = DATA / "environment.json"
 # The one-time link on its way from the preparation to the terminal: not by a log, as it lets somebody in.
@@ -29,6 +29,8 @@ WEB_TIMEOUT = 60.0
 PREPARE_TIMEOUT = 600.0
 FIRST_SYNC_TIMEOUT = 3600.0
 PYTHON = sys.executable
+# Opens an invented organization on loopback: nothing to keep secret.
+SANDBOX_TOKEN = "sandbox"  # noqa: S105
 
 
 class CannotRun(Exception):
@@ -56,10 +58,10 @@ def run() -> None:
 
 
 def services_for(environment: Mapping[str, str]) -> Services:
-    """Those that DATABASE_URL and REDIS_URL do not give; the demo and a real organization never share a database."""
+    """Those that DATABASE_URL and REDIS_URL do not give; each demo and a real organization have their own database."""
     return Services(
         DATA,
-        database="ona" if has_token(environment) else "demo",
+        database="ona" if has_token(environment) else demo_name(environment),
         database_url=environment.get("DATABASE_URL", ""),
         redis_url=environment.get("REDIS_URL", ""),
     )
@@ -68,6 +70,20 @@ def services_for(environment: Mapping[str, str]) -> Services:
 def has_token(environment: Mapping[str, str]) -> bool:
     """Whether there is a real organization to connect to."""
     return bool(environment.get("ONA_API_KEY") or environment.get("GITPOD_API_KEY"))
+
+
+def demo_name(environment: Mapping[str, str]) -> str:
+    """Names the demo organization by what makes it: its size and its seed. Raises CannotRun if they are no numbers."""
+    size, seed = demo_size_and_seed(environment)
+    return f"demo_{size}_{seed}"
+
+
+def demo_size_and_seed(environment: Mapping[str, str]) -> tuple[int, int]:
+    """SANDBOX_ENVIRONMENTS or 300, SANDBOX_SEED or 1."""
+    texts = [environment.get("SANDBOX_ENVIRONMENTS") or "300", environment.get("SANDBOX_SEED") or "1"]
+    if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in texts):
+        raise CannotRun("SANDBOX_ENVIRONMENTS and SANDBOX_SEED must be whole numbers.")
+    return int(texts[0]), int(texts[1])
 
 
 def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: int, check: Callable[[], None]) -> None:
@@ -124,15 +140,19 @@ def portal_environment(base: Mapping[str, str], port: int, database_url: str, re
         sandbox_port = str(free_port())
         environment["PORTAL_SANDBOX_PORT"] = sandbox_port
         environment["ONA_BASE_URL"] = f"http://127.0.0.1:{sandbox_port}/api"
-        environment["ONA_API_KEY"] = "sandbox"
+        environment["ONA_API_KEY"] = SANDBOX_TOKEN
     return environment
 
 
 def sandbox_command(environment: Mapping[str, str]) -> Command:
-    """The stand-in Ona; SANDBOX_ENVIRONMENTS, _SEED, _SPEED, _LATENCY_MS and _FAULTS shape its world."""
-    argv = [PYTHON, "manage.py", "sandbox", "--port", environment["PORTAL_SANDBOX_PORT"]]
-    argv += ["--environments", environment.get("SANDBOX_ENVIRONMENTS") or "300"]
-    for option in ("seed", "speed", "latency-ms", "faults"):
+    """The stand-in Ona, its world kept beside the database that mirrors it.
+
+    SANDBOX_ENVIRONMENTS, _SEED, _SPEED, _LATENCY_MS and _FAULTS shape the world.
+    """
+    size, seed = demo_size_and_seed(environment)
+    argv = [PYTHON, "manage.py", "sandbox", "--port", environment["PORTAL_SANDBOX_PORT"], "--token", SANDBOX_TOKEN]
+    argv += ["--environments", str(size), "--seed", str(seed), "--state", str(DATA / f"{demo_name(environment)}.world")]
+    for option in ("speed", "latency-ms", "faults"):
         if value := environment.get(f"SANDBOX_{option.upper().replace('-', '_')}"):
             argv += [f"--{option}", value]
     return Command("sandbox", argv, env=environment, cwd=CHECKOUT)
