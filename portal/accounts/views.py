@@ -83,7 +83,7 @@ def link(request: HttpRequest) -> HttpResponse:
 
 def _link_is_over(request: HttpRequest) -> HttpResponse:
     log.warning("sign_in_link_refused")
-    return render(request, "accounts/link_is_over.html", status=403)
+    return render(request, "accounts/link_is_over.html", status=410)
 
 
 def locked_out(request: HttpRequest, *_details: Any) -> HttpResponse:

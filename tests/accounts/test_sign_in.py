@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 PASSWORD = "correct horse battery"
 SIGN_IN = "/accounts/sign-in/"
+PASSWORD_PAGE = "/accounts/password/"
 
 
 @pytest.fixture
@@ -16,24 +20,112 @@ def ann(db: None) -> User:
     return User.objects.create_user("ann", password=PASSWORD)
 
 
-def sign_in(client: Client, password: str = PASSWORD, **more: str):
-    return client.post(SIGN_IN, {"username": "ann", "password": password, **more})
+def sign_in(client: Client, password: str = PASSWORD, username: str = "ann", **more: Any) -> Any:
+    form = {"username": username, "password": password, "next": more.pop("next", "")}
+    return client.post(SIGN_IN, form, **more)
 
 
-def test_the_sign_in_page_is_served_to_a_visitor(client: Client, db: None) -> None:
-    answer = client.get(SIGN_IN)
-    assert answer.status_code == 200
-    assert b"Sign in" in answer.content
+def is_signed_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
 
 
 def test_a_right_password_signs_in_under_a_new_session_key(client: Client, ann: User) -> None:
-    client.get(SIGN_IN)
     session = client.session
     session["seen"] = True
     session.save()
-    client.cookies["portal_session"] = session.session_key
-    answer = sign_in(client, next=reverse("accounts:password"))
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    answer = sign_in(client, next=PASSWORD_PAGE)
     assert answer.status_code == 302
-    assert answer["Location"] == reverse("accounts:password")
+    assert answer["Location"] == PASSWORD_PAGE
     assert client.session.session_key != session.session_key
-    assert client.get(reverse("accounts:password")).status_code == 200
+    assert client.get(PASSWORD_PAGE).status_code == 200
+
+
+@pytest.mark.parametrize(("username", "active"), [("ann", True), ("nobody", True), ("ann", False)])
+def test_a_failure_does_not_tell_what_was_wrong(client: Client, ann: User, username: str, active: bool) -> None:
+    User.objects.update(is_active=active)
+    answer = sign_in(client, PASSWORD if not active else "wrong", username)
+    assert answer.status_code == 200
+    assert b"do not belong together" in answer.content
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example"],
+)
+def test_nobody_is_sent_to_another_site_after_signing_in(client: Client, ann: User, target: str) -> None:
+    assert sign_in(client, next=target)["Location"] == reverse(settings.LOGIN_REDIRECT_URL)
+    again = client.get(SIGN_IN, {"next": target})
+    assert again["Location"] == reverse(settings.LOGIN_REDIRECT_URL)
+
+
+def test_signing_out_needs_a_post_and_ends_the_session(client: Client, ann: User) -> None:
+    sign_in(client)
+    assert client.get("/accounts/sign-out/").status_code == 405
+    assert is_signed_in(client)
+    assert client.post("/accounts/sign-out/")["Location"] == SIGN_IN
+    assert not is_signed_in(client)
+
+
+def fail(client: Client, times: int, **more: Any) -> Any:
+    answers = [sign_in(client, "wrong", **more) for _ in range(times)]
+    return answers[-1]
+
+
+def test_after_five_failures_even_the_right_password_has_to_wait(client: Client, ann: User) -> None:
+    assert fail(client, 5).status_code == 429
+    answer = sign_in(client)
+    assert answer.status_code == 429
+    assert answer["Retry-After"] == "900"
+    assert b"15 min" in answer.content
+    assert not is_signed_in(client)
+
+
+def test_the_pause_is_for_one_name_from_one_address(client: Client, ann: User) -> None:
+    fail(client, 5)
+    assert sign_in(client, REMOTE_ADDR="10.1.1.1").status_code == 302
+    User.objects.create_user("bo", password=PASSWORD)
+    assert sign_in(client, username="bo").status_code == 302
+
+
+def test_a_forged_forwarded_header_does_not_get_round_the_pause(client: Client, ann: User) -> None:
+    for behind_proxy in (False, True):
+        with override_settings(BEHIND_PROXY=behind_proxy):
+            for n in range(5):
+                sign_in(client, "wrong", headers={"X-Forwarded-For": f"1.1.1.{n}, 10.9.9.9"})
+            answer = sign_in(client, headers={"X-Forwarded-For": "8.8.8.8, 10.9.9.9"})
+            assert answer.status_code == 429
+
+
+def test_signing_in_forgives_earlier_failures(client: Client, ann: User) -> None:
+    fail(client, 4)
+    assert sign_in(client).status_code == 302
+    assert fail(Client(), 4).status_code == 200
+
+
+def test_djangos_own_admin_form_is_no_way_round_the_pause(client: Client, ann: User) -> None:
+    fail(client, 5)
+    User.objects.update(is_superuser=True, is_staff=True)
+    client.post("/admin/login/", {"username": "ann", "password": PASSWORD, "next": "/admin/"})
+    assert not is_signed_in(client)
+
+
+def test_a_new_password_ends_the_other_sessions(client: Client, ann: User) -> None:
+    other = Client()
+    sign_in(client)
+    sign_in(other)
+    new = "quite another phrase"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    answer = client.post(PASSWORD_PAGE, form, follow=True)
+    assert b"Your password is changed" in answer.content
+    assert other.get(PASSWORD_PAGE).status_code == 302
+
+
+def test_a_weak_password_is_refused_with_the_reason(client: Client, ann: User) -> None:
+    sign_in(client)
+    form = {"old_password": PASSWORD, "new_password1": "password", "new_password2": "password"}
+    answer = client.post(PASSWORD_PAGE, form)
+    assert b"too short" in answer.content
+    ann.refresh_from_db()
+    assert ann.check_password(PASSWORD)

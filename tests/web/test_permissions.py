@@ -1,0 +1,178 @@
+"""Every URL by every kind of visitor. A URL that is missing in the table fails the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from environments.models import Environment
+from tests import factories
+
+ROLES = ("Viewer", "Operator", "Admin", "Auditor")
+NOBODY = "user without a role"
+STAFF = "staff who may edit users"
+SUPERUSER = "superuser"
+SIGNED_OUT = "signed out"
+VISITORS = (SIGNED_OUT, NOBODY, STAFF, *ROLES, SUPERUSER)
+
+EVERYBODY = frozenset(VISITORS)
+SIGNED_IN = EVERYBODY - {SIGNED_OUT}
+READERS = frozenset({*ROLES, SUPERUSER})
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may; how it is asked for, with which query or form; and what those who may are answered."""
+
+    open_to: frozenset[str]
+    answers: tuple[int, ...] = (200,)
+    method: str = "get"
+    data: tuple[tuple[str, str], ...] = ()
+
+
+# url name → row. The environment in a URL exists. What only some roles may do gets a set of its own.
+TABLE = {
+    "alive": Row(EVERYBODY),
+    "ready": Row(EVERYBODY, (200, 503)),
+    "accounts:sign-in": Row(EVERYBODY, (200, 302)),
+    "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
+    "accounts:password": Row(SIGNED_IN),
+    "accounts:link": Row(EVERYBODY, data=(("token", "any"),)),
+    "overview": Row(READERS),
+    "environments:list": Row(READERS),
+    "environments:detail": Row(READERS),
+    "automations:of-environment": Row(READERS),
+    "sync": Row(READERS),
+}
+
+
+def url_names(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
+    """Every pattern of the URLconf with its full name; /admin/ has a test of its own."""
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace != "admin":
+                yield from url_names(pattern, (*namespaces, *filter(None, [pattern.namespace])))
+        else:
+            yield ":".join((*namespaces, str(pattern.name))), pattern
+
+
+URLS = dict(url_names(get_resolver()))
+
+
+@pytest.fixture
+def environment(db: None) -> Environment:
+    return factories.environment()
+
+
+def client_of(visitor: str) -> Client:
+    client = Client()
+    if visitor == SIGNED_OUT:
+        return client
+    user = factories.user(visitor if visitor in ROLES else "")
+    if visitor == STAFF:
+        give_user_administration(user)
+    if visitor == SUPERUSER:
+        User.objects.filter(pk=user.pk).update(is_superuser=True)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def give_user_administration(user: User) -> None:
+    from django.contrib.auth.models import Permission
+
+    user.is_staff = True
+    user.save()
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
+
+
+def address(name: str, pattern: URLPattern, environment: Environment) -> str:
+    values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    return reverse(name, kwargs={key: values[key] for key in pattern.pattern.converters})
+
+
+def leads_to_sign_in(answer: Any) -> bool:
+    return answer.status_code == 302 and answer["Location"].startswith(reverse("accounts:sign-in") + "?next=")
+
+
+def test_every_url_has_a_row_in_the_table() -> None:
+    assert set(URLS) - set(TABLE) == set(), "add these URLs to TABLE: who may open them?"
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, environment: Environment) -> None:
+    wrong = []
+    for name, pattern in URLS.items():
+        row = TABLE[name]
+        client = client_of(visitor)  # anew, as one of the URLs signs out
+        answer = getattr(client, row.method)(address(name, pattern, environment), dict(row.data))
+        if visitor in row.open_to:
+            right = answer.status_code in row.answers and not leads_to_sign_in(answer)
+        elif visitor == SIGNED_OUT:
+            right = leads_to_sign_in(answer)
+        else:
+            right = answer.status_code == 403
+        if not right:
+            wrong.append(f"{name}: {answer.status_code}")
+    assert wrong == []
+
+
+def admin_addresses() -> list[str]:
+    resolver = next(p for p in get_resolver().url_patterns if getattr(p, "namespace", "") == "admin")
+    paths = []
+    for name, pattern in url_names_of_admin(resolver):
+        arguments = dict.fromkeys(pattern.pattern.converters, "1")
+        if name == "app_list":
+            arguments = {"app_label": "auth"}
+        paths.append(reverse(f"admin:{name}", kwargs=arguments))
+    return [*paths, "/admin/no-such-page/", "/admin/auth/user/1/"]
+
+
+def url_names_of_admin(resolver: URLResolver) -> Iterator[tuple[str, URLPattern]]:
+    return ((name, pattern) for name, pattern in url_names(resolver) if name != "None" and name != "login")
+
+
+@pytest.mark.parametrize("visitor", [*ROLES, NOBODY, STAFF])
+def test_admin_is_closed_to_everybody_but_superusers(visitor: str, db: None) -> None:
+    for path in admin_addresses():
+        answer = client_of(visitor).get(path, follow=True)
+        assert answer.status_code in {403, 405}, path
+        assert b"Site administration" not in answer.content
+
+
+def test_admin_asks_signed_out_visitors_to_sign_in_on_the_portals_page(client: Client, db: None) -> None:
+    for path in [*admin_addresses(), "/admin/login/"]:
+        answer = client.get(path, follow=True)
+        assert answer.redirect_chain, path
+        assert answer.redirect_chain[-1][0].startswith(reverse("accounts:sign-in")), path
+
+
+def test_staff_cannot_make_themselves_superusers(db: None) -> None:
+    client = client_of(STAFF)
+    user = User.objects.get(is_staff=True)
+    client.post(f"/admin/auth/user/{user.pk}/change/", {"username": user.username, "is_superuser": "on"}, follow=True)
+    user.refresh_from_db()
+    assert not user.is_superuser
+
+
+def test_superusers_see_the_cached_tables_but_cannot_change_them(environment: Environment) -> None:
+    client = client_of(SUPERUSER)
+    assert client.get("/admin/").status_code == 200
+    assert client.get(f"/admin/environments/environment/{environment.pk}/change/").status_code == 200
+    assert client.get("/admin/environments/environment/?q=ann").status_code == 200
+    for path in ("add/", f"{environment.pk}/delete/"):
+        assert client.get(f"/admin/environments/environment/{path}").status_code == 403
+    assert client.post(f"/admin/environments/environment/{environment.pk}/change/", {"name": "x"}).status_code == 403
+
+
+def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) -> None:
+    client = client_of(SUPERUSER)
+    for name in ("environments/environment", "environments/transition", "environments/syncrun", "automations/service",
+                 "automations/task", "automations/taskexecution", "directory/organization", "directory/member",
+                 "directory/project", "directory/runner", "directory/environmentclass"):  # fmt: skip
+        assert client.get(f"/admin/{name}/").status_code == 200, name
