@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
@@ -192,6 +193,42 @@ class Environment(models.Model):
     objects = EnvironmentQuerySet.as_manager()
 
     class Meta:
+        indexes: ClassVar = [
+            # Every index is paid for by the sweep; those of the list leave out what is gone, which only adds up.
+            # sort by last use, and idle:>30d: environments.views.list
+            models.Index(F("last_used_at"), F("id"), name="environment_last_used", condition=Q(gone_at=None)),
+            # sort by name: environments.views.list
+            models.Index(Upper("name"), F("id"), name="environment_name", condition=Q(gone_at=None)),
+            # sort by owner: environments.views.list
+            models.Index(Upper("owner_name"), F("id"), name="environment_owner_name", condition=Q(gone_at=None)),
+            # sort by project: environments.views.list
+            models.Index(Upper("project_name"), F("id"), name="environment_project_name", condition=Q(gone_at=None)),
+            # sort by lockdown, and lockdown:past, lockdown:<7d: environments.views.list
+            models.Index(F("lockdown_at"), F("id"), name="environment_lockdown", condition=Q(gone_at=None)),
+            # environments of a person: ?owner=
+            models.Index(F("creator_id"), name="environment_of_owner", condition=Q(gone_at=None)),
+            # environments of a project: ?project=
+            models.Index(F("project_id"), name="environment_of_project", condition=Q(gone_at=None)),
+            # all other filters, their counts, and sort by phase, class and creation, without reading the rows:
+            # environments.facets, the total of environments.views.list
+            models.Index(
+                fields=["phase", "id"],
+                include=[
+                    "project_id", "creator_id", "runner_id", "class_id", "class_name", "role", "created_at",
+                    "archived_at", "lockdown_at", "last_used_at", "failing", "unpushed_work", "open_to_everyone",
+                    "never_stops", "not_in_sync",
+                ],
+                name="environment_facets",
+                condition=Q(gone_at=None),
+            ),
+            # words of the search box, in gone environments too: environments.language.contains. The sweep appends to
+            # the pending list; vacuum, not the sweep, sorts it in.
+            GinIndex(
+                fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=16_384, name="environment_search"
+            ),
+            # is anything newer: environments.revision
+            models.Index(F("changed_at"), name="environment_changed"),
+        ]  # fmt: skip
         permissions: ClassVar = [
             ("operate_environment", "Can start, stop and keep environments active"),
             ("export_environment", "Can export environments"),

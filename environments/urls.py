@@ -1,8 +1,12 @@
 from django.urls import path
 
 from environments.views.detail import environment_detail
+from environments.views.list import environment_changes, environment_facets, environment_list
 
 app_name = "environments"
 urlpatterns = [
+    path("", environment_list, name="list"),
+    path("changes/", environment_changes, name="changes"),
+    path("facets/", environment_facets, name="facets"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
 ]

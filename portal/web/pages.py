@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
@@ -110,7 +110,7 @@ class Page(Generic[M]):
 
 
 def page(
-    queryset: QuerySet[M], order: Order, size: int, cursor: Cursor | None, rows: Callable[[QuerySet[M]], QuerySet[M]]
+    queryset: QuerySet[M], order: Order, size: int, cursor: Cursor | None, rows: Callable[[Any], QuerySet[M]]
 ) -> Page[M]:
     """The `size` rows of `queryset` at `cursor` (the first ones without), in two queries.
 

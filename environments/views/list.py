@@ -1,0 +1,134 @@
+"""`/environments/`: the whole fleet, filtered, sorted and paged; its URL is its whole state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from environments import language
+from environments.facets import facets, found
+from environments.freshness import freshness
+from environments.models import Environment, EnvironmentQuerySet, SyncRun
+from environments.revision import revision
+from environments.rows import COLUMNS, list_rows
+from environments.state import DEFAULT_ORDER, DEFAULT_SIZE, NAMED, SIZES, SORTS, State, chips, read_state
+from portal.web.htmx import htmx_of, is_fragment, render_page
+from portal.web.pages import Order, Page, page
+from portal.web.permissions import permission
+
+COUNTED = 10_000
+# Words are looked up in a text index, and each hit in its row: counting many of them would outlast the page itself.
+COUNTED_WORDS = 1_000
+TEXT_KEYS = ("", "name", "owner", "project", "repo", "branch", "class", "runner")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading that sorts; `direction` is the value of aria-sort where the list is sorted by it."""
+
+    name: str
+    label: str
+    url: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many environments there are, counted up to a limit."""
+
+    count: int
+    is_more: bool
+
+    def __str__(self) -> str:
+        return f"{self.count:,}{'+' if self.is_more else ''}"
+
+
+@permission("environments.view_environment")
+def environment_list(request: HttpRequest) -> HttpResponse:
+    state = read_state(request.GET)
+    template = _fragment(request)
+    context = list_context(state) | {
+        "facets": facets(state) if "facets" in request.GET and not is_fragment(request) else None
+    }
+    response = render_page(request, "environments/list.html", template, context)
+    if is_fragment(request):
+        # While words are typed the address follows, but only the other steps are ones to go back to.
+        header = "HX-Replace-Url" if request.headers.get("HX-Trigger-Name") == "q" else "HX-Push-Url"
+        response[header] = context["here"]
+    return response
+
+
+@permission("environments.view_environment")
+def environment_changes(request: HttpRequest) -> HttpResponse:
+    """The list anew where anything changed since the page was made, else 204: what open pages ask every few seconds."""
+    if request.GET.get("seen") == revision():
+        return HttpResponse(status=204)
+    return render(request, "environments/_list.html", list_context(read_state(request.GET)))
+
+
+@permission("environments.view_environment")
+def environment_facets(request: HttpRequest) -> HttpResponse:
+    """The filters with their counts; with `of` and `find`, only the values of one filter that match."""
+    state, name = read_state(request.GET), request.GET.get("of", "")
+    if name in NAMED:
+        facet = found(state, name, request.GET.get(f"find-{name}", "").strip())
+        return render(request, "environments/_list_options.html", {"facet": facet, "here": str(state.place)})
+    return render(request, "environments/_list_facets.html", {"facets": facets(state), "state": state})
+
+
+def list_context(state: State) -> dict[str, Any]:
+    """What the list's templates show. Seven queries: see the tests."""
+    seen = revision()  # before the rows: what changes in between is asked for again
+    rows = state.filters.qs
+    shown = page(rows, state.place.order, state.place.size, state.cursor, lambda found: found.only(*COLUMNS))
+    url = reverse("environments:list")
+    place = state.place
+    return {
+        "state": state,
+        "url": url,
+        "here": f"{url}{place}",
+        "page": shown,
+        "rows": list_rows(shown.rows),
+        "total": _total(state, rows, shown),
+        "chips": chips(state),
+        "columns": [_column(state, name) for name in SORTS],
+        "sort_field": "" if str(place.order) == DEFAULT_ORDER else str(place.order),
+        "size_field": "" if place.size == DEFAULT_SIZE else place.size,
+        "sizes": [(size, place.sized(size)) for size in SIZES],
+        "next_url": shown.next and place.at(shown.next),
+        "previous_url": shown.previous and place.at(shown.previous),
+        "first_url": place.at(None),
+        "changes_url": f"{reverse('environments:changes')}{place}&{urlencode({'seen': seen})}",
+        "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
+        "keys": language.KEYS.values(),
+        "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
+    }
+
+
+def _fragment(request: HttpRequest) -> str:
+    """Typing and ticking swap the list alone, so that the box and the ticks stay; links swap the filters too."""
+    details = htmx_of(request)
+    return "environments/_list.html" if details and details.target == "list" else "environments/_list_body.html"
+
+
+def _total(state: State, rows: EnvironmentQuerySet, shown: Page[Environment]) -> Total:
+    """How many there are, up to a limit; a first page that holds all of them needs no counting."""
+    if state.cursor is None and shown.next is None:
+        return Total(len(shown.rows), False)
+    limit = COUNTED_WORDS if any(term.key in TEXT_KEYS for term in state.filters.query.terms) else COUNTED
+    count = rows.order_by().values("pk")[: limit + 1].count()
+    return Total(min(count, limit), count > limit)
+
+
+def _column(state: State, name: str) -> Column:
+    order = state.place.order
+    if order.sort.name == name:
+        direction = "descending" if order.descending else "ascending"
+        return Column(name, order.sort.label, state.place.sorted_by(Order(order.sort, not order.descending)), direction)
+    sort = SORTS[name]
+    return Column(name, sort.label, state.place.sorted_by(Order(sort, sort.first_click_descends)), "none")
