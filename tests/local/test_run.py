@@ -135,6 +135,7 @@ def test_the_whole_portal_comes_up_signs_in_by_its_link_once_and_leaves_nothing_
     while any(Path(f"/proc/{pid}").exists() for pid in family):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert (tmp_path / "demo_12_1.world").exists()
     assert not surroundings.exists()
     assert not (tmp_path / "entrance").exists()
 
