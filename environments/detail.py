@@ -14,6 +14,7 @@ from environments.facts import NOT_SET, Document, Fact, sessions
 from environments.reading import Part, as_number
 from environments.words import TRIGGERS, word
 
+CONTAINER_RUNS = "PHASE_RUNNING"
 EVERYONE = "ADMISSION_LEVEL_EVERYONE"
 
 
@@ -217,8 +218,8 @@ def devcontainer(document: Document) -> list[Fact]:
         Fact("File wanted", wanted.text("devcontainerFilePath"), "code", "found by Ona"),
         Fact("File used", actual.text("devcontainerFilePath"), "code"),
         Fact("File is", word(actual.text("devcontainerFilePresence"))),
-        Fact("Configuration in sync", actual.flag("devcontainerconfigInSync"), "flag"),
-        Fact("Secrets in sync", actual.flag("secretsInSync"), "flag"),
+        Fact("Configuration in sync", _in_sync(actual, "devcontainerconfigInSync"), "flag"),
+        Fact("Secrets in sync", _in_sync(actual, "secretsInSync"), "flag"),
         Fact("Remote user", actual.text("remoteUser")),
         Fact("Workspace folder", actual.text("remoteWorkspaceFolder"), "code"),
         Fact("Container name", actual.text("containerName"), "code"),
@@ -228,6 +229,11 @@ def devcontainer(document: Document) -> list[Fact]:
         Fact("Lifecycle stage", word(wanted.text("lifecycleStage")), absent=NOT_SET),
         *sessions(wanted, actual),
     ]
+
+
+def _in_sync(container: Part, name: str) -> bool | None:
+    """Ona writes false as absent: only a container that runs can be said to be out of sync."""
+    return container.flag(name) or (False if container.text("phase") == CONTAINER_RUNS else None)
 
 
 def automations_file(document: Document) -> list[Fact]:
@@ -252,6 +258,7 @@ def machine(document: Document) -> list[Fact]:
     wanted, actual = document.spec.part("machine"), document.status.part("machine")
     versions = actual.part("versions")
     return [
+        Fact("Environment shall be", document.spec.text("desiredPhase"), "phase", NOT_SET),
         Fact("Phase", actual.text("phase"), "phase"),
         Fact("Timeout of the machine", actual.text("timeout")),
         Fact("Supervisor version", versions.text("supervisorVersion")),

@@ -50,6 +50,8 @@ def identifiers(environment: Environment, document: Document) -> list[Fact]:
         Fact("Session id", metadata.text("sessionId"), "code", NOT_SET),
         Fact("Prebuild id", metadata.text("prebuildId"), "code", NOT_SET),
         Fact("Workflow action id", spec.text("workflowActionId"), "code", NOT_SET),
+        Fact("Specification version", spec.text("specVersion")),
+        Fact("Status version", document.status.text("statusVersion")),
         Fact("Annotations", _annotations(document), "list", "none"),
     ]
 

@@ -70,7 +70,7 @@ def _archiving(environment: Environment, organization: Organization | None, stop
     if environment.phase != Phase.STOPPED:
         return [*facts, Fact("Will be archived", "", absent=f"not while it is {phase_word(environment.phase)}")]
     since = stopped.seen_at if stopped and stopped.old_seen_at else None
-    seen = "" if since or not stopped else "it was already stopped when the portal first saw it"
+    seen = "" if since else "it was already stopped when the portal first saw it"
     return [*facts, Fact("Stopped since", since, "time", note=seen), _archive_forecast(organization, since)]
 
 

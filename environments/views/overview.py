@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 
+from environments import language
 from environments.freshness import freshness
-from environments.models import Environment, Phase
+from environments.models import Environment
 from portal.web.permissions import permission
+from portal.web.search import parse
+from portal.web.words import phase_word
 
-# Search terms of the list (environments.filters) that ask the same question as the QuerySet method of that name.
-DESERVE_A_LOOK = {
-    "failing": ("Failing", "is:failing"),
-    "locked_down": ("Locked down", "lockdown:past"),
-    "within_day": ("Locked down within 24 hours", "lockdown:<24h"),
-    "within_week": ("Locked down within 7 days", "lockdown:<7d"),
-    "unpushed": ("With unpushed work", "is:unpushed"),
-    "open": ("Open to everyone", "port:everyone"),
-    "never_stops": ("Never stop", "is:never-stops"),
-    "not_in_sync": ("Not in sync", "is:not-in-sync"),
+# What deserves a look: the search that finds it (environments.language), and its name.
+QUESTIONS = {
+    "is:failing": "failing",
+    "lockdown:past": "locked down",
+    "lockdown:<24h": "locked down within 24 hours",
+    "lockdown:<7d": "locked down within 7 days",
+    "is:unpushed": "with unpushed work",
+    "port:everyone": "open to everyone",
+    "is:never-stops": "never stop",
+    "is:not-in-sync": "not in sync",
+    "is:archived": "archived",
 }
 
 
@@ -40,50 +42,27 @@ class Figure:
 @permission("environments.view_environment")
 def overview(request: HttpRequest) -> HttpResponse:
     """Counts of environments that are not gone; two queries over columns, one over the runs."""
-    counts = _counts()
-    phases = dict(
-        Environment.objects.active()
-        .order_by()
-        .values_list("phase")
-        .annotate(count=Count("pk"))
-        .order_by("-count", "phase")
-    )
+    asked = {f"question_{i}": Count("pk", filter=_asks(query)) for i, query in enumerate(QUESTIONS)}
+    total, *counts = Environment.objects.present().aggregate(total=Count("pk"), **asked).values()
+    phases = Environment.objects.present().order_by().values_list("phase").annotate(count=Count("pk"))
     context = {
-        "total": counts["total"],
-        "totals": [
-            Figure("in all", counts["total"], _list("")),
-            Figure("archived", counts["archived"], _list("is:archived")),
+        "total": Figure("in all", total, _list("")),
+        "phases": [_phase(phase, count) for phase, count in sorted(phases, key=lambda pair: -pair[1])],
+        "figures": [
+            Figure(label, count, _list(query)) for (query, label), count in zip(QUESTIONS.items(), counts, strict=True)
         ],
-        "phases": [_phase(phase, count) for phase, count in phases.items()],
-        "figures": [Figure(label, counts[key], _list(query)) for key, (label, query) in DESERVE_A_LOOK.items()],
         "kinds": freshness(),
     }
     return render(request, "overview.html", context)
 
 
-def _counts() -> dict[str, int]:
-    now = timezone.now()
-    coming = Q(lockdown_at__gt=now)
-    questions = {
-        "archived": Q(archived_at__isnull=False),
-        "failing": Q(failing=True),
-        "locked_down": Q(lockdown_at__lte=now),
-        "within_day": coming & Q(lockdown_at__lte=now + timedelta(days=1)),
-        "within_week": coming & Q(lockdown_at__lte=now + timedelta(days=7)),
-        "unpushed": Q(unpushed_work=True),
-        "git_unknown": Q(unpushed_work=None),
-        "open": Q(open_to_everyone=True),
-        "never_stops": Q(never_stops=True),
-        "not_in_sync": Q(not_in_sync=True),
-    }
-    counts = {name: Count("pk", filter=question) for name, question in questions.items()}
-    return Environment.objects.present().aggregate(total=Count("pk"), **counts)
+def _asks(query: str) -> Q:
+    return Q(*(language.asks(term) for term in parse(query, language.KEYS).terms))
 
 
 def _phase(phase: str, count: int) -> Figure:
-    """A phase that Ona named later than the portal's words is searched for by its raw name."""
-    word = Phase(phase).label if phase in Phase.values else phase or "unknown"
-    return Figure(word, count, _list(f"phase:{word}"), phase)
+    """One that is newer than the portal's words is searched for by its raw name."""
+    return Figure(phase_word(phase), count, _list(f"phase:{phase_word(phase)}" if phase else ""), phase)
 
 
 def _list(query: str) -> str:

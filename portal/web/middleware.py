@@ -26,6 +26,8 @@ class SignInRequired(LoginRequiredMiddleware):
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
         """Answer a signed-out visitor in place of the view; None lets the request through."""
+        if not getattr(view_func, "login_required", True):
+            return None  # before the user is looked up: /healthz must not need the database
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         return None if refused is None else to_sign_in(request)
 
@@ -56,3 +58,10 @@ class RequestLog(RequestMiddleware):
     def bind_ip(cls, request: HttpRequest) -> None:
         """The same address that sign-in throttling counts by."""
         structlog.contextvars.bind_contextvars(ip=client_address(request))
+
+    @staticmethod
+    def bind_user_id(request: HttpRequest) -> None:
+        """Who it is where the view wanted to know: a log line shall neither cost a query nor fail with the database."""
+        user = getattr(request, "_cached_user", None)  # what django.contrib.auth keeps once it has looked
+        if user is not None:
+            structlog.contextvars.bind_contextvars(user_id=user.pk)
