@@ -104,6 +104,9 @@ def rounds(items: Iterable[T], key: Callable[[T], object]) -> Iterator[list[T]]:
     """Split into lists in which no key occurs twice, keeping the order of each key: a merge takes a row once."""
     waiting = list(items)
     while waiting:
+        if len({key(item) for item in waiting}) == len(waiting):
+            yield waiting
+            return
         seen: set[object] = set()
         later: list[T] = []
         now: list[T] = []

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -24,7 +22,7 @@ from portal.ona.documents.environments import Observation
 
 from . import listing
 from .columns import ENVIRONMENTS, row
-from .merge import Row, digest, lock_observing, rounds, to_json
+from .merge import digest, lock_observing, rounds, to_json
 from .models import Environment, Field, Sighting, SyncRun
 from .runs import Progress, ask, no_progress, record, refuse_losses
 
@@ -55,10 +53,24 @@ OBSERVE = f"""
     )
     SELECT (SELECT count(*) FROM merged), (SELECT count(*) FROM noted)
 """  # noqa: S608 (column names from `Field`, values as parameters)
-KNOWN = """
-    SELECT e.id, e.spec_version, e.status_version, e.metadata_digest, e.gone_at, s.seen_at
-    FROM environments_environment e JOIN environments_sighting s ON s.environment_id = e.id
-    WHERE e.id = ANY(%s)
+# What a batch brings: ids of the documents that may change a row, and whether each was asked for later than the row was
+# last seen. The others are only sighted. Most of a sweep ends here, so no row is fetched and no document is sent.
+SIFT = """
+    WITH sifted AS (
+        SELECT i.id, i.sent_at, i.sent_at > s.seen_at AS later, s.environment_id IS NULL
+            OR i.spec_version > e.spec_version OR i.status_version > e.status_version
+            OR (i.sent_at > s.seen_at AND i.metadata_digest <> e.metadata_digest)
+            OR coalesce(i.sent_at > e.gone_at, FALSE) AS is_news
+        FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[], %s::bigint[], %s::timestamptz[])
+            AS i(id, spec_version, status_version, metadata_digest, sent_at)
+        LEFT JOIN environments_environment e ON e.id = i.id
+        LEFT JOIN environments_sighting s ON s.environment_id = i.id
+    ),
+    confirmed AS (
+        UPDATE environments_sighting s SET seen_at = sifted.sent_at FROM sifted
+        WHERE s.environment_id = sifted.id AND sifted.later AND NOT sifted.is_news
+    )
+    SELECT id, coalesce(later, TRUE) FROM sifted WHERE is_news
 """
 SIGHT = """
     INSERT INTO environments_sighting AS s (environment_id, seen_at)
@@ -110,26 +122,6 @@ class Outcome:
         self.refused += other.refused
 
 
-class Known(NamedTuple):
-    """What the tables have of one environment."""
-
-    spec_version: Decimal
-    status_version: Decimal
-    metadata_digest: int
-    gone_at: datetime | None
-    seen_at: datetime
-
-    def is_older_than(self, observation: Observation) -> bool:
-        """Whether the observation may bring anything; the statement decides part by part."""
-        document = observation.document
-        return (
-            document.spec.head.spec_version > self.spec_version
-            or document.status.head.status_version > self.status_version
-            or (observation.sent_at > self.seen_at and digest(document.metadata.raw) != self.metadata_digest)
-            or (self.gone_at is not None and observation.sent_at > self.gone_at)
-        )
-
-
 def observe(observations: Iterable[Observation]) -> Outcome:
     """Merge documents into the tables and note transitions. Replays and late answers change nothing.
 
@@ -158,23 +150,34 @@ def _refuse(observation: Observation, error: DataError) -> Outcome:
 
 def _merge(batch: Sequence[Observation]) -> Outcome:
     """One transaction; no environment occurs twice in `batch`."""
-    ids = [observation.document.id for observation in batch]
     with transaction.atomic(), connection.cursor() as cursor:
         lock_observing()
-        cursor.execute(KNOWN, [ids])
-        known = {found[0]: Known(*found[1:]) for found in cursor.fetchall()}
-        news = [o for o in batch if o.document.id not in known or known[o.document.id].is_older_than(o)]
-        changed = transitions = 0
-        if news:
-            cursor.execute(OBSERVE, {"rows": to_json(_row(o, known.get(o.document.id)) for o in news)})
-            changed, transitions = cursor.fetchone()
-        cursor.execute(SIGHT, [ids, [observation.sent_at for observation in batch]])
+        cursor.execute(SIFT, _sifted(batch))
+        later = dict(cursor.fetchall())
+        news = [observation for observation in batch if observation.document.id in later]
+        if not news:
+            return Outcome()
+        rows = to_json(row(o.document) | {"sent_at": o.sent_at, "later": later[o.document.id]} for o in news)
+        cursor.execute(OBSERVE, {"rows": rows})
+        changed, transitions = cursor.fetchone()
+        cursor.execute(SIGHT, [_array(str(o.document.id) for o in news), _array(o.sent_at.isoformat() for o in news)])
     return Outcome(changed, transitions)
 
 
-def _row(observation: Observation, known: Known | None) -> Row:
-    later = known is None or observation.sent_at > known.seen_at
-    return row(observation.document) | {"sent_at": observation.sent_at, "later": later}
+def _sifted(batch: Sequence[Observation]) -> tuple[str, ...]:
+    documents = [observation.document for observation in batch]
+    return (
+        _array(str(document.id) for document in documents),
+        _array(str(document.spec.head.spec_version) for document in documents),
+        _array(str(document.status.head.status_version) for document in documents),
+        _array(str(digest(document.metadata.raw)) for document in documents),
+        _array(observation.sent_at.isoformat() for observation in batch),
+    )
+
+
+def _array(values: Iterable[str]) -> str:
+    """An array as Postgres reads it: quicker than handing over thousands of Python objects."""
+    return f"{{{','.join(values)}}}"
 
 
 def sweep(client: OnaClient, progress: Progress = no_progress, *, accept_losses: bool = False) -> SyncRun | None:
