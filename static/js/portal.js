@@ -52,6 +52,18 @@
     setTimeout(() => { live.classList.remove("shown"); live.textContent = ""; }, 2000);
   }
 
+  // --- what scrolls sideways can be reached and scrolled by keyboard
+  function reach() {
+    for (const box of document.querySelectorAll(".table-responsive, pre")) {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+  reach();
+  window.addEventListener("resize", reach);
+  document.addEventListener("htmx:afterSettle", reach);
+  document.addEventListener("toggle", reach, true);
+
   // --- htmx: pages in background tabs do not poll; failures are told once and go away when the portal answers again
   document.addEventListener("htmx:beforeRequest", (event) => {
     const polling = event.detail.elt.matches('[hx-trigger*="every "]') && !event.detail.requestConfig.triggeringEvent;
@@ -67,7 +79,7 @@
     500: "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal.",
     503: "The portal cannot answer at the moment. Try again in a minute.",
   };
-  const unreachable = "Could not reach the portal. What you see may be old, what you typed is still here; it will try again.";
+  const unreachable = "Could not reach the portal. What you see may be old, what you typed is still here. Try again in a moment.";
 
   function complain(text) {
     if (trouble.dataset.text === text) return;
