@@ -95,10 +95,10 @@ def _count(state: State) -> dict[str, Counts]:
     active = {name for name in ORDER if state.selected(name) and name != "flag"}
     everything = state.filters.without("")
     counts = _groups(everything, [name for name in GROUPED if name not in active])
-    counts |= _conditions(everything, [name for name in ORDER if name not in active])
+    counts |= _conditions(state, everything, [name for name in ORDER if name not in active])
     for name in active:
         others = state.filters.without(name)
-        counts |= _groups(others, [name]) if name in GROUPED else _conditions(others, [name])
+        counts |= _groups(others, [name]) if name in GROUPED else _conditions(state, others, [name])
     for name in GROUPED:
         counts[name].pop("", None)
         counts[name] = _top(counts, name, state.selected(name))
@@ -132,9 +132,9 @@ def _grouped(rows: EnvironmentQuerySet, column: str, limit: int) -> Counts:
     return {str(value): count for value, count in pairs}
 
 
-def _conditions(rows: EnvironmentQuerySet, names: Iterable[str]) -> dict[str, Counts]:
+def _conditions(state: State, rows: EnvironmentQuerySet, names: Iterable[str]) -> dict[str, Counts]:
     """How many rows meet each of the named facets' conditions, in one pass."""
-    wanted = {(name, value): q for name in names for value, q in _questions().get(name, {}).items()}
+    wanted = {(name, value): q for name in names for value, q in _questions(state).get(name, {}).items()}
     if not wanted:
         return {}
     numbered = {f"n{number}": Count("pk", filter=q) for number, q in enumerate(wanted.values())}
@@ -145,13 +145,14 @@ def _conditions(rows: EnvironmentQuerySet, names: Iterable[str]) -> dict[str, Co
     return counts
 
 
-def _questions() -> Mapping[str, Mapping[str, Q]]:
+def _questions(state: State) -> Mapping[str, Mapping[str, Q]]:
     now = timezone.now()
+    days_idle = sorted({*IDLE_DAYS, *map(int, state.selected("idle"))})
     return {
         "flag": language.FLAGS,
         "archived": {"no": language.ARCHIVED["no"], "yes": language.ARCHIVED["yes"]},
         "lockdown": {word: language.lockdown(word, now) for word in language.LOCKDOWN},
-        "idle": {str(days): language.idle(days) for days in IDLE_DAYS},
+        "idle": {str(days): language.idle(days) for days in days_idle},
     }
 
 

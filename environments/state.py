@@ -17,7 +17,6 @@ from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 from portal.web.pages import BadCursor, Cursor, Order, Sort, read_order
 from portal.web.search import Problem, without
-from portal.web.words import phase_word
 
 # The ones with an index of their own: last_used, name, owner, project, lockdown, phase (see Environment.Meta.indexes).
 SORTS = {
@@ -104,9 +103,12 @@ class Place:
         return str(replace(self, filters=(*self.filters, (name, value)), cursor=""))
 
     def only(self, name: str, value: str) -> str:
-        """With this condition in place of others of its name."""
-        kept = tuple(pair for pair in self.filters if pair[0] != name)
-        return str(replace(self, filters=(*kept, (name, value)) if value else kept, cursor=""))
+        """With this condition in place of others of its name; without any for an empty value."""
+        names = [other for other, _ in self.filters]
+        place = names.index(name) if name in names else len(names)
+        kept = [pair for pair in self.filters if pair[0] != name]
+        kept[place:place] = [(name, value)] if value else []
+        return str(replace(self, filters=tuple(kept), cursor=""))
 
     def dropped(self, name: str, value: str) -> str:
         """Without this condition."""
@@ -130,6 +132,11 @@ class State:
     @property
     def shows_gone(self) -> bool:
         return bool(self.selected("gone"))
+
+    @property
+    def gone(self) -> str:
+        """What the box that shows gone environments stands for when it is ticked."""
+        return next(iter(self.selected("gone")), "yes")
 
     def selected(self, name: str) -> tuple[str, ...]:
         """The values of one parameter."""
@@ -169,8 +176,9 @@ def labels(name: str, values: Iterable[str]) -> dict[str, str]:
     if name == "idle":
         return {value: f"{int(value)} d" for value in values}
     words = WORDS.get(name, {})
-    return {value: words.get(value) or phase_word(value.upper()) if name == "phase" else words.get(value, value)
-            for value in values}  # fmt: skip
+    known = {**language.PHASES, **language.ROLES, **words}
+    # a phase or role that is newer than the words goes by its name at Ona
+    return {value: words.get(value, value if value in known else value.upper()) for value in values}
 
 
 def _names(name: str, values: list[str]) -> dict[str, str]:

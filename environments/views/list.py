@@ -13,12 +13,12 @@ from django.urls import reverse
 from environments import language
 from environments.facets import facets, found
 from environments.freshness import freshness
-from environments.models import Environment, EnvironmentQuerySet, SyncRun
+from environments.models import EnvironmentQuerySet, SyncRun
 from environments.revision import revision
 from environments.rows import COLUMNS, list_rows
 from environments.state import DEFAULT_ORDER, DEFAULT_SIZE, NAMED, SIZES, SORTS, State, chips, read_state
 from portal.web.htmx import htmx_of, is_fragment, render_page
-from portal.web.pages import Order, Page, page
+from portal.web.pages import Order, page
 from portal.web.permissions import permission
 
 COUNTED = 10_000
@@ -94,7 +94,7 @@ def list_context(state: State) -> dict[str, Any]:
         "here": f"{url}{place}",
         "page": shown,
         "rows": list_rows(shown.rows),
-        "total": _total(state, rows, shown),
+        "total": _total(state, rows),
         "chips": chips(state),
         "columns": [_column(state, name) for name in SORTS],
         "sort_field": "" if str(place.order) == DEFAULT_ORDER else str(place.order),
@@ -116,10 +116,8 @@ def _fragment(request: HttpRequest) -> str:
     return "environments/_list.html" if details and details.target == "list" else "environments/_list_body.html"
 
 
-def _total(state: State, rows: EnvironmentQuerySet, shown: Page[Environment]) -> Total:
-    """How many there are, up to a limit; a first page that holds all of them needs no counting."""
-    if state.cursor is None and shown.next is None:
-        return Total(len(shown.rows), False)
+def _total(state: State, rows: EnvironmentQuerySet) -> Total:
+    """How many there are, up to a limit."""
     limit = COUNTED_WORDS if any(term.key in TEXT_KEYS for term in state.filters.query.terms) else COUNTED
     count = rows.order_by().values("pk")[: limit + 1].count()
     return Total(min(count, limit), count > limit)

@@ -147,8 +147,8 @@ def _places(queryset: QuerySet[M], order: Order, limit: int, cursor: Cursor | No
     """At most `limit` places beyond the cursor, the nearest first."""
     keyed = queryset.order_by().annotate(sort_key=order.sort.key)
     sign, beyond = ("-", " < ") if order.descending != backwards else ("", " > ")
-    present = keyed.filter(order.sort.present).order_by(f"{sign}sort_key", f"{sign}pk")
-    missing = keyed.filter(order.sort.missing).order_by(f"{sign}pk")
+    keyed = keyed.order_by(f"{sign}sort_key", f"{sign}pk")
+    present, missing = keyed.filter(order.sort.present), keyed.filter(order.sort.missing)
     if cursor is None:
         return _read((present, missing), limit)
     key = order.sort.read(cursor.key)

@@ -25,6 +25,14 @@
     if (event.target.matches && event.target.matches("#filters-panel, .facet")) folded.set(event.target.id, event.target.open);
   }, true);
   document.addEventListener("htmx:afterSwap", fold);
+  // a link that swapped itself away leaves the keyboard at the list it made
+  document.addEventListener("htmx:afterSettle", () => {
+    if (document.activeElement === document.body && document.body.dataset.followed) document.getElementById("list").focus();
+    delete document.body.dataset.followed;
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("#list a, #list a *")) document.body.dataset.followed = "yes";
+  });
   if (narrow.matches) {
     const panel = document.getElementById("filters-panel");
     if (panel) panel.open = false;
