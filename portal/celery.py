@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import heartbeat_sent
+from celery.signals import beat_init, heartbeat_sent
 from django.conf import settings
 
 from portal.heartbeat import beat
@@ -29,3 +29,10 @@ app.conf.beat_schedule = {
 }
 app.autodiscover_tasks()
 heartbeat_sent.connect(beat)
+
+
+@beat_init.connect
+def begin_at_once(**_: object) -> None:
+    """After a pause the cache is old: do not wait for the first interval to pass."""
+    for entry in app.conf.beat_schedule.values():
+        app.send_task(entry["task"], kwargs=entry["kwargs"], **entry["options"])
