@@ -1,0 +1,169 @@
+"""`make bench`: the figures the portal is held to, each beside what it is compared with.
+
+`python -m tests.benchmarks [--quick]`; --quick takes a tenth of the environments, to see that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import tests.services  # noqa: F401  (Postgres and Redis of its own, before Django reads its settings)
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+LATENCY_MS = 80
+
+
+@dataclass
+class Result:
+    """One line of the table: what was measured, against what, the figure asked for."""
+
+    what: str
+    figure: str
+    peer: str
+    ratio: str
+    goal: str
+
+
+@contextmanager
+def sandbox(environments: int, latency_ms: int = 0) -> Iterator[str]:
+    """A stand-in Ona in a process of its own, standing still; its base URL."""
+    command = [sys.executable, "manage.py", "sandbox", "--port", "0", "--seed", "1", "--speed", "0"]
+    command += ["--environments", str(environments), "--latency-ms", str(latency_ms)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield next(line.split()[-1] for line in process.stdout if "http://" in line)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(name: str, base_url: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.benchmarks.sweep", name, base_url]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def empty_cache() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE environments_environment CASCADE")
+
+
+def median(name: str, base_url: str, times: int = 3, *, fresh: bool = False) -> dict[str, float]:
+    """The run in the middle of `times`; `fresh` empties the cache before each."""
+    runs = []
+    for _ in range(times):
+        if fresh:
+            empty_cache()
+        runs.append(measure(name, base_url))
+    return sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
+
+
+def bench_sweep(environments: int) -> Iterator[Result]:
+    with sandbox(environments) as base_url:
+        bare = median("bare", base_url)
+        new = median("sweep", base_url, fresh=True)
+        same = median("sweep", base_url)
+        peer = f"bare loop {bare['seconds']:.2f} s"
+        yield _against(f"sweep of {environments:,}, nothing changed", same, peer, bare, "≤ 1.5 ×")
+        yield _against(f"sweep of {environments:,}, all new", new, peer, bare, "≤ 3 ×")
+    with sandbox(environments, LATENCY_MS) as base_url:
+        empty_cache()
+        slow = measure("sweep_sequential", base_url)
+        sliced = median("sweep_sliced", base_url)
+        empty_cache()
+        first = measure("sweep_sliced", base_url)
+        peer = f"page after page {slow['seconds']:.2f} s"
+        what = f"sweep of {environments:,} at {LATENCY_MS} ms, at most 100 requests/s"
+        yield _faster(f"{what}, nothing changed", sliced, peer, slow, "≥ 4 × faster")
+        yield _faster(f"{what}, all new", first, peer, slow, "≥ 4 × faster")
+
+
+def bench_memory(environments: int) -> Iterator[Result]:
+    peaks = {}
+    for count in (environments, 10 * environments):
+        empty_cache()
+        with sandbox(count) as base_url:
+            peaks[count] = measure("sweep", base_url)
+    small, large = peaks[environments], peaks[10 * environments]
+    yield Result(
+        f"peak memory of a sweep of {10 * environments:,}, all new ({large['seconds']:.1f} s)",
+        f"{large['megabytes']:.0f} MB",
+        f"of {environments:,}: {small['megabytes']:.0f} MB",
+        f"{large['megabytes'] / small['megabytes']:.2f} ×",
+        "flat",
+    )
+
+
+def bench_list(rows: int) -> Iterator[Result]:
+    """Every way to look at the list, beside Django admin's changelist of the same table in the same run."""
+    from tests.benchmarks.list_page import measure as measure_list
+
+    measured = measure_list(rows)
+    admin = max(each.p95 for each in measured if each.name.startswith("admin"))
+    for each in measured:
+        if not each.name.startswith("admin"):
+            goal = "≤ 0.2 ×" if each.is_page else ""
+            peer = f"admin's changelist {admin:.0f} ms"
+            yield Result(
+                f"{each.name}, {rows:,} rows, p95", f"{each.p95:.1f} ms", peer, f"{each.p95 / admin:.2f} ×", goal
+            )
+
+
+def _against(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
+    return Result(what, f"{run['seconds']:.2f} s", peer, f"{run['seconds'] / other['seconds']:.2f} ×", goal)
+
+
+def _faster(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
+    return Result(what, f"{run['seconds']:.2f} s", peer, f"{other['seconds'] / run['seconds']:.1f} × faster", goal)
+
+
+def prepare_database() -> None:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def describe_machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def print_table(results: Iterable[Result]) -> None:
+    """As Markdown, for the README; line by line, as the figures come."""
+    print(f"\n{describe_machine()}\n\n| what | figure | beside | ratio | goal |\n|---|---|---|---|---|")
+    for result in results:
+        print(f"| {result.what} | {result.figure} | {result.peer} | {result.ratio} | {result.goal} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
+    parser.add_argument("--only", choices=["sweep", "memory", "list"])
+    arguments = parser.parse_args()
+    size = 1_000 if arguments.quick else 10_000
+    benches = {
+        "sweep": lambda: bench_sweep(size),
+        "memory": lambda: bench_memory(size),
+        "list": lambda: bench_list(10 * size),
+    }
+    prepare_database()
+    chosen = [arguments.only] if arguments.only else list(benches)
+    print_table(result for name in chosen for result in benches[name]())
+
+
+if __name__ == "__main__":
+    main()
