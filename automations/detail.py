@@ -38,6 +38,7 @@ class TaskRow:
 class ExecutionRow:
     execution: TaskExecution
     task: Task | None
+    started_by: str
     failures: list[str]
 
 
@@ -73,11 +74,14 @@ def task_row(task: Task, last: Mapping[UUID, TaskExecution], names: Mapping[UUID
     return TaskRow(task, triggers(task.triggers), last.get(task.id), facts)
 
 
-def execution_row(execution: TaskExecution, names: Mapping[UUID, Task]) -> ExecutionRow:
+def execution_row(execution: TaskExecution, names: Mapping[UUID, Task], people: Mapping[str, str]) -> ExecutionRow:
     """With the failures of its steps, where they say more than the execution itself."""
     steps = (step.text("failureMessage") for step in Part(execution.status).parts("steps"))
     failures = [execution.failure, *steps]
-    return ExecutionRow(execution, names.get(execution.task_id), list(dict.fromkeys(f for f in failures if f)))
+    started_by = people.get(execution.started_by) or execution.started_by
+    return ExecutionRow(
+        execution, names.get(execution.task_id), started_by, list(dict.fromkeys(f for f in failures if f))
+    )
 
 
 def triggers(names: Iterable[str]) -> list[str]:

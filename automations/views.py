@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from uuid import UUID
 from zlib import crc32
 
@@ -12,9 +14,11 @@ from automations.models import Service, Task, TaskExecution
 from environments import detail
 from environments.facts import Document
 from environments.views.detail import find, nothing_new, render_tab
+from portal.directory.models import Member
 from portal.web.permissions import permission
 
 EXECUTIONS = 100
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @permission("environments.view_environment", "automations.view_task")
@@ -29,16 +33,23 @@ def of_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     if nothing_new(request, environment, revision):
         return HttpResponse(status=204)
     names = {task.id: task for task in tasks}
+    people = _people(executions)
     last = {execution.task_id: execution for execution in newest}
     context = {
         "automations_file": detail.automations_file(Document(environment)),
         "services": [service_row(service) for service in services],
         "tasks": [task_row(task, last, names) for task in tasks if task.gone_at is None],
-        "executions": [execution_row(execution, names) for execution in executions[:EXECUTIONS]],
+        "executions": [execution_row(execution, names, people) for execution in executions[:EXECUTIONS]],
         "has_more": len(executions) > EXECUTIONS,
         "limit": EXECUTIONS,
     }
     return render_tab(request, environment, "automations", "automations/_of_environment.html", context, revision)
+
+
+def _people(executions: Iterable[TaskExecution]) -> dict[str, str]:
+    """The names of those who started executions, by their ids as the executions tell them."""
+    ids = {execution.started_by for execution in executions if ID.fullmatch(execution.started_by)}
+    return {str(id_): name for id_, name in Member.objects.filter(pk__in=ids).values_list("pk", "name")}
 
 
 def _revision(*rows: list[Service] | list[Task] | list[TaskExecution]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from environments.facts import NOT_SET, Document, Fact, sessions
-from environments.reading import Part, as_number
+from environments.reading import Part, as_duration, as_number
 from environments.words import TRIGGERS, word
 
 CONTAINER_RUNS = "PHASE_RUNNING"
@@ -85,8 +85,14 @@ class Timeout:
 
 
 def messages(document: Document) -> tuple[list[str], list[str]]:
-    """Failures and warnings of the environment as a whole."""
-    return _texts_or_text(document.status, "failureMessage"), _texts_or_text(document.status, "warningMessage")
+    """Failures and warnings of the environment as a whole that none of its components repeats."""
+    parts = components(document)
+    failures = {text for part in parts for text in part.failures}
+    warnings = {text for part in parts for text in part.warnings}
+    return (
+        [text for text in _texts_or_text(document.status, "failureMessage") if text not in failures],
+        [text for text in _texts_or_text(document.status, "warningMessage") if text not in warnings],
+    )
 
 
 def components(document: Document) -> list[Component]:
@@ -231,6 +237,12 @@ def devcontainer(document: Document) -> list[Fact]:
     ]
 
 
+def _timeout_of_machine(text: str) -> Fact:
+    """A duration as text at Ona; one of another shape stays as it came."""
+    after = as_duration(text)
+    return Fact("Timeout of the machine", text) if after is None else Fact("Timeout of the machine", after, "duration")
+
+
 def _in_sync(container: Part, name: str) -> bool | None:
     """Ona writes false as absent: only a container that runs can be said to be out of sync."""
     return container.flag(name) or (False if container.text("phase") == CONTAINER_RUNS else None)
@@ -260,7 +272,7 @@ def machine(document: Document) -> list[Fact]:
     return [
         Fact("Environment shall be", document.spec.text("desiredPhase"), "phase", NOT_SET),
         Fact("Phase", actual.text("phase"), "phase"),
-        Fact("Timeout of the machine", actual.text("timeout")),
+        _timeout_of_machine(actual.text("timeout")),
         Fact("Supervisor version", versions.text("supervisorVersion")),
         Fact("Supervisor commit", versions.text("supervisorCommit"), "code"),
         Fact("Machine image", versions.text("amiId"), "code"),

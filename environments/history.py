@@ -10,6 +10,13 @@ from environments.reading import as_time
 from portal.web.words import phase_word
 
 TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
+# what it means that a value appeared, went away, or became another one
+CHANGES: dict[str, tuple[str, str, str]] = {
+    Field.FAILURE: ("failing", "no longer failing", "failing otherwise"),
+    Field.ARCHIVED: ("archived", "unarchived", "archived again"),
+    Field.LOCKDOWN: ("lockdown set", "lockdown cleared", "lockdown moved"),
+    Field.GONE: ("gone", "back again", "gone again"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,6 @@ class Event:
     """One transition: `kind` says how `old` and `new` are written (phase, time, text)."""
 
     id: int
-    label: str
     what: str
     kind: str
     old: str | datetime
@@ -27,11 +33,9 @@ class Event:
 
 
 def event(transition: Transition) -> Event:
-    label = Field(transition.field).label if transition.field in Field.values else transition.field
     kind = "time" if transition.field in TIMES else "text" if transition.field == Field.FAILURE else "phase"
     old, new = (_value(kind, text) for text in (transition.old, transition.new))
-    what = _what(transition)
-    return Event(transition.id, label, what, kind, old, new, transition.old_seen_at, transition.seen_at)
+    return Event(transition.id, _what(transition), kind, old, new, transition.old_seen_at, transition.seen_at)
 
 
 def _value(kind: str, text: str) -> str | datetime:
@@ -39,14 +43,10 @@ def _value(kind: str, text: str) -> str | datetime:
 
 
 def _what(transition: Transition) -> str:
-    """What happened, in one word or few."""
-    if transition.old_seen_at is None:
-        return "first seen"
-    if transition.field in TIMES or transition.field == Field.FAILURE:
-        set_, cleared, moved = {
-            Field.ARCHIVED: ("archived", "unarchived", "archived again"),
-            Field.GONE: ("gone", "back again", "gone again"),
-            Field.FAILURE: ("failing", "no longer failing", "failing otherwise"),
-        }.get(Field(transition.field), ("set", "cleared", "moved"))
-        return moved if transition.old and transition.new else set_ if transition.new else cleared
-    return f"became {phase_word(transition.new)}"
+    """What happened, in words; a field that is no longer known keeps its name."""
+    if transition.field in CHANGES:
+        appeared, went, changed = CHANGES[transition.field]
+        return changed if transition.old and transition.new else appeared if transition.new else went
+    label = Field(transition.field).label if transition.field in Field.values else transition.field
+    subject = "environment" if transition.field == Field.PHASE else label
+    return f"{subject} became {phase_word(transition.new)}"

@@ -257,7 +257,7 @@ def test_times_of_transitions_are_written_as_times() -> None:
         environment=environment, field="lockdown_at", old="2026-03-01T12:00:00.000000Z", new="",
         old_seen_at=timezone.now(), seen_at=timezone.now(),
     )  # fmt: skip
-    assert "lockdown cleared 2026-03-01 12:00:00 UTC none" in main(get(environment, "history"))
+    assert "Lockdown cleared 2026-03-01 12:00:00 UTC none" in main(get(environment, "history"))
 
 
 @pytest.mark.parametrize("query", ["tab=nothing", "tab=history&before=x", "tab=history&before=" + "9" * 40, "tab=%00"])

@@ -34,7 +34,7 @@ def fleet() -> None:
 def figures() -> dict[str, tuple[int, str]]:
     """Counts and addresses by their words."""
     text = factories.client().get(reverse("overview")).content.decode()
-    found = re.findall(r'class="env-figure[^"]*" href="([^"]*)">(.*?)</a>', text, re.S)
+    found = re.findall(r'class="env-figure[^"]*"\s+href="([^"]*)">(.*?)</a>', text, re.S)
     read = {}
     for address, inside in found:
         count, *words = re.sub(r"<[^>]+>", " ", inside).split()
