@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from environments.merge import HIGHER_VERSION, LATER, Part, Row, Table, digest
 from portal.ona.documents.automations import ServiceDocument, TaskDocument, TaskExecutionDocument
 
@@ -101,10 +99,10 @@ def _parts(document: ServiceDocument | TaskDocument | TaskExecutionDocument) -> 
     return {
         "id": document.id,
         "environment_id": document.environment_id,
-        "metadata": msgspec.Raw(document.metadata.raw),
+        "metadata": document.metadata.storable.decode(),
         "creator_id": head.creator.id,
         "created_at": head.created_at,
-        "spec": msgspec.Raw(document.spec.raw),
+        "spec": document.spec.storable.decode(),
     }
 
 
@@ -121,7 +119,7 @@ def _definition(document: ServiceDocument | TaskDocument) -> Row:
 def _status(document: ServiceDocument | TaskExecutionDocument) -> Row:
     head = document.status.head
     return {
-        "status": msgspec.Raw(document.status.raw),
+        "status": document.status.storable.decode(),
         "status_version": head.status_version,
         "phase": head.phase,
         "failure": head.failure_message,

@@ -17,7 +17,7 @@ from django.db import DataError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.merge import Row, Table, lock_observing, rounds, to_json
+from environments.merge import Row, Table, lock_observing, merge_rows, rounds
 from environments.models import Environment, SyncRun
 from environments.runs import Progress, ask, no_progress, record, refuse_losses
 from environments.sync import Outcome
@@ -108,9 +108,7 @@ def _merge(kind: Kind, batch: Sequence[Seen]) -> int:
         cursor.execute(kind.known, [ids])
         known = {found[0]: found[1:] for found in cursor.fetchall()}
         news = [row for row in rows if _is_news(kind, row, known.get(row["id"]))]
-        if news:
-            cursor.execute(kind.table.merge("1"), {"rows": to_json(news)})
-        changed = cursor.rowcount if news else 0
+        changed = len(merge_rows(kind.table, kind.table.merge("1"), news)) if news else 0
         cursor.execute(kind.sight, [ids, [row["sent_at"] for row in rows]])
     return changed
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import msgspec
-
 from portal.ona.documents.environments import EnvironmentDocument, MetadataHead, SpecHead, StatusHead
 
 from .merge import HIGHER_VERSION, LATER, Part, Row, Table, digest
@@ -166,11 +164,11 @@ def row(document: EnvironmentDocument) -> Row:
     """The row of one document, without `sent_at` and `later`."""
     return {
         "id": document.id,
-        "metadata": msgspec.Raw(document.metadata.raw),
+        "metadata": document.metadata.storable.decode(),
         "metadata_digest": digest(document.metadata.raw),
         **metadata_columns(document.metadata.head),
-        "spec": msgspec.Raw(document.spec.raw),
+        "spec": document.spec.storable.decode(),
         **spec_columns(document.spec.head),
-        "status": msgspec.Raw(document.status.raw),
+        "status": document.status.storable.decode(),
         **status_columns(document.status.head),
     }

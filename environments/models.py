@@ -246,7 +246,8 @@ class Sighting(models.Model):
     only when something changed; narrow rows with room beside them are updated in place (HOT).
     """
 
-    environment = models.OneToOneField(Environment, on_delete=models.CASCADE, primary_key=True)
+    # no constraint: checking it would take longer than writing the row
+    environment = models.OneToOneField(Environment, on_delete=models.CASCADE, primary_key=True, db_constraint=False)
     seen_at = models.DateTimeField()
 
     def __str__(self) -> str:

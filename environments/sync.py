@@ -22,7 +22,7 @@ from portal.ona.documents.environments import Observation
 
 from . import listing
 from .columns import ENVIRONMENTS, row
-from .merge import digest, lock_observing, rounds, to_json
+from .merge import digest, lock_observing, merge_rows, rounds
 from .models import Environment, Field, Sighting, SyncRun
 from .runs import Progress, ask, no_progress, record, refuse_losses
 
@@ -57,7 +57,7 @@ OBSERVE = f"""
 # last seen. The others are only sighted. Most of a sweep ends here, so no row is fetched and no document is sent.
 SIFT = """
     WITH sifted AS (
-        SELECT i.id, i.sent_at, i.sent_at > s.seen_at AS later, s.environment_id IS NULL
+        SELECT i.id, i.sent_at, e.id IS NULL OR i.sent_at > s.seen_at AS later, e.id IS NULL
             OR i.spec_version > e.spec_version OR i.status_version > e.status_version
             OR (i.sent_at > s.seen_at AND i.metadata_digest <> e.metadata_digest)
             OR coalesce(i.sent_at > e.gone_at, FALSE) AS is_news
@@ -70,7 +70,7 @@ SIFT = """
         UPDATE environments_sighting s SET seen_at = sifted.sent_at FROM sifted
         WHERE s.environment_id = sifted.id AND sifted.later AND NOT sifted.is_news
     )
-    SELECT id, coalesce(later, TRUE) FROM sifted WHERE is_news
+    SELECT id, later FROM sifted WHERE is_news
 """
 SIGHT = """
     INSERT INTO environments_sighting AS s (environment_id, seen_at)
@@ -157,9 +157,8 @@ def _merge(batch: Sequence[Observation]) -> Outcome:
         news = [observation for observation in batch if observation.document.id in later]
         if not news:
             return Outcome()
-        rows = to_json(row(o.document) | {"sent_at": o.sent_at, "later": later[o.document.id]} for o in news)
-        cursor.execute(OBSERVE, {"rows": rows})
-        changed, transitions = cursor.fetchone()
+        rows = [row(o.document) | {"sent_at": o.sent_at, "later": later[o.document.id]} for o in news]
+        ((changed, transitions),) = merge_rows(ENVIRONMENTS, OBSERVE, rows)
         cursor.execute(SIGHT, [_array(str(o.document.id) for o in news), _array(o.sent_at.isoformat() for o in news)])
     return Outcome(changed, transitions)
 

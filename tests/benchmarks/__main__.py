@@ -57,7 +57,7 @@ def empty_cache() -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE environments_environment CASCADE")
+        cursor.execute("TRUNCATE environments_environment, environments_sighting CASCADE")
 
 
 def median(name: str, base_url: str, times: int = 3, *, fresh: bool = False) -> dict[str, float]:

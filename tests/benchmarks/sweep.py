@@ -66,7 +66,7 @@ def main(name: str, base_url: str) -> None:
     listed = MEASUREMENTS[name](base_url)
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "megabytes": peak, "environments": listed}))  # noqa: T201
+    print(json.dumps({"seconds": seconds, "megabytes": peak, "environments": listed}))
 
 
 if __name__ == "__main__":
