@@ -205,11 +205,13 @@ class Environment(models.Model):
             models.Index(Upper("project_name"), F("id"), name="environment_project_name", condition=Q(gone_at=None)),
             # sort by lockdown, and lockdown:past, lockdown:<7d: environments.views.list
             models.Index(F("lockdown_at"), F("id"), name="environment_lockdown", condition=Q(gone_at=None)),
+            # sort by creation: environments.views.list
+            models.Index(F("created_at"), F("id"), name="environment_created", condition=Q(gone_at=None)),
             # environments of a person: ?owner=
             models.Index(F("creator_id"), name="environment_of_owner", condition=Q(gone_at=None)),
             # environments of a project: ?project=
             models.Index(F("project_id"), name="environment_of_project", condition=Q(gone_at=None)),
-            # all other filters, their counts, and sort by phase, class and creation, without reading the rows:
+            # all other filters, their counts, and sort by phase and class, without reading the rows:
             # environments.facets, the total of environments.views.list
             models.Index(
                 fields=["phase", "id"],
@@ -221,10 +223,24 @@ class Environment(models.Model):
                 name="environment_facets",
                 condition=Q(gone_at=None),
             ),
+            # the few that deserve a look, of any kind: ?flag=, is:failing, and their counts
+            models.Index(
+                fields=["last_used_at", "id"],
+                include=["failing", "unpushed_work", "open_to_everyone", "never_stops", "not_in_sync", "phase"],
+                name="environment_flagged",
+                condition=Q(gone_at=None)
+                & (
+                    Q(failing=True)
+                    | Q(unpushed_work=True)
+                    | Q(open_to_everyone=True)
+                    | Q(never_stops=True)
+                    | Q(not_in_sync=True)
+                ),
+            ),
             # words of the search box, in gone environments too: environments.language.contains. The sweep appends to
             # the pending list; vacuum, not the sweep, sorts it in.
             GinIndex(
-                fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=16_384, name="environment_search"
+                fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="environment_search"
             ),
             # is anything newer: environments.revision
             models.Index(F("changed_at"), name="environment_changed"),

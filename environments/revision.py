@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Max
+from django.db.models import Count, Max, Subquery, Value
 
 from environments.models import Environment
 
@@ -18,8 +18,7 @@ def revision() -> str:
     The newest `changed_at` alone would miss a change that was stamped before another but committed after it, so the
     number of rows next to the newest is part of it.
     """
-    newest = Environment.objects.aggregate(newest=Max("changed_at"))["newest"]
-    if newest is None:
-        return "0"
-    recent = Environment.objects.filter(changed_at__gt=newest - WINDOW).count()
-    return f"{newest.timestamp():.6f}-{recent}"
+    newest = Environment.objects.order_by("-changed_at").values("changed_at")[:1]
+    recent = Environment.objects.filter(changed_at__gt=Subquery(newest) - Value(WINDOW))
+    found = recent.aggregate(newest=Max("changed_at"), count=Count("*"))
+    return f"{found['newest'].timestamp():.6f}-{found['count']}" if found["newest"] else "0"

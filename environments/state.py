@@ -18,7 +18,7 @@ from portal.directory.models import EnvironmentClass, Member, Project, Runner
 from portal.web.pages import BadCursor, Cursor, Order, Sort, read_order
 from portal.web.search import Problem, without
 
-# The ones with an index of their own: last_used, name, owner, project, lockdown, phase (see Environment.Meta.indexes).
+# Each is read from an index in order but `class`, whose few values are rarely sorted by: it is sorted from an index.
 SORTS = {
     sort.name: sort
     for sort in (

@@ -48,11 +48,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='environment',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], gin_pending_list_limit=16384, name='environment_search', opclasses=['gin_trgm_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], gin_pending_list_limit=65536, name='environment_search', opclasses=['gin_trgm_ops']),
         ),
         migrations.AddIndex(
             model_name='environment',
             index=models.Index(models.F('changed_at'), name='environment_changed'),
+        ),
+        migrations.AddIndex(
+            model_name='environment',
+            index=models.Index(models.F('created_at'), models.F('id'), condition=models.Q(('gone_at', None)), name='environment_created'),
+        ),
+        migrations.AddIndex(
+            model_name='environment',
+            index=models.Index(condition=models.Q(('gone_at', None), models.Q(('failing', True), ('unpushed_work', True), ('open_to_everyone', True), ('never_stops', True), ('not_in_sync', True), _connector='OR')), fields=['last_used_at', 'id'], include=('failing', 'unpushed_work', 'open_to_everyone', 'never_stops', 'not_in_sync', 'phase'), name='environment_flagged'),
         ),
         migrations.RunSQL(
             # The counts of the list read an index alone where vacuum has been: let it come after 2 % instead of 20 %.

@@ -82,7 +82,7 @@ def environment_facets(request: HttpRequest) -> HttpResponse:
 
 
 def list_context(state: State) -> dict[str, Any]:
-    """What the list's templates show. Seven queries: see the tests."""
+    """What the templates of the list show."""
     seen = revision()  # before the rows: what changes in between is asked for again
     rows = state.filters.qs
     shown = page(rows, state.place.order, state.place.size, state.cursor, lambda found: found.only(*COLUMNS))
@@ -93,7 +93,7 @@ def list_context(state: State) -> dict[str, Any]:
         "url": url,
         "here": f"{url}{place}",
         "page": shown,
-        "rows": list_rows(shown.rows),
+        "rows": list_rows(shown.rows, url),
         "total": _total(state, rows),
         "chips": chips(state),
         "columns": [_column(state, name) for name in SORTS],

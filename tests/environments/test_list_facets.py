@@ -97,11 +97,11 @@ def test_counts_are_not_kept_beyond_a_change() -> None:
 def test_counts_take_as_many_queries_for_a_large_fleet_as_for_a_small_one(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     for number in (20, 2000):
         factories.environments(number, seed=number)
-        # two for the revision, two for the counts, one for each kind of name
-        with django_assert_num_queries(8):
+        # one for the revision, two for the counts, one for each kind of name
+        with django_assert_num_queries(7):
             counts()
         # one more for each facet with a selection
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(8):
             counts("phase=running&flag=failing")
 
 

@@ -90,15 +90,15 @@ def test_totals_are_exact_for_small_lists_and_capped_for_large_ones(viewer: Clie
 
     present = Environment.objects.present().count()
     assert total("?size=100") == f"{present} environments"
-    assert total("?size=25") == f"1–25 of {present} environments"  # noqa: RUF001
+    assert total("?size=25") == f"1–25 of {present} environments"
     Environment.objects.update(name="x" * 9)
     now = timezone.now()
     Environment.objects.bulk_create(
         Environment(id=row.id.__class__(int=number), name="y", first_seen_at=now, changed_at=now)
         for number, row in enumerate([fleet[0]] * 10_001, start=1)
     )
-    assert total("") == "1–50 of 10,000+ environments"  # noqa: RUF001
-    assert total("?q=y") == "1–50 of 1,000+ environments"  # noqa: RUF001
+    assert total("") == "1–50 of 10,000+ environments"
+    assert total("?q=y") == "1–50 of 1,000+ environments"
 
 
 def test_a_page_of_what_has_gone_says_so(viewer: Client, fleet: list[Environment]) -> None:
