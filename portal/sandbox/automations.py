@@ -1,45 +1,69 @@
 """Services, tasks and task executions of an environment, as documents."""
 
 import random
+from functools import cache
 
-from portal.sandbox.documents import MINUTE, SECOND, Document, new_id, rfc3339
+from portal.sandbox.documents import MINUTE, SECOND, Document, new_id, pruned, rfc3339
 from portal.sandbox.organization import DOMAIN
 from portal.sandbox.recipes import STACKS, ServiceRecipe, TaskRecipe
+
+
+@cache
+def _service_parts(recipe: ServiceRecipe) -> tuple[Document, Document]:
+    """The metadata and the spec that services of one recipe share. Not to be changed."""
+    metadata = {
+        "reference": recipe.reference,
+        "name": recipe.name,
+        "description": recipe.description,
+        "triggeredBy": [{trigger: True} for trigger in recipe.triggers],
+        "role": recipe.role,
+    }
+    spec = {
+        "commands": {"start": recipe.start, "ready": recipe.ready, "stop": recipe.stop},
+        "runsOn": {"docker": {"image": recipe.image}} if recipe.image else {"machine": {}},
+        "readinessTimeout": recipe.readiness_timeout,
+    }
+    return pruned(metadata), pruned(spec)
+
+
+@cache
+def _task_parts(recipe: TaskRecipe) -> tuple[Document, Document]:
+    """The metadata and the spec that tasks of one recipe share. Not to be changed."""
+    metadata = {
+        "reference": recipe.reference,
+        "name": recipe.name,
+        "description": recipe.description,
+        "triggeredBy": [{trigger: True} for trigger in recipe.triggers],
+    }
+    spec = {
+        "command": recipe.command,
+        "env": [{"name": name, "value": value} for name, value in recipe.environment],
+        "prebuildRequiresSuccess": "prebuild" in recipe.triggers,
+    }
+    return pruned(metadata), pruned(spec)
 
 
 def service_document(
     recipe: ServiceRecipe, environment: Document, phase: str, created: int, rng: random.Random
 ) -> Document:
     """A service in the given phase (STARTING, RUNNING, STOPPED, FAILED …)."""
-    identifier = new_id(rng)
-    version = rng.randrange(2, 60)
+    identifier, version = new_id(rng), rng.randrange(2, 60)
+    metadata, spec = _service_parts(recipe)
+    status = {
+        "statusVersion": str(version * 3),
+        "phase": f"SERVICE_PHASE_{phase}",
+        "logUrl": log_url(environment["id"], "service", identifier),
+        "session": new_id(rng),
+    }
+    if phase == "FAILED":
+        status["failureMessage"] = "readiness check did not succeed within 300s: exit status 7"
+    desired = "SERVICE_PHASE_STOPPED" if phase == "STOPPED" else "SERVICE_PHASE_RUNNING"
     return {
         "id": identifier,
         "environmentId": environment["id"],
-        "metadata": {
-            "reference": recipe.reference,
-            "name": recipe.name,
-            "description": recipe.description,
-            "createdAt": rfc3339(created),
-            "creator": environment["metadata"]["creator"],
-            "triggeredBy": [{trigger: True} for trigger in recipe.triggers],
-            "role": recipe.role,
-        },
-        "spec": {
-            "specVersion": str(version),
-            "desiredPhase": "SERVICE_PHASE_STOPPED" if phase == "STOPPED" else "SERVICE_PHASE_RUNNING",
-            "commands": {"start": recipe.start, "ready": recipe.ready, "stop": recipe.stop},
-            "session": new_id(rng),
-            "runsOn": {"docker": {"image": recipe.image}} if recipe.image else {"machine": {}},
-            **({"readinessTimeout": recipe.readiness_timeout} if recipe.readiness_timeout else {}),
-        },
-        "status": {
-            "statusVersion": str(version * 3),
-            "phase": f"SERVICE_PHASE_{phase}",
-            "failureMessage": "readiness check did not succeed within 300s: exit status 7" if phase == "FAILED" else "",
-            "logUrl": log_url(environment["id"], "service", identifier),
-            "session": new_id(rng),
-        },
+        "metadata": {**metadata, "createdAt": rfc3339(created), "creator": environment["metadata"]["creator"]},
+        "spec": {**spec, "specVersion": str(version), "desiredPhase": desired, "session": new_id(rng)},
+        "status": status,
     }
 
 
@@ -47,39 +71,31 @@ def task_documents(stack: str, environment: Document, created: int, rng: random.
     """The tasks of a stack, with dependsOn pointing at each other's ids."""
     ids: dict[str, str] = {}
     documents = []
+    origin = {"createdAt": rfc3339(created), "creator": environment["metadata"]["creator"]}
     for recipe in STACKS[stack].tasks:
         ids[recipe.reference] = new_id(rng)
-        documents.append(
-            {
-                "id": ids[recipe.reference],
-                "environmentId": environment["id"],
-                "metadata": {
-                    "reference": recipe.reference,
-                    "name": recipe.name,
-                    "description": recipe.description,
-                    "createdAt": rfc3339(created),
-                    "creator": environment["metadata"]["creator"],
-                    "triggeredBy": [{trigger: True} for trigger in recipe.triggers],
-                },
-                "spec": {
-                    "command": recipe.command,
-                    "env": [{"name": name, "value": value} for name, value in recipe.environment],
-                    "prebuildRequiresSuccess": "prebuild" in recipe.triggers,
-                },
-                "dependsOn": [ids[needed] for needed in recipe.needs if needed in ids],
-            }
-        )
+        metadata, spec = _task_parts(recipe)
+        document: Document = {
+            "id": ids[recipe.reference],
+            "environmentId": environment["id"],
+            "metadata": {**metadata, **origin},
+            "spec": spec,
+        }
+        if recipe.needs:
+            document["dependsOn"] = [ids[needed] for needed in recipe.needs]
+        documents.append(document)
     return documents
+
+
+_RECIPES = {(recipe.reference, recipe.command): recipe for stack in STACKS.values() for recipe in stack.tasks}
 
 
 def recipe_of(task: Document) -> TaskRecipe:
     """The recipe a task was made from; a plain one for a task that came by the API."""
     reference, command = task["metadata"]["reference"], task["spec"].get("command", "")
-    for stack in STACKS.values():
-        for recipe in stack.tasks:
-            if recipe.reference == reference and recipe.command == command:
-                return recipe
-    return TaskRecipe(reference, task["metadata"].get("name", reference), "", command)
+    return _RECIPES.get((reference, command)) or TaskRecipe(
+        reference, task["metadata"].get("name", reference), "", command
+    )
 
 
 def plan(task: Document, tasks: dict[str, Document], rng: random.Random) -> list[Document]:

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 Document = dict[str, Any]
@@ -23,22 +24,38 @@ def moment(instant: int) -> datetime:
     return datetime.fromtimestamp(instant // SECOND, UTC).replace(microsecond=instant % SECOND)
 
 
+@cache
+def _date(day: int) -> str:
+    """The date so many days after the beginning of 1970."""
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+@cache
+def _day(text: str) -> int:
+    """The inverse of _date."""
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+
+
 def rfc3339(instant: int, nanoseconds: int = 0) -> str:
     """The instant as proto3 JSON writes it: the shortest exact of no, three, six or nine fractional digits."""
-    text = datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f"{instant % SECOND:06d}{nanoseconds:03d}"
-    while fraction.endswith("000"):
-        fraction = fraction[:-3]
-    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
+    seconds, fraction = divmod(instant, SECOND)
+    day, seconds = divmod(seconds, 86_400)
+    minutes, seconds = divmod(seconds, 60)
+    text = f"{_date(day)}T{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+    if nanoseconds:
+        return f"{text}.{fraction:06d}{nanoseconds:03d}Z"
+    if fraction % 1000:
+        return f"{text}.{fraction:06d}Z"
+    return f"{text}.{fraction // 1000:03d}Z" if fraction else f"{text}Z"
 
 
 def instant_of(text: str) -> int:
     """The inverse of rfc3339; digits beyond the microsecond are cut. 0 for an absent time ("")."""
     if not text:
         return 0
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    parsed = datetime.fromisoformat(whole).replace(tzinfo=UTC)
-    return int(parsed.timestamp()) * SECOND + int(fraction[:6].ljust(6, "0") or 0)
+    seconds = _day(text[:10]) * 86_400 + int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
+    fraction = text[20:26].rstrip("Z")
+    return seconds * SECOND + (int(fraction.ljust(6, "0")) if fraction else 0)
 
 
 def seconds_of(duration: str) -> float:
@@ -54,28 +71,26 @@ def new_id(rng: random.Random) -> str:
 
 
 def merge(into: Document, changes: Mapping[str, Any]) -> None:
-    """Merge a change into a document: None removes a field, a mapping goes deeper, anything else replaces."""
+    """Merge a change into a document: None removes a field, a dict goes deeper, anything else replaces."""
     for field, value in changes.items():
         if value is None:
             into.pop(field, None)
-        elif isinstance(value, Mapping):
+        elif type(value) is dict:
             inner = into.get(field)
-            if not isinstance(inner, dict):
+            if type(inner) is not dict:
                 inner = into[field] = {}
             merge(inner, value)
         else:
             into[field] = value
 
 
-def pruned(document: Mapping[str, Any]) -> Document:
-    """Without the fields that hold their default value: proto3 JSON leaves those out."""
+def pruned(document: Document) -> Document:
+    """Without the fields that hold their default value: proto3 JSON leaves those out (but keeps empty messages)."""
     kept: Document = {}
     for field, value in document.items():
-        if isinstance(value, Mapping):
+        kind = type(value)
+        if kind is dict:
             kept[field] = pruned(value)
-        elif isinstance(value, list):
-            if value:
-                kept[field] = [pruned(item) if isinstance(item, Mapping) else item for item in value]
         elif value:
-            kept[field] = value
+            kept[field] = [pruned(item) if type(item) is dict else item for item in value] if kind is list else value
     return kept

@@ -137,7 +137,7 @@ def _service_parts(reference: str, given: Document) -> tuple[Document, Document]
         "triggeredBy": [{trigger: True} for trigger in given.get("triggeredBy", [])],
         "role": _ROLES.get(given.get("role", ""), "SERVICE_ROLE_DEFAULT"),
     }
-    spec = {key: given[key] for key in ("commands", "runsOn", "readinessTimeout") if key in given}
+    spec: Document = {key: given[key] for key in ("commands", "runsOn", "readinessTimeout") if key in given}
     return metadata, spec
 
 
@@ -148,5 +148,5 @@ def _task_parts(reference: str, given: Document) -> tuple[Document, Document]:
         "description": given.get("description", ""),
         "triggeredBy": [{trigger: True} for trigger in given.get("triggeredBy", [])],
     }
-    spec = {key: given[key] for key in ("command", "runsOn", "prebuildRequiresSuccess") if key in given}
+    spec: Document = {key: given[key] for key in ("command", "runsOn", "prebuildRequiresSuccess") if key in given}
     return metadata, spec

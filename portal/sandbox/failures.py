@@ -8,7 +8,8 @@ MACHINE = (
     "cannot start machine: context deadline exceeded while waiting for the instance to report (600s)",
 )
 QUOTA = (
-    "cannot start machine: VcpuLimitExceeded: You have requested more vCPU capacity than your current limit of 256 allows",
+    "cannot start machine: VcpuLimitExceeded: You have requested more vCPU capacity than your current limit of 256 "
+    "allows",
 )
 CONTENT = (
     "content initialization failed: git clone: fatal: Remote branch feature/rebase-me not found in upstream origin",
@@ -22,7 +23,8 @@ CONTENT_AUTH = (
 DEVCONTAINER = (
     "devcontainer up failed: An error occurred building the image: exit code 1: /bin/sh -c apt-get update && "
     "apt-get install -y libpq-dev returned a non-zero code: 100",
-    "devcontainer up failed: postCreateCommand from devcontainer.json failed with exit code 127: ./scripts/setup.sh: not found",
+    "devcontainer up failed: postCreateCommand from devcontainer.json failed with exit code 127: ./scripts/setup.sh: "
+    "not found",
     'devcontainer up failed: parsing .devcontainer/devcontainer.json: unexpected token "}" at line 14',
 )
 DEVCONTAINER_IMAGE = (

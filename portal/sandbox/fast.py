@@ -95,7 +95,7 @@ class Fast:
         request = msgspec.json.decode(body)
         if not isinstance(request, dict) or len(request) != 1:
             return None
-        entry = how.table(self._world).entries.get(request.get(how.parameter))
+        entry = how.table(self._world).entries.get(str(request.get(how.parameter)))
         if entry is None or not (caller.sees_all or entry.facts.creator == caller.subject):
             return None
         return b"".join((b'{"', how.field, b'":', entry.body, b"}"))

@@ -28,10 +28,10 @@ def furnish(world: "World", environment: Document) -> None:
     stack = stack_of(world, environment)
     for recipe in STACKS[stack].services:
         phase = rng.choices(("RUNNING", "STARTING", "FAILED", "STOPPED"), (80, 5, 5, 10))[0] if running else "STOPPED"
-        world.services.put(automations.service_document(recipe, environment, phase, created, rng))
+        world.services.put(automations.service_document(recipe, environment, phase, created, rng), clean=True)
     tasks = automations.task_documents(stack, environment, created, rng)
     for task in tasks:
-        world.tasks.put(task)
+        world.tasks.put(task, clean=True)
     for _ in range(rng.choices((0, 1, 2, 3), (30, 35, 25, 10))[0]):
         _past_execution(world, environment, tasks, running)
 
@@ -60,6 +60,6 @@ def _past_execution(world: "World", environment: Document, tasks: list[Document]
         failure = recipe.failure if outcome == "FAILED" else ""
         merge(execution, automations.advanced(execution, outcome, begun + took, failure))
         execution["status"]["statusVersion"] = "3"
-    world.executions.put(execution)
+    world.executions.put(execution, clean=True)
     if outcome in ("RUNNING", "PENDING"):
         world.agenda.add(world.instant + took // 2, "execution", execution["id"])

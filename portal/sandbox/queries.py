@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from gitpod.v1 import environment_automation_pb2 as automation_pb2
-from gitpod.v1 import environment_pb2, pagination_pb2, runner_pb2
+from gitpod.v1 import environment_pb2, pagination_pb2, runner_configuration_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from portal.sandbox.access import Caller
@@ -85,7 +85,7 @@ def _environment_wants(asked: _Request.Filter, caller: Caller) -> Wanted:
         "phase": [environment_pb2.EnvironmentPhase.Name(value) for value in asked.status_phases],
         "creator": own(asked.creator_ids, caller),
         "project": asked.project_ids,
-        "runner_kind": [runner_pb2.RunnerKind.Name(value) for value in asked.runner_kinds],
+        "runner_kind": [runner_configuration_pb2.RunnerKind.Name(value) for value in asked.runner_kinds],
         "role": [environment_pb2.EnvironmentRole.Name(value) for value in asked.roles],
         "archived": [] if status == archival.ARCHIVAL_STATUS_ALL else [status == archival.ARCHIVAL_STATUS_ARCHIVED],
     }

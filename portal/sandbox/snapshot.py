@@ -77,8 +77,9 @@ def restore(path: Path) -> World:
     world.organization.repositories = {project: by_path[name] for project, name in snapshot.repositories.items()}
     for name in _TABLES:
         table = getattr(world, name)
-        for body in getattr(snapshot, name):
-            table.restore(body)
+        with table.bulk():
+            for body in getattr(snapshot, name):
+                table.restore(body)
     world.instant = snapshot.instant
     world.rng.setstate(snapshot.rng)
     world.agenda.items = list(snapshot.items)

@@ -7,6 +7,7 @@ and a page is found by bisection instead of a scan.
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -46,15 +47,16 @@ class Table(Generic[Facts]):
         self._created = created
         self.entries: dict[str, Entry[Facts]] = {}
         self.keys: list[Key] = []
+        self._filling = False
         self._ids: list[str] | None = None  # in order, once somebody has asked for that order
         self.indexes: dict[str, dict[Any, list[Key]]] = {field: {} for field in indexed}
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def put(self, document: Document) -> Entry[Facts]:
-        """Add a document or replace the one with the same id."""
-        return self.restore(_encode(pruned(document)), document)
+    def put(self, document: Document, *, clean: bool = False) -> Entry[Facts]:
+        """Add a document or replace the one with the same id; a clean one holds no default values to be left out."""
+        return self.restore(_encode(document if clean else pruned(document)), document)
 
     def restore(self, body: bytes, document: Document | None = None) -> Entry[Facts]:
         """Add or replace a document from its bytes."""
@@ -62,17 +64,31 @@ class Table(Generic[Facts]):
         facts = self._facts(document)
         old = self.entries.get(document["id"])
         if old is None:
-            entry = Entry((self._created(document), document["id"]), body, facts)
-            self.entries[entry.key[1]] = entry
-            _insert(self.keys, entry.key)
-            if self._ids is not None:
-                insort(self._ids, entry.key[1])
-            for field, index in self.indexes.items():
-                _insert(index.setdefault(getattr(facts, field), []), entry.key)
-            return entry
+            return self.adopt((self._created(document), document["id"]), body, facts)
         self._reindex(old, facts)
         old.body, old.facts = body, facts
         return old
+
+    def adopt(self, key: Key, body: bytes, facts: Facts) -> Entry[Facts]:
+        """Add a document about which everything is known."""
+        entry = Entry(key, body, facts)
+        self.entries[key[1]] = entry
+        insert = list.append if self._filling else _insert
+        insert(self.keys, key)
+        if self._ids is not None:
+            insort(self._ids, key[1])
+        for field, index in self.indexes.items():
+            insert(index.setdefault(getattr(facts, field), []), key)
+        return entry
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Put the lists in order once at the end instead of at every addition. Nothing may be walked meanwhile."""
+        self._filling = True
+        yield
+        self._filling = False
+        for keys in (self.keys, *(keys for index in self.indexes.values() for keys in index.values())):
+            keys.sort()
 
     def remove(self, identifier: str) -> None:
         """Forget a document."""

@@ -34,7 +34,8 @@ def update(
 
 
 def _metadata(world: "World", request: environment_pb2.UpdateEnvironmentRequest, caller: Caller) -> dict[str, Any]:
-    given, changes = request.metadata, {}
+    given = request.metadata
+    changes: dict[str, Any] = {}
     if given.HasField("name"):
         changes["name"] = given.name
     if given.HasField("lockdown_at"):

@@ -42,16 +42,16 @@ def _without_token(request: Message) -> bytes:
         return request.SerializeToString(deterministic=True)
     copy = type(request)()
     copy.CopyFrom(request)
-    copy.pagination.ClearField("token")  # type: ignore[attr-defined]
+    copy.pagination.ClearField("token")
     return copy.SerializeToString(deterministic=True)
 
 
 def _told(violation: Message) -> str:
     """Such as `spec.ports[0].port: value must be …`."""
     path = ""
-    for element in violation.field.elements:  # type: ignore[attr-defined]
+    for element in violation.field.elements:
         path += f".{element.field_name}" if path else element.field_name
         which = element.WhichOneof("subscript")
         if which:
             path += f"[{getattr(element, which)!r}]" if which == "string_key" else f"[{getattr(element, which)}]"
-    return f"{path}: {violation.message}"  # type: ignore[attr-defined]
+    return f"{path}: {violation.message}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from portal.sandbox.agenda import Agenda
-from portal.sandbox.conditions import Condition, conditions
+from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, merge, micros, moment
 from portal.sandbox.environments import born, timing
 from portal.sandbox.facts import (
@@ -21,8 +21,8 @@ from portal.sandbox.facts import (
     service_facts,
     task_facts,
 )
-from portal.sandbox.furnishing import furnish
 from portal.sandbox.organization import found
+from portal.sandbox.population import populate, settle
 from portal.sandbox.table import Table
 
 
@@ -58,7 +58,8 @@ class World:
         self.executions: Table[AutomationFacts] = Table(execution_facts(self._reference), created, AUTOMATION_INDEXES)
         self.tokens: dict[str, tuple[str, int]] = {}  # for which environment, until when
         self._listeners: list[Callable[[Event], None]] = []
-        self._populate(environments)
+        populate(self, environments)
+        self.agenda.begin(self, environments)
 
     @property
     def now(self) -> datetime:
@@ -68,20 +69,6 @@ class World:
     def _reference(self, task_id: str) -> str:
         entry = self.tasks.entries.get(task_id)
         return entry.facts.reference if entry else ""
-
-    def _populate(self, count: int) -> None:
-        rng = self.rng
-        timed = [(timing(condition, self.instant, rng), condition) for condition in conditions(count, rng)]
-        timed.sort(key=lambda pair: pair[0].created)
-        for when, condition in timed:
-            self._settle(born(condition, when, self.organization, rng))
-        self.agenda.begin(self, count)
-
-    def _settle(self, document: Document) -> None:
-        """Let a document that was born somewhere on its way join the world."""
-        self.environments.put(document)
-        furnish(self, document)
-        self.agenda.expect(self, document)
 
     # Time
 
@@ -160,7 +147,7 @@ class World:
             chosen = condition or Condition()
             document = born(chosen, timing(chosen, self.instant, self.rng), self.organization, self.rng)
             merge(document, parts)
-            self._settle(document)
+            settle(self, document)
             self._tell("CREATE", "ENVIRONMENT", document)
             identifier: str = document["id"]
             return identifier

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gitpod.v1 import identity_pb2, login_provider_pb2, organization_pb2, project_pb2, runner_pb2, user_pb2
+from gitpod.v1 import (
+    identity_pb2,
+    login_provider_pb2,
+    organization_pb2,
+    project_pb2,
+    runner_configuration_pb2,
+    runner_pb2,
+    user_pb2,
+)
 from gitpod.v1.identity_connect import IdentityService
 from gitpod.v1.organization_connect import OrganizationService
 from gitpod.v1.project_connect import ProjectService
@@ -162,9 +170,13 @@ class Runners(RunnerService):
         """Runners, filtered by creator, kind and provider."""
         asked = request.filter
         found = _only(self._world.organization.runners, asked.creator_ids, lambda runner: runner["creator"]["id"])
-        found = _only(found, [runner_pb2.RunnerKind.Name(v) for v in asked.kinds], lambda runner: runner["kind"])
         found = _only(
-            found, [runner_pb2.RunnerProvider.Name(v) for v in asked.providers], lambda runner: runner["provider"]
+            found, [runner_configuration_pb2.RunnerKind.Name(v) for v in asked.kinds], lambda runner: runner["kind"]
+        )
+        found = _only(
+            found,
+            [runner_configuration_pb2.RunnerProvider.Name(v) for v in asked.providers],
+            lambda runner: runner["provider"],
         )
         page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
         return answer(runner_pb2.ListRunnersResponse, {"runners": page, "pagination": pagination})

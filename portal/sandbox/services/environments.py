@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gitpod.v1 import environment_pb2, runner_configuration_pb2, runner_pb2
+from gitpod.v1 import environment_pb2, runner_configuration_pb2
 from gitpod.v1.environment_connect import EnvironmentService
 
 from portal.sandbox import creation, operations, queries, tokens, updates
@@ -45,8 +45,8 @@ class Environments(EnvironmentService):
         """Machine classes of all runners."""
         wanted, organization = request.filter, self._world.organization
         runners = {runner["runnerId"]: runner for runner in organization.runners}
-        kinds = [runner_pb2.RunnerKind.Name(value) for value in wanted.runner_kinds]
-        providers = [runner_pb2.RunnerProvider.Name(value) for value in wanted.runner_providers]
+        kinds = [runner_configuration_pb2.RunnerKind.Name(value) for value in wanted.runner_kinds]
+        providers = [runner_configuration_pb2.RunnerProvider.Name(value) for value in wanted.runner_providers]
         enabled = {
             flag
             for flag in (
