@@ -58,8 +58,7 @@ def _row(environment: Environment, url: str, now: datetime) -> Row:
         "project": _named("project", environment.project_id, environment.project_name, "none"),
         "class": _named("class", environment.class_id, environment.class_name, "unknown"),
         "last_used": ago(environment.last_used_at),
-        "lockdown": ago(environment.lockdown_at) if environment.lockdown_at else NO_LOCKDOWN,
-        "tone": _tone(environment.lockdown_at, now),
+        "lockdown": _lockdown(environment.lockdown_at, now),
         "created": ago(environment.created_at),
     }
 
@@ -71,9 +70,6 @@ def short_repository(url: str) -> str:
     except ValueError:
         return url
     return path.removesuffix(".git") or url
-
-
-NO_LOCKDOWN = SafeString("none")
 
 
 @lru_cache(maxsize=64)
@@ -100,15 +96,15 @@ def _named(parameter: str, identity: UUID | None, name: str, absent: str) -> Saf
 
 def _past(environment: Environment) -> SafeString:
     if environment.gone_at:
-        return SafeString(' <span class="flag">gone</span>')
-    return SafeString(' <a class="flag" href="?archived=yes">archived</a>' if environment.archived_at else "")
+        return SafeString(' <span class="list-flag">gone</span>')
+    return SafeString(' <a class="list-flag" href="?archived=yes">archived</a>' if environment.archived_at else "")
 
 
 def _flags(environment: Environment) -> SafeString:
     """What deserves a look, and why, leading to all alike."""
     return SafeString(
         "".join(
-            f' <a class="flag flag-{word}" href="?flag={word}" title="{escape(_why(environment, word))}">'
+            f' <a class="list-flag list-flag-{word}" href="?flag={word}" title="{escape(_why(environment, word))}">'
             f"{escape(WORDS['flag'][word])}</a>"
             for column, word in FLAGS.items()
             if getattr(environment, column)
@@ -126,7 +122,10 @@ def _why(environment: Environment, word: str) -> str:
     return f"All environments: {WORDS['flag'][word]}"
 
 
-def _tone(lockdown_at: datetime | None, now: datetime) -> str:
-    if lockdown_at is None or lockdown_at > now + timedelta(days=7):
-        return "gray"
-    return "amber" if lockdown_at > now + timedelta(days=1) else "red"
+def _lockdown(lockdown_at: datetime | None, now: datetime) -> SafeString:
+    """How long until then, or since: red within a day and after, amber within a week."""
+    if lockdown_at is None:
+        return SafeString('<span class="tone-gray">none</span>')
+    delay = lockdown_at - now
+    tone = "red" if delay <= timedelta(days=1) else "amber" if delay <= timedelta(days=7) else "gray"
+    return SafeString(f'<span class="tone-{tone}">{ago(lockdown_at)}</span>')
