@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
+from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
 from django.utils import timezone
 
 NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
+
+
+def _expression(question: Q) -> Expression:
+    """A Q where an expression is asked for: Django takes it, its stubs do not know."""
+    return cast(Expression, question)
 
 
 class Phase(models.TextChoices):
@@ -156,23 +162,25 @@ class Environment(models.Model):
         output_field=models.DateTimeField(null=True),
         db_persist=True,
     )
-    failing = models.GeneratedField(expression=~Q(failure=""), output_field=models.BooleanField(), db_persist=True)
+    failing = models.GeneratedField(expression=_expression(~Q(failure="")), output_field=models.BooleanField(), db_persist=True)
     unpushed_work = models.GeneratedField(
-        expression=Q(unpushed_commits__gt=0) | Q(changed_files__gt=0),
+        expression=_expression(Q(unpushed_commits__gt=0) | Q(changed_files__gt=0)),
         output_field=models.BooleanField(null=True),
         db_persist=True,
     )
     never_stops = models.GeneratedField(
-        expression=Q(timeout__isnull=False) & Q(timeout=timedelta(0)),
+        expression=_expression(Q(timeout__isnull=False) & Q(timeout=timedelta(0))),
         output_field=models.BooleanField(),
         db_persist=True,
     )
     not_in_sync = models.GeneratedField(
-        expression=Q(phase=Phase.RUNNING)
-        & (
-            Q(runner_spec_version__lt=F("spec_version"))
-            | Q(secrets_in_sync__isnull=False, secrets_in_sync=False)
-            | Q(devcontainer_in_sync__isnull=False, devcontainer_in_sync=False)
+        expression=_expression(
+            Q(phase=Phase.RUNNING)
+            & (
+                Q(runner_spec_version__lt=F("spec_version"))
+                | Q(secrets_in_sync__isnull=False, secrets_in_sync=False)
+                | Q(devcontainer_in_sync__isnull=False, devcontainer_in_sync=False)
+            )
         ),
         output_field=models.BooleanField(),
         db_persist=True,

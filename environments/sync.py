@@ -188,7 +188,6 @@ def sweep(client: OnaClient, progress: Progress = no_progress, *, accept_losses:
 
 
 def _sweep(client: OnaClient, run: SyncRun, progress: Progress, accept_losses: bool) -> None:
-    refresh_names()
     pages = listing.environments(client, creation_times())
     _observe_pages(run, pages, progress)
     _find_gone(client, run, accept_losses)

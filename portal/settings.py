@@ -22,8 +22,8 @@ ALL_AUTOMATIONS_SECONDS = env.int("PORTAL_ALL_AUTOMATIONS_SECONDS", 3600)
 # --- Django --------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")
 DEBUG = False
-ALLOWED_HOSTS = env.list("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("PORTAL_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS: list[str] = env.list("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("PORTAL_TRUSTED_ORIGINS", [])
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 USE_TZ = True
@@ -91,7 +91,7 @@ DATABASES = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=0)
     | {
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": env.int("PORTAL_DB_POOL", 8), "timeout": 5},
+            "pool": {"min_size": 1, "max_size": env.int("PORTAL_DB_POOL", 8), "timeout": 3},
             "connect_timeout": 5,
         }
     }
@@ -192,7 +192,7 @@ CELERY = {
 }
 
 # --- Logs: one JSON object a line ----------------------------------------------------------------------------------
-SHARED_PROCESSORS = [
+SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
