@@ -162,7 +162,9 @@ class Environment(models.Model):
         output_field=models.DateTimeField(null=True),
         db_persist=True,
     )
-    failing = models.GeneratedField(expression=_expression(~Q(failure="")), output_field=models.BooleanField(), db_persist=True)
+    failing = models.GeneratedField(
+        expression=_expression(~Q(failure="")), output_field=models.BooleanField(), db_persist=True
+    )
     unpushed_work = models.GeneratedField(
         expression=_expression(Q(unpushed_commits__gt=0) | Q(changed_files__gt=0)),
         output_field=models.BooleanField(null=True),
