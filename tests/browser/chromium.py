@@ -1,0 +1,82 @@
+"""The machine's own Chromium, and what goes wrong on the pages it opens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# Nothing but the portal is talked to, and a container's small /dev/shm does not end the browser.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# A refused script or style reaches the log by itself; the event names the directive even where the log does not.
+TELL_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => console.error(
+  `CSP: ${event.effectiveDirective} refused ${event.blockedURI} in ${event.sourceFile}:${event.lineNumber}`));
+"""
+
+
+def launch_arguments() -> dict[str, Any]:
+    """For BrowserType.launch: PORTAL_CHROMIUM, else the first known program on the PATH."""
+    named = [os.environ.get("PORTAL_CHROMIUM", ""), *PROGRAMS]
+    program = next((found for name in named if name and (found := shutil.which(name))), None)
+    if program is None:
+        raise RuntimeError("No Chromium: install it, or name its program in PORTAL_CHROMIUM")
+    return {"executable_path": program, "args": list(ARGUMENTS)}
+
+
+# htmx logs a request that a newer one replaces as an error; one that fails also logs htmx:sendError or htmx:timeout.
+REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
+
+
+@dataclass
+class Watch:
+    """Collects what no page may cause: errors in the console, uncaught errors, policy violations, dialogs."""
+
+    allowed_statuses: set[int] = field(default_factory=set)
+    seen: list[str] = field(default_factory=list)
+
+    def over(self, context: BrowserContext) -> None:
+        """Watch every page that the context opens."""
+        context.add_init_script(TELL_VIOLATIONS)
+        context.on("page", self._page)
+
+    def _page(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.seen.append(f"uncaught: {error}"))
+        page.on("dialog", lambda dialog: (self.seen.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning") or message.text.startswith(REPLACED):
+            return
+        expected = any(f"responded with a status of {status}" in message.text for status in self.allowed_statuses)
+        if not expected:
+            self.seen.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+
+def sign_in(context: BrowserContext, user: User, url: str) -> None:
+    """Give the context a session of the user, as if signed in a moment ago."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    name = settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page as a whole scrolls sideways; 0 where it does not."""
+    return int(page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth"))

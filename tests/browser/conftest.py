@@ -1,0 +1,94 @@
+"""Real pages in a real browser: the portal on a live server, filled from the sandbox, seen by headless Chromium."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from portal.accounts.roles import grant_roles
+from portal.sandbox.server import Sandbox, running
+from portal.sandbox.world import World
+from tests import factories
+from tests.browser import chromium, fleet
+
+PATIENCE = 30_000  # milliseconds: two cores may be busy with everything else
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last in each worker: see `playwright`."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright keeps an event loop in the main thread to the end of the run; Django is told to bear with it."""
+    with sync_playwright() as started:
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "yes"
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return browser_type_launch_args | chromium.launch_arguments()
+
+
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, Any], live_server: LiveServer) -> dict[str, Any]:
+    return browser_context_args | {
+        "base_url": live_server.url,
+        "viewport": {"width": 1440, "height": 900},
+        "permissions": ["clipboard-read", "clipboard-write"],
+        "reduced_motion": "reduce",
+    }
+
+
+@pytest.fixture
+def _portal(live_server: LiveServer) -> None:
+    """Other tests' emptied tables and kept counts are not part of this one."""
+    grant_roles(apps)
+    cache.clear()
+
+
+@pytest.fixture
+def watch() -> chromium.Watch:
+    return chromium.Watch()
+
+
+@pytest.fixture
+def context(_portal: None, context: BrowserContext, watch: chromium.Watch) -> Iterator[BrowserContext]:
+    """A browser of nobody in particular. No test passes in which a page had an error."""
+    context.set_default_timeout(PATIENCE)
+    watch.over(context)
+    yield context
+    context.close()  # before the tables are emptied
+    assert watch.seen == []
+
+
+@pytest.fixture
+def viewer(_portal: None) -> User:
+    return factories.user("Viewer", username="vera")
+
+
+@pytest.fixture
+def signed_in(context: BrowserContext, viewer: User, live_server: LiveServer) -> Page:
+    """A page of a Viewer."""
+    chromium.sign_in(context, viewer, live_server.url)
+    return context.new_page()
+
+
+@pytest.fixture
+def sandbox(_portal: None) -> Iterator[Sandbox]:
+    """An organization of 130 environments, one of each kind among them, and the portal's copy of it."""
+    with running(World(environments=130, seed=7)) as server:
+        fleet.read_all(server)
+        yield server

@@ -1,0 +1,26 @@
+"""The sandbox's organization in the portal's tables, read as the worker reads it."""
+
+from __future__ import annotations
+
+from automations.sync import sync_automations
+from environments.directory import sync_directory
+from environments.models import SyncRun
+from environments.sync import sweep
+from portal.ona import OnaClient
+from portal.sandbox.server import Sandbox
+
+
+def read_all(sandbox: Sandbox) -> None:
+    """Directory, environments and all automations; raises RuntimeError where a run did not end well."""
+    with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
+        runs = [sync_directory(client), sweep(client)]
+        runs += [sync_automations(client, everything=everything) for everything in (True, False)]
+        for run in runs:
+            if run is None or run.state != SyncRun.State.SUCCEEDED:
+                raise RuntimeError(f"The sync did not succeed: {run and run.error}")
+
+
+def read_environments(sandbox: Sandbox, token: str = "") -> None:
+    """One sweep, well or badly ended; another token than the sandbox's own is refused."""
+    with OnaClient(token or sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=1) as client:
+        sweep(client)

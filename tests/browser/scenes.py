@@ -1,0 +1,173 @@
+"""Every page of the portal in every state worth a look, one after another.
+
+`scenes()` makes each state happen before it yields the scene that shows it, so they are to be looked at in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from environments.models import Environment, SyncRun
+from portal.accounts.links import make_token
+from portal.sandbox.conditions import Condition
+from portal.sandbox.server import running
+from portal.sandbox.world import World
+from tests.browser import fleet
+
+NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
+SIGN_IN = "/accounts/sign-in/"
+
+
+def _nothing(page: Page) -> None:
+    """The page is the scene as it opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A page as a user sees it (none: signed out), after `then` was done on it."""
+
+    name: str
+    path: str
+    user: str = VIEWER
+    status: int = 200
+    then: Callable[[Page], None] = _nothing
+
+
+def three_hours_ago(environments: int) -> World:
+    """An organization whose clock is behind by as much as `scenes` lets it live."""
+    return World(environments=environments, seed=7, now=timezone.now() - timedelta(hours=3))
+
+
+def scenes(world: World, *, beside: User) -> Iterator[Scene]:
+    """`beside` is a user who may sign in by a link."""
+    yield from _signed_out(beside)
+    yield from _before_the_first_sweep()
+    with running(World(environments=0, seed=world.seed)) as empty:
+        fleet.read_environments(empty)
+        yield Scene("list-of-an-empty-organization", "/environments/")
+    SyncRun.objects.all().delete()
+    with running(world) as sandbox:
+        fleet.read_all(sandbox)
+        world.advance(timedelta(hours=3))
+        world.add_environment(Condition("STARTING", step="devcontainer"))
+        world.add_environment(Condition(failing="devcontainer", git="unpushed"))
+        world.remove(str(_one(phase="ENVIRONMENT_PHASE_STOPPED", archived_at=None, unpushed_work=True).id))
+        fleet.read_environments(sandbox)
+        yield from _filled()
+        yield from _details()
+        yield from _refusals()
+        fleet.read_environments(sandbox, token="another-token")
+        yield Scene("sync-failing", "/sync/")
+        yield Scene("overview-failing", "/")
+
+
+def _signed_out(user: User) -> Iterator[Scene]:
+    yield Scene("sign-in", SIGN_IN, NOBODY)
+    yield Scene("sign-in-refused", SIGN_IN, NOBODY, then=_refused)
+    token = make_token(user, valid_for=timedelta(minutes=5))
+    yield Scene("link", f"/accounts/link/?token={token}", NOBODY)
+    yield Scene("link-over", "/accounts/link/", NOBODY, 410)
+    yield Scene("locked-out", SIGN_IN, NOBODY, then=_locked_out)
+
+
+def _refused(page: Page) -> None:
+    page.get_by_label("Username").fill("vera")
+    page.get_by_label("Password").fill("a-wrong-password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert").first).to_be_visible()
+
+
+def _locked_out(page: Page) -> None:
+    over = page.get_by_role("heading", name="Too many failed attempts")
+    while not over.is_visible():
+        page.get_by_label("Username").fill("somebody")
+        page.get_by_label("Password").fill("a-wrong-password")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Sign in").click()
+
+
+def _before_the_first_sweep() -> Iterator[Scene]:
+    yield Scene("overview-never-swept", "/")
+    yield Scene("list-never-swept", "/environments/")
+    yield Scene("sync-never-swept", "/sync/")
+
+
+def _filled() -> Iterator[Scene]:
+    yield Scene("overview", "/")
+    yield Scene("overview-user-menu", "/", then=lambda page: page.locator(".topbar-user").click())
+    yield Scene("list", "/environments/", then=counted)
+    yield Scene("list-help", "/environments/?size=25", then=_help)
+    yield Scene(
+        "list-narrowed", "/environments/?q=repo:a&phase=stopped&archived=no&sort=lockdown&size=25", then=counted
+    )
+    yield Scene("list-with-gone", "/environments/?gone=only", then=counted)
+    yield Scene("list-nothing-matches", "/environments/?q=nothing-is-called-like-this", then=counted)
+    yield Scene("list-not-understood", "/environments/?q=phase:sleeping+owner:+ann&size=7", then=counted)
+    yield Scene("list-without-scripts", "/environments/?facets=yes&size=25")
+    yield Scene("sync", "/sync/")
+    yield Scene("password", "/accounts/password/")
+    yield Scene("password-refused", "/accounts/password/", then=_unlike_passwords)
+
+
+def counted(page: Page) -> None:
+    """The facets have arrived."""
+    expect(page.locator("#facet-gone")).to_be_attached()
+
+
+def _help(page: Page) -> None:
+    counted(page)
+    page.locator(".list-help summary").click()
+
+
+def _unlike_passwords(page: Page) -> None:
+    for label, text in (("Old password", "x"), ("New password", "short"), ("New password confirmation", "other")):
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.locator(".field-error").first).to_be_visible()
+
+
+def _details() -> Iterator[Scene]:
+    hostile = address(_one(name__startswith="<script>"))
+    yield Scene("detail", hostile)
+    for tab in ("content", "access", "history"):
+        yield Scene(f"detail-{tab}", f"{hostile}?tab={tab}")
+    yield Scene("detail-documents", f"{hostile}?tab=documents", then=_unfold)
+    yield Scene("detail-automations", f"{hostile}automations/", then=_unfold)
+    yield Scene("detail-failing", address(_one(failing=True, unpushed_work=True)))
+    yield Scene("detail-starting", address(_one(phase="ENVIRONMENT_PHASE_STARTING")))
+    yield Scene("detail-archived", address(_one(archived_at__isnull=False)))
+    yield Scene("detail-locked-down", address(_one(lockdown_at__isnull=False, gone_at__isnull=True)))
+    yield Scene("detail-never-stops", address(_one(never_stops=True)))
+    yield Scene("detail-gone", address(Environment.objects.filter(gone_at__isnull=False)[0]))
+    yield Scene("detail-gone-history", f"{address(Environment.objects.filter(gone_at__isnull=False)[0])}?tab=history")
+
+
+def _unfold(page: Page) -> None:
+    for summary in page.locator("#environment summary").all()[:3]:
+        summary.click()
+
+
+def _refusals() -> Iterator[Scene]:
+    yield Scene("refused-400", "/fails/400/", status=400)
+    yield Scene("refused-403", "/sync/", NO_ROLE, 403)
+    yield Scene("refused-404", "/environments/00000000-0000-4000-8000-000000000000/", status=404)
+    yield Scene("refused-404-signed-out", "/no/such/page/", NOBODY, 404)
+    yield Scene("broken-500", "/fails/500/", status=500)
+    yield Scene("broken-503", "/fails/503/", status=503)
+
+
+def _one(**columns: object) -> Environment:
+    """The first by id that is like this: the same in every run of the same world."""
+    return Environment.objects.present().filter(**columns).order_by("id")[0]
+
+
+def address(environment: Environment) -> str:
+    """Its page."""
+    return reverse("environments:detail", args=[environment.id])

@@ -1,0 +1,187 @@
+"""The list of environments as a person works with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from environments.models import Environment, Phase
+from portal.sandbox.server import Sandbox
+from tests.browser import fleet
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def fleet_list(signed_in: Page, sandbox: Sandbox) -> Page:
+    """The list as it opens, with its filters counted, and marked: a reload would lose the mark."""
+    return opened(signed_in, "/environments/")
+
+
+def opened(page: Page, address: str) -> Page:
+    page.goto(address)
+    expect(page.locator("#facet-gone")).to_be_attached()
+    page.evaluate("window.sameDocument = true")
+    return page
+
+
+def is_same_document(page: Page) -> bool:
+    return bool(page.evaluate("window.sameDocument === true"))
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#list tbody tr")
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#list tbody .list-name > a:first-child").all_inner_texts()
+
+
+def search(page: Page) -> Locator:
+    return page.get_by_label("Search environments")
+
+
+def count(**columns: Any) -> int:
+    return Environment.objects.present().filter(**columns).count()
+
+
+def test_typing_narrows_the_list_without_a_reload(fleet_list: Page) -> None:
+    page, running = fleet_list, count(phase=Phase.RUNNING)
+    search(page).press_sequentially("phase:running")
+    expect(rows(page)).to_have_count(min(running, 50))
+    expect(page.locator("#list .list-phase").filter(has_text="running")).to_have_count(min(running, 50))
+    expect(page).to_have_url(re.compile(r"/environments/\?q=phase%3Arunning$"))
+    expect(search(page)).to_be_focused()
+    chip = page.get_by_role("list", name="Active filters").get_by_role("link", name="phase:running")
+    expect(chip).to_be_visible()
+    chip.click()
+    expect(search(page)).to_have_value("")
+    expect(chip).to_have_count(0)
+    expect(rows(page)).to_have_count(50)
+    assert is_same_document(page)
+
+
+def test_filters_add_up_and_come_off_again(fleet_list: Page) -> None:
+    page = fleet_list
+    page.get_by_role("checkbox", name=re.compile("^unpushed work")).check()
+    expect(rows(page)).to_have_count(count(unpushed_work=True))
+    page.get_by_role("checkbox", name=re.compile("^stopped")).check()
+    both = count(unpushed_work=True, phase=Phase.STOPPED)
+    expect(rows(page)).to_have_count(both)
+    expect(page).to_have_url(re.compile(r"phase=stopped&flag=unpushed|flag=unpushed&phase=stopped"))
+    expect(page.locator("#phase-stopped").locator("xpath=..").locator(".facet-count")).to_have_text(str(both))
+    page.get_by_role("link", name="Clear all").click()
+    expect(rows(page)).to_have_count(50)
+    expect(page.get_by_role("checkbox", name=re.compile("^stopped"))).not_to_be_checked()
+    assert is_same_document(page)
+
+
+def test_a_heading_sorts_and_sorts_the_other_way(fleet_list: Page) -> None:
+    page = fleet_list
+    page.locator("#sort-created").evaluate("link => link.click()")  # the column itself needs a wider window
+    expect(page.locator("th.list-created")).to_have_attribute("aria-sort", "descending")
+    page.locator("#sort-name").click()
+    expect(page.locator("th.list-name")).to_have_attribute("aria-sort", "ascending")
+    first = names(page)
+    page.locator("#sort-name").click()
+    expect(page.locator("th.list-name")).to_have_attribute("aria-sort", "descending")
+    assert names(page)[0] != first[0]
+    assert is_same_document(page)
+
+
+def test_pages_follow_each_other_and_back_forward_and_reload_show_what_was_there(fleet_list: Page) -> None:
+    page = fleet_list
+    page.locator("#sort-name").click()
+    expect(page.locator("th.list-name")).to_have_attribute("aria-sort", "ascending")
+    first = names(page)
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page.get_by_role("link", name="Previous", exact=True)).to_be_visible()
+    second = names(page)
+    assert not set(first) & set(second[1:]), "a name may be shared across the border of two pages, not more"
+    page.get_by_role("link", name="Previous", exact=True).click()
+    expect(page.get_by_role("link", name="Previous", exact=True)).to_have_count(0)
+    assert names(page) == first
+    page.go_back()
+    expect(page.get_by_role("link", name="Previous", exact=True)).to_be_visible()
+    assert names(page) == second
+    page.reload()
+    expect(page.get_by_role("link", name="Previous", exact=True)).to_be_visible()
+    assert names(page) == second
+    page.go_back()
+    expect(page.get_by_role("link", name="Previous", exact=True)).to_have_count(0)
+    assert names(page) == first
+    page.go_forward()
+    expect(page.get_by_role("link", name="Previous", exact=True)).to_be_visible()
+    assert names(page) == second
+
+
+def test_what_was_typed_wrongly_is_explained_beside_the_box_and_stays_in_it(fleet_list: Page) -> None:
+    page = fleet_list
+    search(page).fill("phase:runing owner:")
+    search(page).press("Enter")
+    explained = page.locator("#problems .note")
+    expect(explained).to_have_count(2)
+    expect(explained.first).to_contain_text("running")
+    expect(search(page)).to_have_value("phase:runing owner:")
+    described = page.evaluate(
+        "document.getElementById(document.getElementById('q').getAttribute('aria-describedby')).innerText"
+    )
+    assert "phase:runing" in described
+
+
+def test_nothing_that_matches_says_so_and_leads_back(fleet_list: Page) -> None:
+    page = fleet_list
+    search(page).fill("nothing-is-called-like-this")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    page.get_by_role("link", name="show all environments").click()
+    expect(rows(page)).to_have_count(50)
+
+
+def test_everything_can_be_done_with_the_keyboard(fleet_list: Page) -> None:
+    page = fleet_list
+    page.locator("body").press("/")
+    expect(search(page)).to_be_focused()
+    page.keyboard.type("phase:running")
+    expect(page.locator(".chips")).to_be_visible()
+    target = page.locator("#list tbody .list-name > a:first-child").first
+    expect(target).to_be_visible()
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if target.evaluate("link => link === document.activeElement"):
+            break
+    expect(target).to_be_focused()
+    name = target.inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def test_what_happens_at_ona_appears_in_the_open_page(signed_in: Page, sandbox: Sandbox) -> None:
+    page = signed_in
+    page.clock.install()
+    opened(page, "/environments/?q=phase%3Arunning&sort=name")
+    before = count(phase=Phase.RUNNING)
+    expect(rows(page)).to_have_count(before)
+    stopped = Environment.objects.present().filter(phase=Phase.RUNNING).order_by("id")[0]
+    sandbox.world.change(str(stopped.id), status={"phase": "ENVIRONMENT_PHASE_STOPPED"})
+    fleet.read_environments(sandbox)
+    page.clock.fast_forward(11_000)
+    expect(rows(page)).to_have_count(before - 1)
+    expect(page.locator(f"#e{stopped.id.hex}")).to_have_count(0)
+    assert is_same_document(page)
+
+
+def test_news_does_not_take_away_what_is_being_typed(signed_in: Page, sandbox: Sandbox) -> None:
+    page = signed_in
+    page.clock.install()
+    opened(page, "/environments/")
+    page.locator("#find-project").fill("ru")
+    expect(page.locator("#options-project .facet-option")).not_to_have_count(8)
+    sandbox.world.add_environment(metadata={"name": "quite new"})
+    fleet.read_environments(sandbox)
+    with page.expect_response(re.compile(r"/environments/changes/")):
+        page.clock.fast_forward(11_000)
+    expect(page.locator("#find-project")).to_have_value("ru")
+    expect(page.locator("#find-project")).to_be_focused()
