@@ -54,7 +54,7 @@
 
   // --- what scrolls sideways can be reached and scrolled by keyboard
   function reach() {
-    for (const box of document.querySelectorAll(".table-responsive, pre")) {
+    for (const box of document.querySelectorAll(".table-responsive, pre, .list-help-text")) {
       if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
