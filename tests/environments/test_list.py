@@ -138,7 +138,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("query", "columns"), FILTERS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("query", "columns"), FILTERS, ids=[str(query) for query, _ in FILTERS])
 def test_a_filter_finds_what_it_names_and_nothing_else(viewer: Client, query: dict, columns: dict) -> None:  # type: ignore[type-arg]
     other = factories.environment(name="a-b other", id=uuid.UUID("def00000-0000-4000-8000-000000000001"))
     wanted = factories.environment(**columns)
