@@ -16,6 +16,7 @@ from gitpod.v1.event_connect import EventServiceASGIApplication
 from gitpod.v1.identity_connect import IdentityServiceASGIApplication
 from gitpod.v1.organization_connect import OrganizationServiceASGIApplication
 from gitpod.v1.project_connect import ProjectServiceASGIApplication
+from gitpod.v1.runner_configuration_connect import RunnerConfigurationServiceASGIApplication
 from gitpod.v1.runner_connect import RunnerServiceASGIApplication
 from gitpod.v1.user_connect import UserServiceASGIApplication
 from google.protobuf import json_format
@@ -25,8 +26,8 @@ from portal.sandbox.access import Access
 from portal.sandbox.fast import Fast
 from portal.sandbox.faults import Faults
 from portal.sandbox.services.automations import Automations
-from portal.sandbox.services.common import Gate
-from portal.sandbox.services.directory import Identity, Organizations, Projects, Runners, Users
+from portal.sandbox.services.common import Gate, departure
+from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users
 from portal.sandbox.services.environments import Environments
 from portal.sandbox.services.events import Events
 from portal.sandbox.validation import Validation
@@ -111,7 +112,7 @@ class Application:
         if stub is None:
             await respond(send, 404, error_body("unimplemented", f"no such service: {scope['path']}"))
         elif rpc == "EventService/WatchEvents":
-            await stub(scope, receive, await _begun(headers, send))
+            await stub(scope, _noticing(receive), await _begun(headers, send))
         else:
             await stub(scope, receive, send)
 
@@ -148,6 +149,7 @@ def _stubs(world: World, events: Events, gate: Gate) -> dict[str, App]:
         "IdentityService": IdentityServiceASGIApplication(Identity(world), **options),
         "OrganizationService": OrganizationServiceASGIApplication(Organizations(world), **options),
         "ProjectService": ProjectServiceASGIApplication(Projects(world), **options),
+        "RunnerConfigurationService": RunnerConfigurationServiceASGIApplication(RunnerConfiguration(world), **options),
         "RunnerService": RunnerServiceASGIApplication(Runners(world), **options),
         "UserService": UserServiceASGIApplication(Users(world), **options),
     }
@@ -185,6 +187,21 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return replay
+
+
+def _noticing(receive: Receive) -> Receive:
+    """A receive that tells the stream when its client has left: the stub alone would notice with the next event."""
+    callbacks: list[Callable[[], None]] = []
+    departure.set(callbacks)
+
+    async def watch() -> MutableMapping[str, Any]:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            for callback in callbacks:
+                callback()
+        return message
+
+    return watch
 
 
 async def _begun(headers: dict[bytes, bytes], send: Send) -> Send:

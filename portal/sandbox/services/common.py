@@ -21,6 +21,7 @@ Answer = TypeVar("Answer", bound=Message)
 Request = TypeVar("Request", bound=Message)
 
 caller: ContextVar[Caller] = ContextVar("caller")
+departure: ContextVar[list[Callable[[], None]]] = ContextVar("departure")  # called when a stream's client has left
 
 
 def answer(kind: type[Answer], document: Mapping[str, Any]) -> Answer:

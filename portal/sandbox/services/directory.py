@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from gitpod.v1 import (
     identity_pb2,
@@ -15,6 +16,7 @@ from gitpod.v1 import (
 from gitpod.v1.identity_connect import IdentityService
 from gitpod.v1.organization_connect import OrganizationService
 from gitpod.v1.project_connect import ProjectService
+from gitpod.v1.runner_configuration_connect import RunnerConfigurationService
 from gitpod.v1.runner_connect import RunnerService
 from gitpod.v1.user_connect import UserService
 
@@ -180,3 +182,42 @@ class Runners(RunnerService):
         )
         page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
         return answer(runner_pb2.ListRunnersResponse, {"runners": page, "pagination": pagination})
+
+    async def parse_context_url(
+        self, request: runner_pb2.ParseContextURLRequest, ctx: Any
+    ) -> runner_pb2.ParseContextURLResponse:
+        """The repository behind an address, and the projects that are made for it."""
+        parts = urlsplit(request.context_url)
+        owner, _, repository = parts.path.strip("/").removesuffix(".git").partition("/")
+        name, _, branch = repository.partition("/tree/")
+        known = self._world.organization.repositories
+        projects = [project for project, each in known.items() if each.path == f"{owner}/{name}"]
+        git = {"cloneUrl": f"https://{parts.netloc}/{owner}/{name}.git", "branch": branch or "main"}
+        document = {
+            "originalContextUrl": request.context_url,
+            "git": {**git, "host": parts.netloc, "owner": owner, "repo": name},
+            "projectIds": projects,
+        }
+        return answer(runner_pb2.ParseContextURLResponse, document)
+
+    async def check_authentication_for_host(
+        self, request: Any, ctx: Any
+    ) -> runner_pb2.CheckAuthenticationForHostResponse:
+        """Everybody is signed in to every host: the stand-in clones nothing."""
+        return runner_pb2.CheckAuthenticationForHostResponse(authenticated=True, scm_id="github", scm_name=request.host)
+
+
+class RunnerConfiguration(RunnerConfigurationService):
+    """Machine classes by id; lists of them are EnvironmentService.ListEnvironmentClasses."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def get_environment_class(
+        self, request: Any, ctx: Any
+    ) -> runner_configuration_pb2.GetEnvironmentClassResponse:
+        """One class."""
+        for each in self._world.organization.classes:
+            if each["id"] == request.environment_class_id:
+                return answer(runner_configuration_pb2.GetEnvironmentClassResponse, {"environmentClass": each})
+        raise Refused("not_found", f"environment class {request.environment_class_id} not found")

@@ -9,7 +9,7 @@ from gitpod.v1.event_connect import EventService
 
 from portal.sandbox import operations
 from portal.sandbox.refusals import Refused
-from portal.sandbox.services.common import caller
+from portal.sandbox.services.common import caller, departure
 from portal.sandbox.world import Event, World
 
 _ORGANIZATION = ("ENVIRONMENT", "PROJECT", "RUNNER")
@@ -42,7 +42,7 @@ class Events(EventService):
         wanted = _wanted(request)
         if request.environment_id:
             operations.environment(self._world, request.environment_id)
-        loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | None](_LONGEST_QUEUE)
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
 
         def hear(event: Event) -> None:
             if (who.sees_all or event.creator == who.subject) and wanted(event):
@@ -50,6 +50,7 @@ class Events(EventService):
 
         silence = self._world.listen(hear)
         self._queues.add(queue)
+        departure.get().append(lambda: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
                 yield event_pb2.WatchEventsResponse(
@@ -63,7 +64,7 @@ class Events(EventService):
 
 
 def _offer(queue: asyncio.Queue[Event | None], event: Event) -> None:
-    if not queue.full():
+    if queue.qsize() < _LONGEST_QUEUE:
         queue.put_nowait(event)
 
 
