@@ -38,8 +38,8 @@ def measure(rows: int) -> list[Row]:
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "TRUNCATE environments_environment, directory_member, directory_project, directory_runner,"
-            " directory_environmentclass CASCADE"
+            "TRUNCATE environments_environment, environments_sighting, directory_member, directory_project,"
+            " directory_runner, directory_environmentclass CASCADE"
         )
     factories.environments(rows)
     with connection.cursor() as cursor:

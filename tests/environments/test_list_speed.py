@@ -35,8 +35,8 @@ def large(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield
         with connection.cursor() as cursor:
             cursor.execute(
-                "TRUNCATE environments_environment, directory_member, directory_project, directory_runner,"
-                " directory_environmentclass CASCADE"
+                "TRUNCATE environments_environment, environments_sighting, directory_member, directory_project,"
+                " directory_runner, directory_environmentclass CASCADE"
             )
 
 
