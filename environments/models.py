@@ -213,6 +213,8 @@ class Environment(models.Model):
             models.Index(Upper("owner_name"), F("id"), name="environment_owner_name", condition=Q(gone_at=None)),
             # sort by project: environments.views.list
             models.Index(Upper("project_name"), F("id"), name="environment_project_name", condition=Q(gone_at=None)),
+            # sort by class: environments.views.list
+            models.Index(Upper("class_name"), F("id"), name="environment_class_name", condition=Q(gone_at=None)),
             # sort by lockdown, and lockdown:past, lockdown:<7d: environments.views.list
             models.Index(F("lockdown_at"), F("id"), name="environment_lockdown", condition=Q(gone_at=None)),
             # sort by creation: environments.views.list
@@ -221,13 +223,13 @@ class Environment(models.Model):
             models.Index(F("creator_id"), name="environment_of_owner", condition=Q(gone_at=None)),
             # environments of a project: ?project=
             models.Index(F("project_id"), name="environment_of_project", condition=Q(gone_at=None)),
-            # all other filters, their counts, and sort by phase and class, without reading the rows:
+            # all other filters, their counts, and sort by phase, without reading the rows:
             # environments.facets, the total of environments.views.list
             models.Index(
                 fields=["phase", "id"],
                 include=[
-                    "project_id", "creator_id", "runner_id", "class_id", "class_name", "role", "created_at",
-                    "archived_at", "lockdown_at", "last_used_at", "failing", "unpushed_work", "open_to_everyone",
+                    "project_id", "creator_id", "runner_id", "class_id", "role", "created_at", "archived_at",
+                    "lockdown_at", "last_used_at", "failing", "unpushed_work", "open_to_everyone",
                     "never_stops", "not_in_sync",
                 ],
                 name="environment_facets",

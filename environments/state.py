@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import F, Model
-from django.db.models.functions import Upper
+from django.db.models import F, Model, OuterRef, Subquery, TextField, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Concat, Upper
 from django.http import QueryDict
 
 from environments import language
@@ -18,7 +19,7 @@ from portal.directory.models import EnvironmentClass, Member, Project, Runner
 from portal.web.pages import BadCursor, Cursor, Order, Sort, read_order
 from portal.web.search import Problem, without
 
-# Each is read from an index in order but `class`, whose few values are rarely sorted by: it is sorted from an index.
+# Each is read from an index of its own, in order: see Environment.Meta.indexes.
 SORTS = {
     sort.name: sort
     for sort in (
@@ -54,6 +55,10 @@ NAMED: Mapping[str, tuple[type[Model], str, str]] = {
     "runner": (Runner, "runner_id", "runner_name"),
     "class": (EnvironmentClass, "class_id", "class_name"),
 }
+
+# Runners have classes of the same names.
+_RUNNER = Runner.objects.filter(pk=OuterRef("runner_id")).exclude(name="").values(label=Concat(Value(" · "), "name"))
+LABELS: Mapping[str, Combinable] = {"class": Concat("name", Subquery(_RUNNER, output_field=TextField()))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,8 @@ def _names(name: str, values: list[str]) -> dict[str, str]:
     """Names from the directory; of those it does not list, from an environment that has them."""
     model, id_column, name_column = NAMED[name]
     ids = {value: UUID(value) for value in values if value != language.NONE}
-    known = dict(model._default_manager.filter(pk__in=ids.values()).values_list("pk", "name")) if ids else {}
+    entries = model._default_manager.filter(pk__in=ids.values()).annotate(label=LABELS.get(name, F("name")))
+    known = dict(entries.values_list("pk", "label")) if ids else {}
     unknown = [identity for identity in ids.values() if not known.get(identity)]
     if unknown:
         rows = Environment.objects.filter(**{f"{id_column}__in": unknown}).exclude(**{name_column: ""})

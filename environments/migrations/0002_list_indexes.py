@@ -32,6 +32,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='environment',
+            index=models.Index(django.db.models.functions.text.Upper('class_name'), models.F('id'), condition=models.Q(('gone_at', None)), name='environment_class_name'),
+        ),
+        migrations.AddIndex(
+            model_name='environment',
             index=models.Index(models.F('lockdown_at'), models.F('id'), condition=models.Q(('gone_at', None)), name='environment_lockdown'),
         ),
         migrations.AddIndex(
@@ -44,7 +48,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='environment',
-            index=models.Index(condition=models.Q(('gone_at', None)), fields=['phase', 'id'], include=('project_id', 'creator_id', 'runner_id', 'class_id', 'class_name', 'role', 'created_at', 'archived_at', 'lockdown_at', 'last_used_at', 'failing', 'unpushed_work', 'open_to_everyone', 'never_stops', 'not_in_sync'), name='environment_facets'),
+            index=models.Index(condition=models.Q(('gone_at', None)), fields=['phase', 'id'], include=('project_id', 'creator_id', 'runner_id', 'class_id', 'role', 'created_at', 'archived_at', 'lockdown_at', 'last_used_at', 'failing', 'unpushed_work', 'open_to_everyone', 'never_stops', 'not_in_sync'), name='environment_facets'),
         ),
         migrations.AddIndex(
             model_name='environment',
