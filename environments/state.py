@@ -57,8 +57,12 @@ NAMED: Mapping[str, tuple[type[Model], str, str]] = {
 }
 
 # Runners have classes of the same names.
-_RUNNER = Runner.objects.filter(pk=OuterRef("runner_id")).exclude(name="").values(label=Concat(Value(" · "), "name"))
-LABELS: Mapping[str, Combinable] = {"class": Concat("name", Subquery(_RUNNER, output_field=TextField()))}
+_RUNNER = (
+    Runner.objects.filter(pk=OuterRef("runner_id"))
+    .exclude(name="")
+    .values(label=Concat(Value(" · "), "name", output_field=TextField()))
+)
+LABELS: Mapping[str, Combinable] = {"class": Concat("name", Subquery(_RUNNER), output_field=TextField())}
 
 
 @dataclass(frozen=True, slots=True)
