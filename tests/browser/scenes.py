@@ -102,15 +102,13 @@ def _before_the_first_sweep() -> Iterator[Scene]:
 def _filled() -> Iterator[Scene]:
     yield Scene("overview", "/")
     yield Scene("overview-user-menu", "/", then=lambda page: page.locator(".topbar-user").click())
-    yield Scene("list", "/environments/", then=counted)
-    yield Scene("list-help", "/environments/?size=25", then=_help)
-    yield Scene(
-        "list-narrowed", "/environments/?q=repo:a&phase=stopped&archived=no&sort=lockdown&size=25", then=counted
-    )
+    yield Scene("list", "/environments/?size=25", then=counted)
+    yield Scene("list-help", "/environments/?q=repro", then=_help)
+    yield Scene("list-narrowed", "/environments/?q=repo:go&phase=stopped&archived=no&sort=lockdown", then=counted)
     yield Scene("list-with-gone", "/environments/?gone=only", then=counted)
     yield Scene("list-nothing-matches", "/environments/?q=nothing-is-called-like-this", then=counted)
     yield Scene("list-not-understood", "/environments/?q=phase:sleeping+owner:+ann&size=7", then=counted)
-    yield Scene("list-without-scripts", "/environments/?facets=yes&size=25")
+    yield Scene("list-without-scripts", "/environments/?facets=yes&flag=unpushed")
     yield Scene("sync", "/sync/")
     yield Scene("password", "/accounts/password/")
     yield Scene("password-refused", "/accounts/password/", then=_unlike_passwords)
