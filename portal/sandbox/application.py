@@ -26,7 +26,7 @@ from portal.sandbox.access import Access
 from portal.sandbox.fast import Fast
 from portal.sandbox.faults import Faults
 from portal.sandbox.services.automations import Automations
-from portal.sandbox.services.common import Gate, departure
+from portal.sandbox.services.common import Connection, Gate, connection
 from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users
 from portal.sandbox.services.environments import Environments
 from portal.sandbox.services.events import Events
@@ -112,7 +112,7 @@ class Application:
         if stub is None:
             await respond(send, 404, error_body("unimplemented", f"no such service: {scope['path']}"))
         elif rpc == "EventService/WatchEvents":
-            await stub(scope, _noticing(receive), await _begun(headers, send))
+            await stub(scope, *_stream(headers, receive, send))
         else:
             await stub(scope, receive, send)
 
@@ -145,7 +145,7 @@ def _stubs(world: World, events: Events, gate: Gate) -> dict[str, App]:
     return {
         "EnvironmentService": EnvironmentServiceASGIApplication(Environments(world), **options),
         "EnvironmentAutomationService": EnvironmentAutomationServiceASGIApplication(Automations(world), **options),
-        "EventService": EventServiceASGIApplication(events, **options),
+        "EventService": EventServiceASGIApplication(events, compressions=[], **options),
         "IdentityService": IdentityServiceASGIApplication(Identity(world), **options),
         "OrganizationService": OrganizationServiceASGIApplication(Organizations(world), **options),
         "ProjectService": ProjectServiceASGIApplication(Projects(world), **options),
@@ -189,31 +189,27 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _noticing(receive: Receive) -> Receive:
-    """A receive that tells the stream when its client has left: the stub alone would notice with the next event."""
-    callbacks: list[Callable[[], None]] = []
-    departure.set(callbacks)
+def _stream(headers: dict[bytes, bytes], receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Let a stream begin when it listens and end when its client leaves: the stub alone would wait for an event."""
+    content_type = headers.get(b"content-type", b"")
+    begun = False
+
+    async def opened() -> None:
+        await begin({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+
+    async def begin(message: MutableMapping[str, Any]) -> None:
+        nonlocal begun
+        if message["type"] != "http.response.start" or not begun:
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
 
     async def watch() -> MutableMapping[str, Any]:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            for callback in callbacks:
-                callback()
+        if message["type"] == "http.disconnect" and hooks.on_departure:
+            hooks.on_departure()
         return message
 
-    return watch
-
-
-async def _begun(headers: dict[bytes, bytes], send: Send) -> Send:
-    """Send a stream's headers at once; the stub alone would wait for the first event."""
-    content_type = headers.get(b"content-type", b"")
-    if not content_type.startswith(b"application/connect+"):
-        return send
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
-
-    async def rest(message: MutableMapping[str, Any]) -> None:
-        if message["type"] != "http.response.start":
-            await send(message)
-
-    await send({"type": "http.response.body", "body": b"", "more_body": True})
-    return rest
+    hooks = Connection(opened)
+    connection.set(hooks)
+    return watch, begin

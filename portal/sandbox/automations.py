@@ -105,9 +105,10 @@ def plan(task: Document, tasks: dict[str, Document], rng: random.Random) -> list
     groups, step_of = [], {}
     for member in order:
         step_of[member["id"]] = new_id(rng)
+        needs = [step_of[needed] for needed in member.get("dependsOn", []) if needed in step_of]
         step = {
             "id": step_of[member["id"]],
-            "dependsOn": [step_of[needed] for needed in member.get("dependsOn", []) if needed in step_of],
+            **({"dependsOn": needs} if needs else {}),
             "label": member["metadata"].get("name", ""),
             "task": {"id": member["id"], "spec": member["spec"]},
         }

@@ -27,9 +27,15 @@ def environment(world: "World", identifier: str) -> Document:
 
 def _changeable(world: "World", identifier: str) -> Document:
     document = environment(world, identifier)
-    if document["status"].get("phase") in _LEAVING:
-        raise Refused("failed_precondition", f"environment {identifier} is being deleted")
+    refuse_leaving(document)
     return document
+
+
+def refuse_leaving(document: Document) -> None:
+    """Refused as failed_precondition where the environment is being deleted or has been asked to be."""
+    asked = document["spec"].get("desiredPhase") == "ENVIRONMENT_PHASE_DELETED"
+    if asked or document["status"].get("phase") in _LEAVING:
+        raise Refused("failed_precondition", f"environment {document['id']} is being deleted")
 
 
 def start(world: "World", identifier: str) -> None:

@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from portal.sandbox import phases, policies
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, rfc3339
+from portal.sandbox.operations import refuse_leaving
 from portal.sandbox.refusals import Refused
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def update(
     world: "World", document: Document, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller
 ) -> None:
     """Apply an update; the whole of it is refused if any part is."""
-    if document["status"].get("phase") in ("ENVIRONMENT_PHASE_DELETING", "ENVIRONMENT_PHASE_DELETED"):
-        raise Refused("failed_precondition", f"environment {document['id']} is being deleted")
+    refuse_leaving(document)
     metadata = _metadata(world, request, caller)
     spec = _spec(world, document, request)
     identifier = document["id"]

@@ -21,7 +21,15 @@ Answer = TypeVar("Answer", bound=Message)
 Request = TypeVar("Request", bound=Message)
 
 caller: ContextVar[Caller] = ContextVar("caller")
-departure: ContextVar[list[Callable[[], None]]] = ContextVar("departure")  # called when a stream's client has left
+connection: ContextVar["Connection"] = ContextVar("connection")  # of a stream
+
+
+class Connection:
+    """What a stream may want of its connection: to say that it is open, and to hear that the client has left."""
+
+    def __init__(self, opened: Callable[[], Awaitable[None]]) -> None:
+        self.opened = opened
+        self.on_departure: Callable[[], None] | None = None
 
 
 def answer(kind: type[Answer], document: Mapping[str, Any]) -> Answer:

@@ -9,7 +9,7 @@ from gitpod.v1.event_connect import EventService
 
 from portal.sandbox import operations
 from portal.sandbox.refusals import Refused
-from portal.sandbox.services.common import caller, departure
+from portal.sandbox.services.common import caller, connection
 from portal.sandbox.world import Event, World
 
 _ORGANIZATION = ("ENVIRONMENT", "PROJECT", "RUNNER")
@@ -50,8 +50,9 @@ class Events(EventService):
 
         silence = self._world.listen(hear)
         self._queues.add(queue)
-        departure.get().append(lambda: queue.put_nowait(None))
+        connection.get().on_departure = lambda: queue.put_nowait(None)
         try:
+            await connection.get().opened()
             while (event := await queue.get()) is not None:
                 yield event_pb2.WatchEventsResponse(
                     operation=event_pb2.ResourceOperation.Value(f"RESOURCE_OPERATION_{event.operation}"),
