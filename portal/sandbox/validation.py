@@ -13,6 +13,8 @@ _REMEMBERED = 20_000
 # The rules' evaluator tells each of its steps at INFO: thousands of lines for a request.
 for _name in ("Environment", "Evaluator", "NameContainer", "Transpiler", "celtypes", "evaluation"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+_validator = protovalidate.Validator()  # compiles each message's rules once
+_one_at_a_time = threading.Lock()
 
 
 class Validation:
@@ -20,16 +22,14 @@ class Validation:
 
     def __init__(self) -> None:
         self._good: set[tuple[str, bytes]] = set()
-        self._validator = protovalidate.Validator()
-        self._lock = threading.Lock()
 
     def check(self, request: Message) -> None:
         """Raise Refused (invalid_argument) naming each field that breaks a rule."""
         key = (request.DESCRIPTOR.full_name, _without_token(request))
         if key in self._good:
             return
-        with self._lock:
-            violations = self._validator.collect_violations(request)
+        with _one_at_a_time:
+            violations = _validator.collect_violations(request)
         if violations:
             raise Refused("invalid_argument", "; ".join(_told(violation.proto) for violation in violations))
         if len(self._good) >= _REMEMBERED:
