@@ -45,14 +45,14 @@ def pages(client: Client, query: str, direction: str) -> Iterator[list[str]]:
     while True:
         page = client.get(URL + query).content.decode()
         yield re.findall(r'<a id="e([0-9a-f]{32})"', page)
-        found = re.search(rf'rel="{direction}" id="[^"]*" href="([^"]*)"', page)
+        found = re.search(rf'rel="{direction}"\s+id="[^"]*"\s+href="([^"]*)"', page)
         if not found:
             return
         query = html.unescape(found[1])
 
 
 def last_page(client: Client, query: str) -> str:
-    while found := re.search(r'rel="next" id="[^"]*" href="([^"]*)"', client.get(URL + query).content.decode()):
+    while found := re.search(r'rel="next"\s+id="[^"]*"\s+href="([^"]*)"', client.get(URL + query).content.decode()):
         query = html.unescape(found[1])
     return query
 
@@ -78,9 +78,9 @@ def test_every_column_sorts_in_both_directions_over_all_pages(
 def test_the_heading_tells_the_direction_and_turns_it(viewer: Client) -> None:
     factories.environment()
     page = viewer.get(f"{URL}?sort=name").content.decode()
-    assert re.search(r'class="list-name" aria-sort="ascending"><a href="\?sort=-name"', page)
-    assert re.search(r'class="list-owner" aria-sort="none"><a href="\?sort=owner"', page)
-    assert re.search(r'class="list-last_used" aria-sort="none"><a href="\?"', page)
+    assert re.search(r'class="list-name"\s+aria-sort="ascending"><a href="\?sort=-name"', page)
+    assert re.search(r'class="list-owner"\s+aria-sort="none"><a href="\?sort=owner"', page)
+    assert re.search(r'class="list-last_used"\s+aria-sort="none"><a href="\?"', page)
 
 
 def test_totals_are_exact_for_small_lists_and_capped_for_large_ones(viewer: Client, fleet: list[Environment]) -> None:
@@ -103,7 +103,7 @@ def test_totals_are_exact_for_small_lists_and_capped_for_large_ones(viewer: Clie
 
 def test_a_page_of_what_has_gone_says_so(viewer: Client, fleet: list[Environment]) -> None:
     second = next(
-        iter(re.findall(r'rel="next" id="[^"]*" href="([^"]*)"', viewer.get(f"{URL}?size=25").content.decode()))
+        iter(re.findall(r'rel="next"\s+id="[^"]*"\s+href="([^"]*)"', viewer.get(f"{URL}?size=25").content.decode()))
     )
     Environment.objects.update(gone_at=timezone.now())
     page = viewer.get(URL + html.unescape(second)).content.decode()
