@@ -33,7 +33,7 @@ def main() -> None:
     with camera.portal() as url, camera.browser() as browser:
         if asked.readme:
             camera.take_readme(browser, url, asked.readme)
-        if asked.directory:
+        elif asked.directory:
             camera.take_all(browser, url, asked.directory, set(asked.names))
 
 
