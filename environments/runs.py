@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TypeVar
 from uuid import UUID
 
+import psycopg
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -20,7 +21,7 @@ from .models import SyncRun
 
 log = structlog.get_logger()
 SYNCING = 0x6F6E62  # advisory locks: one job of a kind at a time
-LOSS_SHARE, LOSS_FLOOR = 0.1, 10
+LOSS_SHARE, LOSS_FLOOR = 0.1, 20
 Progress = Callable[[int, int | None], None]
 T = TypeVar("T")
 
@@ -104,16 +105,16 @@ def _close_interrupted(kind: SyncRun.Kind) -> None:
 
 @contextmanager
 def _only_one(kind: SyncRun.Kind) -> Iterator[bool]:
-    """Hold the lock of `kind` for as long as this connection lives; False if somebody else does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, kind.value])
-        is_only_one = bool(cursor.fetchone()[0])
-    try:
-        yield is_only_one
-    finally:
-        if is_only_one and connection.connection is not None and not connection.needs_rollback:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [SYNCING, kind.value])
+    """Hold the lock of `kind`; False if somebody else does.
+
+    On a connection of its own: one from the pool would keep the lock when it goes back there after a failure, and
+    this one gives it up however the process ends.
+    """
+    with connection.wrap_database_errors:
+        lock = psycopg.connect(**connection.get_connection_params(), autocommit=True)
+    with closing(lock):
+        found = lock.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, kind.value]).fetchone()
+        yield found is not None and bool(found[0])
 
 
 def ask(get: Callable[[UUID], T], id_: UUID) -> T | None:

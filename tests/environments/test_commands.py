@@ -1,9 +1,10 @@
 from collections.abc import Iterator
 from io import StringIO
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection
 from pytest_django import Settings
 
 from environments.commands import UNDER_WAY
@@ -47,16 +48,12 @@ def test_a_failed_sync_ends_with_the_reason(sandbox: Sandbox) -> None:
 
 
 def test_a_second_sync_of_the_kind_does_not_start(sandbox: Sandbox) -> None:
-    other = connections.create_connection("default")
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, hashtext('environments'))", [SYNCING])
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext('environments'))", [SYNCING])
         with pytest.raises(CommandError, match="under way") as refused:
             run("sync_environments")
-        assert refused.value.returncode == UNDER_WAY
-        assert not SyncRun.objects.exists()
-    finally:
-        other.close()
+    assert refused.value.returncode == UNDER_WAY
+    assert not SyncRun.objects.exists()
 
 
 def test_a_base_url_that_cannot_be_right_is_a_failed_run(settings: Settings) -> None:
