@@ -25,7 +25,7 @@ from portal.ona.documents.values import timestamp_text
 
 SLOW = 0.05  # seconds a page may take before slices are worth their extra requests
 OLDEST = datetime(2020, 1, 1, tzinfo=UTC)  # before the vendor's first environment of this kind
-AHEAD = 8  # pages read but not yet merged
+AHEAD = 20  # pages read but not yet merged: enough to read on while a batch is being written
 
 
 @dataclass

@@ -27,7 +27,7 @@ from .models import Environment, Field, Sighting, SyncRun
 from .runs import Progress, ask, no_progress, record, refuse_losses
 
 log = structlog.get_logger()
-BATCH = 1000  # documents merged in one transaction: some 5 MB
+BATCH = 1000  # documents merged in one transaction: some 2 MB
 TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 
 
