@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,7 +18,7 @@ from django.utils import timezone
 
 from environments.merge import Row, Table, lock_observing, merge_rows, rounds
 from environments.models import Environment, SyncRun
-from environments.runs import Progress, ask, no_progress, record, refuse_losses
+from environments.runs import Progress, ask_all, no_progress, record, refuse_losses
 from environments.sync import Outcome
 from portal.ona import OnaClient
 from portal.ona.documents.pages import Page
@@ -177,8 +176,7 @@ def _find_gone(client: OnaClient, run: SyncRun, kind: Kind, scope: AutomationQue
     missing = list(unseen.values_list("id", flat=True))
     refuse_losses(len(missing), kind.objects.present().count(), kind.name)
     asked_at = timezone.now()
-    with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
-        answers = list(pool.map(partial(ask, kind.get(client)), missing))
+    answers = ask_all(kind.get(client), missing)
     run.missing += len(missing)
     run.changed += observe(kind, [Seen(asked_at, answer) for answer in answers if answer]).changed
     gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import TypeVar
 from uuid import UUID
@@ -123,6 +124,12 @@ def ask(get: Callable[[UUID], T], id_: UUID) -> T | None:
         return get(id_)
     except errors.NotFound:
         return None
+
+
+def ask_all(get: Callable[[UUID], T], ids: Sequence[UUID]) -> list[T | None]:
+    """What `get` answers for each of `ids`, side by side; None where Ona knows no such thing."""
+    with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
+        return list(pool.map(lambda id_: ask(get, id_), ids))
 
 
 def refuse_losses(missing: int, present: int, things: str) -> None:

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import DataError, connection, transaction
 from django.utils import timezone
 
@@ -24,7 +22,7 @@ from . import listing
 from .columns import ENVIRONMENTS, row
 from .merge import digest, lock_observing, merge_rows, rounds
 from .models import Environment, Field, Sighting, SyncRun
-from .runs import Progress, ask, no_progress, record, refuse_losses
+from .runs import Progress, ask_all, no_progress, record, refuse_losses
 
 log = structlog.get_logger()
 BATCH = 1000  # documents merged in one transaction: some 2 MB
@@ -234,8 +232,7 @@ def _find_gone(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
     if not accept_losses:
         refuse_losses(len(missing), present.count(), "environments")
     asked_at = timezone.now()
-    with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
-        answers = list(pool.map(lambda id_: ask(client.get_environment, id_), missing))
+    answers = ask_all(client.get_environment, missing)
     _observe_batch(run, [answer for answer in answers if answer])
     gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
     marked = mark_gone(gone, asked_at)

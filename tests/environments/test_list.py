@@ -139,7 +139,7 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("query", "columns"), FILTERS, ids=[str(query) for query, _ in FILTERS])
-def test_a_filter_finds_what_it_names_and_nothing_else(viewer: Client, query: dict, columns: dict) -> None:  # type: ignore[type-arg]
+def test_a_filter_finds_what_it_names_and_nothing_else(viewer: Client, query: dict, columns: dict) -> None:
     other = factories.environment(name="a-b other", id=uuid.UUID("def00000-0000-4000-8000-000000000001"))
     wanted = factories.environment(**columns)
     page = get(viewer, **query)
@@ -319,7 +319,7 @@ def test_a_change_stamped_before_another_but_committed_after_it_is_told(viewer: 
 
 
 @pytest.mark.parametrize("query", ["", "?sort=name", "?q=petclinic", "?phase=running&flag=failing"])
-def test_the_list_takes_eight_queries_for_20_rows(viewer: Client, query: str, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_the_list_takes_eight_queries_for_20_rows(viewer: Client, query: str, django_assert_num_queries) -> None:
     """As many as for 20,000: see test_list_speed."""
     factories.environments(20)
     with django_assert_num_queries(8):

@@ -94,7 +94,7 @@ def test_counts_are_not_kept_beyond_a_change() -> None:
     assert counts()["phase"] == {"running": 2}
 
 
-def test_counts_take_as_many_queries_for_a_large_fleet_as_for_a_small_one(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_counts_take_as_many_queries_for_a_large_fleet_as_for_a_small_one(django_assert_num_queries) -> None:
     for number in (20, 2000):
         factories.environments(number, seed=number)
         # one for the revision, two for the counts, one for each kind of name
@@ -105,7 +105,7 @@ def test_counts_take_as_many_queries_for_a_large_fleet_as_for_a_small_one(django
             counts("phase=running&flag=failing")
 
 
-def test_without_the_cache_counts_are_counted_anew(settings, viewer: Client) -> None:  # type: ignore[no-untyped-def]
+def test_without_the_cache_counts_are_counted_anew(settings, viewer: Client) -> None:
     settings.CACHES = {
         "default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:9/0"},
     }

@@ -58,7 +58,7 @@ QUERIES = [
 @pytest.mark.parametrize("query", QUERIES)
 def test_20000_rows_take_no_more_queries_than_20(
     large: None, viewer: Client, query: str, django_assert_num_queries
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     with django_assert_num_queries(LIST_QUERIES):
         first = viewer.get(f"/environments/{query}", headers=HTMX)
     with django_assert_num_queries(LIST_QUERIES):
@@ -67,7 +67,7 @@ def test_20000_rows_take_no_more_queries_than_20(
         viewer.get(f"/environments/{query}")
 
 
-def test_an_unchanged_page_asks_for_the_revision_alone(large: None, viewer: Client, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_an_unchanged_page_asks_for_the_revision_alone(large: None, viewer: Client, django_assert_num_queries) -> None:
     url = viewer.get("/environments/").context["changes_url"]
     with django_assert_num_queries(5):
         assert viewer.get(url).status_code == 204
@@ -83,7 +83,7 @@ def indexes_of(queryset: QuerySet[Environment]) -> str:
     return plan_of(*queryset.query.sql_with_params())
 
 
-def page_plan(query: str, django_assert_num_queries) -> str:  # type: ignore[no-untyped-def]
+def page_plan(query: str, django_assert_num_queries) -> str:
     """The plan of the query that finds the rows of a page some way down the list."""
     state = read_state(QueryDict(query))
     first = page(state.filters.qs, state.place.order, 50, None, lambda found: found)
@@ -164,7 +164,7 @@ def test_a_filter_is_counted_from_its_index(large: None, index: str, query: str)
 
 
 @pytest.mark.django_db
-def test_the_revision_is_read_from_the_end_of_its_index(large: None, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_the_revision_is_read_from_the_end_of_its_index(large: None, django_assert_num_queries) -> None:
     with django_assert_num_queries(1) as captured:
         revision()
     plan = plan_of(captured[0]["sql"], ())

@@ -55,7 +55,7 @@ def expected(order: Order) -> list[uuid.UUID]:
 
     def key(row: Environment) -> tuple[str | float, uuid.UUID]:
         if order.sort is NAME:
-            return Environment.objects.annotate(k=Upper("name")).get(pk=row.pk).k, row.pk  # type: ignore[attr-defined]
+            return Environment.objects.annotate(k=Upper("name")).get(pk=row.pk).k, row.pk
         assert row.lockdown_at
         return row.lockdown_at.timestamp(), row.pk
 
@@ -122,7 +122,7 @@ def test_an_empty_table_is_one_empty_page(db: None) -> None:
     assert at(Order(NAME), None) == Page([], None, None)
 
 
-def test_one_page_is_two_queries(rows: list[Environment], django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_one_page_is_two_queries(rows: list[Environment], django_assert_num_queries) -> None:
     for order in ORDERS:
         with django_assert_num_queries(2):
             second = at(order, None).next
