@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "portal.web",
     "portal.directory",
+    "portal.ledger",
     "portal.accounts",
     "environments",
     "automations",

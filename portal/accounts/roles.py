@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.management import create_permissions
 
 # Apps whose cached rows every role may read.
-READABLE_APPS = ("environments", "automations", "directory")
+READABLE_APPS = ("environments", "automations", "directory", "ledger")
 
 OPERATE = ("environments.operate_environment", "automations.run_task")
 ADMINISTER = (
@@ -49,6 +49,8 @@ def grant_roles(apps: Any) -> None:
 def _make_permissions(apps: Any) -> None:
     """Django makes permissions after the last migration; groups need them before."""
     for label in READABLE_APPS:
+        if label not in apps.app_configs:
+            continue  # a migration from before there was such an app
         config = apps.get_app_config(label)
         if not hasattr(config, "models_module"):  # a migration's registry leaves it out, create_permissions asks for it
             config.models_module = True

@@ -1,0 +1,18 @@
+"""The ledger in /admin/, read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from portal.ledger.models import Operation
+from portal.web.read_only import ReadOnlyAdmin
+
+
+@admin.register(Operation)
+class OperationAdmin(ReadOnlyAdmin):
+    """Operations with every column."""
+
+    list_display = ("asked_at", "actor_name", "action", "target_name", "outcome", "closed_at")
+    list_filter = ("outcome", "origin")
+    search_fields = ("target_name", "actor_name", "reason")
+    ordering = ("-asked_at", "-id")

@@ -1,0 +1,136 @@
+"""Writing the ledger: a row before the call, a mark when it leaves, and how it ended.
+
+Each step is one conditional statement, committed by itself; the row count tells whether it was this one that did it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Required, TypedDict
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+
+from portal.ona import OnaError
+from portal.ona.documents.grants import Secret
+from portal.ona.documents.values import duration_text, timestamp_text
+
+from .models import Operation, Origin, Outcome
+
+NOT_KEPT = "[not kept]"
+
+
+class Asked(TypedDict, total=False):
+    """Who asks for a change, why, and from where.
+
+    A form carries `operation_id`, so that sending it twice asks once.
+    """
+
+    actor: Required[User | AbstractBaseUser | AnonymousUser]
+    reason: str
+    origin: Origin
+    operation_id: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be changed, with its name at the time; `environment_id` is the environment on whose page it shows."""
+
+    type: str
+    id: uuid.UUID | None
+    name: str
+    environment_id: uuid.UUID | None = None
+
+
+def begin(
+    action: str,
+    target: Target,
+    asked: Asked,
+    *,
+    request: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> tuple[Operation, bool]:
+    """The operation, committed as pending, and True; or the one that was asked for before under this id, and False.
+
+    PermissionDenied where the id belongs to something else. RuntimeError inside a transaction, which would take the
+    row away again when it fails.
+    """
+    actor = asked["actor"]
+    columns = {
+        "actor_id": actor.pk,
+        "actor_name": actor.get_username(),
+        "action": action,
+        "target_type": target.type,
+        "target_id": target.id,
+        "target_name": target.name,
+        "environment_id": target.environment_id,
+        "reason": asked.get("reason", "").strip(),
+        "origin": asked.get("origin", Origin.PAGE),
+        "request": plain(request or {}),
+        "before": plain(before or {}),
+        "after": plain(after or {}),
+        "asked_at": timezone.now(),
+    }
+    with transaction.atomic(durable=True):
+        operation, is_new = Operation.objects.get_or_create(
+            id=asked.get("operation_id") or uuid.uuid4(), defaults=columns
+        )
+    if (operation.actor_id, operation.action, operation.environment_id) != (actor.pk, action, target.environment_id):
+        raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
+    return operation, is_new
+
+
+def sent(operation: Operation) -> None:
+    """Note that the call leaves now: from here on only Ona can tell whether it was done."""
+    operation.sent_at = timezone.now()
+    Operation.objects.filter(pk=operation.pk, closed_at=None).update(sent_at=operation.sent_at)
+
+
+def close(operation: Operation, outcome: Outcome, **columns: Any) -> bool:
+    """Close the row for good with `columns` besides; False where somebody else has closed it."""
+    columns |= {"outcome": outcome, "closed_at": timezone.now()}
+    closed = Operation.objects.filter(pk=operation.pk, closed_at=None).update(**columns)
+    operation.refresh_from_db()
+    return bool(closed)
+
+
+def fail(operation: Operation, error: OnaError, explanation: str) -> bool:
+    """Close the row as failed by Ona's refusal; `explanation` is in plain words."""
+    return close(operation, Outcome.FAILED, explanation=explanation, **said(error))
+
+
+def leave_open(operation: Operation, error: OnaError, explanation: str) -> None:
+    """Mark the row unknown: Ona may have done it. It stays open until `settling` finds out, or finds it cannot."""
+    Operation.objects.filter(pk=operation.pk, closed_at=None).update(
+        outcome=Outcome.UNKNOWN, explanation=explanation, **said(error)
+    )
+    operation.refresh_from_db()
+
+
+def said(error: OnaError) -> dict[str, str]:
+    """What Ona said, as columns."""
+    return {"code": error.code, "message": error.message, "request_id": error.request_id or ""}
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it, times and durations as Ona writes them; secrets are left out."""
+    match value:
+        case Secret():
+            return NOT_KEPT
+        case Mapping():
+            return {str(key): plain(each) for key, each in value.items()}
+        case str() | bool() | int() | float() | None:
+            return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+        case datetime():
+            return timestamp_text(value)
+        case timedelta():
+            return duration_text(value)
+        case Sequence():
+            return [plain(each) for each in value]
+    return str(value)
