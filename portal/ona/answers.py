@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from .errors import BY_CODE, BY_HTTP_STATUS, Refused, Unknown
+from .scrubbing import Scrubber
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-trace-id", "x-b3-traceid", "traceparent", "cf-ray")
 EXCERPT = 200
@@ -22,8 +23,14 @@ class ConnectError(msgspec.Struct):
     details: list[Any] = []
 
 
-def error_of(status: int, headers: Mapping[str, str], body: bytes, *, rpc: str, now: datetime) -> Refused:
-    """The error in a non-200 answer: Connect's own by its code, anything else by HTTP status."""
+def error_of(
+    status: int, headers: Mapping[str, str], body: bytes, *, rpc: str, now: datetime, scrubber: Scrubber
+) -> Refused:
+    """The error in a non-200 answer: Connect's own by its code, anything else by HTTP status.
+
+    What it tells of the body goes through `scrubber` as it was read, for JSON's escapes can hide what must not be told;
+    a body that is not Connect's is not quoted where the call carried a secret.
+    """
     about: dict[str, Any] = {
         "rpc": rpc,
         "request_id": request_id(headers),
@@ -35,13 +42,16 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, *, rpc: str, 
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         said = None
     if said and said.code in BY_CODE:
-        return connect_error(said, about)
-    return BY_HTTP_STATUS.get(status, Unknown)(_what_came(status, headers, body), **about)
+        return connect_error(said, about, scrubber)
+    return BY_HTTP_STATUS.get(status, Unknown)(
+        _what_came(status, headers, b"" if scrubber.carries_secrets else scrubber.body(body)), **about
+    )
 
 
-def connect_error(said: ConnectError, about: Mapping[str, Any]) -> Refused:
+def connect_error(said: ConnectError, about: Mapping[str, Any], scrubber: Scrubber) -> Refused:
     """The error Ona itself describes."""
-    return BY_CODE.get(said.code, Unknown)(plain(said.message, 2000), details=said.details, **about)
+    message, details = plain(scrubber.text(said.message), 2000), scrubber.value(said.details)
+    return BY_CODE.get(said.code, Unknown)(message, details=details, **about)
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -36,6 +36,7 @@ from .documents.directory import (
 from .documents.environments import ENVIRONMENTS, EnvironmentDocument, Observation, read_environment
 from .documents.grants import Secret, read_access_token, read_allowed
 from .documents.pages import Listing, Page, read_answer, read_field
+from .documents.secrets import SECRETS, SecretDocument, read_secret
 from .documents.values import timestamp_text
 from .errors import MalformedAnswer
 from .events import EventStream
@@ -217,6 +218,46 @@ class OnaClient:
             lambda body, _: read_allowed(body),
             repeatable=False,
         )
+
+    # Secrets; their values go in and never come out
+
+    def secret_pages(self, scope: Mapping[str, Any] | None = None) -> Iterator[Page[SecretDocument]]:
+        """The secrets of one scope (SecretScope, such as {"projectId": …}), or all the token sees."""
+        return self._list("SecretService/ListSecrets", {"filter": {"scope": scope}} if scope else {}, SECRETS)
+
+    def create_secret(
+        self,
+        name: str,
+        value: Secret,
+        *,
+        scope: Mapping[str, Any],
+        mount: Mapping[str, Any],
+        credential_proxy: Mapping[str, Any] | None = None,
+    ) -> SecretDocument:
+        """A new secret in `scope` (SecretScope).
+
+        `mount` is one of {"filePath": …}, {"environmentVariable": True}, {"containerRegistryBasicAuthHost": …} and
+        {"apiOnly": True}; `credential_proxy` is {"targetHosts": […], "header": …}.
+        """
+        message = {"name": name, "value": value, "scope": scope, **mount, **_given(credentialProxy=credential_proxy)}
+        return self._transport.call(
+            "SecretService/CreateSecret",
+            message,
+            lambda body, _: read_field(body, "secret", read_secret),
+            repeatable=False,
+        )
+
+    def update_secret_value(self, secret_id: Id, value: Secret) -> None:
+        """Give it a new value; environments that run have the old one until their containers are built again."""
+        message = {"secretId": secret_id, "value": value}
+        self._transport.call(
+            "SecretService/UpdateSecretValue", message, lambda body, _: read_answer(body), repeatable=False
+        )
+
+    def delete_secret(self, secret_id: Id) -> None:
+        """Delete it for ever."""
+        message = {"secretId": secret_id}
+        self._transport.call("SecretService/DeleteSecret", message, lambda body, _: read_answer(body), repeatable=False)
 
     # Automations; a list takes at most 25 environment ids, or none for all
 

@@ -15,9 +15,11 @@ import msgspec
 
 from .answers import ConnectError, connect_error, error_of, plain, request_id
 from .budget import Budget, Paused
+from .documents.grants import Secret
 from .documents.pages import UNREADABLE
-from .errors import MalformedAnswer, OnaError, ResourceExhausted, Unreachable
+from .errors import InvalidArgument, MalformedAnswer, OnaError, ResourceExhausted, Unreachable
 from .retry import LONGEST_WAIT, next_wait
+from .scrubbing import Scrubber
 from .wire import Limit, checked_base_url, checked_token, pooled, proxy_for, under
 
 T = TypeVar("T")
@@ -34,6 +36,20 @@ class Stats(msgspec.Struct, frozen=True):
     requests: int = 0
     retries: int = 0
     bytes: int = 0
+
+
+class _Sealed:
+    """A request's bytes, kept from every repr, and what its errors must not tell."""
+
+    __slots__ = ("_content", "scrubber")
+
+    def __init__(self, content: bytes, scrubber: Scrubber) -> None:
+        self._content = content
+        self.scrubber = scrubber
+
+    def reveal(self) -> bytes:
+        """The bytes themselves."""
+        return self._content
 
 
 class Transport:
@@ -61,7 +77,8 @@ class Transport:
             raise ValueError("timeout must be above 0 and attempts at least 1")
         self.base_url, local = checked_base_url(base_url)
         self.timeout = timeout
-        self._secret = checked_token(token)
+        secret = checked_token(token)
+        self._scrubber = Scrubber(secret)
         self._attempts = attempts
         self._sleep, self._clock, self._now, self._dice = sleep, clock, now, dice
         self._budget = Budget(requests_per_second, clock=clock, sleep=sleep)
@@ -69,7 +86,7 @@ class Transport:
         self._http = httpx.Client(
             transport=http or pooled(proxy_for(self.base_url, local=local)),
             headers={
-                "Authorization": f"Bearer {self._secret.reveal()}",
+                "Authorization": f"Bearer {secret.reveal()}",
                 "Connect-Protocol-Version": "1",
                 "User-Agent": "environment-portal",
             },
@@ -93,12 +110,13 @@ class Transport:
     def call(self, rpc: str, message: Mapping[str, Any], read: Reader[T], *, repeatable: bool) -> T:
         """Call `rpc` ("Service/Method") and give its answer to `read` with the time the request was sent.
 
-        OnaError if that fails, after retries where the call is `repeatable` or was certainly not done.
+        OnaError if that fails, after retries where the call is `repeatable` or was certainly not done. A Secret in
+        `message` is sent as its text, and no error tells it.
         """
-        content = msgspec.json.encode(message)
+        sealed = self._sealed(rpc, message)
         for attempt in itertools.count(1):
             try:
-                return self._attempt(rpc, content, read)
+                return self._attempt(rpc, sealed, read)
             except OnaError as error:
                 wait = next_wait(
                     error, attempt=attempt, attempts=self._attempts, repeatable=repeatable, dice=self._dice()
@@ -125,7 +143,7 @@ class Transport:
         try:
             if response.status_code != 200:
                 body = self._on_the_wire(rpc, lambda: self._body(rpc, response), Limit(self.timeout))
-                raise self._refusal(rpc, response, body)
+                raise self._refusal(rpc, response, body, self._scrubber)
             chunks = response.iter_raw()
             while chunk := self._on_the_wire(rpc, lambda: next(chunks, b""), limit):
                 yield response.headers, chunk
@@ -134,40 +152,58 @@ class Transport:
 
     def malformed(self, rpc: str, why: str, headers: Mapping[str, str] | None = None) -> MalformedAnswer:
         """The error for an answer of the wrong shape."""
-        return MalformedAnswer(plain(self._scrub(why)), rpc=rpc, request_id=self._request_id(headers or {}))
+        return _malformed(self._scrubber, rpc, why, headers or {})
 
     def refused(self, rpc: str, said: ConnectError, headers: Mapping[str, str]) -> OnaError:
         """The error that ended a stream."""
-        return connect_error(said, {"rpc": rpc, "request_id": self._request_id(headers)})
+        return connect_error(said, {"rpc": rpc, "request_id": self._scrubber.text(request_id(headers))}, self._scrubber)
 
     def scrub(self, body: bytes) -> bytes:
         """`body` without the token, for what may end in an error."""
-        return body.replace(self._secret.reveal().encode(), b"[token]")
+        return self._scrubber.body(body)
 
-    def _scrub(self, text: str) -> str:
-        return text.replace(self._secret.reveal(), "[token]")
+    def _sealed(self, rpc: str, message: Mapping[str, Any]) -> _Sealed:
+        carried: list[Secret] = []
 
-    def _attempt(self, rpc: str, content: bytes, read: Reader[T]) -> T:
+        def revealed(value: object) -> str:
+            if not isinstance(value, Secret):
+                raise TypeError(f"{type(value).__name__} is not for JSON")
+            carried.append(value)
+            return value.reveal()
+
+        try:
+            content = msgspec.json.encode(message, enc_hook=revealed)
+        except UnicodeEncodeError:
+            content = b""
+        if not content:  # outside the except, for that exception holds the text
+            raise InvalidArgument("a text holds characters that are none (lone surrogates)", rpc=rpc, sent=False)
+        return _Sealed(content, self._scrubber.with_secrets(carried) if carried else self._scrubber)
+
+    def _attempt(self, rpc: str, sealed: _Sealed, read: Reader[T]) -> T:
         self._wait_for_budget(rpc)
         self._count(requests=1)
         sent_at = self._now()
-        response, body = self._on_the_wire(rpc, lambda: self._exchange(rpc, content), Limit(self.timeout))
+        response, body = self._on_the_wire(rpc, lambda: self._exchange(rpc, sealed), Limit(self.timeout))
+        failure: OnaError
         if response.status_code != 200:
-            raise self._refusal(rpc, response, body)
-        try:
-            return read(body, sent_at)
-        except UNREADABLE as error:
-            why = str(error)
-        kind = plain(response.headers.get("content-type", "no content type"), 60)
-        raise self.malformed(rpc, f"{kind}, {len(body)} bytes: {why}", response.headers)
+            failure = self._refusal(rpc, response, body, sealed.scrubber)
+        else:
+            try:
+                return read(body, sent_at)
+            except UNREADABLE as error:
+                why = str(error)
+            kind = plain(response.headers.get("content-type", "no content type"), 60)
+            failure = _malformed(sealed.scrubber, rpc, f"{kind}, {len(body)} bytes: {why}", response.headers)
+        del body  # it may echo a secret, and debuggers show the names of the frames an error passed
+        raise failure
 
-    def _exchange(self, rpc: str, content: bytes) -> tuple[httpx.Response, bytes]:
+    def _exchange(self, rpc: str, sealed: _Sealed) -> tuple[httpx.Response, bytes]:
         headers = {
             "Content-Type": "application/json",
             "Connect-Timeout-Ms": str(max(1, int(self.timeout * 1000))),
         }
         request = self._http.build_request(
-            "POST", self._url(rpc), content=content, headers=headers, timeout=self.timeout
+            "POST", self._url(rpc), content=sealed.reveal(), headers=headers, timeout=self.timeout
         )
         with closing(self._http.send(request, stream=True)) as response:
             return response, self._body(rpc, response)
@@ -190,9 +226,9 @@ class Transport:
         self._count(size=response.num_bytes_downloaded)
         return b"".join(chunks)
 
-    def _refusal(self, rpc: str, response: httpx.Response, body: bytes) -> OnaError:
-        headers = {name.lower(): self._scrub(value) for name, value in response.headers.items()}
-        error = error_of(response.status_code, headers, self.scrub(body), rpc=rpc, now=self._now())
+    def _refusal(self, rpc: str, response: httpx.Response, body: bytes, scrubber: Scrubber) -> OnaError:
+        headers = {name.lower(): scrubber.text(value) for name, value in response.headers.items()}
+        error = error_of(response.status_code, headers, body, rpc=rpc, now=self._now(), scrubber=scrubber)
         if isinstance(error, ResourceExhausted) and error.retry_after:
             self._budget.pause(min(error.retry_after, LONGEST_PAUSE))
         return error
@@ -211,7 +247,7 @@ class Transport:
 
     def _no_answer(self, rpc: str, error: httpx.HTTPError) -> OnaError:
         """The error for a failure of the wire; its text, never its chain."""
-        why = plain(self._scrub(str(error))) or type(error).__name__
+        why = plain(self._scrubber.text(str(error))) or type(error).__name__
         if isinstance(error, httpx.DecodingError):
             return self.malformed(rpc, why)
         if isinstance(error, httpx.TimeoutException):
@@ -225,10 +261,11 @@ class Transport:
             message = "Ona asked for a break that is not over yet"
             raise ResourceExhausted(message, rpc=rpc, retry_after=paused.seconds, sent=False) from None
 
-    def _request_id(self, headers: Mapping[str, str]) -> str:
-        return self._scrub(request_id(headers))
-
     def _count(self, *, requests: int = 0, retries: int = 0, size: int = 0) -> None:
         with self._stats_lock:
             was = self._stats
             self._stats = Stats(was.requests + requests, was.retries + retries, was.bytes + size)
+
+
+def _malformed(scrubber: Scrubber, rpc: str, why: str, headers: Mapping[str, str]) -> MalformedAnswer:
+    return MalformedAnswer(plain(scrubber.text(why)), rpc=rpc, request_id=scrubber.text(request_id(headers)))

@@ -13,6 +13,7 @@ from .environments import (
 )
 from .grants import Secret
 from .pages import Malformed, Page, Part
+from .secrets import SecretDocument, read_secret
 from .values import Duration, duration_text, storable, timestamp_text
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Project",
     "Runner",
     "Secret",
+    "SecretDocument",
     "ServiceDocument",
     "SpecHead",
     "StatusHead",
@@ -39,6 +41,7 @@ __all__ = [
     "TaskExecutionDocument",
     "duration_text",
     "read_environment",
+    "read_secret",
     "storable",
     "timestamp_text",
 ]

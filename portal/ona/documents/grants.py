@@ -1,4 +1,6 @@
-"""What Ona grants on request: tokens, and leave to reach a port."""
+"""What must stay secret, and what Ona grants on request: tokens, and leave to reach a port."""
+
+from typing import NoReturn
 
 import msgspec
 
@@ -6,19 +8,22 @@ from .values import Head, Reader
 
 
 class Secret:
-    """A token, kept from every repr; `reveal()` gives it."""
+    """A token or a secret's value, kept from every repr and every pickle; `reveal()` gives it."""
 
-    __slots__ = ("_token",)
+    __slots__ = ("_text",)
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __repr__(self) -> str:
         return "Secret('…')"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written down")
+
     def reveal(self) -> str:
-        """The token itself."""
-        return self._token
+        """The text itself."""
+        return self._text
 
 
 class _Granted(Head, frozen=True):
