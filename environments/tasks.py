@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from . import directory, sync
+from .actions import settling
 from .models import SyncRun
 from .runs import with_ona
 
@@ -17,3 +18,9 @@ def sync_environments() -> None:
 def sync_directory() -> None:
     """Names and policies."""
     with_ona(SyncRun.Kind.DIRECTORY, directory.sync_directory)
+
+
+@shared_task(acks_late=False)
+def settle_operations() -> None:
+    """Find out what became of changes whose answer was never read."""
+    settling.settle_operations()

@@ -17,6 +17,7 @@ app.conf.beat_schedule = {
     name: {"task": task, "schedule": seconds, "kwargs": kwargs, "options": {"expires": seconds}}
     for name, task, seconds, kwargs in (
         ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {}),
+        ("operations", "environments.tasks.settle_operations", settings.SETTLE_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("automations", "automations.tasks.sync_automations", settings.SWEEP_SECONDS, {"everything": False}),
         (

@@ -15,8 +15,12 @@ ONA_BASE_URL = env.str("ONA_BASE_URL", "https://app.ona.com/api")
 ONA_REQUESTS_PER_SECOND = env.float("ONA_REQUESTS_PER_SECOND", 50.0)
 ONA_CONCURRENCY = env.int("ONA_CONCURRENCY", 8)
 ONA_TIMEOUT_SECONDS = env.float("ONA_TIMEOUT_SECONDS", 30.0)
+ONA_ACTION_SECONDS = env.float("ONA_ACTION_SECONDS", 12.0)
+# How long a write whose answer was never read may still be on its way to Ona.
+OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.0)
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
+SETTLE_SECONDS = env.int("PORTAL_SETTLE_SECONDS", 15)
 ALL_AUTOMATIONS_SECONDS = env.int("PORTAL_ALL_AUTOMATIONS_SECONDS", 3600)
 
 # --- Django --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The portal's one connection to Ona: a client per process, made from the settings."""
+"""The portal's connections to Ona: two clients per process, made from the settings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from portal.ona import OnaClient
 
 def ona() -> OnaClient:
     """The client of this process; ValueError where the settings cannot be right."""
-    return _client(os.getpid())
+    return _client(os.getpid(), settings.ONA_TIMEOUT_SECONDS, 5)
+
+
+def ona_now() -> OnaClient:
+    """The client for what a person waits for: it gives up soon, and the person decides whether to try again."""
+    return _client(os.getpid(), min(settings.ONA_ACTION_SECONDS, settings.ONA_TIMEOUT_SECONDS), 1)
 
 
 @cache
-def _client(_process: int) -> OnaClient:
+def _client(_process: int, timeout: float, attempts: int) -> OnaClient:
     return OnaClient(
         settings.ONA_API_KEY,
         settings.ONA_BASE_URL,
         requests_per_second=settings.ONA_REQUESTS_PER_SECOND,
-        timeout=settings.ONA_TIMEOUT_SECONDS,
+        timeout=timeout,
+        attempts=attempts,
     )

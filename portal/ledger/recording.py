@@ -81,9 +81,24 @@ def begin(
         operation, is_new = Operation.objects.get_or_create(
             id=asked.get("operation_id") or uuid.uuid4(), defaults=columns
         )
-    if (operation.actor_id, operation.action, operation.environment_id) != (actor.pk, action, target.environment_id):
-        raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
+    _refuse_others(operation, action, target, asked)
     return operation, is_new
+
+
+def earlier(action: str, target: Target, asked: Asked) -> Operation | None:
+    """The operation that was asked for before under this id, if any; PermissionDenied as in `begin`."""
+    identifier = asked.get("operation_id")
+    operation = Operation.objects.filter(pk=identifier).first() if identifier else None
+    if operation:
+        _refuse_others(operation, action, target, asked)
+    return operation
+
+
+def _refuse_others(operation: Operation, action: str, target: Target, asked: Asked) -> None:
+    theirs = (operation.actor_id, operation.action)
+    same_place = operation.environment_id == target.environment_id or target.environment_id is None
+    if theirs != (asked["actor"].pk, action) or not same_place:
+        raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
 
 
 def sent(operation: Operation) -> None:
