@@ -24,7 +24,8 @@ from google.protobuf.message import Message
 
 from portal.sandbox.access import Access
 from portal.sandbox.fast import Fast
-from portal.sandbox.faults import Faults
+from portal.sandbox.faults import Faults, reset
+from portal.sandbox.holds import Holds, held_answer
 from portal.sandbox.services.automations import Automations
 from portal.sandbox.services.common import Connection, Gate, connection
 from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users
@@ -69,6 +70,7 @@ class Application:
     def __init__(self, world: World, token: str, latency_ms: float = 0, faults: Faults | None = None) -> None:
         self.world = world
         self.faults = faults or Faults()
+        self.holds = Holds()
         self.latency = latency_ms / 1000
         self.requests: Counter[str] = Counter()
         access, validation = Access(world, token), Validation()
@@ -88,6 +90,10 @@ class Application:
         if self.latency:
             await asyncio.sleep(self.latency)
         scope = {**scope, "path": path}
+        held = self.holds.on(rpc)
+        if held:
+            await held_answer(held, lambda to: self._answer(scope, rpc, receive, to), send, reset)
+            return
         trouble = self.faults.choose(rpc)
         if trouble:
             await self.faults.disturb(trouble, lambda to: self._answer(scope, rpc, receive, to), receive, send)
@@ -98,6 +104,7 @@ class Application:
         """End every stream, so that a shutdown does not wait for them."""
         self.events.close()
         self.faults.close()
+        self.holds.close()
 
     async def _answer(self, scope: Scope, rpc: str, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])

@@ -60,7 +60,10 @@ class Faults:
         self._closing = asyncio.Event()
 
     def inject(self, kind: str, times: int = 1, rpc: str = "") -> None:
-        """Let the next `times` requests whose `Service/Method` contains `rpc` meet this kind of trouble (see KINDS)."""
+        """Let the next `times` requests of `rpc` meet this kind of trouble (see KINDS).
+
+        `rpc` is a whole `Service/Method`, or a part of one without the slash; "" is every request.
+        """
         if kind not in KINDS:
             raise ValueError(f"no such fault: {kind!r}; there are {', '.join(KINDS)}")
         self._plan.append(_Planned(kind, times, rpc))
@@ -77,7 +80,7 @@ class Faults:
     def choose(self, rpc: str) -> str:
         """The kind of trouble the request meets, "" for none. A planned one is used up."""
         for planned in self._plan:
-            if planned.rpc in rpc:
+            if planned.rpc == rpc or ("/" not in planned.rpc and planned.rpc in rpc):
                 planned.times -= 1
                 if planned.times <= 0:
                     self._plan.remove(planned)
@@ -122,7 +125,7 @@ class Faults:
         status, headers, body = await _collected(answer)
         await _start(send, status, headers, len(body))
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        _reset(send)
+        reset(send)
 
     async def _slow(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """The right answer, a dribble at a time."""
@@ -137,17 +140,27 @@ class Faults:
 
     async def _reset_before(self, _answer: Answer, _receive: Receive, send: Send) -> None:
         """The connection is reset before anything was done."""
-        _reset(send)
+        reset(send)
 
     async def _reset_after(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """The connection is reset after what was asked for was done, before the answer."""
         await answer(_swallow)
-        _reset(send)
+        reset(send)
+
+    async def _lost(self, answer: Answer, receive: Receive, send: Send) -> None:
+        """What was asked for is done, and the answer never comes: the client has to give up."""
+        await answer(_swallow)
+        await self._departure(receive)
+        reset(send)
 
     async def _silent(self, _answer: Answer, receive: Receive, send: Send) -> None:
         """A stream that opens and never says anything again."""
         await _start(send, 200, {"content-type": "application/connect+json"}, None)
         await send({"type": "http.response.body", "body": b"", "more_body": True})
+        await self._departure(receive)
+
+    async def _departure(self, receive: Receive) -> None:
+        """Until the client leaves, or the server closes."""
         left = asyncio.create_task(_disconnected(receive))
         closing = asyncio.create_task(self._closing.wait())
         await asyncio.wait((left, closing), return_when=asyncio.FIRST_COMPLETED)
@@ -169,6 +182,7 @@ KINDS: dict[str, Callable[[Faults, Answer, Receive, Send], Awaitable[None]]] = {
     "slow": Faults._slow,
     "reset": Faults._reset_before,
     "reset_after": Faults._reset_after,
+    "lost": Faults._lost,
     "silent": Faults._silent,
     "ended": Faults._ended,
 }
@@ -208,7 +222,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _reset(send: Any) -> None:
+def reset(send: Any) -> None:
     """Reset the TCP connection. ASGI has no word for that, so uvicorn's own transport is taken from behind `send`."""
     transport: asyncio.WriteTransport = send.__self__.transport
     linger = struct.pack("ii", 1, 0)  # close with RST instead of FIN

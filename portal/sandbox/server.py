@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import uvicorn
 
 from portal.sandbox.application import Application
 from portal.sandbox.faults import Faults
+from portal.sandbox.holds import Hold, When
 from portal.sandbox.snapshot import save
 from portal.sandbox.world import World
 
@@ -53,8 +54,21 @@ class Sandbox:
     base_url: str
     world: World
     token: str
-    faults: Faults
-    requests: Counter[str]
+    application: Application
+
+    @property
+    def faults(self) -> Faults:
+        """Trouble by chance and by plan."""
+        return self.application.faults
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each RPC was asked for, held and disturbed requests included."""
+        return self.application.requests
+
+    def hold(self, rpc: str, when: When = "before") -> AbstractContextManager[Hold]:
+        """Hold requests of `rpc` ("Service/Method") before or after their work, until released or the block ends."""
+        return self.application.holds.hold(rpc, when)
 
 
 @contextmanager
@@ -72,7 +86,7 @@ def running(
         try:
             if not listening.wait(_START_SECONDS):
                 raise RuntimeError("the sandbox did not start")
-            yield Sandbox(_url(bound), world, token, trouble, application.requests)
+            yield Sandbox(_url(bound), world, token, application)
         finally:
             server.should_exit = True
             thread.join()

@@ -197,3 +197,77 @@ def test_latency_is_added_to_each_request_and_not_one_after_another():
             thread.join()
         assert min(took) >= 0.3
         assert time.monotonic() - started < 8 * 0.3
+
+
+def stopping(asking, identifier):
+    return asking.world.document(identifier)["status"]["phase"] == "ENVIRONMENT_PHASE_STOPPING"
+
+
+def test_a_lost_answer_comes_never_though_the_deed_is_done(asking):
+    identifier = asking.world.add_environment()
+    asking.sandbox.faults.inject("lost", rpc=STOP)
+    url, headers = f"{asking.sandbox.base_url}/gitpod.v1.{STOP}", {"authorization": f"Bearer {asking.sandbox.token}"}
+    with pytest.raises(httpx.ReadTimeout):
+        asking.client.post(url, json={"environmentId": identifier}, headers=headers, timeout=0.5)
+    assert stopping(asking, identifier)
+
+
+def test_trouble_for_a_whole_name_meets_no_longer_name(asking):
+    asking.sandbox.faults.inject("error503", rpc="EnvironmentService/CreateEnvironment")
+    identifier = asking.world.add_environment()
+    asking.ask("EnvironmentService/CreateEnvironmentLogsToken", {"environmentId": identifier})
+    assert asking.refusal("EnvironmentService/CreateEnvironment")[0] == "unavailable"
+
+
+class InBackground:
+    """A stop that is asked for by another thread, and what came of it."""
+
+    def __init__(self, asking, identifier):
+        self.outcome = None
+        self._thread = threading.Thread(target=self._ask, args=(asking, identifier), daemon=True)
+        self._thread.start()
+
+    def _ask(self, asking, identifier):
+        try:
+            self.outcome = asking.post(STOP, {"environmentId": identifier}).status_code
+        except httpx.TransportError as error:
+            self.outcome = type(error)
+
+    def result(self):
+        self._thread.join(20)
+        return self.outcome
+
+
+@pytest.mark.parametrize(("when", "done"), [("before", False), ("after", True)])
+def test_a_held_request_waits_before_or_after_its_work_and_then_goes_on(asking, when, done):
+    identifier = asking.world.add_environment()
+    with asking.sandbox.hold(STOP, when=when) as held:
+        assert not held.arrived.is_set()
+        asking.environment(identifier)  # others are not held
+        asked = InBackground(asking, identifier)
+        assert held.arrived.wait(20)
+        assert held.requests == 1
+        assert stopping(asking, identifier) is done
+        assert asked.outcome is None
+        held.release()
+        assert asked.result() == 200
+    assert stopping(asking, identifier)
+
+
+@pytest.mark.parametrize(("when", "done"), [("before", False), ("after", True)])
+def test_a_held_request_that_is_dropped_has_no_answer(asking, when, done):
+    identifier = asking.world.add_environment()
+    with asking.sandbox.hold(STOP, when=when) as held:
+        asked = InBackground(asking, identifier)
+        assert held.arrived.wait(20)
+        held.drop()
+        assert issubclass(asked.result(), (httpx.ReadError, httpx.RemoteProtocolError))
+    assert stopping(asking, identifier) is done
+
+
+def test_the_end_of_the_block_lets_go(asking):
+    identifier = asking.world.add_environment()
+    with asking.sandbox.hold(STOP) as held:
+        asked = InBackground(asking, identifier)
+        assert held.arrived.wait(20)
+    assert asked.result() == 200
