@@ -1,5 +1,6 @@
 from django.urls import path
 
+from environments.views import act
 from environments.views.detail import environment_detail
 from environments.views.list import environment_changes, environment_facets, environment_list
 
@@ -9,4 +10,5 @@ urlpatterns = [
     path("changes/", environment_changes, name="changes"),
     path("facets/", environment_facets, name="facets"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
+    *act.urls(),
 ]

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from portal.ledger.recording import Asked
 
@@ -30,12 +31,16 @@ class ActionForm(forms.Form):
         self.fields["reason"].required = needs_reason
         self.fields["reason"].label = "Reason" if needs_reason else "Reason (optional)"
         self.fields["reason"].error_messages["required"] = "Say why: the reason is kept in the ledger."
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("class", _css_class(field.widget))
         self.order_fields([*(name for name in self.fields if name != "reason"), "reason"])
 
     def tried(self) -> None:
         """Give a form that is shown again the id of another operation."""
-        self.data = self.data.copy()
-        self.data[self.add_prefix("operation_id")] = str(uuid.uuid4())
+        again = QueryDict(mutable=True)
+        again.update(self.data)
+        again[self.add_prefix("operation_id")] = str(uuid.uuid4())
+        self.data = again
 
     def asked(self, actor: Any) -> Asked:
         """Who asks, why, and under which id; for a valid form."""
@@ -44,3 +49,12 @@ class ActionForm(forms.Form):
             "reason": self.cleaned_data["reason"],
             "operation_id": self.cleaned_data["operation_id"],
         }
+
+
+def _css_class(widget: forms.Widget) -> str:
+    match widget:
+        case forms.CheckboxInput() | forms.RadioSelect() | forms.CheckboxSelectMultiple():
+            return "form-check-input"
+        case forms.Select():
+            return "form-select"
+    return "form-control"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,10 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from environments import access, detail, identity
+from environments import access, detail, identity, watching
+from environments.asked import Standing, standings
 from environments.facts import Document, Fact
 from environments.history import event
 from environments.lifetime import banners, lifetime
+from environments.menu import menu
 from environments.models import Environment, Field, Phase, Transition
 from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
 from portal.web.htmx import is_fragment, render_page
@@ -31,6 +34,7 @@ TABS = {
     "documents": "Documents",
 }
 HISTORY_ROWS = 200
+SECONDS, WAITING_SECONDS = 5, 2
 E = TypeVar("E", bound=Entry)
 
 
@@ -66,16 +70,22 @@ def find(environment_id: UUID) -> Environment:
 
 def nothing_new(request: HttpRequest, environment: Environment, revision: str = "") -> bool:
     """Whether a poll of the page would find what it already shows; `revision` stands for what a tab adds."""
-    changed, seen = _revisions(environment, revision)
-    return is_fragment(request) and request.GET.get("changed") == changed and request.GET.get("seen") == seen
+    if not is_fragment(request):
+        return False
+    watching.follow(environment)
+    changed, seen = _revisions(environment, f"{revision}{asked_revision(standings(environment, timezone.now()))}")
+    return request.GET.get("changed") == changed and request.GET.get("seen") == seen
 
 
 def render_tab(
     request: HttpRequest, environment: Environment, tab: str, template: str, context: dict[str, Any], revision: str = ""
 ) -> HttpResponse:
     """The page of `environment` with one tab on it; a poll gets the parts that changed."""
-    changed, seen = _revisions(environment, revision)
-    frame = _frame(environment) | {
+    standing = standings(environment, timezone.now())
+    changed, seen = _revisions(environment, f"{revision}{asked_revision(standing)}")
+    frame = _frame(request, environment) | {
+        "standings": standing,
+        "poll_seconds": WAITING_SECONDS if any(each.is_waiting for each in standing) else SECONDS,
         "tabs": tabs(environment, tab),
         "tab_template": template,
         "is_changed": request.GET.get("changed") != changed,
@@ -92,6 +102,12 @@ def tabs(environment: Environment, current: str) -> list[Tab]:
     ]
 
 
+def asked_revision(standing: list[Standing]) -> str:
+    """Another one whenever the notes about what was asked for are others."""
+    texts = "\n".join(f"{each.operation.pk} {each.title} {each.text}" for each in standing)
+    return f"-{zlib.crc32(texts.encode()):x}" if texts else ""
+
+
 def _revisions(environment: Environment, revision: str) -> tuple[str, str]:
     """Of what is shown, and of how long ago it was confirmed (in whole minutes, so that the words stay true)."""
     sighting = getattr(environment, "sighting", None)
@@ -100,13 +116,15 @@ def _revisions(environment: Environment, revision: str) -> tuple[str, str]:
     return f"{environment.changed_at.timestamp()}-{revision}", seen
 
 
-def _frame(environment: Environment) -> dict[str, Any]:
+def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
     failures, warnings = detail.messages(document)
+    organization, now = organization_of(environment), timezone.now()
     return {
         "environment": environment,
         "sighting": getattr(environment, "sighting", None),
-        "banners": banners(environment, _organization(environment), timezone.now()),
+        "menu": menu(environment, organization, request.user, now),
+        "banners": banners(environment, organization, now),
         "failures": failures,
         "warnings": warnings,
         "components": detail.components(document),
@@ -114,7 +132,8 @@ def _frame(environment: Environment) -> dict[str, Any]:
     }
 
 
-def _organization(environment: Environment) -> Organization | None:
+def organization_of(environment: Environment) -> Organization | None:
+    """Whose policies hold for it; None where they have not been read."""
     return _entry(Organization, environment.organization_id)
 
 
@@ -132,7 +151,7 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "admission": detail.admission(document),
         "timeout": detail.timeout(document),
         "activity": activity(environment, document),
-        "lifetime": lifetime(environment, _organization(environment), stopped, timezone.now()),
+        "lifetime": lifetime(environment, organization_of(environment), stopped, timezone.now()),
         "machine": identity.whereabouts(environment, document, runner, kind) + detail.machine(document),
         "people": identity.people(environment, document),
         "identifiers": identity.identifiers(environment, document),

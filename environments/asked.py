@@ -1,0 +1,73 @@
+"""What was asked for lately of one environment, and whether Ona has followed: the notes on top of its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from environments.actions.catalogue import ACTIONS, Action
+from environments.models import Environment
+from portal.ledger.models import Operation, Outcome
+from portal.web.words import ago_words, duration_words, phase_word
+
+LATELY = timedelta(hours=24)
+FAILED_FOR = timedelta(minutes=15)
+DONE_FOR = timedelta(minutes=2)
+LOOKED_AT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one operation stands: `tone` is that of a note, `is_waiting` that more is to come."""
+
+    operation: Operation
+    tone: str
+    title: str
+    text: str
+    is_waiting: bool = False
+
+
+def standings(environment: Environment, now: datetime) -> list[Standing]:
+    """Newest first: what is asked for and not done yet, what failed or is unknown, what was done just now."""
+    operations = Operation.objects.of_environment(environment.pk).filter(asked_at__gt=now - LATELY).newest_first()
+    found, groups = [], set()
+    for operation in operations.defer("request")[:LOOKED_AT]:
+        action = ACTIONS.get(operation.action)
+        if action is None:
+            continue
+        group = action.supersedes or action.name
+        standing = _standing(environment, operation, action, now)
+        if standing and not (group in groups and standing.tone != "warning"):
+            found.append(standing)
+        if operation.outcome in (Outcome.SUCCEEDED, Outcome.PENDING):
+            groups.add(group)
+    return found
+
+
+def _standing(environment: Environment, operation: Operation, action: Action, now: datetime) -> Standing | None:
+    who = f"{operation.actor_name}, {ago_words(operation.asked_at, now)}"
+    asked = f"{action.label} asked for by {who}"
+    match operation.outcome:
+        case Outcome.PENDING:
+            return Standing(operation, "info", asked, "Waiting for Ona's answer.", is_waiting=True)
+        case Outcome.FAILED:
+            is_old = operation.asked_at < now - FAILED_FOR
+            return None if is_old else Standing(operation, "error", f"{asked}, failed", operation.explanation)
+        case Outcome.UNKNOWN:
+            waiting = operation.is_open
+            return Standing(operation, "warning", f"{asked}, unknown", operation.explanation, is_waiting=waiting)
+    return _succeeded(environment, operation, action, now, asked)
+
+
+def _succeeded(
+    environment: Environment, operation: Operation, action: Action, now: datetime, asked: str
+) -> Standing | None:
+    age = now - (operation.closed_at or operation.asked_at)
+    if action.followed is None or action.followed(environment, operation):
+        done = f"{action.done.capitalize()} as {operation.actor_name} asked"
+        return Standing(operation, "success", done, "") if age < DONE_FOR else None
+    phase = phase_word(environment.phase)
+    if age < action.patience:
+        return Standing(operation, "info", asked, f"Ona has accepted it. The environment is {phase}.", is_waiting=True)
+    late = f"Ona accepted it {duration_words(age)} ago, but the environment is still {phase}."
+    return Standing(operation, "warning", f"{asked}: Ona has not followed", f"{late} Look at its messages below.")
