@@ -22,10 +22,17 @@ class Condition:
     out_of_sync: str = ""  # secrets, config
     warning: bool = False
     lagging_ack: bool = False
+    refuses_spec: bool = False  # the runner refuses what is asked for from now on; also where failing is "ack"
+    deaf: bool = False  # the runner never acknowledges anything again
     kernel_controls: bool = False
     idle_days: int = 0
     name: str = ""
     version_offset: int = 0  # added to both versions: they are uint64, not doubles and not signed
+
+    @property
+    def temper(self) -> str:
+        """How the environment's runner takes changes (runner.DEAF, runner.REFUSES); "" for as it should."""
+        return "deaf" if self.deaf else "refuses" if self.refuses_spec or self.failing == "ack" else ""
 
 
 _HOSTILE = "<script>alert(1)</script> repro"
@@ -52,7 +59,7 @@ SHOWCASE: tuple[Condition, ...] = (
     Condition(failing="automations"),
     Condition(failing="secret", warning=True),
     Condition(failing="ack", lagging_ack=True),
-    Condition(lagging_ack=True),
+    Condition(lagging_ack=True, deaf=True),
     Condition(git="absent"),
     Condition(git="unpushed", lockdown="day"),
     Condition(git="both", lockdown="week", never_stops=True, idle_days=11),

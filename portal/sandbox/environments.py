@@ -180,7 +180,7 @@ def _way(condition: Condition, document: Document, rng: random.Random) -> list[p
         return way
     way += [phases.devcontainer_up(document, rng), phases.running(document)]
     last = {
-        "UPDATING": [phases.rebuilding()],
+        "UPDATING": [phases.rebuilding(document)],
         "STOPPING": [phases.stopping()],
         "STOPPED": [phases.stopped()],
         "DELETING": [phases.stopped(), phases.deleting()],

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from portal.sandbox import automations, failures, operations, phases
+from portal.sandbox import automations, failures, operations, phases, runner
 from portal.sandbox.documents import SECOND, Document, instant_of, rfc3339, seconds_of
 from portal.sandbox.furnishing import furnish
 
@@ -48,9 +48,17 @@ def _next(world: "World", document: Document) -> phases.Change:
         return phases.content_ready(document)
     if status["devcontainer"]["phase"] == "PHASE_CREATING":
         if rng.random() < 0.03:
-            return phases.running(document) | phases.failed("devcontainer", failures.message("devcontainer", rng))
+            return _up(world, document) | phases.failed("devcontainer", failures.message("devcontainer", rng))
         return phases.devcontainer_up(document, rng)
-    return phases.running(document)
+    return _up(world, document)
+
+
+def _up(world: "World", document: Document) -> phases.Change:
+    """Running, and acknowledged unless the runner has a mind of its own."""
+    change = phases.running(document)
+    if document["id"] in world.tempers:
+        change.pop("runnerAck")
+    return change
 
 
 def _running(world: "World", document: Document) -> None:
@@ -147,5 +155,6 @@ def service(world: "World", identifier: str, _value: int = 0) -> None:
 
 
 HANDLERS: dict[str, Callable[["World", str, int], None]] = {
-    handler.__name__: handler for handler in (step, active, idle, lockdown, archive, purge, execution, service)
+    handler.__name__: handler
+    for handler in (step, active, idle, lockdown, archive, purge, execution, service, runner.ack)
 }

@@ -60,17 +60,20 @@ def machine_up(document: Document, rng: random.Random) -> Change:
         },
         "content": {"phase": "CONTENT_PHASE_INITIALIZING", "session": spec["content"]["session"]},
         "sshPublicKeys": [{"id": key["id"], "phase": "CONTENT_PHASE_READY"} for key in spec.get("sshPublicKeys", [])],
-        "secrets": [_secret_status(secret) for secret in spec.get("secrets", [])],
+        "secrets": _secrets_ready(document),
     }
 
 
-def _secret_status(secret: Document) -> Document:
-    return {
-        "id": secret["id"],
-        "secretName": secret["name"],
-        "phase": "CONTENT_PHASE_READY",
-        "session": secret.get("session", ""),
-    }
+def _secrets_ready(document: Document) -> list[Document]:
+    return [
+        {
+            "id": secret["id"],
+            "secretName": secret["name"],
+            "phase": "CONTENT_PHASE_READY",
+            "session": secret.get("session", ""),
+        }
+        for secret in document["spec"].get("secrets", [])
+    ]
 
 
 def content_ready(document: Document) -> Change:
@@ -92,7 +95,7 @@ def devcontainer_up(document: Document, rng: random.Random) -> Change:
     return {
         "devcontainer": {
             "phase": "PHASE_RUNNING",
-            "devcontainerFilePath": given or ".devcontainer/devcontainer.json",
+            "devcontainerFilePath": devcontainer_path(document),
             "devcontainerFilePresence": "PRESENCE_SPECIFIED" if given else "PRESENCE_DISCOVERED",
             "devcontainerconfigInSync": True,
             "secretsInSync": True,
@@ -110,16 +113,30 @@ def devcontainer_up(document: Document, rng: random.Random) -> Change:
 
 def running(document: Document) -> Change:
     """Everything is up: automations applied, ports reachable."""
-    given = document["spec"].get("automationsFile", {}).get("automationsFilePath", "")
     return {
         "phase": "ENVIRONMENT_PHASE_RUNNING",
-        "automationsFile": {
-            "phase": "CONTENT_PHASE_READY" if given else None,
-            "automationsFilePath": given,
-            "automationsFilePresence": "PRESENCE_SPECIFIED" if given else "PRESENCE_ABSENT",
-        },
+        **automations_applied(document),
         "environmentUrls": {"ports": port_urls(document)},
         "runnerAck": acknowledged(document),
+    }
+
+
+def devcontainer_path(document: Document) -> str:
+    """The file the container is built from: the one given, else the one found where it usually is."""
+    return document["spec"].get("devcontainer", {}).get("devcontainerFilePath") or ".devcontainer/devcontainer.json"
+
+
+def automations_applied(document: Document) -> Change:
+    """The automations file the spec names, if any, has been read."""
+    file = document["spec"].get("automationsFile", {})
+    given = file.get("automationsFilePath", "")
+    return {
+        "automationsFile": {
+            "phase": "CONTENT_PHASE_READY" if given else None,
+            "session": file.get("session", ""),
+            "automationsFilePath": given,
+            "automationsFilePresence": "PRESENCE_SPECIFIED" if given else "PRESENCE_ABSENT",
+        }
     }
 
 
@@ -136,11 +153,17 @@ def port_urls(document: Document) -> list[Document]:
     ]
 
 
-def rebuilding() -> Change:
+def rebuilding(document: Document) -> Change:
     """A new devcontainer session: the container is built again while the machine keeps running."""
     return {
         "phase": "ENVIRONMENT_PHASE_UPDATING",
-        "devcontainer": {"phase": "PHASE_CREATING", "failureMessage": None, "containerId": None},
+        "devcontainer": {
+            "phase": "PHASE_CREATING",
+            "session": document["spec"].get("devcontainer", {}).get("session", ""),
+            "failureMessage": None,
+            "containerId": None,
+        },
+        "secrets": _secrets_ready(document),
         "failureMessage": None,
     }
 

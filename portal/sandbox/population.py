@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from portal.sandbox.conditions import conditions
+from portal.sandbox.conditions import Condition, conditions
 from portal.sandbox.documents import HOUR, Document, instant_of, new_id, rfc3339
 from portal.sandbox.environments import born, timing
 from portal.sandbox.furnishing import furnish
@@ -30,7 +30,7 @@ def populate(world: "World", count: int) -> None:
         stack.enter_context(_without_collections(count > _DISTINCT))
         for table in (world.environments, world.services, world.tasks, world.executions):
             stack.enter_context(table.bulk())
-        moulds = [settle(world, born(condition, when, world.organization, rng)) for when, condition in timed]
+        moulds = [settle(world, born(condition, when, world.organization, rng), condition) for when, condition in timed]
         _cast_all(world, moulds, count - len(moulds))
 
 
@@ -47,9 +47,11 @@ def _without_collections(wanted: bool) -> Iterator[None]:
             gc.enable()
 
 
-def settle(world: "World", document: Document) -> Document:
+def settle(world: "World", document: Document, condition: Condition) -> Document:
     """Let a document that was born somewhere on its way join the world, with what its automations file brings."""
     world.environments.put(document)
+    if condition.temper:
+        world.tempers[document["id"]] = condition.temper
     furnish(world, document)
     world.agenda.expect(world, document)
     return document
@@ -100,6 +102,8 @@ def _cast(world: "World", mould: _Mould) -> None:
         body,
         facts._replace(creator=creator, search=search.replace(metadata["name"].casefold(), name.casefold(), 1)),
     )
+    if mould.document["id"] in world.tempers:
+        world.tempers[identifier] = world.tempers[mould.document["id"]]
     world.agenda.expect(world, {**mould.document, "id": identifier})
     if mould.automations:
         _cast_automations(world, mould, identifier, creator)

@@ -35,6 +35,7 @@ class _Snapshot(msgspec.Struct):
     generations: dict[str, int]
     asked: int
     tokens: dict[str, tuple[str, int]]
+    tempers: dict[str, str] = {}
 
 
 _ORGANIZATION = ("document", "members", "runners", "classes", "projects", "policies")
@@ -59,6 +60,7 @@ def save(world: World, path: Path) -> None:
             generations=world.agenda.generations,
             asked=world.agenda.asked,
             tokens=world.tokens,
+            tempers=world.tempers,
             **organization,
             **tables,
         )
@@ -86,6 +88,7 @@ def restore(path: Path) -> World:
     world.agenda.generations = snapshot.generations
     world.agenda.asked = snapshot.asked
     world.tokens = snapshot.tokens
+    world.tempers = snapshot.tempers
     return world
 
 

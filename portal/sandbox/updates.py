@@ -1,11 +1,11 @@
-"""UpdateEnvironment: what is given is changed, everything else stays; sessions have consequences."""
+"""UpdateEnvironment: what is given is changed, everything else stays; what comes of it is the runner's to do."""
 
 from typing import TYPE_CHECKING, Any
 
 from gitpod.v1 import environment_pb2
 from google.protobuf import json_format
 
-from portal.sandbox import phases, policies
+from portal.sandbox import policies
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, rfc3339
 from portal.sandbox.operations import refuse_leaving
@@ -14,23 +14,19 @@ from portal.sandbox.refusals import Refused
 if TYPE_CHECKING:
     from portal.sandbox.world import World
 
-_WORKING = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_UPDATING")
-
 
 def update(
     world: "World", document: Document, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller
 ) -> None:
-    """Apply an update; the whole of it is refused if any part is."""
+    """Take an update into the spec; the whole of it is refused if any part is. The runner applies it a moment later."""
     refuse_leaving(document)
     metadata = _metadata(world, request, caller)
     spec = _spec(world, document, request)
     identifier = document["id"]
-    changed = world.change(identifier, metadata=metadata, spec=spec) if metadata or spec else document
-    status = _consequences(document, changed)
-    if status:
-        changed = world.change(identifier, status=status)
-    if metadata or status or "timeout" in spec:
-        world.agenda.replan(world, changed)
+    if metadata or spec:
+        changed = world.change(identifier, metadata=metadata, spec=spec)
+        if metadata or "timeout" in spec:
+            world.agenda.replan(world, changed)
 
 
 def _metadata(world: "World", request: environment_pb2.UpdateEnvironmentRequest, caller: Caller) -> dict[str, Any]:
@@ -95,24 +91,3 @@ def _patched_keys(before: list[Document], given: environment_pb2.UpdateEnvironme
         else:
             keys.pop(key.id, None)
     return list(keys.values())
-
-
-def _consequences(before: Document, after: Document) -> dict[str, Any]:
-    """What an update does to a running environment: new sessions rebuild, new ports and keys appear."""
-    if after["status"].get("phase") not in _WORKING:
-        return {}
-    old, new = before["spec"], after["spec"]
-    status: dict[str, Any] = {}
-    if old.get("content", {}).get("session") != new.get("content", {}).get("session"):
-        status = phases.rebuilding() | {"content": {"phase": "CONTENT_PHASE_INITIALIZING", "git": None}}
-    elif old.get("devcontainer", {}).get("session") != new.get("devcontainer", {}).get("session"):
-        status = phases.rebuilding()
-    if old.get("ports") != new.get("ports"):
-        status["environmentUrls"] = {"ports": phases.port_urls(after)}
-    if old.get("sshPublicKeys") != new.get("sshPublicKeys"):
-        status["sshPublicKeys"] = [
-            {"id": key["id"], "phase": "CONTENT_PHASE_READY"} for key in new.get("sshPublicKeys", [])
-        ]
-    if old != new:
-        status["runnerAck"] = phases.acknowledged(after)
-    return status

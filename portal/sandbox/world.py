@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from portal.sandbox import runner
 from portal.sandbox.agenda import Agenda
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, merge, micros, moment
@@ -57,6 +58,7 @@ class World:
         self.tasks: Table[AutomationFacts] = Table(task_facts, created, AUTOMATION_INDEXES)
         self.executions: Table[AutomationFacts] = Table(execution_facts(self._reference), created, AUTOMATION_INDEXES)
         self.tokens: dict[str, tuple[str, int]] = {}  # for which environment, until when
+        self.tempers: dict[str, str] = {}  # of runners that do not take changes to an environment as they should
         self._listeners: list[Callable[[Event], None]] = []
         populate(self, environments)
         self.agenda.begin(self, environments)
@@ -102,7 +104,10 @@ class World:
         spec: Mapping[str, Any] | None = None,
         status: Mapping[str, Any] | None = None,
     ) -> Document:
-        """Merge changes into an environment's parts (None removes a field) and raise the versions of those touched."""
+        """Merge changes into an environment's parts (None removes a field) and raise the versions of those touched.
+
+        The runner answers a changed spec after a moment.
+        """
         with self.lock:
             document = self.document(environment_id)
             merge(document["metadata"], metadata or {})
@@ -111,6 +116,8 @@ class World:
                     merge(document[part], changes)
                     document[part][version] = str(int(document[part].get(version, "0")) + 1)
             self.environments.put(document)
+            if spec:
+                runner.notice(self, environment_id, set(spec))
             self._tell("UPDATE_STATUS" if status and not (spec or metadata) else "UPDATE", "ENVIRONMENT", document)
             return document
 
@@ -147,7 +154,7 @@ class World:
             chosen = condition or Condition()
             document = born(chosen, timing(chosen, self.instant, self.rng), self.organization, self.rng)
             merge(document, parts)
-            settle(self, document)
+            settle(self, document, chosen)
             self._tell("CREATE", "ENVIRONMENT", document)
             identifier: str = document["id"]
             return identifier
@@ -160,6 +167,7 @@ class World:
                 for entry in list(self.table(kind).walk({"environment": [environment_id]})):
                     self.drop(kind, entry.key[1])
             self.environments.remove(environment_id)
+            self.tempers.pop(environment_id, None)
             self.agenda.forget(environment_id)
             self._tell("DELETE", "ENVIRONMENT", document)
 

@@ -30,6 +30,12 @@ def refused(asking, identifier, **parts):
     return answer
 
 
+def acknowledged(asking, identifier):
+    """The environment once its runner has had the time to answer."""
+    asking.world.advance(timedelta(seconds=4))
+    return asking.environment(identifier)
+
+
 def in_future(asking, **by):
     return rfc3339(asking.world.instant + int(timedelta(**by).total_seconds()) * 1_000_000)
 
@@ -68,8 +74,8 @@ def test_fields_that_only_ona_writes_cannot_be_given(asking, identifier, part):
 
 def test_ports_are_replaced_as_a_list_and_get_their_addresses(asking, identifier):
     port = {"port": 4000, "name": "docs", "protocol": "PROTOCOL_HTTP", "admission": "ADMISSION_LEVEL_ORGANIZATION"}
-    after = update(asking, identifier, spec={"ports": [port]})
-    assert after["spec"]["ports"] == [port]
+    assert update(asking, identifier, spec={"ports": [port]})["spec"]["ports"] == [port]
+    after = acknowledged(asking, identifier)
     assert [each["port"] for each in after["status"]["environmentUrls"]["ports"]] == [4000]
 
 
@@ -91,7 +97,8 @@ def test_ssh_keys_are_patched_by_id(asking, identifier):
 
 def test_a_new_devcontainer_session_rebuilds_the_container_and_keeps_the_content(asking, identifier):
     git = asking.environment(identifier)["status"]["content"]["git"]
-    after = update(asking, identifier, spec={"devcontainer": {"session": "s-2"}})
+    update(asking, identifier, spec={"devcontainer": {"session": "s-2"}})
+    after = acknowledged(asking, identifier)
     assert after["status"]["phase"] == "ENVIRONMENT_PHASE_UPDATING"
     assert after["status"]["devcontainer"]["phase"] == "PHASE_CREATING"
     assert after["status"]["content"]["git"] == git
@@ -100,7 +107,8 @@ def test_a_new_devcontainer_session_rebuilds_the_container_and_keeps_the_content
 
 
 def test_a_new_content_session_initializes_the_content_again(asking, identifier):
-    after = update(asking, identifier, spec={"content": {"session": "s-2"}})
+    update(asking, identifier, spec={"content": {"session": "s-2"}})
+    after = acknowledged(asking, identifier)
     assert after["status"]["content"]["phase"] == "CONTENT_PHASE_INITIALIZING"
     assert "git" not in after["status"]["content"]
 
