@@ -18,6 +18,7 @@ from gitpod.v1.organization_connect import OrganizationServiceASGIApplication
 from gitpod.v1.project_connect import ProjectServiceASGIApplication
 from gitpod.v1.runner_configuration_connect import RunnerConfigurationServiceASGIApplication
 from gitpod.v1.runner_connect import RunnerServiceASGIApplication
+from gitpod.v1.secret_connect import SecretServiceASGIApplication
 from gitpod.v1.user_connect import UserServiceASGIApplication
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -31,6 +32,7 @@ from portal.sandbox.services.common import Connection, Gate, connection
 from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users
 from portal.sandbox.services.environments import Environments
 from portal.sandbox.services.events import Events
+from portal.sandbox.services.secrets import Secrets
 from portal.sandbox.validation import Validation
 from portal.sandbox.world import World
 
@@ -158,6 +160,7 @@ def _stubs(world: World, events: Events, gate: Gate) -> dict[str, App]:
         "ProjectService": ProjectServiceASGIApplication(Projects(world), **options),
         "RunnerConfigurationService": RunnerConfigurationServiceASGIApplication(RunnerConfiguration(world), **options),
         "RunnerService": RunnerServiceASGIApplication(Runners(world), **options),
+        "SecretService": SecretServiceASGIApplication(Secrets(world), **options),
         "UserService": UserServiceASGIApplication(Users(world), **options),
     }
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from portal.sandbox import phases, policies
+from portal.sandbox import phases, policies, secrets
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import SECOND, Document, merge, new_id, rfc3339, seconds_of
 from portal.sandbox.refusals import Refused
@@ -26,6 +26,7 @@ def create(world: "World", request: Document, caller: Caller, project: Document 
             "spec": _spec(world, given),
             "status": {"statusVersion": "1"},
         }
+        document["spec"] |= secrets.remounted(world, document)
         merge(document["status"], phases.creating(document))
         world.add("ENVIRONMENT", document)
         world.agenda.replan(world, document)

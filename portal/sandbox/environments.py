@@ -2,13 +2,17 @@
 
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from portal.sandbox import failures, phases
+from portal.sandbox import failures, phases, secrets
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import DAY, HOUR, MINUTE, SECOND, Document, merge, new_id, rfc3339
 from portal.sandbox.organization import Organization
 from portal.sandbox.repositories import Repository
 from portal.sandbox.specs import specify
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
 
 _LIFETIME = 90 * DAY
 _ADJECTIVES = ("fix", "feature", "spike", "hotfix", "chore", "docs", "perf")
@@ -86,8 +90,9 @@ def _age(condition: Condition, rng: random.Random) -> float:
     return min(210.0, rng.expovariate(1 / 24))
 
 
-def born(condition: Condition, when: Timing, organization: Organization, rng: random.Random) -> Document:
-    """A whole environment document in this condition."""
+def born(condition: Condition, when: Timing, world: "World") -> Document:
+    """A whole environment document in this condition, with the secrets that cover it."""
+    organization, rng = world.organization, world.rng
     project = rng.choice(organization.projects)
     repository = organization.repositories[project["id"]]
     owner = organization.members[
@@ -99,6 +104,7 @@ def born(condition: Condition, when: Timing, organization: Organization, rng: ra
         "metadata": _metadata(condition, when, organization, project, owner, machine_class, rng),
         "spec": specify(condition, repository, machine_class["id"], owner, rng),
     }
+    document["spec"] |= secrets.remounted(world, document)
     base = rng.randrange(2, 4000)
     document["spec"]["specVersion"] = str(base + condition.version_offset)
     document["status"] = _status(condition, when, document, repository, rng)
@@ -195,7 +201,7 @@ def _disturb(condition: Condition, document: Document, rng: random.Random) -> No
     if condition.warning:
         text = rng.choice(failures.WARNINGS)
         merge(status, {"warningMessage": [text], "machine": {"warningMessage": text}})
-    if condition.failing == "secret":
+    if condition.failing == "secret" and status.get("secrets"):
         text = failures.message("secret", rng)
         status["secrets"][0] |= {"phase": "CONTENT_PHASE_FAILED", "failureMessage": text}
         merge(status, {"warningMessage": [text], "devcontainer": {"secretsInSync": False}})

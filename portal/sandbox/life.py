@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from portal.sandbox import automations, failures, operations, phases, runner
+from portal.sandbox import automations, failures, operations, phases, runner, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, rfc3339, seconds_of
 from portal.sandbox.furnishing import furnish
 
@@ -49,7 +49,9 @@ def _next(world: "World", document: Document) -> phases.Change:
     if status["devcontainer"]["phase"] == "PHASE_CREATING":
         if rng.random() < 0.03:
             return _up(world, document) | phases.failed("devcontainer", failures.message("devcontainer", rng))
-        return phases.devcontainer_up(document, rng)
+        change = phases.devcontainer_up(document, rng)
+        change["devcontainer"]["secretsInSync"] = secrets.in_sync(world, document)
+        return change
     return _up(world, document)
 
 

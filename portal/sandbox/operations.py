@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from portal.sandbox import automations, phases
+from portal.sandbox import automations, phases, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, new_id, rfc3339
 from portal.sandbox.refusals import Refused, lifetime_exceeded
 
@@ -50,6 +50,7 @@ def start(world: "World", identifier: str) -> None:
     if phase in _UP:
         return
     spec: dict[str, Any] = {"desiredPhase": "ENVIRONMENT_PHASE_RUNNING", "machine": {"session": new_id(world.rng)}}
+    spec |= secrets.remounted(world, document)
     document = world.change(identifier, metadata={"lastStartedAt": rfc3339(world.instant)}, spec=spec)
     if phase != "ENVIRONMENT_PHASE_STOPPING":
         world.agenda.replan(world, world.change(identifier, status=phases.starting(document)))

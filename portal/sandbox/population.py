@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from portal.sandbox import secrets
 from portal.sandbox.conditions import Condition, conditions
-from portal.sandbox.documents import HOUR, Document, instant_of, new_id, rfc3339
+from portal.sandbox.documents import HOUR, Document, instant_of, new_id, pruned, rfc3339
 from portal.sandbox.environments import born, timing
 from portal.sandbox.furnishing import furnish
 from portal.sandbox.table import Entry
@@ -30,7 +31,7 @@ def populate(world: "World", count: int) -> None:
         stack.enter_context(_without_collections(count > _DISTINCT))
         for table in (world.environments, world.services, world.tasks, world.executions):
             stack.enter_context(table.bulk())
-        moulds = [settle(world, born(condition, when, world.organization, rng), condition) for when, condition in timed]
+        moulds = [settle(world, born(condition, when, world), condition) for when, condition in timed]
         _cast_all(world, moulds, count - len(moulds))
 
 
@@ -63,6 +64,7 @@ class _Mould:
 
     document: Document
     entry: Entry[Any]
+    body: bytes  # the document's, without the secrets that only its owner's environments have
     automations: list[tuple[str, Entry[Any]]]
 
 
@@ -74,21 +76,43 @@ def _cast_all(world: "World", documents: list[Document], count: int) -> None:
         for entry in world.table(kind).entries.values():
             belongings.setdefault(entry.facts.environment, []).append((kind, entry))
     moulds = [
-        _Mould(document, world.environments.entries[document["id"]], belongings.get(document["id"], []))
+        _Mould(
+            document,
+            world.environments.entries[document["id"]],
+            _anybodys(document),
+            belongings.get(document["id"], []),
+        )
         for document in documents
     ]
+    owners = _without_secrets(world)
     for _ in range(count):
-        _cast(world, world.rng.choice(moulds))
+        _cast(world, world.rng.choice(moulds), world.rng.choice(owners))
 
 
-def _cast(world: "World", mould: _Mould) -> None:
+def _without_secrets(world: "World") -> list[str]:
+    """The members who have no secrets of their own, so that a cast lacks none."""
+    having = {entry.facts.scope.partition(":")[2] for entry in world.secrets.entries.values()}
+    return [member["userId"] for member in world.organization.members if member["userId"] not in having]
+
+
+def _anybodys(document: Document) -> bytes:
+    """The document's bytes without its owner's secrets."""
+    own = secrets.personal(document["spec"].get("secrets", []))
+    copy = pruned(document)
+    for part in ("spec", "status"):
+        if "secrets" in copy[part]:
+            copy[part]["secrets"] = [each for each in copy[part]["secrets"] if each["id"] not in own]
+    return msgspec.json.encode(pruned(copy))
+
+
+def _cast(world: "World", mould: _Mould, creator: str) -> None:
     """Another environment like the mould: a different one of somebody else's, made some time before it."""
     rng, metadata, facts = world.rng, mould.document["metadata"], mould.entry.facts
-    identifier, creator = new_id(rng), rng.choice(world.organization.members)["userId"]
+    identifier = new_id(rng)
     earlier = rng.randrange(HOUR) if facts.phase in _SETTLED else 0
     created_at = rfc3339(mould.entry.key[0] - earlier)
     name = f"{metadata['name'][:70]} {rng.randrange(10_000)}"
-    body = mould.entry.body
+    body = mould.body
     for old, new in (
         (mould.document["id"], identifier),
         (facts.creator, creator),

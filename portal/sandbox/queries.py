@@ -8,12 +8,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from gitpod.v1 import environment_automation_pb2 as automation_pb2
-from gitpod.v1 import environment_pb2, pagination_pb2, runner_configuration_pb2
+from gitpod.v1 import environment_pb2, pagination_pb2, runner_configuration_pb2, secret_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from portal.sandbox import keeping
 from portal.sandbox.access import Caller
 from portal.sandbox.facts import AutomationFacts, EnvironmentFacts
 from portal.sandbox.refusals import Refused
+from portal.sandbox.secrets import SecretFacts, scope_key
 from portal.sandbox.table import Entry, Key, Table
 
 if TYPE_CHECKING:
@@ -182,6 +184,22 @@ def executions(world: "World", request: automation_pb2.ListTaskExecutionsRequest
             "phase": phases,
         },
     )
+
+
+def secrets(world: "World", request: secret_pb2.ListSecretsRequest, caller: Caller) -> Page:
+    """A page of secrets. Source: SecretService.ListSecrets."""
+    asked = request.filter
+    wanted = [f"projectId:{each}" for each in asked.project_ids]
+    if asked.scope.WhichOneof("scope"):
+        wanted = [scope_key(keeping.scope_asked(world, asked.scope))]
+        if not keeping.may_see(caller, wanted[0]):
+            raise Refused("permission_denied", "only organization admins see secrets of this scope")
+
+    def accept(facts: SecretFacts) -> bool:
+        return keeping.may_see(caller, facts.scope)
+
+    after = decode_token(request.pagination.token) if request.pagination.token else None
+    return _page(world.secrets.walk({"scope": wanted}, accept, after), request.pagination.page_size)
 
 
 def _automations(

@@ -36,10 +36,12 @@ class _Snapshot(msgspec.Struct):
     asked: int
     tokens: dict[str, tuple[str, int]]
     tempers: dict[str, str] = {}
+    secrets: list[bytes] = []
+    digests: dict[str, str] = {}
 
 
 _ORGANIZATION = ("document", "members", "runners", "classes", "projects", "policies")
-_TABLES = ("environments", "services", "tasks", "executions")  # tasks before executions: these refer to them
+_TABLES = ("environments", "services", "tasks", "executions", "secrets")  # tasks before executions: these refer to them
 
 
 def save(world: World, path: Path) -> None:
@@ -61,6 +63,7 @@ def save(world: World, path: Path) -> None:
             asked=world.agenda.asked,
             tokens=world.tokens,
             tempers=world.tempers,
+            digests=world.digests,
             **organization,
             **tables,
         )
@@ -79,6 +82,8 @@ def restore(path: Path) -> World:
     world.organization.repositories = {project: by_path[name] for project, name in snapshot.repositories.items()}
     for name in _TABLES:
         table = getattr(world, name)
+        for identifier in list(table.entries):  # the secrets of a world that begins
+            table.remove(identifier)
         with table.bulk():
             for body in getattr(snapshot, name):
                 table.restore(body)
@@ -89,6 +94,7 @@ def restore(path: Path) -> World:
     world.agenda.asked = snapshot.asked
     world.tokens = snapshot.tokens
     world.tempers = snapshot.tempers
+    world.digests = snapshot.digests
     return world
 
 

@@ -1,25 +1,14 @@
-"""The `spec` of an environment: machine, content, secrets, ports, keys and what else somebody asked for."""
+"""The `spec` of an environment: machine, content, git credentials, ports, keys and what else somebody asked for."""
 
 import random
-from typing import Any
 
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, new_id
 from portal.sandbox.organization import DOMAIN
 from portal.sandbox.repositories import Repository
 
-# name, scope, mount field, mount value (True for the mounts that are a flag)
-_SECRETS: tuple[tuple[str, str, str, Any], ...] = (
-    ("NPM_TOKEN", "ORGANIZATION", "environmentVariable", "NPM_TOKEN"),
-    ("ARTIFACTORY_PASSWORD", "PROJECT", "environmentVariable", "ARTIFACTORY_PASSWORD"),
-    ("kubeconfig", "PROJECT", "filePath", "/home/vscode/.kube/config"),
-    ("gcp_service_account", "SERVICE_ACCOUNT", "filePath", "/run/secrets/gcp.json"),
-    ("registry_pull", "ORGANIZATION", "containerRegistryBasicAuthHost", f"https://registry.{DOMAIN}"),
-    ("github_app", "RUNNER", "gitCredentialHost", "github.com"),
-    ("personal_gitlab", "USER", "gitCredentialHost", f"gitlab.{DOMAIN}"),
-    ("SENTRY_DSN", "USER", "environmentVariable", "SENTRY_DSN"),
-    ("agent_key", "USER", "apiOnly", True),
-)
+# name and host: credentials for git that come with the runner, not from SecretService
+_GIT_CREDENTIALS = (("github_app", "github.com"), ("gitlab_app", f"gitlab.{DOMAIN}"))
 _IMAGES = ("mcr.microsoft.com/devcontainers/base:ubuntu-24.04", "")
 _DEVCONTAINER_PATHS = ("", ".devcontainer/devcontainer.json", ".devcontainer/gpu/devcontainer.json")
 
@@ -31,13 +20,12 @@ def specify(
     running = condition.phase in ("RUNNING", "STARTING", "CREATING", "UPDATING")
     gone = condition.phase in ("DELETING", "DELETED")
     desired = "RUNNING" if running else "DELETED" if gone else "STOPPED"
-    failing_secret = condition.failing == "secret" or condition.out_of_sync == "secrets"
     return {
         "desiredPhase": f"ENVIRONMENT_PHASE_{desired}",
         "admission": "ADMISSION_LEVEL_OWNER_ONLY",
         "machine": {"session": new_id(rng), "class": machine_class, "preferDualDisk": rng.random() < 0.1},
         "content": _content(repository, owner, rng),
-        "secrets": _secrets(rng, at_least=1 if failing_secret else 0),
+        "secrets": _git_credentials(rng),
         "ports": _ports(condition, repository, rng),
         "timeout": {
             "disconnected": "0s" if condition.never_stops else rng.choice(("1800s", "3600s", "3600s", "7200s"))
@@ -78,24 +66,18 @@ def _content(repository: Repository, owner: Document, rng: random.Random) -> Doc
     }
 
 
-def _secrets(rng: random.Random, at_least: int) -> list[Document]:
-    chosen = rng.sample(_SECRETS, rng.choices((at_least, 1, 2, 3, 5), (30, 25, 20, 15, 10))[0])
+def _git_credentials(rng: random.Random) -> list[Document]:
+    chosen = rng.sample(_GIT_CREDENTIALS, rng.choices((0, 1, 2), (65, 25, 10))[0])
     return [
         {
             "id": new_id(rng),
             "name": name,
-            "scope": f"SCOPE_{scope}",
-            "source": "secret",
-            "sourceRef": f"secrets/{name.lower()}",
+            "scope": "SCOPE_RUNNER",
+            "source": "runner",
             "session": new_id(rng),
-            mount: value,
-            **(
-                {"credentialProxy": {"targetHosts": ["api.github.com"], "header": "Authorization"}}
-                if name == "agent_key"
-                else {}
-            ),
+            "gitCredentialHost": host,
         }
-        for name, scope, mount, value in chosen
+        for name, host in chosen
     ]
 
 

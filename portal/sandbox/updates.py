@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gitpod.v1 import environment_pb2
 from google.protobuf import json_format
 
-from portal.sandbox import policies
+from portal.sandbox import policies, secrets
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, rfc3339
 from portal.sandbox.operations import refuse_leaving
@@ -56,6 +56,8 @@ def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnv
         )
         if given.HasField(field)
     }
+    if any("session" in changes.get(part, {}) for part in ("content", "devcontainer")):
+        changes |= secrets.remounted(world, document)
     if given.HasField("kernel_controls_config"):
         changes["kernelControlsConfig"] = None  # taken as a whole, not merged
     if given.HasField("timeout") and given.timeout.HasField("disconnected"):

@@ -32,6 +32,8 @@ class Validation:
             violations = _validator.collect_violations(request)
         if violations:
             raise Refused("invalid_argument", "; ".join(_told(violation.proto) for violation in violations))
+        if "value" in request.DESCRIPTOR.fields_by_name:
+            return  # a secret's: not to be remembered
         if len(self._good) >= _REMEMBERED:
             self._good.clear()
         self._good.add(key)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from portal.sandbox import runner
+from portal.sandbox import runner, secrets
 from portal.sandbox.agenda import Agenda
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, merge, micros, moment
@@ -59,7 +59,10 @@ class World:
         self.executions: Table[AutomationFacts] = Table(execution_facts(self._reference), created, AUTOMATION_INDEXES)
         self.tokens: dict[str, tuple[str, int]] = {}  # for which environment, until when
         self.tempers: dict[str, str] = {}  # of runners that do not take changes to an environment as they should
+        self.secrets: Table[secrets.SecretFacts] = Table(secrets.secret_facts, secrets.created, secrets.SECRET_INDEXES)
+        self.digests: dict[str, str] = {}  # of the secrets' values, by id: the values themselves are not kept
         self._listeners: list[Callable[[Event], None]] = []
+        secrets.invent(self)
         populate(self, environments)
         self.agenda.begin(self, environments)
 
@@ -93,6 +96,11 @@ class World:
         with self.lock:
             bodies = list(self.environments.walk({}))
         return (entry.document() for entry in bodies)
+
+    def secret_matches(self, secret_id: str, value: str) -> bool:
+        """Whether this is the secret's value. Raises KeyError where there is no such secret."""
+        kept = self.digests[secret_id]
+        return secrets.digest(value, kept.partition(":")[0]) == kept
 
     # Changing
 
@@ -152,7 +160,7 @@ class World:
         """
         with self.lock:
             chosen = condition or Condition()
-            document = born(chosen, timing(chosen, self.instant, self.rng), self.organization, self.rng)
+            document = born(chosen, timing(chosen, self.instant, self.rng), self)
             merge(document, parts)
             settle(self, document, chosen)
             self._tell("CREATE", "ENVIRONMENT", document)

@@ -1,0 +1,44 @@
+"""SecretService. Values go in and are never told."""
+
+from typing import Any
+
+from gitpod.v1 import secret_pb2
+from gitpod.v1.secret_connect import SecretService
+
+from portal.sandbox import keeping, queries
+from portal.sandbox.refusals import Refused
+from portal.sandbox.services.common import answer, asked, caller, listing
+from portal.sandbox.world import World
+
+
+class Secrets(SecretService):
+    """Answers from a world; refusals are raised as Refused and become Connect errors at the gate."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def create_secret(self, request: Any, ctx: Any) -> secret_pb2.CreateSecretResponse:
+        """A new secret of a scope."""
+        document = keeping.create(self._world, request, asked(request), caller.get())
+        return answer(secret_pb2.CreateSecretResponse, {"secret": document})
+
+    async def update_secret_value(self, request: Any, ctx: Any) -> secret_pb2.UpdateSecretValueResponse:
+        """A new value."""
+        keeping.give_value(self._world, request, caller.get())
+        return secret_pb2.UpdateSecretValueResponse()
+
+    async def list_secrets(self, request: Any, ctx: Any) -> secret_pb2.ListSecretsResponse:
+        """A page of the secrets of one scope, or of all the caller sees, newest first."""
+        with self._world.lock:
+            page = queries.secrets(self._world, request, caller.get())
+            return listing(secret_pb2.ListSecretsResponse, "secrets", page)
+
+    async def delete_secret(self, request: Any, ctx: Any) -> secret_pb2.DeleteSecretResponse:
+        """Delete for good."""
+        keeping.delete(self._world, request.secret_id, caller.get())
+        return secret_pb2.DeleteSecretResponse()
+
+    async def get_secret_value(self, request: Any, ctx: Any) -> secret_pb2.GetSecretValueResponse:
+        """Never: not even the stand-in knows it."""
+        keeping.found(self._world, request.secret_id, caller.get())
+        raise Refused("permission_denied", "values are only given to environments")
