@@ -33,7 +33,12 @@ Values = Callable[[Environment], Mapping[str, Any]]
 
 
 class NotPossible(Exception):
-    """What was asked for must not be sent: `args[0]` says why, in words for a person. Nothing was changed."""
+    """What was asked for must not be sent: `args[0]` says why, in words for a person. Nothing was changed.
+
+    `code` is what the ledger keeps of it.
+    """
+
+    code = "not_possible"
 
 
 class ReasonMissing(NotPossible):
@@ -45,12 +50,13 @@ class Change:
     """What is to be sent for an action and what it changes.
 
     `request` and `after` go into the ledger as they are; `before` reads the values that `after` changes from the
-    environment as Ona has it now. `check` is given the same fresh environment and raises NotPossible.
+    environment as Ona has it now. `check` is given the same fresh environment and raises NotPossible; so is `request`
+    where it depends on what Ona has.
     """
 
     action: Action
     call: Callable[[OnaClient], None]
-    request: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] | Values = field(default_factory=dict)
     before: Values = lambda environment: {}
     after: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[Environment], None] = lambda environment: None
@@ -76,15 +82,16 @@ def perform(environment: Environment, change: Change, asked: Asked) -> Operation
         return earlier
     client, trouble = _look(environment)
     before = change.before(environment)
-    operation, is_new = recording.begin(name, target, asked, request=change.request, before=before, after=change.after)
+    request = change.request(environment) if callable(change.request) else change.request
+    operation, is_new = recording.begin(name, target, asked, request=request, before=before, after=change.after)
     if not is_new:
         return operation
     if client is None:
-        return _end(operation, change.action, trouble)
+        return end(operation, change.action, trouble)
     try:
         change.check(environment)
     except NotPossible as reason:
-        recording.close(operation, Outcome.FAILED, code="not_possible", explanation=str(reason))
+        recording.close(operation, Outcome.FAILED, code=reason.code, explanation=str(reason))
         return operation
     return carry_out(operation, change.action, lambda: change.call(client), lambda: read_back(client, environment))
 
@@ -97,14 +104,14 @@ def carry_out(
     try:
         call()
     except OnaError as error:
-        return _end(operation, action, error)
+        return end(operation, action, error)
     columns = look()
     after = operation.after | recording.plain(columns.get("after", {}))
     recording.close(operation, Outcome.SUCCEEDED, **{**columns, "after": after})
     return operation
 
 
-def _end(operation: Operation, action: Action, error: OnaError | ValueError | None) -> Operation:
+def end(operation: Operation, action: Action, error: OnaError | ValueError | None) -> Operation:
     """Close the row as failed, or leave it open where the call may have been done all the same."""
     if not isinstance(error, OnaError):
         recording.close(operation, Outcome.FAILED, code="configuration", explanation=str(error))
