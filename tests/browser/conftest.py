@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_p
 from pytest_django.live_server_helper import LiveServer
 
 from portal.accounts.roles import grant_roles
+from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 from tests import factories
@@ -87,8 +88,18 @@ def signed_in(context: BrowserContext, viewer: User, live_server: LiveServer) ->
 
 
 @pytest.fixture
-def sandbox(_portal: None) -> Iterator[Sandbox]:
-    """An organization of 130 environments, one of each kind among them, and the portal's copy of it."""
+def administering(context: BrowserContext, _portal: None, live_server: LiveServer) -> Page:
+    """A page of an Admin, who is called ada."""
+    chromium.sign_in(context, factories.user("Admin", username="ada"), live_server.url)
+    return context.new_page()
+
+
+@pytest.fixture
+def sandbox(_portal: None, settings: Any) -> Iterator[Sandbox]:
+    """An organization of 130 environments, one of each kind among them, the portal's copy of it, and the way to it."""
     with running(World(environments=130, seed=7)) as server:
+        settings.ONA_BASE_URL, settings.ONA_API_KEY = server.base_url, server.token
+        connection._client.cache_clear()
         fleet.read_all(server)
         yield server
+    connection._client.cache_clear()
