@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from environments.models import Environment, SyncRun, Transition
+from environments.models import Environment, Secret, SyncRun, Transition
 from portal.web.read_only import ReadOnlyAdmin
 
 
@@ -34,3 +34,13 @@ class SyncRunAdmin(ReadOnlyAdmin):
     list_display = ("started_at", "kind", "state", "seconds", "listed", "changed", "gone", "error_code")
     list_filter = ("kind", "state")
     ordering = ("-id",)
+
+
+@admin.register(Secret)
+class SecretAdmin(ReadOnlyAdmin):
+    """Secrets, whose values are not there."""
+
+    list_display = ("name", "id", "scope_kind", "scope_name", "mount_kind", "uses", "updated_at", "gone_at")
+    list_filter = ("scope_kind", "mount_kind")
+    search_fields = ("name", "scope_name")
+    ordering = ("name", "id")

@@ -37,6 +37,7 @@ def intervals() -> Mapping[str, timedelta]:
         SyncRun.Kind.AUTOMATIONS: timedelta(seconds=settings.SWEEP_SECONDS),
         SyncRun.Kind.ALL_AUTOMATIONS: timedelta(seconds=settings.ALL_AUTOMATIONS_SECONDS),
         SyncRun.Kind.DIRECTORY: timedelta(seconds=settings.DIRECTORY_SECONDS),
+        SyncRun.Kind.SECRETS: timedelta(seconds=settings.DIRECTORY_SECONDS),
     }
 
 

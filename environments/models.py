@@ -13,6 +13,8 @@ from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
 from django.utils import timezone
 
+from environments.secret_models import Secret as Secret  # a table of the same cache, in a file of its own
+
 NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
 
@@ -342,6 +344,7 @@ class SyncRun(models.Model):
         AUTOMATIONS = "automations", "automations of running environments"
         ALL_AUTOMATIONS = "all_automations", "automations of all environments"
         DIRECTORY = "directory", "directory and policies"
+        SECRETS = "secrets", "secrets"
 
     class State(models.TextChoices):
         RUNNING = "running", "running"

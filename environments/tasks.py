@@ -6,6 +6,7 @@ from . import directory, sync
 from .actions import settling
 from .models import SyncRun
 from .runs import with_ona
+from .secrets import sync as secrets
 
 
 @shared_task(acks_late=False)
@@ -16,8 +17,9 @@ def sync_environments() -> None:
 
 @shared_task(acks_late=False)
 def sync_directory() -> None:
-    """Names and policies."""
+    """Names and policies, and then the secrets, which go by what the directory lists."""
     with_ona(SyncRun.Kind.DIRECTORY, directory.sync_directory)
+    with_ona(SyncRun.Kind.SECRETS, secrets.sync_secrets)
 
 
 @shared_task(acks_late=False)

@@ -15,6 +15,7 @@ ADMINISTER = (
     "environments.change_environment",
     "environments.delete_environment",
     "environments.mint_environment_token",
+    *(f"environments.{verb}_secret" for verb in ("add", "change", "delete")),
     *(f"automations.{verb}_{thing}" for verb in ("add", "change", "delete") for thing in ("service", "task")),
 )
 EXPORT = ("environments.export_environment",)

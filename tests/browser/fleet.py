@@ -5,15 +5,16 @@ from __future__ import annotations
 from automations.sync import sync_automations
 from environments.directory import sync_directory
 from environments.models import SyncRun
+from environments.secrets.sync import sync_secrets
 from environments.sync import sweep
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
 
 
 def read_all(sandbox: Sandbox) -> None:
-    """Directory, environments and all automations; raises RuntimeError where a run did not end well."""
+    """Directory, environments, secrets and all automations; raises RuntimeError where a run did not end well."""
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
-        runs = [sync_directory(client), sweep(client)]
+        runs = [sync_directory(client), sweep(client), sync_secrets(client)]
         runs += [sync_automations(client, everything=everything) for everything in (True, False)]
         for run in runs:
             if run is None or run.state != SyncRun.State.SUCCEEDED:

@@ -1,0 +1,140 @@
+"""How listings of secrets get into the table, and what is counted there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import DataError, connection, transaction
+
+from environments.secrets.scopes import Scope
+from portal.ona.documents.secrets import SecretDocument
+
+log = structlog.get_logger()
+_COLUMNS = (
+    "name", "scope_kind", "scope_id", "mount_kind", "mount_target", "proxy_hosts", "proxy_header", "creator_id",
+    "created_at", "updated_at", "document",
+)  # fmt: skip
+# The later observation wins; one that was asked for before the secret was found gone does not bring it back.
+MERGE = f"""
+    INSERT INTO environments_secret AS s
+        (id, {", ".join(_COLUMNS)}, scope_name, creator_name, first_seen_at, seen_at, changed_at)
+    VALUES (%s, {", ".join(["%s"] * (len(_COLUMNS) - 1))}, %s::jsonb, '', '', %s, %s, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET
+        {", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)},
+        seen_at = excluded.seen_at,
+        gone_at = NULL,
+        changed_at = CASE WHEN s.gone_at IS NULL AND s.document = excluded.document
+                          THEN s.changed_at ELSE excluded.changed_at END
+    WHERE s.seen_at <= excluded.seen_at AND (s.gone_at IS NULL OR s.gone_at < excluded.seen_at)
+"""  # noqa: S608 (names of columns)
+GONE = """
+    UPDATE environments_secret SET gone_at = %(at)s, changed_at = clock_timestamp()
+    WHERE scope_kind = %(kind)s AND scope_id = %(id)s AND seen_at < %(at)s AND gone_at IS NULL
+"""
+# Names behind ids, how many environments name each secret, and how many its scope takes in: one pass over each table.
+COUNT = """
+    WITH used AS (
+        SELECT lower(entry ->> 'id') AS secret_id, count(DISTINCT e.id) AS environments
+        FROM environments_environment e
+        CROSS JOIN LATERAL jsonb_array_elements(
+            CASE jsonb_typeof(e.spec -> 'secrets') WHEN 'array' THEN e.spec -> 'secrets' ELSE '[]' END
+        ) AS entry
+        WHERE e.gone_at IS NULL AND jsonb_exists(e.spec, 'secrets') AND jsonb_typeof(entry) = 'object'
+        GROUP BY 1
+    ),
+    reached AS (
+        SELECT 'organization' AS kind, o.id, (
+            SELECT count(*) FROM environments_environment WHERE gone_at IS NULL
+        ) AS environments FROM directory_organization o
+        UNION ALL
+        SELECT 'project', project_id, count(*) FROM environments_environment
+        WHERE gone_at IS NULL AND project_id IS NOT NULL GROUP BY project_id
+        UNION ALL
+        SELECT kind, creator_id, environments FROM (
+            SELECT creator_id, count(*) AS environments FROM environments_environment
+            WHERE gone_at IS NULL AND creator_id IS NOT NULL GROUP BY creator_id
+        ) made CROSS JOIN (VALUES ('user'), ('service_account')) AS kinds(kind)
+    ),
+    now AS (
+        SELECT s.id, coalesce(used.environments, 0) AS uses, coalesce(reached.environments, 0) AS reach,
+               coalesce(organization.name, project.name, nullif(person.name, ''), person.email, '') AS scope_name,
+               coalesce(nullif(creator.name, ''), creator.email, '') AS creator_name
+        FROM environments_secret s
+        LEFT JOIN used ON used.secret_id = s.id::text
+        LEFT JOIN reached ON reached.kind = s.scope_kind AND reached.id = s.scope_id
+        LEFT JOIN directory_organization organization ON organization.id = s.scope_id AND s.scope_kind = 'organization'
+        LEFT JOIN directory_project project ON project.id = s.scope_id AND s.scope_kind = 'project'
+        LEFT JOIN directory_member person ON person.id = s.scope_id
+            AND s.scope_kind IN ('user', 'service_account')
+        LEFT JOIN directory_member creator ON creator.id = s.creator_id
+    )
+    UPDATE environments_secret s
+    SET uses = now.uses, reach = now.reach, scope_name = now.scope_name, creator_name = now.creator_name,
+        changed_at = clock_timestamp()
+    FROM now
+    WHERE now.id = s.id AND (s.uses, s.reach, s.scope_name, s.creator_name)
+        IS DISTINCT FROM (now.uses, now.reach, now.scope_name, now.creator_name)
+"""
+
+
+def merge(documents: Sequence[SecretDocument], seen_at: datetime, scope: Scope | None = None) -> int:
+    """Merge documents whose request was sent at `seen_at`; those that name no scope are of `scope`.
+
+    How many could not be kept: Postgres refuses what JSON may hold, such as half a character.
+    """
+    rows = [_row(document, scope, seen_at) for document in documents]
+    try:
+        _write(rows)
+    except DataError as error:
+        if len(rows) > 1:
+            return sum(merge([document], seen_at, scope) for document in documents)
+        log.warning("document refused", secret_id=str(rows[0][0]), error=str(error).split("\n")[0])
+        return 1
+    return 0
+
+
+def _write(rows: Sequence[tuple[Any, ...]]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if rows:
+            cursor.executemany(MERGE, rows)
+
+
+def mark_gone(scope: Scope, at: datetime) -> int:
+    """Mark the secrets of `scope` gone that were not seen since `at`, when a listing that ended cleanly began."""
+    with connection.cursor() as cursor:
+        cursor.execute(GONE, {"kind": scope.kind.value, "id": scope.id, "at": at})
+        return int(cursor.rowcount)
+
+
+def count_environments() -> int:
+    """Bring names and counts of all secrets up to date with the cache; how many changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT)
+        return int(cursor.rowcount)
+
+
+def _row(document: SecretDocument, scope: Scope | None, seen_at: datetime) -> tuple[Any, ...]:
+    proxy = document.credential_proxy
+    return (
+        document.id,
+        _text(document.name),
+        document.scope_kind or (scope.kind.value if scope else ""),
+        document.scope_id or (scope.id if scope else None),
+        document.mount_kind,
+        _text(document.mount_target),
+        [_text(host) for host in proxy.target_hosts] if proxy else [],
+        _text(proxy.header) if proxy else "",
+        document.creator.id,
+        document.created_at,
+        document.updated_at,
+        document.storable.decode(),
+        seen_at,
+        seen_at,
+    )
+
+
+def _text(text: str) -> str:
+    return text.replace("\0", "\ufffd")
