@@ -14,6 +14,7 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
+    path("operations/", include("portal.ledger.urls")),
     path("sync/", sync, name="sync"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

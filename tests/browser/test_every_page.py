@@ -28,7 +28,7 @@ RULES = {
     "dark": OPTIONS | {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
-NOT_PAGES = {"environments:changes", "environments:facets", "accounts:sign-out", "alive", "ready"}
+NOT_PAGES = {"environments:changes", "environments:facets", "operations:changes", "accounts:sign-out", "alive", "ready"}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from environments.models import Environment
-from tests import factories
+from tests import factories, operations
 
 ROLES = ("Viewer", "Operator", "Admin", "Auditor")
 NOBODY = "user without a role"
@@ -24,6 +24,8 @@ VISITORS = (SIGNED_OUT, NOBODY, STAFF, *ROLES, SUPERUSER)
 EVERYBODY = frozenset(VISITORS)
 SIGNED_IN = EVERYBODY - {SIGNED_OUT}
 READERS = frozenset({*ROLES, SUPERUSER})
+OPERATORS = frozenset({"Operator", "Admin", SUPERUSER})
+ADMINS = frozenset({"Admin", SUPERUSER})
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ TABLE = {
     "environments:changes": Row(READERS, (200, 204)),
     "environments:facets": Row(READERS),
     "environments:detail": Row(READERS),
+    **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
+    **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
     "automations:of-environment": Row(READERS),
+    "operations:list": Row(READERS),
+    "operations:changes": Row(READERS, (200, 204)),
+    "operations:detail": Row(READERS),
     "sync": Row(READERS),
 }
 
@@ -93,6 +100,8 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    if "operation_id" in pattern.pattern.converters:
+        values["operation_id"] = operations.operation(environment_id=environment.pk).pk
     return reverse(name, kwargs={key: values[key] for key in pattern.pattern.converters})
 
 
@@ -175,5 +184,6 @@ def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) 
     client = client_of(SUPERUSER)
     for name in ("environments/environment", "environments/transition", "environments/syncrun", "automations/service",
                  "automations/task", "automations/taskexecution", "directory/organization", "directory/member",
-                 "directory/project", "directory/runner", "directory/environmentclass"):  # fmt: skip
+                 "directory/project", "directory/runner", "directory/environmentclass",
+                 "ledger/operation"):  # fmt: skip
         assert client.get(f"/admin/{name}/").status_code == 200, name

@@ -1,0 +1,155 @@
+"""What operations can be filtered by; pages and the REST API share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django_filters import Filter, FilterSet
+
+from portal.ledger import language
+from portal.ledger.models import Operation, OperationQuerySet
+from portal.web.search import Query, one_of, parse
+
+MOST_VALUES = 100
+LONGEST = 300  # characters of a value
+
+
+class Search(forms.CharField):
+    """The search box; cleans to the parsed query, whose problems are the page's to show."""
+
+    def clean(self, value: Any) -> Query:
+        return parse(str(value or ""), language.KEYS)
+
+
+class Many(forms.Field):
+    """A parameter that may be given several times; cleans to what `read` makes of its values, without repeats."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, *, read: Callable[[str], str], **options: Any) -> None:
+        super().__init__(**options)
+        self.read = read
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        texts = [text.strip() for text in value or () if text.strip()]
+        if len(texts) > MOST_VALUES:
+            raise ValidationError(f"takes at most {MOST_VALUES} values")
+        try:
+            return tuple(dict.fromkeys(map(self.read, texts)))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class One(Many):
+    """A parameter of one value; the last counts, as in any query string."""
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        return super().clean((value or ())[-1:])
+
+
+class Condition(Filter):  # type: ignore[misc]  # django-filter is untyped
+    """One parameter: `ask` tells what its values ask of the table."""
+
+    def __init__(self, label: str, field: type[forms.Field], ask: Callable[[Any], Q], **options: Any) -> None:
+        super().__init__(label=label, **options)
+        self.field_class = field
+        self.ask = ask
+
+    def filter(self, qs: OperationQuerySet, value: Any) -> OperationQuerySet:
+        return qs.filter(self.ask(value)) if value else qs
+
+
+def _text(text: str) -> str:
+    if "\0" in text or len(text) > LONGEST:
+        raise ValueError(f"takes at most {LONGEST} characters of plain text")
+    return text
+
+
+def _word(words: Mapping[str, Q]) -> Callable[[str], str]:
+    """A reader that takes one of the words, whatever its case."""
+    read = one_of({word: word for word in words})
+    return lambda text: str(read(text))
+
+
+def _span(text: str) -> str:
+    language.span(text)
+    return text.lower()
+
+
+def _from(text: str) -> str:
+    return _as_typed(language.moment(text))
+
+
+def _to(text: str) -> str:
+    return _as_typed(language.moment(text, at_the_end=True))
+
+
+def _as_typed(moment: datetime) -> str:
+    """As browsers write it into a field for a time."""
+    return moment.replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+def _any(ask: Callable[[str], Q]) -> Callable[[tuple[str, ...]], Q]:
+    return lambda values: Q(*map(ask, values), _connector=Q.OR)
+
+
+def _in(column: str) -> Callable[[tuple[str, ...]], Q]:
+    return lambda values: Q(**{f"{column}__in": values})
+
+
+def _search(query: Query) -> Q:
+    return Q(*map(language.asks, query.terms))
+
+
+CONDITIONS = {
+    "q": Condition("Search", Search, _search),
+    "since": Condition("Asked within", One, _any(language.since), read=_span),
+    "from": Condition("From", One, _any(language.from_), read=_from),
+    "to": Condition("To", One, _any(language.to), read=_to),
+    "outcome": Condition("Outcome", Many, _any(language.OUTCOMES.__getitem__), read=_word(language.OUTCOMES)),
+    "actor": Condition("Who", One, _in("actor_name"), read=_text),
+    "action": Condition("Action", Many, _in("action"), read=_text),
+    "target": Condition("Target", One, _any(language.target), read=_text),
+    "origin": Condition("From where", Many, _in("origin"), read=_word(language.ORIGINS)),
+}
+
+
+class OperationFilters(FilterSet):  # type: ignore[misc]
+    """Filters of a list of operations. Parameters that make no sense are left out and explained in `errors`; those
+    who must not guess (the REST API) ask `is_valid()` and `understood` first."""
+
+    class Meta:
+        model = Operation
+        fields: list[str] = []
+
+    @classmethod
+    def get_filters(cls) -> dict[str, Filter]:
+        return dict(CONDITIONS)
+
+    @property
+    def query(self) -> Query:
+        """The search box as understood."""
+        query: Query = self.cleaned["q"]
+        return query
+
+    @property
+    def understood(self) -> bool:
+        """Whether every parameter and every word of the search made sense."""
+        return bool(self.is_valid()) and not self.query.problems
+
+    @cached_property
+    def cleaned(self) -> dict[str, Any]:
+        """The parameters that made sense and are not empty, and `q`."""
+        self.is_valid()
+        return {name: value for name, value in self.form.cleaned_data.items() if value}
+
+    def filter_queryset(self, queryset: OperationQuerySet) -> OperationQuerySet:
+        for name, value in self.cleaned.items():
+            queryset = self.filters[name].filter(queryset, value)
+        return queryset
