@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from environments.models import Environment, Phase
 from portal.directory.models import Organization
@@ -28,6 +29,8 @@ class Verdict(Enum):
 
 
 Proof = Callable[[OnaClient, Operation], Verdict]
+# for what has no row before: the verdict, and columns that name what was found
+Search = Callable[[OnaClient, Operation], tuple[Verdict, Mapping[str, Any]]]
 Impossible = Callable[[Environment, Organization | None, datetime], str]
 Followed = Callable[[Environment, Operation], bool]
 

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.actions import catalogue, lifecycle
-from environments.actions.catalogue import Proof, Verdict
+from environments.actions import catalogue, creation, lifecycle
+from environments.actions.catalogue import Proof, Search, Verdict
 from environments.actions.performing import look_at
 from environments.models import Environment
 from portal.directory.connection import ona
@@ -71,10 +71,16 @@ def settle(client: OnaClient, operation: Operation, *, is_late: bool) -> bool:
     """
     if operation.sent_at is None:
         return is_late and recording.close(operation, Outcome.FAILED, explanation=NEVER_SENT)
-    verdict = PROOFS.get(operation.action, untraceable)(client, operation)
+    verdict, columns = _find(client, operation)
     if verdict is not Verdict.DONE and not is_late:
         return False
-    return recording.close(operation, OUTCOMES[verdict], explanation=EXPLANATIONS[verdict])
+    return recording.close(operation, OUTCOMES[verdict], explanation=EXPLANATIONS[verdict], **columns)
+
+
+def _find(client: OnaClient, operation: Operation) -> tuple[Verdict, Mapping[str, Any]]:
+    if search := SEARCHES.get(operation.action):
+        return search(client, operation)
+    return PROOFS.get(operation.action, untraceable)(client, operation), {}
 
 
 def _give_up(operation: Operation, now: datetime) -> bool:
@@ -159,4 +165,8 @@ PROOFS: dict[str, Proof] = {
     catalogue.LOCKDOWN.name: _by_lockdown,
     catalogue.CLEAR_LOCKDOWN.name: _by_lockdown,
     catalogue.KEEP_AWAKE.name: by_state(lifecycle.activity),
+}
+SEARCHES: dict[str, Search] = {
+    catalogue.CREATE.name: creation.created,
+    catalogue.CREATE_FROM_PROJECT.name: creation.created,
 }
