@@ -1,14 +1,17 @@
 """CreateEnvironment and CreateEnvironmentFromProject."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from portal.sandbox import phases, policies, secrets
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import SECOND, Document, merge, new_id, rfc3339, seconds_of
-from portal.sandbox.refusals import Refused
+from portal.sandbox.refusals import Refused, not_signed_in
 
 if TYPE_CHECKING:
     from portal.sandbox.world import World
+
+PRIVATE_HOST = "git.private.example"  # nobody has given Ona access to it
 
 
 def create(world: "World", request: Document, caller: Caller, project: Document | None = None) -> Document:
@@ -19,7 +22,9 @@ def create(world: "World", request: Document, caller: Caller, project: Document 
         policies.check_ports(world, given.get("ports", []), [])
         if "disconnected" in given.get("timeout", {}):
             policies.check_timeout(world, given["timeout"]["disconnected"])
-        _check_quota(world, caller)
+        _check_source(given)
+        policies.check_project(world, caller, given, project)
+        policies.check_quotas(world, caller.subject)
         document: Document = {
             "id": new_id(world.rng),
             "metadata": _metadata(world, request, machine_class, caller, project),
@@ -58,10 +63,16 @@ def _class(world: "World", identifier: str) -> Document:
     raise Refused("invalid_argument", f"spec.machine.class: no environment class {identifier!r}")
 
 
-def _check_quota(world: "World", caller: Caller) -> None:
-    limit = int(world.organization.policies.get("maximumEnvironmentsPerUser", "0"))
-    if limit and not caller.sees_all and len(world.environments.indexes["creator"].get(caller.subject, [])) >= limit:
-        raise Refused("resource_exhausted", f"you have reached your organization's limit of {limit} environments")
+def _check_source(given: Document) -> None:
+    """Refuse what cannot be cloned: a context URL that is no web address, a host nobody is signed in to."""
+    for index, spec in enumerate(given.get("content", {}).get("initializer", {}).get("specs", [])):
+        context, git = spec.get("contextUrl", {}).get("url", ""), spec.get("git", {}).get("remoteUri", "")
+        if context and urlsplit(context).scheme not in ("http", "https"):
+            field = f"spec.content.initializer.specs[{index}].context_url.url"
+            raise Refused("invalid_argument", f"{field}: must be an http or https address")
+        host = urlsplit(context or git).hostname or ""
+        if host == PRIVATE_HOST:
+            raise not_signed_in(host)
 
 
 def _metadata(

@@ -4,17 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from portal.sandbox import automations, phases, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, new_id, rfc3339
+from portal.sandbox.policies import UP, check_running
 from portal.sandbox.refusals import Refused, lifetime_exceeded
 
 if TYPE_CHECKING:
     from portal.sandbox.world import World
 
-_UP = (
-    "ENVIRONMENT_PHASE_CREATING",
-    "ENVIRONMENT_PHASE_STARTING",
-    "ENVIRONMENT_PHASE_RUNNING",
-    "ENVIRONMENT_PHASE_UPDATING",
-)
 _LEAVING = ("ENVIRONMENT_PHASE_DELETING", "ENVIRONMENT_PHASE_DELETED")
 
 
@@ -39,7 +34,10 @@ def refuse_leaving(document: Document) -> None:
 
 
 def start(world: "World", identifier: str) -> None:
-    """Start a stopped environment; one that is up stays so. Refused when archived or locked down in strict mode."""
+    """Start a stopped environment; one that is up stays so.
+
+    Refused when archived, locked down in strict mode, or where its creator has as many running as allowed.
+    """
     document = _changeable(world, identifier)
     metadata, phase = document["metadata"], document["status"].get("phase")
     if metadata.get("archivedAt"):
@@ -47,8 +45,9 @@ def start(world: "World", identifier: str) -> None:
     lockdown, policies = instant_of(metadata.get("lockdownAt", "")), world.organization.policies
     if lockdown and lockdown <= world.instant and policies.get("maximumEnvironmentLifetimeStrict"):
         raise lifetime_exceeded(metadata["lockdownAt"], policies.get("maximumEnvironmentLifetime", "0s"))
-    if phase in _UP:
+    if phase in UP:
         return
+    check_running(world, metadata.get("creator", {}).get("id", ""))
     spec: dict[str, Any] = {"desiredPhase": "ENVIRONMENT_PHASE_RUNNING", "machine": {"session": new_id(world.rng)}}
     spec |= secrets.remounted(world, document)
     document = world.change(identifier, metadata={"lastStartedAt": rfc3339(world.instant)}, spec=spec)
@@ -59,7 +58,7 @@ def start(world: "World", identifier: str) -> None:
 def stop(world: "World", identifier: str) -> None:
     """Stop an environment; one that is stopped stays as it is."""
     document = _changeable(world, identifier)
-    if document["status"].get("phase") not in _UP:
+    if document["status"].get("phase") not in UP:
         if document["spec"].get("desiredPhase") == "ENVIRONMENT_PHASE_RUNNING":
             world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_STOPPED"})
         return
@@ -91,14 +90,16 @@ def delete(world: "World", identifier: str, *, force: bool = False) -> None:
     if document["status"].get("phase") in _LEAVING:
         return
     world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_DELETED"})
-    up = document["status"].get("phase") in (*_UP, "ENVIRONMENT_PHASE_STOPPING")
+    up = document["status"].get("phase") in (*UP, "ENVIRONMENT_PHASE_STOPPING")
     change = phases.stopping() if up and not force else phases.deleting()
     world.agenda.replan(world, world.change(identifier, status=change))
 
 
 def mark_active(world: "World", identifier: str, source: str, at: int) -> None:
-    """Note activity, which puts off the stop for inactivity."""
-    _changeable(world, identifier)
+    """Note activity, which puts off the stop for inactivity; refused where nothing runs that could stop."""
+    phase = _changeable(world, identifier)["status"].get("phase")
+    if phase not in ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_UPDATING"):
+        raise Refused("failed_precondition", f"environment {identifier} is not running")
     world.change(identifier, status=phases.active(at, source))
 
 

@@ -60,11 +60,12 @@ def machine_up(document: Document, rng: random.Random) -> Change:
         },
         "content": {"phase": "CONTENT_PHASE_INITIALIZING", "session": spec["content"]["session"]},
         "sshPublicKeys": [{"id": key["id"], "phase": "CONTENT_PHASE_READY"} for key in spec.get("sshPublicKeys", [])],
-        "secrets": _secrets_ready(document),
+        "secrets": secrets_ready(document),
     }
 
 
-def _secrets_ready(document: Document) -> list[Document]:
+def secrets_ready(document: Document) -> list[Document]:
+    """Each secret of the spec has arrived."""
     return [
         {
             "id": secret["id"],
@@ -163,7 +164,7 @@ def rebuilding(document: Document) -> Change:
             "failureMessage": None,
             "containerId": None,
         },
-        "secrets": _secrets_ready(document),
+        "secrets": secrets_ready(document),
         "failureMessage": None,
     }
 

@@ -2,12 +2,19 @@
 
 from typing import TYPE_CHECKING
 
+from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, seconds_of
 from portal.sandbox.refusals import Refused
 
 if TYPE_CHECKING:
     from portal.sandbox.world import World
 
+UP = (
+    "ENVIRONMENT_PHASE_CREATING",
+    "ENVIRONMENT_PHASE_STARTING",
+    "ENVIRONMENT_PHASE_RUNNING",
+    "ENVIRONMENT_PHASE_UPDATING",
+)
 _OPENNESS = {
     "ADMISSION_LEVEL_UNSPECIFIED": 0,
     "ADMISSION_LEVEL_OWNER_ONLY": 1,
@@ -15,6 +22,31 @@ _OPENNESS = {
     "ADMISSION_LEVEL_ORGANIZATION": 2,
     "ADMISSION_LEVEL_EVERYONE": 3,
 }
+
+
+def check_project(world: "World", caller: Caller, spec: Document, project: Document | None) -> None:
+    """Refuse an environment without a project, or without anything to clone, where a policy asks for them."""
+    policies = world.organization.policies
+    if policies.get("membersRequireProjects") and not caller.sees_all and project is None:
+        raise Refused("failed_precondition", "your organization requires environments to be created from a project")
+    if policies.get("disableFromScratch") and not spec.get("content", {}).get("initializer", {}).get("specs"):
+        raise Refused("failed_precondition", "your organization does not allow environments from scratch")
+
+
+def check_quotas(world: "World", creator: str) -> None:
+    """Refuse one more environment for somebody who has as many as allowed, or as many running."""
+    limit = int(world.organization.policies.get("maximumEnvironmentsPerUser", "0"))
+    if limit and len(world.environments.indexes["creator"].get(creator, [])) >= limit:
+        raise Refused("resource_exhausted", f"your organization's limit of {limit} environments per user is reached")
+    check_running(world, creator)
+
+
+def check_running(world: "World", creator: str) -> None:
+    """Refuse one more running environment for somebody who has as many as allowed."""
+    limit = int(world.organization.policies.get("maximumRunningEnvironmentsPerUser", "0"))
+    if limit and sum(1 for _ in world.environments.walk({"creator": [creator], "phase": UP})) >= limit:
+        text = f"your organization's limit of {limit} running environments per user is reached"
+        raise Refused("resource_exhausted", text)
 
 
 def check_ports(world: "World", ports: list[Document], before: list[Document]) -> None:

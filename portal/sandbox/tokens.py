@@ -1,5 +1,6 @@
 """Tokens for environments, logs and ports. They open nothing real; they last an hour of the world's time."""
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from portal.sandbox.documents import HOUR
@@ -9,14 +10,18 @@ if TYPE_CHECKING:
 
 
 def issue(world: "World", purpose: str, environment_id: str) -> str:
-    """A new token; `world.tokens` remembers what for and until when (µs)."""
+    """A new token, another each time; `world.tokens` remembers its digest, what for and until when (µs)."""
     with world.lock:
         token = f"ona_{purpose}_{world.rng.getrandbits(192):048x}"
-        world.tokens[token] = (environment_id, world.instant + HOUR)
+        world.tokens[_digest(token)] = (environment_id, world.instant + HOUR)
         return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def is_valid(world: "World", token: str, environment_id: str) -> bool:
     """Whether the token was issued for this environment and has not run out."""
-    environment, until = world.tokens.get(token, ("", 0))
+    environment, until = world.tokens.get(_digest(token), ("", 0))
     return environment == environment_id and world.instant < until

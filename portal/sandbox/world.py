@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from portal.sandbox import runner, secrets
+from portal.sandbox import phases, runner, secrets
 from portal.sandbox.agenda import Agenda
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, merge, micros, moment
@@ -162,6 +162,10 @@ class World:
             chosen = condition or Condition()
             document = born(chosen, timing(chosen, self.instant, self.rng), self)
             merge(document, parts)
+            if mounted := {} if "secrets" in parts.get("spec", {}) else secrets.remounted(self, document):
+                document["spec"] |= mounted  # it was given to somebody else, or to another project
+                if "secrets" in document["status"]:
+                    document["status"]["secrets"] = phases.secrets_ready(document)
             settle(self, document, chosen)
             self._tell("CREATE", "ENVIRONMENT", document)
             identifier: str = document["id"]
