@@ -68,9 +68,8 @@ def test_the_vendors_client_creates_lists_renews_and_deletes():
     with running(World(environments=20, seed=3)) as sandbox:
         client = ona_sdk.create_client(api_key=sandbox.token, base_url=f"{sandbox.base_url}/api", timeout=20)
         service, project = client.services.secret, sandbox.world.organization.projects[1]["id"]
-        request = pb.CreateSecretRequest(
-            name="FRESH", value=CANARY, file_path="/run/key", scope={"project_id": project}
-        )
+        scope = {"project_id": project}
+        request = pb.CreateSecretRequest(name="FRESH", value=CANARY, file_path="/run/key", scope=scope)
         secret = service.create_secret(request).secret
         assert (secret.name, secret.file_path, secret.scope.project_id) == ("FRESH", "/run/key", project)
         assert sandbox.world.secret_matches(secret.id, CANARY)
@@ -89,9 +88,8 @@ def test_the_portals_client_does_the_same():
     with running(World(environments=20, seed=3)) as sandbox, OnaClient(sandbox.token, sandbox.base_url) as client:
         scope = {"organizationId": sandbox.world.organization.id}
         proxy = {"targetHosts": ["api.example"], "header": "X-Key"}
-        made = client.create_secret(
-            "FRESH", Secret(CANARY), scope=scope, mount={"apiOnly": True}, credential_proxy=proxy
-        )
+        mount = {"apiOnly": True}
+        made = client.create_secret("FRESH", Secret(CANARY), scope=scope, mount=mount, credential_proxy=proxy)
         assert (made.mount_kind, made.scope_kind) == ("api_only", "organization")
         assert made.credential_proxy
         assert made.credential_proxy.target_hosts == ["api.example"]
