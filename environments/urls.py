@@ -1,6 +1,6 @@
 from django.urls import path
 
-from environments.views import act
+from environments.views import act, editor
 from environments.views.detail import environment_detail
 from environments.views.list import environment_changes, environment_facets, environment_list
 
@@ -11,4 +11,5 @@ urlpatterns = [
     path("facets/", environment_facets, name="facets"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
     *act.urls(),
+    *editor.urls(),
 ]

@@ -44,7 +44,7 @@ class Conflict(NotPossible):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of one part: `spec` is what to send, given the environment as Ona has it; `allowed` raises NotPossible."""
+    """A change of one part: `spec` is what to send, by what Ona has now; `allowed` raises NotPossible."""
 
     action: catalogue.Action
     after: Mapping[str, Any]
@@ -203,7 +203,7 @@ def edit_kernel_controls(
     seen: Seen | None = None,
     **asked: Unpack[Asked],
 ) -> Operation:
-    """Which programs the kernel refuses, and how (KERNEL_CONTROLS_ACTION_…); the whole is replaced, so it is sent along."""
+    """Which programs the kernel refuses, and how (KERNEL_CONTROLS_ACTION_…); Ona replaces the whole configuration."""
     after: PartValues = {"enabled": enabled, "action": action, "denylist": list(denylist)}
 
     def spec(fresh: Environment) -> Mapping[str, Any]:

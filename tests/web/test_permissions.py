@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from environments.models import Environment
+from environments.views.editor import EDITORS
 from tests import factories, operations
 
 ROLES = ("Viewer", "Operator", "Admin", "Auditor")
@@ -53,6 +54,7 @@ TABLE = {
     "environments:detail": Row(READERS),
     **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
+    **{f"environments:edit-{part}": Row(ADMINS) for part in EDITORS},
     "automations:of-environment": Row(READERS),
     "operations:list": Row(READERS),
     "operations:changes": Row(READERS, (200, 204)),
