@@ -65,11 +65,11 @@ class LockdownForm(EnvironmentForm):
         initial="7",
     )
     at = forms.DateTimeField(
-        label="Exact time (UTC)",
+        label="Time in UTC",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-        help_text="Only with “at an exact time”.",
+        help_text="For “at an exact time”.",
         error_messages={"invalid": "Write a time such as 2026-12-31 18:00; it is read as UTC."},
     )
 

@@ -48,7 +48,7 @@ REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
 class Watch:
     """Collects what no page may cause: errors in the console, uncaught errors, policy violations, dialogs."""
 
-    allowed_statuses: set[int] = field(default_factory=set)
+    allowed_statuses: set[int] = field(default_factory=lambda: {422})  # a form that is not accepted
     seen: list[str] = field(default_factory=list)
 
     def over(self, context: BrowserContext) -> None:

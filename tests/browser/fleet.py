@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.test import override_settings
+
 from automations.sync import sync_automations
 from environments.directory import sync_directory
 from environments.models import SyncRun
 from environments.secrets.sync import sync_secrets
 from environments.sync import sweep
+from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
 
@@ -25,3 +31,12 @@ def read_environments(sandbox: Sandbox, token: str = "") -> None:
     """One sweep, well or badly ended; another token than the sandbox's own is refused."""
     with OnaClient(token or sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=1) as client:
         sweep(client)
+
+
+@contextmanager
+def connected(sandbox: Sandbox) -> Iterator[None]:
+    """The portal's pages reach this sandbox for as long."""
+    with override_settings(ONA_BASE_URL=sandbox.base_url, ONA_API_KEY=sandbox.token):
+        connection._client.cache_clear()
+        yield
+    connection._client.cache_clear()

@@ -19,7 +19,8 @@ from portal.accounts.links import make_token
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import running
 from portal.sandbox.world import World
-from tests.browser import fleet
+from tests import operations
+from tests.browser import fleet, scenes_acting
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"
@@ -53,7 +54,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         fleet.read_environments(empty)
         yield Scene("list-of-an-empty-organization", "/environments/")
     SyncRun.objects.all().delete()
-    with running(world) as sandbox:
+    with running(world) as sandbox, fleet.connected(sandbox):
         fleet.read_all(sandbox)
         world.advance(timedelta(hours=3))
         world.add_environment(Condition("STARTING", step="devcontainer"))
@@ -62,6 +63,8 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         fleet.read_environments(sandbox)
         yield from _filled()
         yield from _details()
+        yield from _operations()
+        yield from scenes_acting.acting(sandbox, Scene)
         yield from _refusals()
         fleet.read_environments(sandbox, token="another-token")
         yield Scene("sync-failing", "/sync/")
@@ -152,10 +155,27 @@ def _unfold(page: Page) -> None:
         summary.click()
 
 
+def _operations() -> Iterator[Scene]:
+    yield Scene("operations-empty", "/operations/")
+    made = operations.believable(list(Environment.objects.present().order_by("id")[:12]))
+    yield Scene("operations", "/operations/?size=25")
+    yield Scene("operations-narrowed", "/operations/?q=reason:cost&outcome=failed&outcome=unknown&since=7d")
+    yield Scene("operations-nothing-matches", "/operations/?actor=nobody&q=outcome:faild")
+    yield Scene("operation-diff", f"/operations/{made['ports'].pk}/", then=_unfold_operation)
+    for name in ("open", "unknown", "failed", "token"):
+        yield Scene(f"operation-{name}", f"/operations/{made[name].pk}/")
+
+
+def _unfold_operation(page: Page) -> None:
+    for summary in page.locator("#operation summary").all():
+        summary.click()
+
+
 def _refusals() -> Iterator[Scene]:
     yield Scene("refused-400", "/fails/400/", status=400)
     yield Scene("refused-403", "/sync/", NO_ROLE, 403)
     yield Scene("refused-404", "/environments/00000000-0000-4000-8000-000000000000/", status=404)
+    yield Scene("refused-404-operation", "/operations/00000000-0000-4000-8000-000000000000/", status=404)
     yield Scene("refused-404-signed-out", "/no/such/page/", NOBODY, 404)
     yield Scene("broken-500", "/fails/500/", status=500)
     yield Scene("broken-503", "/fails/503/", status=503)
