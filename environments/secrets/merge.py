@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import DataError, connection, transaction
+from django.db.models.functions import Now
 
+from environments.models import Secret
 from environments.secrets.scopes import Scope
 from portal.ona.documents.secrets import SecretDocument
 
@@ -107,6 +110,12 @@ def mark_gone(scope: Scope, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(GONE, {"kind": scope.kind.value, "id": scope.id, "at": at})
         return int(cursor.rowcount)
+
+
+def mark_deleted(secret_id: UUID, at: datetime) -> None:
+    """Mark one gone that Ona said is deleted, at `at`."""
+    rows = Secret.objects.filter(pk=secret_id, gone_at=None)
+    rows.update(gone_at=at, changed_at=Now())
 
 
 def count_environments() -> int:

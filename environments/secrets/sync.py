@@ -56,12 +56,14 @@ def sync_secrets(client: OnaClient) -> SyncRun | None:
 
 
 def read_scope(client: OnaClient, scope: Scope) -> list[SecretDocument]:
-    """The secrets of one scope as they are now, merged into the table; OnaError where they cannot be read."""
+    """The secrets of one scope as they are now, merged into the table; OnaError where they cannot be read.
+
+    Names and counts are brought up to date by `count_environments`, which takes longer.
+    """
     listed = _list(client, scope)
     if listed.is_refused:
         raise errors.PermissionDenied("the token may not list the secrets there", rpc="SecretService/ListSecrets")
     _keep(listed)
-    count_environments()
     return listed.documents
 
 

@@ -25,7 +25,7 @@ from portal.ona.documents.secrets import SecretDocument, read_secret
 from portal.sandbox.server import Sandbox
 from tests import factories
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 GOOD = SyncRun.State.SUCCEEDED
 
 
