@@ -32,7 +32,8 @@ class ActionForm(forms.Form):
         self.fields["reason"].label = "Reason" if needs_reason else "Reason (optional)"
         self.fields["reason"].error_messages["required"] = "Say why: the reason is kept in the ledger."
         for field in self.fields.values():
-            field.widget.attrs.setdefault("class", _css_class(field.widget))
+            if css_class := _css_class(field.widget):
+                field.widget.attrs.setdefault("class", css_class)
         self.order_fields([*(name for name in self.fields if name != "reason"), "reason"])
 
     def tried(self) -> None:
@@ -53,7 +54,9 @@ class ActionForm(forms.Form):
 
 def _css_class(widget: forms.Widget) -> str:
     match widget:
-        case forms.CheckboxInput() | forms.RadioSelect() | forms.CheckboxSelectMultiple():
+        case forms.RadioSelect() | forms.CheckboxSelectMultiple() | forms.HiddenInput():
+            return ""
+        case forms.CheckboxInput():
             return "form-check-input"
         case forms.Select():
             return "form-select"

@@ -32,6 +32,20 @@
     show();
   }
 
+  // --- menus close when something in them is chosen, beside them is clicked, or Escape is pressed
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
   // --- copy buttons
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
