@@ -1,6 +1,6 @@
 from django.urls import path
 
-from environments.views import act, editor
+from environments.views import act, editor, tokens
 from environments.views.detail import environment_detail
 from environments.views.list import environment_changes, environment_facets, environment_list
 
@@ -11,5 +11,6 @@ urlpatterns = [
     path("facets/", environment_facets, name="facets"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
     *act.urls(),
+    *tokens.urls(),
     *editor.urls(),
 ]

@@ -54,6 +54,7 @@ TABLE = {
     "environments:detail": Row(READERS),
     **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
+    **{f"environments:{kind}": Row(ADMINS) for kind in ("logs-token", "access-token")},
     **{f"environments:edit-{part}": Row(ADMINS) for part in EDITORS},
     "automations:of-environment": Row(READERS),
     "operations:list": Row(READERS),
