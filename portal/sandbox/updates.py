@@ -59,7 +59,8 @@ def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnv
     if any("session" in changes.get(part, {}) for part in ("content", "devcontainer")):
         changes |= secrets.remounted(world, document)
     if given.HasField("kernel_controls_config"):
-        changes["kernelControlsConfig"] = None  # taken as a whole, not merged
+        known = before.get("kernelControlsConfig", {})
+        changes["kernelControlsConfig"] = _instead(known, asked["kernelControlsConfig"]) or None
     if given.HasField("timeout") and given.timeout.HasField("disconnected"):
         policies.check_timeout(world, asked["timeout"]["disconnected"])
         changes["timeout"] = {"disconnected": asked["timeout"]["disconnected"]}
@@ -69,9 +70,15 @@ def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnv
         changes["ports"] = ports
     if given.ssh_public_keys:
         changes["sshPublicKeys"] = _patched_keys(before.get("sshPublicKeys", []), given)
-    if "kernelControlsConfig" in changes:
-        before.pop("kernelControlsConfig", None)
-        changes["kernelControlsConfig"] = asked["kernelControlsConfig"] or None
+    return changes
+
+
+def _instead(before: Document, after: Document) -> Document:
+    """The change that makes `before` be `after` when it is merged: what is taken as a whole loses what is not named."""
+    changes: Document = dict.fromkeys(before) | after
+    for field, known in before.items():
+        if isinstance(known, dict) and isinstance(after.get(field), dict):
+            changes[field] = _instead(known, after[field])
     return changes
 
 

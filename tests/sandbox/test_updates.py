@@ -256,3 +256,12 @@ def test_a_request_that_is_not_json_is_the_callers_mistake(asking):
     headers = {"authorization": f"Bearer {asking.sandbox.token}", "content-type": "application/json"}
     response = asking.client.post(url, content=b'{"environmentId": ', headers=headers)
     assert (response.status_code, json.loads(response.content)["code"]) == (400, "invalid_argument")
+
+
+def test_kernel_controls_are_taken_as_a_whole(asking):
+    identifier = asking.world.add_environment()
+    veto = {"exec": {"enabled": True, "denylist": ["nc"], "watch": True}, "file": {"enabled": True}}
+    for given in ({"veto": veto, "bpfDebugLevel": "BPF_DEBUG_LEVEL_INFO"}, {"veto": {"exec": {"denylist": ["nmap"]}}}):
+        spec = {"kernelControlsConfig": given}
+        asking.ask("EnvironmentService/UpdateEnvironment", {"environmentId": identifier, "spec": spec})
+        assert asking.environment(identifier)["spec"]["kernelControlsConfig"] == given
