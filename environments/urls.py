@@ -1,6 +1,8 @@
 from django.urls import path
 
+from environments import secret_urls
 from environments.views import act, editor, tokens
+from environments.views.create import environment_create
 from environments.views.detail import environment_detail
 from environments.views.list import environment_changes, environment_facets, environment_list
 
@@ -9,8 +11,10 @@ urlpatterns = [
     path("", environment_list, name="list"),
     path("changes/", environment_changes, name="changes"),
     path("facets/", environment_facets, name="facets"),
+    path("new/", environment_create, name="create"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
     *act.urls(),
     *tokens.urls(),
     *editor.urls(),
+    *secret_urls.of_environment,
 ]

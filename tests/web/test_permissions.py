@@ -51,6 +51,7 @@ TABLE = {
     "environments:list": Row(READERS),
     "environments:changes": Row(READERS, (200, 204)),
     "environments:facets": Row(READERS),
+    "environments:create": Row(ADMINS),
     "environments:detail": Row(READERS),
     **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
