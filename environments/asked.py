@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from environments.actions.catalogue import ACTIONS, Action
+from environments.actions.following import State, Step, acknowledgement, is_edit
 from environments.models import Environment
 from portal.ledger.models import Operation, Outcome
 from portal.web.words import ago_words, duration_words, phase_word
@@ -14,6 +15,15 @@ LATELY = timedelta(hours=24)
 FAILED_FOR = timedelta(minutes=15)
 DONE_FOR = timedelta(minutes=2)
 LOOKED_AT = 30
+SHOWN_FOR = {State.APPLIED: DONE_FOR, State.ACKNOWLEDGED: FAILED_FOR, State.ASKED: FAILED_FOR}
+EDIT_TONES = {
+    State.ASKED: "info",
+    State.ACKNOWLEDGED: "info",
+    State.APPLIED: "success",
+    State.REFUSED: "error",
+    State.NOT_ACKNOWLEDGED: "warning",
+    State.FAILED: "error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,8 @@ def _succeeded(
     environment: Environment, operation: Operation, action: Action, now: datetime, asked: str
 ) -> Standing | None:
     age = now - (operation.closed_at or operation.asked_at)
+    if is_edit(operation):
+        return _edited(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
         done = f"{action.done.capitalize()} as {operation.actor_name} asked"
         return Standing(operation, "success", done, "") if age < DONE_FOR else None
@@ -71,3 +83,12 @@ def _succeeded(
         return Standing(operation, "info", asked, f"Ona has accepted it. The environment is {phase}.", is_waiting=True)
     late = f"Ona accepted it {duration_words(age)} ago, but the environment is still {phase}."
     return Standing(operation, "warning", f"{asked}: Ona has not followed", f"{late} Look at its messages below.")
+
+
+def _edited(step: Step, operation: Operation, age: timedelta, asked: str) -> Standing | None:
+    """How far the runner has come with an edit of the specification."""
+    if step.is_final and age >= SHOWN_FOR.get(step.state, LATELY):
+        return None
+    message = f" It says: {step.message}" if step.message else ""
+    title = f"{asked}: {step.state.value}"
+    return Standing(operation, EDIT_TONES[step.state], title, f"{step.words}{message}", is_waiting=not step.is_final)

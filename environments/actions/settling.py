@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.actions import catalogue, creation, lifecycle
+from environments.actions import catalogue, creation, lifecycle, secrets, specification
 from environments.actions.catalogue import Proof, Search, Verdict
 from environments.actions.performing import look_at
 from environments.models import Environment
@@ -165,8 +165,11 @@ PROOFS: dict[str, Proof] = {
     catalogue.LOCKDOWN.name: _by_lockdown,
     catalogue.CLEAR_LOCKDOWN.name: _by_lockdown,
     catalogue.KEEP_AWAKE.name: by_state(lifecycle.activity),
+    **{name: by_state(values, "specVersion") for name, values in specification.VALUES.items()},
+    **secrets.PROOFS,
 }
 SEARCHES: dict[str, Search] = {
     catalogue.CREATE.name: creation.created,
     catalogue.CREATE_FROM_PROJECT.name: creation.created,
+    **secrets.SEARCHES,
 }

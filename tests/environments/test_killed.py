@@ -90,7 +90,9 @@ def known(sandbox: Sandbox, kind: Kind) -> Environment:
     identifier = sandbox.world.add_environment(kind.condition)
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         observe([client.get_environment(identifier)])
-    return Environment.objects.get(pk=identifier)
+    environment = Environment.objects.get(pk=identifier)
+    kind.prepare(sandbox, environment)
+    return environment
 
 
 class Scene:
