@@ -28,7 +28,7 @@ Do = Callable[[Environment, Any, Asked], Operation]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An action with its form: `lead` says what it does, before anything is done."""
+    """An action with its form: `lead` says what it does before anything is done; `title` stands before the name."""
 
     slug: str
     action: Action
@@ -36,6 +36,7 @@ class Act:
     do: Do
     form: type[EnvironmentForm] = EnvironmentForm
     button: str = ""
+    title: str = ""
     is_dangerous: bool = False
 
 
@@ -97,6 +98,7 @@ ACTS = (
         _set_lockdown,
         LockdownForm,
         "Set lockdown",
+        "Lockdown of",
     ),
     Act(
         "delete",

@@ -21,7 +21,10 @@ from environments.history import event
 from environments.lifetime import banners, lifetime
 from environments.menu import menu
 from environments.models import Environment, Field, Phase, Transition
+from environments.secrets import card
+from environments.secrets.reach import revision as secrets_revision
 from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
+from portal.ledger.listing import operations_of
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -52,9 +55,10 @@ def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpRespon
     name = request.GET.get("tab", "")
     fill = FILLS.get(name, overview_tab)
     name = name if name in FILLS else "overview"
-    if nothing_new(request, environment):
+    revision = secrets_revision() if name == "access" else ""
+    if nothing_new(request, environment, revision):
         return HttpResponse(status=204)
-    return render_tab(request, environment, name, f"environments/_{name}.html", fill(request, environment))
+    return render_tab(request, environment, name, f"environments/_{name}.html", fill(request, environment), revision)
 
 
 def find(environment_id: UUID) -> Environment:
@@ -185,7 +189,7 @@ def access_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]
     document = Document(environment)
     file_facts, file_rules = access.file_controls(document)
     return {
-        "secrets": access.secrets(document),
+        **card.context(environment, document),
         "ssh_keys": access.ssh_keys(document),
         "exec_controls": access.exec_controls(document),
         "file_controls": file_facts,
@@ -205,7 +209,13 @@ def history_tab(request: HttpRequest, environment: Environment) -> dict[str, Any
     rows = list(transitions[: HISTORY_ROWS + 1])
     shown = rows[:HISTORY_ROWS]
     older = shown[-1].id if len(rows) > HISTORY_ROWS else None
-    return {"events": [event(row) for row in shown], "older": older, "is_older": anchor is not None}
+    operations = operations_of(environment.pk) if anchor is None else []
+    return {
+        "events": [event(row) for row in shown],
+        "older": older,
+        "is_older": anchor is not None,
+        "operations": operations,
+    }
 
 
 def documents_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:

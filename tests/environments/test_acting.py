@@ -153,7 +153,7 @@ def test_an_exact_time_that_cannot_be_is_refused_at_the_field(
 def test_what_would_be_lost_is_said_before(sandbox: Sandbox, admin: Client) -> None:
     environment = known(sandbox, Condition(git="both"))
     now = timezone.now()
-    seen = {"first_seen_at": now, "changed_at": now}
+    seen = {"first_seen_at": now, "changed_at": now, "seen_at": now}
     task = Task.objects.create(id=uuid.uuid4(), environment=environment, reference="build", **seen)
     TaskExecution.objects.create(
         id=uuid.uuid4(), environment=environment, task=task, phase=ExecutionPhase.RUNNING, **seen
