@@ -11,12 +11,14 @@ from environments.facts import NOT_SET, Document, Fact
 from environments.reading import Part
 from environments.words import word
 
+REGISTRY = "containerRegistryBasicAuthHost"
 MOUNTS = {
     "filePath": "file",
     "environmentVariable": "environment variable",
     "gitCredentialHost": "git credentials of",
-    "containerRegistryBasicAuthHost": "container registry login of",
+    REGISTRY: "container registry login of",
 }
+API_ONLY = "not mounted, API only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class SecretState:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """Requests to these hosts get the value in this header on their way out; the environment never has it."""
+
+    hosts: list[str]
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
     """A secret by name. Its value is not part of the document and is never shown."""
 
@@ -38,6 +48,7 @@ class Secret:
     mounts: list[tuple[str, str]] = field(default_factory=list)
     scope: str = ""
     source: str = ""
+    proxy: Proxy | None = None
     details: list[Fact] = field(default_factory=list)
     in_spec: bool = True
     state: SecretState | None = None
@@ -89,28 +100,32 @@ def _state(state: Part) -> SecretState:
 def _secret(entry: Part, state: Part | None) -> Secret:
     mounts = [(kind, entry.text(name)) for name, kind in MOUNTS.items() if entry.text(name)]
     if entry.flag("apiOnly"):
-        mounts.append(("not mounted, API only", ""))
+        mounts.append((API_ONLY, ""))
     return Secret(
         id=entry.text("id"),
         name=entry.text("name"),
         mounts=mounts,
         scope=word(entry.text("scope")),
         source=entry.text("source"),
+        proxy=_proxy(entry.part("credentialProxy")),
         details=[fact for fact in _secret_details(entry) if not fact.is_absent],
         state=_state(state) if state is not None else None,
     )
 
 
+def _proxy(part: Part) -> Proxy | None:
+    hosts, header = part.texts("targetHosts"), part.text("header")
+    return Proxy(hosts, header) if hosts or header else None
+
+
 def _secret_details(entry: Part) -> list[Fact]:
-    proxy, source = entry.part("credentialProxy"), entry.part("sourceDetails")
+    source = entry.part("sourceDetails")
     federation = source.part("oidcJfrog")
     return [
         Fact("Source reference", entry.text("sourceRef"), "code"),
         Fact("Given as text", "yes" if source.flag("verbatim") else ""),
         Fact("JFrog host", federation.text("host"), "code"),
         Fact("JFrog provider", federation.text("providerName")),
-        Fact("Proxied to", proxy.texts("targetHosts"), "list"),
-        Fact("In header", proxy.text("header"), "code"),
         Fact("Session", entry.text("session"), "code"),
     ]
 

@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from environments import secret_urls
 from environments.views.overview import overview
 from environments.views.sync import sync
 from portal import health
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
+    path("secrets/", include((secret_urls.everywhere, "secrets"))),
     path("operations/", include("portal.ledger.urls")),
     path("sync/", sync, name="sync"),
     path("healthz", health.alive, name="alive"),

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from psycopg import sql
 
-from environments.models import Environment, Phase, Sighting
+from environments.models import Environment, Phase, Secret, Sighting
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 
 PASSWORD = "correct-horse-battery-staple"
@@ -59,6 +59,18 @@ def environment(**columns: Any) -> Environment:
     Sighting.objects.create(environment=made, seen_at=made.changed_at)
     made.refresh_from_db()  # generated columns
     return made
+
+
+def secret(**columns: Any) -> Secret:
+    """One secret of a project, an environment variable unless `columns` say otherwise."""
+    now = timezone.now()
+    plain: dict[str, Any] = {
+        "id": uuid.uuid4(), "name": "API_KEY", "scope_kind": "project", "scope_id": uuid.uuid4(),
+        "scope_name": "web-shop", "mount_kind": "environment_variable", "mount_target": "API_KEY", "uses": 0,
+        "reach": 0, "created_at": now - timedelta(days=200), "updated_at": now - timedelta(days=100),
+        "first_seen_at": now, "seen_at": now, "changed_at": now,
+    }  # fmt: skip
+    return Secret.objects.create(**plain | columns)
 
 
 def _plain() -> dict[str, Any]:

@@ -22,6 +22,7 @@ PLACES = (
     Place("overview", "Overview", "overview", "environments.view_environment"),
     Place("environments:list", "Environments", "environments", "environments.view_environment"),
     Place("automations:list", "Automations", "automations", "automations.view_task"),
+    Place("secrets:list", "Secrets", "lock", "environments.view_secret"),
     Place("audit:list", "Audit", "audit", "environments.view_transition"),
     Place("operations:list", "Operations", "operations", "ledger.view_operation"),
     Place("sync", "Sync", "sync", "environments.view_syncrun"),

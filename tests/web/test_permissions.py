@@ -57,6 +57,13 @@ TABLE = {
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
     **{f"environments:{kind}": Row(ADMINS) for kind in ("logs-token", "access-token")},
     **{f"environments:edit-{part}": Row(ADMINS) for part in EDITORS},
+    "environments:add-secret": Row(ADMINS),
+    "environments:update-secret": Row(ADMINS),
+    "environments:delete-secret": Row(ADMINS),
+    "secrets:list": Row(READERS),
+    "secrets:add": Row(ADMINS),
+    "secrets:update": Row(ADMINS),
+    "secrets:delete": Row(ADMINS),
     "automations:of-environment": Row(READERS),
     "operations:list": Row(READERS),
     "operations:changes": Row(READERS, (200, 204)),
@@ -104,6 +111,8 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    if "secret_id" in pattern.pattern.converters:
+        values["secret_id"] = factories.secret().pk
     if "operation_id" in pattern.pattern.converters:
         values["operation_id"] = operations.operation(environment_id=environment.pk).pk
     return reverse(name, kwargs={key: values[key] for key in pattern.pattern.converters})
@@ -189,5 +198,5 @@ def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) 
     for name in ("environments/environment", "environments/transition", "environments/syncrun", "automations/service",
                  "automations/task", "automations/taskexecution", "directory/organization", "directory/member",
                  "directory/project", "directory/runner", "directory/environmentclass",
-                 "ledger/operation"):  # fmt: skip
+                 "ledger/operation", "environments/secret"):  # fmt: skip
         assert client.get(f"/admin/{name}/").status_code == 200, name
