@@ -138,10 +138,14 @@ LOCKDOWN = Action("environment.set_lockdown", "Lockdown", CHANGE, unless_gone, "
 CLEAR_LOCKDOWN = Action("environment.clear_lockdown", "Clear lockdown", CHANGE, unless_gone, "freed of lockdown", True)
 LOGS_TOKEN = Action("environment.create_logs_token", "Logs token", MINT, _only_running, "given a logs token", True)
 ACCESS_TOKEN = Action("environment.create_access_token", "Access token", MINT, _only_running, "given a token", True)
-CREATE = Action("environment.create", "Create", "environments.add_environment", unless_gone, "created")
+CREATE = Action(
+    "environment.create", "Create", "environments.add_environment", unless_gone, "created",
+    followed=START.followed, patience=START.patience, supersedes="phase",
+)  # fmt: skip
 CREATE_FROM_PROJECT = Action(
-    "environment.create_from_project", "Create from project", CREATE.permission, unless_gone, "created"
-)
+    "environment.create_from_project", "Create from project", CREATE.permission, unless_gone, "created",
+    followed=START.followed, patience=START.patience, supersedes="phase",
+)  # fmt: skip
 
 
 def _edit(part: str, label: str, *, needs_reason: bool = False) -> Action:
