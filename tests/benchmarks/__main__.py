@@ -121,6 +121,27 @@ def bench_list(rows: int) -> Iterator[Result]:
             )
 
 
+def bench_acting(rows: int) -> Iterator[Result]:
+    """The ledger's pages beside Django admin's, and one change beside the bare calls it makes."""
+    from portal.sandbox.server import TOKEN
+    from tests.benchmarks import acting
+
+    measured = dict(acting.pages(rows))
+    admin = measured.pop("admin")
+    for name, p95 in measured.items():
+        peer = f"admin's changelist {admin:.0f} ms"
+        yield Result(f"{name}, {rows:,} rows, p95", f"{p95:.1f} ms", peer, f"{p95 / admin:.2f} ×", "≤ 0.2 ×")
+    with sandbox(100) as base_url:
+        portal, bare = acting.change(base_url, TOKEN)
+    yield Result(
+        "one change: fresh read, ledger, call, read-back",
+        f"{portal * 1000:.1f} ms",
+        f"its three calls alone {bare * 1000:.1f} ms",
+        f"{portal / bare:.2f} ×",
+        "",
+    )
+
+
 def _against(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
     return Result(what, f"{run['seconds']:.2f} s", peer, f"{run['seconds'] / other['seconds']:.2f} ×", goal)
 
@@ -152,13 +173,14 @@ def print_table(results: Iterable[Result]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
-    parser.add_argument("--only", choices=["sweep", "memory", "list"])
+    parser.add_argument("--only", choices=["sweep", "memory", "list", "acting"])
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
     benches = {
         "sweep": lambda: bench_sweep(size),
         "memory": lambda: bench_memory(size),
         "list": lambda: bench_list(10 * size),
+        "acting": lambda: bench_acting(20 * size),
     }
     prepare_database()
     chosen = [arguments.only] if arguments.only else list(benches)

@@ -230,24 +230,6 @@ WITH_ARGUMENTS: dict[str, tuple[Callable[..., Operation], dict[str, Any]]] = {
     "set_lockdown": (lifecycle.set_lockdown, {"at": timezone.now() + timedelta(days=400)}),
     "clear_lockdown": (lifecycle.clear_lockdown, {}),
 }
-OPERATORS = {"start", "stop", "mark_active"}
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [
-        (name, role)
-        for name in WITH_ARGUMENTS
-        for role in ("", "Viewer", "Operator", "Auditor")
-        if not (role == "Operator" and name in OPERATORS)
-    ],
-)
-def test_who_may_not_is_refused_by_the_action_itself(name: str, role: str) -> None:
-    environment = factories.environment()
-    act, arguments = WITH_ARGUMENTS[name]
-    with pytest.raises(PermissionDenied):
-        act(environment=environment, actor=factories.user(role), reason="x", **arguments)
-    assert Operation.objects.count() == 0
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from django.db import migrations
 
-from portal.accounts.roles import grant_roles
-
 # What may be written after the row was made, and until it is closed. The target of a creation is known afterwards.
 LATER = ("after", "sent_at", "closed_at", "outcome", "code", "message", "request_id", "explanation", "search")
 ONCE = ("target_id", "environment_id")
@@ -64,13 +62,6 @@ DROP FUNCTION ledger_refuse();
 """
 
 
-def grant(apps, schema_editor):
-    grant_roles(apps)
-
-
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0001_initial"), ("accounts", "0001_roles")]
-    operations = [
-        migrations.RunSQL(FORWARD, BACKWARD),
-        migrations.RunPython(grant, migrations.RunPython.noop),
-    ]
+    dependencies = [("ledger", "0001_initial")]
+    operations = [migrations.RunSQL(FORWARD, BACKWARD)]
