@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
 from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
 
 from environments.models import Environment
 from environments.sync import observe
@@ -156,7 +160,8 @@ def cached(sandbox: Sandbox, identifier: str) -> Environment:
 
 
 def maximal(sandbox: Sandbox, **spec: Any) -> Environment:
-    """A running environment whose specification has every field, or what `spec` says instead of it."""
+    """A running environment whose specification has every field, or what `spec` says; no policy limits it."""
+    sandbox.world.organization.policies.clear()
     identifier = sandbox.world.add_environment()
     sandbox.world.change(identifier, spec=MAXIMAL | spec)
     return cached(sandbox, identifier)
@@ -184,7 +189,8 @@ class _Reader(HTMLParser):
         if not self._in_panel:
             return
         if tag == "input" and self._is_sent(given, dict(attrs)):
-            self._add(given.get("name", ""), given.get("value", "on"))
+            box = given.get("type") in ("checkbox", "radio")
+            self._add(given.get("name", ""), given.get("value", "on" if box else ""))
         elif tag == "select":
             self._select = given.get("name", "")
         elif tag == "option" and self._select and "selected" in given:
@@ -203,8 +209,9 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea" and self._area is not None:
+            text = self.fields[self._area][-1].replace("\r\n", "\n")
             # a line break right after <textarea> is not part of the text
-            self.fields[self._area][-1] = self.fields[self._area][-1].removeprefix("\n").replace("\n", "\r\n")
+            self.fields[self._area][-1] = text.removeprefix("\n").replace("\n", "\r\n")
             self._area = None
         elif tag == "select":
             self._select = None
@@ -221,3 +228,27 @@ def fields(response: HttpResponse) -> dict[str, list[str]]:
     reader = _Reader()
     reader.feed(response.content.decode())
     return reader.fields
+
+
+def address(environment: Environment, part: str) -> str:
+    """The form of a part."""
+    return reverse(f"environments:edit-{part}", args=[environment.pk])
+
+
+def words(response: Any) -> str:
+    """The text of a page's content."""
+    text = response.content.decode()
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text[max(text.find('<main id="main"'), 0) :])))
+
+
+def send(client: Client, environment: Environment, part: str, shown: Any = None, **typed: Any) -> Any:
+    """Open the form, or take the one that is `shown`, type into it, send it; None takes a field out."""
+    opened = shown or client.get(address(environment, part))
+    assert shown or opened.status_code == 200
+    form = fields(opened) | {name.replace("__", "-"): value for name, value in typed.items()}
+    return client.post(address(environment, part), {name: value for name, value in form.items() if value is not None})
+
+
+def saved(answer: Any) -> bool:
+    """Whether the form led back to the environment's page."""
+    return answer.status_code == 302

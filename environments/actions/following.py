@@ -101,7 +101,7 @@ def _acknowledged(environment: Environment, document: Document, operation: Opera
     if environment.phase not in WORKING:
         words = f"The runner has acknowledged it. {_when(environment)}"
         return Step(State.ACKNOWLEDGED, words, is_final=_rests(environment))
-    if failure := document.status.part(MADE_ANEW.get(operation.action, "")).text("failureMessage"):
+    if failure := _failure(document, operation):
         words = "The runner has acknowledged it, but applying it failed."
         return Step(State.ACKNOWLEDGED, words, failure, is_final=True)
     applied = APPLIED.get(operation.action, _untold)(document, operation)
@@ -125,12 +125,21 @@ def _rests(environment: Environment) -> bool:
     return environment.phase == Phase.STOPPED or environment.gone_at is not None
 
 
-# what is made anew has a part of the status that says why that failed
+# what is made anew: its part of the status, the field there that tells of the edit, and that field's name in `after`
 MADE_ANEW = {
-    catalogue.REBUILD.name: "devcontainer",
-    catalogue.AUTOMATIONS_FILE.name: "automationsFile",
-    catalogue.CONTENT.name: "content",
+    catalogue.REBUILD.name: ("devcontainer", "session", "devcontainerSession"),
+    catalogue.AUTOMATIONS_FILE.name: ("automationsFile", "automationsFilePath", "automationsFilePath"),
+    catalogue.CONTENT.name: ("content", "session", "contentSession"),
 }
+
+
+def _failure(document: Document, operation: Operation) -> str:
+    """Why what was to be made anew could not be; a failure from before the edit is not one of it."""
+    name, field, asked = MADE_ANEW.get(operation.action, ("", "", ""))
+    part = document.status.part(name)
+    return part.text("failureMessage") if part.text(field) == operation.after.get(asked) else ""
+
+
 UNTOLD = "Ona does not tell when this part is applied."
 NEXT = {
     catalogue.DEVCONTAINER.name: "The container still runs from the other file: it takes effect with the next rebuild.",

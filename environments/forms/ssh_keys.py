@@ -55,9 +55,7 @@ class SSHKeysForm(EditForm):
             there.add(found.blob)
             lines.append(found.line)
         if errors:
-            raise ValidationError(
-                "Only public keys are taken; what was typed is dropped." if is_private(text) else errors
-            )
+            raise ValidationError(ONLY_PUBLIC if is_private(text) else errors)
         return lines
 
     def mine(self) -> Mapping[str, Any]:
