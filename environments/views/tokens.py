@@ -18,6 +18,7 @@ from environments.models import Environment
 from environments.views.detail import find, organization_of
 from environments.views.panel import NOT_ACCEPTED, show_panel
 from portal.ledger.models import Operation, Outcome
+from portal.ona.documents.grants import Secret
 from portal.web.permissions import permission
 
 
@@ -64,7 +65,7 @@ def _view(token: Token) -> Callable[..., HttpResponseBase]:
         if operation.outcome == Outcome.FAILED:
             form.tried()
             return _ask(request, environment, token, form, operation)
-        return _show(request, environment, token, operation, made.reveal() if made else "")
+        return _show(request, environment, token, operation, made)
 
     return view
 
@@ -86,14 +87,14 @@ def _ask(
 
 
 def _show(
-    request: HttpRequest, environment: Environment, token: Token, operation: Operation, text: str
+    request: HttpRequest, environment: Environment, token: Token, operation: Operation, made: Secret | None
 ) -> HttpResponse:
     """The token, this once; of one that was made before, only that it was."""
     context = {
         "token": token,
         "url": _address(token, environment),
         "operation": operation,
-        "text": text,
+        "made": made,  # revealed by the template alone: a context can end in a log
         "until": (operation.sent_at or operation.asked_at) + tokens.LIFE,
     }
     return show_panel(request, environment, "environments/_token_made.html", context)
