@@ -19,13 +19,13 @@ from portal.ledger.models import Operation, OperationQuerySet
 from portal.ledger.panel import chosen, panel
 from portal.ledger.state import DEFAULT_ORDER, DEFAULT_SIZE, SIZES, State, chips, read_state
 from portal.web.htmx import htmx_of, is_fragment, render_page
-from portal.web.pages import page
+from portal.web.pages import Page, page
 from portal.web.permissions import permission
 
 COUNTED = 10_000
-# Words are looked up in a text index, and each hit in its row: counting many of them would outlast the page itself.
-COUNTED_WORDS = 1_000
-TEXT_KEYS = ("", "actor", "action", "target", "reason")
+# What no index answers alone is looked up in the rows: counting many of them would outlast the page itself.
+COUNTED_SCANNED = 1_000
+SCANNED = ("", "actor", "action", "target", "reason", "origin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def list_context(state: State) -> dict[str, Any]:
         "url": url,
         "here": f"{url}{place}",
         "rows": rows(shown.rows),
-        "total": _total(state, found),
+        "total": _total(state, found, shown),
         "chips": chips(state),
         "direction": "descending" if place.order.descending else "ascending",
         "turned_url": place.turned(),
@@ -137,9 +137,11 @@ def _same_target(operation: Operation, url: str) -> str:
     return f"{url}?{urlencode({'target': identity})}" if identity else ""
 
 
-def _total(state: State, found: OperationQuerySet) -> Total:
-    """How many there are, up to a limit."""
-    by_words = state.selected("target") or any(term.key in TEXT_KEYS for term in state.filters.query.terms)
-    limit = COUNTED_WORDS if by_words else COUNTED
+def _total(state: State, found: OperationQuerySet, shown: Page[Operation]) -> Total:
+    """How many there are, up to a limit; a page that is the whole list is not counted again."""
+    if not shown.next and not shown.previous:
+        return Total(len(shown.rows), False)
+    words_asked = any(term.key in SCANNED for term in state.filters.query.terms)
+    limit = COUNTED_SCANNED if words_asked or state.selected("target") or state.selected("origin") else COUNTED
     count = found.order_by().values("pk")[: limit + 1].count()
     return Total(min(count, limit), count > limit)
