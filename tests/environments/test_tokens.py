@@ -129,6 +129,7 @@ def test_it_is_shown_once(
     first = client.post(address(kind, environment), sent, headers=headers)
     assert is_valid(sandbox.world, shown(first), str(environment.pk))
     assert "no-store" in first["Cache-Control"]
+    assert "Make another" not in first.content.decode()
     operation = Operation.objects.get()
     assert operation.sent_at is not None
     assert f"{operation.sent_at + timedelta(hours=1):%H:%M} UTC" in first.content.decode()
