@@ -27,7 +27,7 @@ LEVELS = (
     "ADMISSION_LEVEL_ORGANIZATION",
     "ADMISSION_LEVEL_EVERYONE",
 )
-RANGE = f"A port is a number from {LOWEST_PORT} to {HIGHEST_PORT}."
+RANGE = f"A number from {LOWEST_PORT} to {HIGHEST_PORT}."
 MORE = 3
 Row = Mapping[str, Any]
 

@@ -26,7 +26,7 @@ PRESETS = tuple(timedelta(hours=hours) for hours in (0.5, 1, 2, 4, 8, 24))
 CHOICES = [
     *((f"{preset.total_seconds():.0f}", f"{duration_words(preset)} without use") for preset in PRESETS),
     (NEVER, "never: it runs until somebody stops it"),
-    (EXACT, "another time:"),
+    (EXACT, "another time"),
 ]
 LOOKED_FOR = "not set: Ona looks for one"
 NEW = "another one"
@@ -41,7 +41,7 @@ class TimeoutForm(EditForm):
         error_messages={"required": "Choose one."},
     )
     exact = forms.CharField(
-        label="Another time",
+        label="Time without use",
         required=False,
         max_length=100,
         help_text="At least 30 minutes, such as 90m, 1h30m or 2 days. A number alone is minutes.",

@@ -133,7 +133,7 @@ def _show(request: HttpRequest, editor: Editor, form: EditForm, operation: Opera
     environment = form.environment
     context: dict[str, Any] = {"editor": editor, "form": form, "button": editor.button, "losses": []}
     if operation and operation.code == Conflict.code:
-        context |= {"conflict": operation, "differences": form.differences(operation), "button": "Use mine"}
+        context |= {"conflict": operation, "differences": form.differences(operation)}
         form.rebase(operation)
     else:
         context["operation"] = operation

@@ -112,14 +112,14 @@ def test_more_rows_are_shown_without_saving_or_complaining(sandbox: Sandbox, adm
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"ports__3__port": "1023", "ports__3__name": "x"}, "from 1024 to 65535"),
-        ({"ports__3__port": "65536", "ports__3__name": "x"}, "from 1024 to 65535"),
-        ({"ports__3__port": "web", "ports__3__name": "x"}, "from 1024 to 65535"),
+        ({"ports__3__port": "1023", "ports__3__name": "x"}, "A number from 1024 to 65535"),
+        ({"ports__3__port": "65536", "ports__3__name": "x"}, "A number from 1024 to 65535"),
+        ({"ports__3__port": "web", "ports__3__name": "x"}, "A number from 1024 to 65535"),
         ({"ports__3__port": "9000"}, "Give it a name"),
         ({"ports__3__port": "9000", "ports__3__name": "  "}, "more than blanks"),
         ({"ports__3__port": "9000", "ports__3__name": "x" * 101}, "at most 100 characters"),
         ({"ports__3__port": "8443", "ports__3__name": "x"}, "Port 8443 is listed twice"),
-        ({"ports__0__port": ""}, "from 1024 to 65535"),
+        ({"ports__0__port": ""}, "A number from 1024 to 65535"),
         ({"ports__0__admission": "ADMISSION_LEVEL_NEW"}, "Select a valid choice"),
         ({f"ports__{row}__DELETE": "on" for row in range(3)}, "last shared port cannot be taken away"),
     ],
