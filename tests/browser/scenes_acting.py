@@ -27,6 +27,7 @@ def acting(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     yield scene("acting-lockdown-refused", page, ADMIN, then=_lockdown)
     yield scene("acting-delete-refused", f"{page}delete/", ADMIN, then=_delete)
     yield scene("acting-rename", f"{page}rename/", ADMIN)
+    yield scene("acting-lockdown", f"{page}lockdown/", ADMIN)
     yield scene("acting-not-possible", f"{page}start/", ADMIN)
     _stop(sandbox, running)
     yield scene("acting-asked", page, ADMIN)
