@@ -130,7 +130,7 @@ class AddSecretForm(ValueForm):
         super().__init__(data, **options)
         field = self.fields["scope"]
         if not as_list:
-            field.widget = forms.RadioSelect(attrs={"class": "form-check-input"})
+            field.widget = forms.RadioSelect()
         field.choices = scopes  # type: ignore[attr-defined]
         field.initial = scopes[0][0] if scopes else ""
 

@@ -47,7 +47,7 @@ SORTS = {
     )
 }
 DEFAULT_ORDER = "name"
-DAYS = {"90": "older than 90 days", "180": "older than 180 days"}
+DAYS = {"90": "over 90 d old", "180": "over 180 d old"}
 USED = {"no": "by no environment", "yes": "by some"}
 GONE = {"yes": "shown too", "only": "only these"}
 SCOPES = {str(kind.value): str(kind.label) for kind in ScopeKind}

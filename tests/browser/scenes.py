@@ -20,7 +20,7 @@ from portal.sandbox.conditions import Condition
 from portal.sandbox.server import running
 from portal.sandbox.world import World
 from tests import operations
-from tests.browser import fleet, scenes_acting, scenes_creating, scenes_editing
+from tests.browser import fleet, scenes_acting, scenes_creating, scenes_editing, scenes_secrets
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"
@@ -67,6 +67,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from scenes_acting.acting(sandbox, Scene)
         yield from scenes_editing.editing(sandbox, Scene)
         yield from scenes_creating.creating(sandbox, Scene)
+        yield from scenes_secrets.secrets(Scene)
         yield from _refusals()
         fleet.read_environments(sandbox, token="another-token")
         yield Scene("sync-failing", "/sync/")
@@ -102,6 +103,7 @@ def _before_the_first_sweep() -> Iterator[Scene]:
     yield Scene("overview-never-swept", "/")
     yield Scene("list-never-swept", "/environments/")
     yield Scene("sync-never-swept", "/sync/")
+    yield from scenes_secrets.empty(Scene)
 
 
 def _filled() -> Iterator[Scene]:
