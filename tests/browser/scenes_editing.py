@@ -31,7 +31,7 @@ def editing(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     """Every form as it opens, errors next to their fields, a conflict, and what the page says after saving."""
     environment = edited(sandbox)
     page = reverse("environments:detail", args=[environment.pk])
-    yield scene("editor-link", page, ADMIN, then=lambda page: open_form(page, "Edit Ports"))
+    yield scene("editor-link", page, ADMIN, then=_opened)
     for part in EDITORS:
         yield scene(f"editor-{part}", f"{page}edit/{part}/", ADMIN)
     yield scene("editor-ports-refused", f"{page}edit/ports/", ADMIN, then=_ports_refused)
@@ -56,6 +56,16 @@ def open_form(page: Page, link: str) -> None:
 
 def save(page: Page, button: str = "Save") -> None:
     page.locator("#panel").get_by_role("button", name=button, exact=True).click()
+
+
+def _opened(page: Page) -> None:
+    open_form(page, "Edit Ports")
+    _from_the_top(page)
+
+
+def _from_the_top(page: Page) -> None:
+    """Opening a form scrolls to it; the picture is of the whole page."""
+    page.evaluate("window.scrollTo(0, 0)")
 
 
 def _ports_refused(page: Page) -> None:
@@ -84,6 +94,7 @@ def _conflict(sandbox: Sandbox, environment: Environment) -> Callable[[Page], No
         sandbox.world.change(str(environment.pk), spec={"ports": theirs})
         save(page)
         expect(page.locator(".edit-conflict")).to_be_visible()
+        _from_the_top(page)
 
     return then
 
@@ -94,3 +105,4 @@ def _timeout(page: Page) -> None:
     page.get_by_label(choice, exact=True).check()
     save(page)
     expect(page.locator("#environment .note").first).to_contain_text("Timeout")
+    _from_the_top(page)

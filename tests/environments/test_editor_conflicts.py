@@ -33,7 +33,7 @@ def conflict(sandbox: Sandbox, admin: Client) -> tuple[Environment, Any]:
 def test_a_conflict_shows_before_theirs_and_mine_side_by_side(sandbox: Sandbox, admin: Client) -> None:
     environment, answer = conflict(sandbox, admin)
     assert answer.status_code == 422
-    assert re.search(r"Git user\s+Ann Lee\s+Theirs\s+\(changed\)\s+Mine\s+\(changed\)", words(answer))
+    assert re.search(r"Git user Before Ann Lee Theirs Theirs \(changed\) Mine Mine \(changed\)", words(answer))
     assert "Use mine" in words(answer)
     assert "Take theirs" in words(answer)
     assert (fields(answer)["username"], fields(answer)["reason"]) == (["Mine"], ["why I do"])
@@ -82,7 +82,7 @@ def test_using_my_ports_comes_to_mine(sandbox: Sandbox, admin: Client) -> None:
     theirs = [MAXIMAL["ports"][0], {**MAXIMAL["ports"][1], "name": "theirs"}, {"port": 5000, "name": "their new one"}]
     sandbox.world.change(str(environment.pk), spec={"ports": theirs})
     answer = send(admin, environment, "ports", opened, ports__1__name="mine")
-    assert re.search(r"Port 5000\s+none\s+their new one", words(answer))
+    assert re.search(r"Port 5000 Before none Theirs their new one", words(answer))
     assert saved(send(admin, environment, "ports", answer))
     ports = spec_of(sandbox, environment)["ports"]
     assert [(port["port"], port.get("authNonce")) for port in ports] == [
