@@ -13,15 +13,13 @@ from django.core.management import call_command
 from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from portal.sandbox.server import running
-from portal.sandbox.world import World
 from tests import factories
-from tests.browser import chromium, fleet
-from tests.browser.scenes import NO_ROLE, VIEWER, Scene, counted, scenes, three_hours_ago
+from tests.browser import chromium
+from tests.browser.scenes import NO_ROLE, VIEWER, Scene, scenes, three_hours_ago
 
 WIDTHS = {1440: 900, 390: 844}
+README = {"list": "overview", "acting-asked": "environment", "editor-conflict": "conflict", "operations": "operations"}
 THEMES = ("light", "dark")
-SEED = 7
 
 
 @contextmanager
@@ -67,14 +65,14 @@ def take_all(browser: Browser, url: str, directory: Path, names: set[str]) -> No
             page.context.close()
 
 
-def take_readme(browser: Browser, url: str, path: Path) -> None:
-    """The list of environments of an organization of 300."""
-    with running(World(environments=300, seed=SEED)) as sandbox:
-        fleet.read_all(sandbox)
-    scene = Scene("readme", "/environments/", then=counted)
-    page = _open(browser, url, scene, 1440, 900)
-    page.screenshot(path=path)
-    page.context.close()
+def take_readme(browser: Browser, url: str, directory: Path) -> None:
+    """The pictures of the README: scenes as one sees them without scrolling."""
+    beside = factories.user("Admin", username="ada")
+    for scene in scenes(three_hours_ago(130), beside=beside):
+        if scene.name in README:
+            page = _open(browser, url, scene, 1440, 900)
+            page.screenshot(path=directory / f"{README[scene.name]}.png")
+            page.context.close()
 
 
 def _open(browser: Browser, url: str, scene: Scene, width: int, height: int) -> Page:

@@ -1,8 +1,7 @@
 """Pictures of every page at 1440 and 390 pixels, light and dark: python -m tests.browser.screenshots DIRECTORY [NAME…]
 
-Only the scenes named, where any are. `--readme docs/overview.png` takes the README's picture: the list as it opens, in
-an organization of 300. It starts a Postgres and a Redis of its own, as the tests do. Names in the world's scripts need
-fonts for them, such as Noto's.
+Only the scenes named, where any are. `--readme docs` takes the README's pictures into that folder. It starts a Postgres
+and a Redis of its own, as the tests do. Names in the world's scripts need fonts for them, such as Noto's.
 """
 
 from __future__ import annotations
