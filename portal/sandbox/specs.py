@@ -1,6 +1,8 @@
 """The `spec` of an environment: machine, content, git credentials, ports, keys and what else somebody asked for."""
 
+import base64
 import random
+import struct
 
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, new_id
@@ -106,10 +108,16 @@ def _keys(owner: Document, rng: random.Random) -> list[Document]:
     return [
         {
             "id": new_id(rng),
-            "value": f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{rng.getrandbits(128):032x} {address} {device}",
+            "value": f"ssh-ed25519 {_public_key(rng)} {address} {device}",
         }
         for device in devices
     ]
+
+
+def _public_key(rng: random.Random) -> str:
+    """A key as OpenSSH writes it: its kind and 32 bytes, each with its length before it."""
+    kind, point = b"ssh-ed25519", rng.randbytes(32)
+    return base64.b64encode(struct.pack(f">I{len(kind)}sI32s", len(kind), kind, len(point), point)).decode()
 
 
 def _automations_file(condition: Condition, rng: random.Random) -> Document:
