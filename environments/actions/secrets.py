@@ -20,7 +20,7 @@ from environments.actions import catalogue
 from environments.actions.catalogue import Action, Proof, Search, Verdict
 from environments.actions.performing import NotPossible, authorize, carry_out, end
 from environments.models import Environment, Secret
-from environments.secrets.merge import count_environments, mark_deleted, merge
+from environments.secrets.merge import look_up, mark_deleted, merge
 from environments.secrets.scopes import Scope
 from environments.secrets.sync import read_scope
 from portal.directory.connection import ona_now
@@ -75,6 +75,7 @@ def create_secret(
     def look(client: OnaClient) -> Columns:
         merge(made, timezone.now(), scope)
         documents = _read_back(client, scope) or made
+        Secret.objects.filter(pk=made[0].id, uses=None).update(uses=0)  # no specification names it yet
         return {"target_id": made[0].id, "after": _named(documents, name)}
 
     change = _Change(
@@ -160,7 +161,7 @@ def _read_back(client: OnaClient, scope: Scope) -> Documents:
         documents = read_scope(client, scope)
     except OnaError as error:
         log.warning("read-back failed", scope=str(scope), code=error.code)
-    count_environments()
+    look_up()
     return documents
 
 

@@ -58,7 +58,7 @@ def sync_secrets(client: OnaClient) -> SyncRun | None:
 def read_scope(client: OnaClient, scope: Scope) -> list[SecretDocument]:
     """The secrets of one scope as they are now, merged into the table; OnaError where they cannot be read.
 
-    Names and counts are brought up to date by `count_environments`, which takes longer.
+    Names and counts are brought up to date by `environments.secrets.merge.count_environments`.
     """
     listed = _list(client, scope)
     if listed.is_refused:

@@ -90,7 +90,7 @@ def test_a_secret_is_added_and_at_once_in_the_cache(ona_read: Sandbox, admin: Us
         "value": "[not kept]",
     }
     assert ona_read.world.secret_matches(str(secret.pk), VALUE)
-    assert secret.reach is not None
+    assert (secret.reach, secret.uses) == (Environment.objects.present().filter(project_id=scope().id).count(), 0)
 
 
 def test_a_new_value_reaches_ona_and_its_age_the_page(ona_read: Sandbox, admin: User) -> None:
