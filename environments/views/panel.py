@@ -9,11 +9,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django_htmx.http import trigger_client_event
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from environments.models import Environment
 from portal.ledger.models import Operation, Outcome
-from portal.web.htmx import is_fragment, render_page
+from portal.web.htmx import htmx_of, is_fragment, render_page
 
 NOT_ACCEPTED = 422
 TONES = {Outcome.SUCCEEDED: messages.SUCCESS, Outcome.FAILED: messages.ERROR}
@@ -29,12 +29,20 @@ def show_panel(
 
 def close_panel(request: HttpRequest, environment: Environment, operation: Operation, tab: str = "") -> HttpResponse:
     """After a form was sent: back on the environment's page, which tells what is asked for and what came of it."""
-    if is_fragment(request):
+    if is_fragment(request) and not _is_page_of_its_own(request):
         closed = HttpResponse('<section id="panel" hidden></section>')
         return trigger_client_event(closed, "environment-changed", after="swap")
     if operation.outcome != Outcome.SUCCEEDED:
         messages.add_message(request, TONES.get(Outcome(operation.outcome), messages.WARNING), operation.explanation)
-    return redirect(page_of(environment, tab))
+    page = page_of(environment, tab)
+    return HttpResponseClientRedirect(page) if is_fragment(request) else redirect(page)
+
+
+def _is_page_of_its_own(request: HttpRequest) -> bool:
+    """Whether the form was not opened on the environment's page but at its own address."""
+    details = htmx_of(request)
+    here = details.current_url_abs_path if details else None
+    return here is not None and here.partition("?")[0] == request.path
 
 
 def page_of(environment: Environment, tab: str = "") -> str:

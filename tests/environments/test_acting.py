@@ -83,6 +83,16 @@ def test_with_htmx_a_form_closes_its_panel_and_tells_the_page_to_look(sandbox: S
     assert "environment-changed" in answer["HX-Trigger-After-Swap"]
 
 
+def test_a_form_at_its_own_address_leads_to_the_environment_s_page_with_scripts_too(
+    sandbox: Sandbox, admin: Client
+) -> None:
+    environment = known(sandbox)
+    here = address(environment, "stop")
+    form = {"operation_id": str(uuid.uuid4()), "reason": "x"}
+    answer = admin.post(here, form, headers=HTMX | {"HX-Current-URL": f"http://testserver{here}"})
+    assert answer["HX-Redirect"] == address(environment)
+
+
 def test_sending_the_same_form_twice_asks_once(sandbox: Sandbox, admin: Client) -> None:
     environment, identifier = known(sandbox), str(uuid.uuid4())
     assert [send(admin, environment, "stop", operation_id=identifier).status_code for _ in range(2)] == [302, 302]
