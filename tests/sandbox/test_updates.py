@@ -167,7 +167,7 @@ def test_lockdown_can_be_set_to_the_future_and_cleared_but_not_set_to_the_past(a
 def test_a_lockdown_that_was_set_takes_effect(asking):
     identifier = asking.world.add_environment(Condition(never_stops=True))
     update(asking, identifier, metadata={"lockdownAt": in_future(asking, hours=1)})
-    asking.world.advance(timedelta(hours=2))
+    asking.world.advance(timedelta(hours=1, minutes=1))
     assert asking.environment(identifier)["status"]["phase"] == "ENVIRONMENT_PHASE_STOPPED"
 
 
