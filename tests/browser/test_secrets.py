@@ -9,6 +9,8 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from environments.models import Environment, Secret
 from environments.secrets.scopes import ScopeKind
+from environments.secrets.sync import sync_secrets
+from portal.directory.connection import ona
 from portal.ledger.models import Operation, Outcome
 from portal.sandbox.server import Sandbox
 from tests.browser.chromium import Watch
@@ -16,6 +18,11 @@ from tests.browser.scenes import address
 
 pytestmark = pytest.mark.browser
 VALUE = "kanarienvogel 7391"
+
+
+@pytest.fixture(autouse=True)
+def _secrets_are_read(sandbox: Sandbox) -> None:
+    sync_secrets(ona())
 
 
 def of_project() -> tuple[Secret, Environment]:
