@@ -18,7 +18,7 @@ from portal.sandbox.server import Sandbox
 
 
 def read_all(sandbox: Sandbox, *, secrets: bool = True) -> None:
-    """Directory, environments, secrets unless they do not matter, and all automations; raises RuntimeError where a run did not end well."""
+    """Directory, environments, secrets where asked, automations; RuntimeError where a run did not end well."""
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
         runs = [sync_directory(client), sweep(client), *([sync_secrets(client)] if secrets else [])]
         runs += [sync_automations(client, everything=everything) for everything in (True, False)]
