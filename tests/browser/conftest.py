@@ -96,7 +96,7 @@ def administering(context: BrowserContext, _portal: None, live_server: LiveServe
 
 @pytest.fixture
 def sandbox(_portal: None, settings: Any) -> Iterator[Sandbox]:
-    """An organization of 130 environments, one of each kind among them, and the portal's copy of all but its secrets."""
+    """An organization of 130 environments, one of each kind, and the portal's copy of all but its secrets."""
     with running(World(environments=130, seed=7)) as server:
         settings.ONA_BASE_URL, settings.ONA_API_KEY = server.base_url, server.token
         connection._client.cache_clear()
