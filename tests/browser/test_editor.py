@@ -133,6 +133,10 @@ def test_keys_kernel_controls_and_files_are_edited(administering: Page, sandbox:
     page.get_by_role("textbox", name="Automations file").fill("dev/automations.yaml")
     saved(page)
     expect(page.locator("section[aria-labelledby=automations-file]")).to_contain_text("dev/automations.yaml")
+    open_form(page, "Edit Git identity Git name and e-mail")
+    page.locator("#panel").get_by_label("Git user", exact=True).fill("Bo the Builder")
+    saved(page)
+    expect(page.locator("#environment")).to_contain_text("Bo the Builder")
 
 
 def test_a_rebuild_and_content_made_anew_are_explicit(administering: Page, sandbox: Sandbox) -> None:
