@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 from uuid import UUID
 
@@ -115,7 +115,13 @@ def _only_one(kind: SyncRun.Kind) -> Iterator[bool]:
         lock = psycopg.connect(**connection.get_connection_params(), autocommit=True)
     with closing(lock):
         found = lock.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, kind.value]).fetchone()
-        yield found is not None and bool(found[0])
+        is_only_one = found is not None and bool(found[0])
+        try:
+            yield is_only_one
+        finally:
+            if is_only_one:  # closing alone gives it up too, but only a moment later
+                with suppress(psycopg.Error):
+                    lock.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [SYNCING, kind.value])
 
 
 def ask(get: Callable[[UUID], T], id_: UUID) -> T | None:
