@@ -18,7 +18,8 @@ from environments import language
 from environments.filters import CONDITIONS
 from environments.models import EnvironmentQuerySet
 from environments.revision import revision
-from environments.state import NAMED, Place, State, labels
+from environments.state import NAMED, State, labels
+from portal.web.lists import Place
 
 log = structlog.get_logger()
 TOP = 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +10,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
-from django_filters import Filter, FilterSet
+from django_filters import Filter
 
 from environments import language
 from environments.models import Environment, EnvironmentQuerySet
+from portal.web.conditions import Condition, Conditions
 from portal.web.search import Query, Term, one_of, parse
 
 MOST_VALUES = 100
@@ -54,18 +54,6 @@ class One(Many):
 
     def clean(self, value: Any) -> tuple[str, ...]:
         return super().clean((value or ())[-1:])
-
-
-class Condition(Filter):  # type: ignore[misc]  # django-filter is untyped
-    """One parameter: `ask` tells what its values ask of the table."""
-
-    def __init__(self, label: str, field: type[forms.Field], ask: Callable[[Any], Q], **options: Any) -> None:
-        super().__init__(label=label, **options)
-        self.field_class = field
-        self.ask = ask
-
-    def filter(self, qs: EnvironmentQuerySet, value: Any) -> EnvironmentQuerySet:
-        return qs.filter(self.ask(value)) if value else qs
 
 
 def _any(conditions: Mapping[str, Q]) -> Callable[[tuple[str, ...]], Q]:
@@ -140,9 +128,8 @@ CONDITIONS = {
 }
 
 
-class EnvironmentFilters(FilterSet):  # type: ignore[misc]
-    """Filters of a list of environments. Parameters that make no sense are left out and explained in `errors`;
-    those who must not guess (exports, bulk actions) ask `is_valid()` and `understood` first."""
+class EnvironmentFilters(Conditions):
+    """Filters of a list of environments."""
 
     class Meta:
         model = Environment
@@ -151,23 +138,6 @@ class EnvironmentFilters(FilterSet):  # type: ignore[misc]
     @classmethod
     def get_filters(cls) -> dict[str, Filter]:
         return dict(CONDITIONS)
-
-    @property
-    def query(self) -> Query:
-        """The search box as understood."""
-        query: Query = self.cleaned["q"]
-        return query
-
-    @property
-    def understood(self) -> bool:
-        """Whether every parameter and every word of the search made sense."""
-        return bool(self.is_valid()) and not self.query.problems
-
-    @cached_property
-    def cleaned(self) -> dict[str, Any]:
-        """The parameters that made sense and are not empty, and `q`."""
-        self.is_valid()
-        return {name: value for name, value in self.form.cleaned_data.items() if value}
 
     def filter_queryset(self, queryset: EnvironmentQuerySet) -> EnvironmentQuerySet:
         return self.without("", queryset)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import F, Model, OuterRef, Subquery, TextField, Value
@@ -16,7 +15,8 @@ from environments import language
 from environments.filters import CONDITIONS, EnvironmentFilters
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
-from portal.web.pages import BadCursor, Cursor, Order, Sort, read_order
+from portal.web.lists import Chip, Place, typed
+from portal.web.pages import Cursor, Sort
 from portal.web.search import Problem, without
 
 # Each is read from an index of its own, in order: see Environment.Meta.indexes.
@@ -34,8 +34,6 @@ SORTS = {
     )
 }
 DEFAULT_ORDER = "-last_used"
-SIZES = (25, 50, 100)
-DEFAULT_SIZE = 50
 WORDS = {
     "archived": {"yes": "archived", "no": "active"},
     "lockdown": {"past": "past", "24h": "within 24 h", "7d": "within 7 days", "none": "none"},
@@ -65,65 +63,6 @@ _RUNNER = (
 LABELS: Mapping[str, Combinable] = {"class": Concat("name", Subquery(_RUNNER), output_field=TextField())}
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One active condition, and the list without it."""
-
-    label: str
-    text: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the URL says, as pairs that made sense; every method gives the query string of another list."""
-
-    filters: tuple[tuple[str, str], ...]
-    order: Order
-    size: int = DEFAULT_SIZE
-    cursor: str = ""
-
-    def __str__(self) -> str:
-        pairs = list(self.filters)
-        if str(self.order) != DEFAULT_ORDER:
-            pairs.append(("sort", str(self.order)))
-        if self.size != DEFAULT_SIZE:
-            pairs.append(("size", str(self.size)))
-        if self.cursor:
-            pairs.append(("page", self.cursor))
-        return "?" + urlencode(pairs)
-
-    @property
-    def key(self) -> str:
-        """The filters alone: the same for every order and page of the same environments."""
-        return urlencode(sorted(self.filters))
-
-    def at(self, cursor: str | None) -> str:
-        return str(replace(self, cursor=cursor or ""))
-
-    def sorted_by(self, order: Order) -> str:
-        return str(replace(self, order=order, cursor=""))
-
-    def sized(self, size: int) -> str:
-        return str(replace(self, size=size, cursor=""))
-
-    def narrowed(self, name: str, value: str) -> str:
-        """With this condition too."""
-        return str(replace(self, filters=(*self.filters, (name, value)), cursor=""))
-
-    def only(self, name: str, value: str) -> str:
-        """With this condition in place of others of its name; without any for an empty value."""
-        names = [other for other, _ in self.filters]
-        place = names.index(name) if name in names else len(names)
-        kept = [pair for pair in self.filters if pair[0] != name]
-        kept[place:place] = [(name, value)] if value else []
-        return str(replace(self, filters=tuple(kept), cursor=""))
-
-    def dropped(self, name: str, value: str) -> str:
-        """Without this condition."""
-        return str(replace(self, filters=tuple(pair for pair in self.filters if pair != (name, value)), cursor=""))
-
-
 @dataclass(frozen=True)
 class State:
     """A list as asked for: its filters, its place, where it begins, and what of the URL made no sense."""
@@ -136,7 +75,7 @@ class State:
     @property
     def typed(self) -> str:
         """What stands in the search box: as it was typed, understood or not."""
-        return dict(self.place.filters).get("q", "")
+        return self.place.one("q")
 
     @property
     def shows_gone(self) -> bool:
@@ -149,20 +88,18 @@ class State:
 
     def selected(self, name: str) -> tuple[str, ...]:
         """The values of one parameter."""
-        return tuple(value for other, value in self.place.filters if other == name)
+        return self.place.selected(name)
 
 
 def read_state(data: QueryDict) -> State:
     """Understand a query string, whatever it holds; never raises."""
     filters = EnvironmentFilters(data, queryset=Environment.objects.all())
     problems = [
-        Problem(_typed(data, name), f"{CONDITIONS[name].label}: {message}")
+        Problem(f"{name}={','.join(data.getlist(name))}"[:100], f"{CONDITIONS[name].label}: {message}")
         for name, messages in filters.errors.items()
         for message in messages
     ]
-    order, size = _order(data, problems), _size(data, problems)
-    cursor = _cursor(data, order, problems)
-    place = Place(tuple(_pairs(data, filters)), order, size, data.get("page", "") if cursor else "")
+    place, cursor = Place.read(data, (*typed(data), *filters.pairs), SORTS, DEFAULT_ORDER, problems)
     return State(filters, place, cursor, (*problems, *filters.query.problems))
 
 
@@ -203,41 +140,3 @@ def _names(name: str, values: list[str]) -> dict[str, str]:
     return {
         value: known.get(ids.get(value)) or (value if value == language.NONE else f"{value[:8]}…") for value in values
     }
-
-
-def _pairs(data: QueryDict, filters: EnvironmentFilters) -> list[tuple[str, str]]:
-    typed = data.get("q", "").replace("\0", " ").strip()
-    pairs = [("q", typed)] if typed else []
-    return pairs + [(name, value) for name, values in filters.cleaned.items() if name != "q" for value in values]
-
-
-def _typed(data: QueryDict, name: str) -> str:
-    return f"{name}={','.join(data.getlist(name))}"[:100]
-
-
-def _order(data: QueryDict, problems: list[Problem]) -> Order:
-    text = data.get("sort") or DEFAULT_ORDER
-    try:
-        return read_order(text, SORTS)
-    except KeyError:
-        problems.append(Problem(f"sort={text}"[:100], "Sort: there is no such column"))
-        return read_order(DEFAULT_ORDER, SORTS)
-
-
-def _size(data: QueryDict, problems: list[Problem]) -> int:
-    text = data.get("size") or str(DEFAULT_SIZE)
-    if text in map(str, SIZES):
-        return int(text)
-    problems.append(Problem(f"size={text}"[:100], "Rows on a page: takes 25, 50 or 100"))
-    return DEFAULT_SIZE
-
-
-def _cursor(data: QueryDict, order: Order, problems: list[Problem]) -> Cursor | None:
-    text = data.get("page")
-    if not text:
-        return None
-    try:
-        return Cursor.decode(text, order)
-    except BadCursor:
-        problems.append(Problem(f"page={text}"[:40], "Page: this is not a place in this list; here is its beginning"))
-        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
 from operator import or_
@@ -22,10 +22,9 @@ from environments.models import Secret, SyncRun
 from environments.secret_models import Mount, SecretQuerySet
 from environments.secrets.scopes import ScopeKind
 from portal.directory.models import Project
-from portal.web.pages import BadCursor, Cursor, Order, Sort, page, read_order
+from portal.web.lists import Chip, Place, typed
+from portal.web.pages import Cursor, Sort, page
 from portal.web.search import Key, Problem, Query, Term, listed, one_of, parse, without
-
-SIZE = 50
 
 
 def _number(column: str) -> Coalesce:
@@ -98,30 +97,6 @@ FILTERS: Mapping[str, tuple[str, Mapping[str, str], Callable[[str], Q]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the URL says, as pairs that made sense; every method gives the query string of another list."""
-
-    filters: tuple[tuple[str, str], ...]
-    order: Order
-    cursor: str = ""
-
-    def __str__(self) -> str:
-        order = () if str(self.order) == DEFAULT_ORDER else (("sort", str(self.order)),)
-        return "?" + urlencode((*self.filters, *order, *((("page", self.cursor),) if self.cursor else ())))
-
-    def at(self, cursor: str | None) -> str:
-        return str(replace(self, cursor=cursor or ""))
-
-    def sorted_by(self, order: Order) -> str:
-        return str(replace(self, order=order, cursor=""))
-
-    def only(self, name: str, value: str) -> str:
-        """With this value in place of what the parameter has; without the parameter for an empty one."""
-        kept = tuple(pair for pair in self.filters if pair[0] != name)
-        return str(replace(self, filters=(*kept, *(((name, value),) if value else ())), cursor=""))
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """A list as asked for, and what of the URL made no sense."""
 
@@ -132,7 +107,7 @@ class State:
 
     def one(self, name: str) -> str:
         """The value of a parameter; empty for none."""
-        return dict(self.place.filters).get(name, "")
+        return self.place.one(name)
 
     @property
     def typed(self) -> str:
@@ -158,8 +133,7 @@ def _asks(term: Term) -> Q:
 def read_state(data: QueryDict) -> State:
     """Understand a query string, whatever it holds; never raises."""
     query, problems = parse(data.get("q", ""), KEYS), []
-    typed = data.get("q", "").replace("\0", " ").strip()
-    pairs = [("q", typed)] if typed else []
+    pairs = typed(data)
     for name, (label, words, ask) in FILTERS.items():
         if value := data.get(name, ""):
             try:
@@ -167,37 +141,8 @@ def read_state(data: QueryDict) -> State:
                 pairs.append((name, value))
             except ValueError as error:
                 problems.append(Problem(f"{name}={value}"[:100], f"{label}: {error if words else 'takes an id'}"))
-    order = _order(data, problems)
-    cursor = _cursor(data, order, problems)
-    place = Place(tuple(pairs), order, data.get("page", "") if cursor else "")
+    place, cursor = Place.read(data, pairs, SORTS, DEFAULT_ORDER, problems, sized=False)
     return State(place, query, cursor, (*problems, *query.problems))
-
-
-def _order(data: QueryDict, problems: list[Problem]) -> Order:
-    text = data.get("sort") or DEFAULT_ORDER
-    try:
-        return read_order(text, SORTS)
-    except KeyError:
-        problems.append(Problem(f"sort={text}"[:100], "Sort: there is no such column"))
-        return read_order(DEFAULT_ORDER, SORTS)
-
-
-def _cursor(data: QueryDict, order: Order, problems: list[Problem]) -> Cursor | None:
-    text = data.get("page")
-    try:
-        return Cursor.decode(text, order) if text else None
-    except BadCursor:
-        problems.append(Problem(f"page={text}"[:40], "Page: this is not a place in this list; here is its beginning"))
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One active condition, and the list without it."""
-
-    label: str
-    text: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,20 +155,10 @@ class Select:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading that sorts; `direction` is the value of aria-sort where the list is sorted by it."""
-
-    name: str
-    label: str
-    url: str
-    direction: str
-
-
 def list_context(state: State, seen: str) -> dict[str, Any]:
     """What the templates of the list show; `seen` is the revision the page is made of."""
     place, rows, url = state.place, state.rows, reverse("secrets:list")
-    shown = page(rows, place.order, SIZE, state.cursor, lambda found: found.defer("document"))
+    shown = page(rows, place.order, place.size, state.cursor, lambda found: found.defer("document"))
     (run,) = freshness(SyncRun.Kind.SECRETS)
     return {
         "state": state,
@@ -233,8 +168,8 @@ def list_context(state: State, seen: str) -> dict[str, Any]:
         "total": rows.count(),
         "chips": _chips(state),
         "selects": _selects(state),
-        "columns": [_column(place, name) for name in SORTS],
-        "sort_field": "" if str(place.order) == DEFAULT_ORDER else str(place.order),
+        "columns": [place.column(sort) for sort in SORTS.values()],
+        "sort_field": place.sort_field,
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
@@ -263,11 +198,3 @@ def _selects(state: State) -> list[Select]:
         Select(name, label, choices.get(name) or list(words.items()), state.one(name))
         for name, (label, words, _) in FILTERS.items()
     ]
-
-
-def _column(place: Place, name: str) -> Column:
-    sort = SORTS[name]
-    if place.order.sort.name == name:
-        direction = "descending" if place.order.descending else "ascending"
-        return Column(name, sort.label, place.sorted_by(Order(sort, not place.order.descending)), direction)
-    return Column(name, sort.label, place.sorted_by(Order(sort, sort.first_click_descends)), "none")

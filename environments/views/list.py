@@ -16,25 +16,16 @@ from environments.freshness import freshness
 from environments.models import EnvironmentQuerySet, SyncRun
 from environments.revision import revision
 from environments.rows import COLUMNS, list_rows
-from environments.state import DEFAULT_ORDER, DEFAULT_SIZE, NAMED, SIZES, SORTS, State, chips, read_state
+from environments.state import NAMED, SORTS, State, chips, read_state
 from portal.web.htmx import htmx_of, is_fragment, render_page
-from portal.web.pages import Order, page
+from portal.web.lists import SIZES
+from portal.web.pages import page
 from portal.web.permissions import permission
 
 COUNTED = 10_000
 # Words are looked up in a text index, and each hit in its row: counting many of them would outlast the page itself.
 COUNTED_WORDS = 1_000
 TEXT_KEYS = ("", "name", "owner", "project", "repo", "branch", "class", "runner")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading that sorts; `direction` is the value of aria-sort where the list is sorted by it."""
-
-    name: str
-    label: str
-    url: str
-    direction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +87,9 @@ def list_context(state: State) -> dict[str, Any]:
         "rows": list_rows(shown.rows, url),
         "total": _total(state, rows),
         "chips": chips(state),
-        "columns": [_column(state, name) for name in SORTS],
-        "sort_field": "" if str(place.order) == DEFAULT_ORDER else str(place.order),
-        "size_field": "" if place.size == DEFAULT_SIZE else place.size,
+        "columns": [place.column(sort) for sort in SORTS.values()],
+        "sort_field": place.sort_field,
+        "size_field": place.size_field,
         "sizes": [(size, place.sized(size)) for size in SIZES],
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
@@ -121,12 +112,3 @@ def _total(state: State, rows: EnvironmentQuerySet) -> Total:
     limit = COUNTED_WORDS if any(term.key in TEXT_KEYS for term in state.filters.query.terms) else COUNTED
     count = rows.order_by().values("pk")[: limit + 1].count()
     return Total(min(count, limit), count > limit)
-
-
-def _column(state: State, name: str) -> Column:
-    order = state.place.order
-    if order.sort.name == name:
-        direction = "descending" if order.descending else "ascending"
-        return Column(name, order.sort.label, state.place.sorted_by(Order(order.sort, not order.descending)), direction)
-    sort = SORTS[name]
-    return Column(name, sort.label, state.place.sorted_by(Order(sort, sort.first_click_descends)), "none")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django_filters import Filter, FilterSet
+from django_filters import Filter
 
 from portal.ledger import language
 from portal.ledger.models import Operation, OperationQuerySet
+from portal.web.conditions import Condition, Conditions
 from portal.web.search import Query, one_of, parse
 
 MOST_VALUES = 100
@@ -51,18 +51,6 @@ class One(Many):
 
     def clean(self, value: Any) -> tuple[str, ...]:
         return super().clean((value or ())[-1:])
-
-
-class Condition(Filter):  # type: ignore[misc]  # django-filter is untyped
-    """One parameter: `ask` tells what its values ask of the table."""
-
-    def __init__(self, label: str, field: type[forms.Field], ask: Callable[[Any], Q], **options: Any) -> None:
-        super().__init__(label=label, **options)
-        self.field_class = field
-        self.ask = ask
-
-    def filter(self, qs: OperationQuerySet, value: Any) -> OperationQuerySet:
-        return qs.filter(self.ask(value)) if value else qs
 
 
 def _text(text: str) -> str:
@@ -120,9 +108,8 @@ CONDITIONS = {
 }
 
 
-class OperationFilters(FilterSet):  # type: ignore[misc]
-    """Filters of a list of operations. Parameters that make no sense are left out and explained in `errors`; those
-    who must not guess (the REST API) ask `is_valid()` and `understood` first."""
+class OperationFilters(Conditions):
+    """Filters of a list of operations."""
 
     class Meta:
         model = Operation
@@ -131,23 +118,6 @@ class OperationFilters(FilterSet):  # type: ignore[misc]
     @classmethod
     def get_filters(cls) -> dict[str, Filter]:
         return dict(CONDITIONS)
-
-    @property
-    def query(self) -> Query:
-        """The search box as understood."""
-        query: Query = self.cleaned["q"]
-        return query
-
-    @property
-    def understood(self) -> bool:
-        """Whether every parameter and every word of the search made sense."""
-        return bool(self.is_valid()) and not self.query.problems
-
-    @cached_property
-    def cleaned(self) -> dict[str, Any]:
-        """The parameters that made sense and are not empty, and `q`."""
-        self.is_valid()
-        return {name: value for name, value in self.form.cleaned_data.items() if value}
 
     def filter_queryset(self, queryset: OperationQuerySet) -> OperationQuerySet:
         for name, value in self.cleaned.items():

@@ -17,8 +17,9 @@ from portal.ledger import diff, language, words
 from portal.ledger.listing import COLUMNS, environment_url, revision, rows
 from portal.ledger.models import Operation, OperationQuerySet
 from portal.ledger.panel import chosen, panel
-from portal.ledger.state import DEFAULT_ORDER, DEFAULT_SIZE, SIZES, State, chips, read_state
+from portal.ledger.state import State, chips, read_state
 from portal.web.htmx import htmx_of, is_fragment, render_page
+from portal.web.lists import SIZES
 from portal.web.pages import Page, page
 from portal.web.permissions import permission
 
@@ -92,8 +93,8 @@ def list_context(state: State) -> dict[str, Any]:
         "chips": chips(state),
         "direction": "descending" if place.order.descending else "ascending",
         "turned_url": place.turned(),
-        "sort_field": "" if str(place.order) == DEFAULT_ORDER else str(place.order),
-        "size_field": "" if place.size == DEFAULT_SIZE else place.size,
+        "sort_field": place.sort_field,
+        "size_field": place.size_field,
         "sizes": [(size, place.sized(size)) for size in SIZES],
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
