@@ -8,6 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F
 
+from automations.batch_models import Batch as Batch  # tables of the same app, in a file of their own
+from automations.batch_models import BatchItem as BatchItem
 from environments.models import Environment
 
 
@@ -125,6 +127,7 @@ class TaskExecution(Automation):
     log_url = models.TextField(blank=True, default="")
 
     class Meta:
+        permissions: ClassVar = [("read_log", "Can read logs of services and executions")]
         indexes: ClassVar = [
             # the executions of one environment, newest first: AutomationQuerySet.of
             models.Index(F("environment"), F("created_at").desc(), name="execution_of_environment"),
@@ -134,3 +137,38 @@ class TaskExecution(Automation):
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.phase}"
+
+
+class TransitionKind(models.TextChoices):
+    """What a transition happened to."""
+
+    SERVICE = "service", "service"
+    EXECUTION = "execution", "execution"
+
+
+class Transition(models.Model):
+    """A change seen between two observations of a service or execution: it happened after `old_seen_at`, by `seen_at`.
+
+    As `environments.models.Transition`: values as Ona tells them, empty for absent; the first observation makes none.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField(choices=TransitionKind.choices)
+    subject_id = models.UUIDField()
+    environment_id = models.UUIDField()
+    field = models.TextField()  # phase, failure, gone_at
+    old = models.TextField(blank=True)
+    new = models.TextField(blank=True)
+    old_seen_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # what happened to one service or execution, newest first: its page
+            models.Index(F("subject_id"), F("seen_at").desc(), F("id").desc(), name="automation_transition_of"),
+            # what happened in one environment, newest first: its timeline
+            models.Index(F("environment_id"), F("seen_at").desc(), F("id").desc(), name="automation_transition_in"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.field}: {self.old} → {self.new}"

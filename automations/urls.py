@@ -1,8 +1,8 @@
 from django.urls import path
 
-from automations import views
+from automations.views import tab
 
 app_name = "automations"
 urlpatterns = [
-    path("environments/<uuid:environment_id>/automations/", views.of_environment, name="of-environment"),
+    path("environments/<uuid:environment_id>/automations/", tab.of_environment, name="of-environment"),
 ]

@@ -9,7 +9,7 @@ from django.contrib.auth.management import create_permissions
 # Apps whose cached rows every role may read.
 READABLE_APPS = ("environments", "automations", "directory", "ledger")
 
-OPERATE = ("environments.operate_environment", "automations.run_task")
+OPERATE = ("environments.operate_environment", "automations.run_task", "automations.read_log")
 ADMINISTER = (
     "environments.add_environment",
     "environments.change_environment",
@@ -25,7 +25,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Viewer": (),
     "Operator": OPERATE,
     "Admin": (*OPERATE, *ADMINISTER),
-    "Auditor": EXPORT,
+    "Auditor": (*EXPORT, "automations.read_log"),
 }
 
 

@@ -43,6 +43,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def of_environment(self, environment_id: UUID) -> Self:
         return self.filter(environment_id=environment_id)
 
+    def whole(self) -> Self:
+        """Without those that are part of another."""
+        return self.filter(parent_id=None)
+
     def open(self) -> Self:
         """Neither ended nor given up: pending, or unknown and still looked into."""
         return self.filter(closed_at=None)
@@ -64,6 +68,8 @@ class Operation(models.Model):
     target_id = models.UUIDField(null=True)
     target_name = models.TextField(blank=True, default="")
     environment_id = models.UUIDField(null=True)
+    # the operation this one is a part of: that of a batch
+    parent_id = models.UUIDField(null=True)
     reason = models.TextField(blank=True, default="")
     request = models.JSONField(default=dict)
     before = models.JSONField(default=dict)
@@ -96,6 +102,14 @@ class Operation(models.Model):
         indexes: ClassVar = [
             # the ledger, newest first: portal.ledger.views
             models.Index(F("asked_at").desc(), F("id").desc(), name="operation_newest"),
+            # the ledger without what is part of another, newest first: portal.ledger.views
+            models.Index(
+                F("asked_at").desc(), F("id").desc(), name="operation_newest_whole", condition=Q(parent_id=None)
+            ),
+            # the parts of one operation: ?part-of=
+            models.Index(
+                F("parent_id"), F("asked_at").desc(), name="operation_of_parent", condition=Q(parent_id__isnull=False)
+            ),
             # the operations of one environment, newest first: environments.views.detail
             models.Index(F("environment_id"), F("asked_at").desc(), name="operation_of_environment"),
             # what one person asked for: ?actor=

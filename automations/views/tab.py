@@ -1,4 +1,4 @@
-"""Pages of automations."""
+"""The Automations tab of an environment's page."""
 
 from __future__ import annotations
 
