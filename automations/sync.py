@@ -20,7 +20,7 @@ from environments.merge import Row, Table, lock_observing, merge_rows, rounds
 from environments.models import Environment, SyncRun
 from environments.runs import Progress, ask_all, no_progress, record, refuse_losses
 from environments.sync import Outcome
-from portal.ona import OnaClient
+from portal.ona import OnaClient, errors
 from portal.ona.documents.pages import Page
 
 from .columns import EXECUTIONS, SERVICES, TASKS, execution_row, service_row, task_row
@@ -65,22 +65,21 @@ class Kind:
         """  # noqa: S608 (names of this module)
 
 
-KINDS = (
-    Kind(
-        "services", Service.objects, SERVICES, service_row,  # type: ignore[arg-type]
-        lambda client: client.service_pages, lambda client: client.get_service,
-        versions=("spec_version", "status_version"),
-    ),
-    Kind(
-        "tasks", Task.objects, TASKS, task_row,  # type: ignore[arg-type]
-        lambda client: client.task_pages, lambda client: client.get_task,
-    ),
-    Kind(
-        "executions", TaskExecution.objects, EXECUTIONS, execution_row,  # type: ignore[arg-type]
-        lambda client: client.execution_pages, lambda client: client.get_task_execution,
-        versions=("status_version",), settled=Q(phase__in=SETTLED), pages_of_running=1,
-    ),
+SERVICE_KIND = Kind(
+    "services", Service.objects, SERVICES, service_row,  # type: ignore[arg-type]
+    lambda client: client.service_pages, lambda client: client.get_service,
+    versions=("spec_version", "status_version"),
 )  # fmt: skip
+TASK_KIND = Kind(
+    "tasks", Task.objects, TASKS, task_row,  # type: ignore[arg-type]
+    lambda client: client.task_pages, lambda client: client.get_task,
+)  # fmt: skip
+EXECUTION_KIND = Kind(
+    "executions", TaskExecution.objects, EXECUTIONS, execution_row,  # type: ignore[arg-type]
+    lambda client: client.execution_pages, lambda client: client.get_task_execution,
+    versions=("status_version",), settled=Q(phase__in=SETTLED), pages_of_running=1,
+)  # fmt: skip
+KINDS = (SERVICE_KIND, TASK_KIND, EXECUTION_KIND)
 
 
 def observe(kind: Kind, seen: Iterable[Seen]) -> Outcome:
@@ -124,6 +123,25 @@ def _is_news(kind: Kind, row: Row, known: tuple[Any, ...] | None) -> bool:
         or any(row[name] > version for name, version in zip(kind.versions, versions, strict=True))
         or (gone_at is not None and row["sent_at"] > gone_at)
     )
+
+
+def look_at(client: OnaClient, kind: Kind, id_: UUID) -> None:
+    """Bring one row up to date with Ona (GetService, GetTask, GetTaskExecution); raises OnaError.
+
+    NotFound after it was marked gone.
+    """
+    asked_at = timezone.now()
+    try:
+        observe(kind, [Seen(asked_at, kind.get(client)(id_))])
+    except errors.NotFound:
+        mark_gone(kind, [id_], asked_at)
+        raise
+
+
+def mark_gone(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
+    """Mark gone what Ona did not find at `at`, unless it was seen later; how many were marked."""
+    unseen = kind.objects.present().filter(id__in=ids, seen_at__lt=at)
+    return unseen.update(gone_at=at, changed_at=timezone.now())
 
 
 def sync_automations(client: OnaClient, progress: Progress = no_progress, *, everything: bool) -> SyncRun | None:
@@ -180,6 +198,4 @@ def _find_gone(client: OnaClient, run: SyncRun, kind: Kind, scope: AutomationQue
     run.missing += len(missing)
     run.changed += observe(kind, [Seen(asked_at, answer) for answer in answers if answer]).changed
     gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
-    run.gone += kind.objects.filter(id__in=gone, seen_at__lt=asked_at).update(
-        gone_at=asked_at, changed_at=timezone.now()
-    )
+    run.gone += mark_gone(kind, gone, asked_at)
