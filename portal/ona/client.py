@@ -1,22 +1,12 @@
 """The Ona API for the portal: one typed method per RPC, errors as portal.ona.errors draws them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from uuid import UUID
+from typing import Any, Self
 
-from .documents.automations import (
-    EXECUTIONS,
-    SERVICES,
-    TASKS,
-    ServiceDocument,
-    TaskDocument,
-    TaskExecutionDocument,
-    read_execution,
-    read_service,
-    read_task,
-)
+from .automations import Automations
+from .calls import PAGE_SIZE, Id, given
 from .documents.directory import (
     ENVIRONMENT_CLASSES,
     MEMBERS,
@@ -35,20 +25,14 @@ from .documents.directory import (
 )
 from .documents.environments import ENVIRONMENTS, EnvironmentDocument, Observation, read_environment
 from .documents.grants import Secret, read_access_token, read_allowed
-from .documents.pages import Listing, Page, read_answer, read_field
+from .documents.pages import Page, read_field
 from .documents.secrets import SECRETS, SecretDocument, read_secret
 from .documents.values import timestamp_text
-from .errors import MalformedAnswer
 from .events import EventStream
 from .transport import Stats, Transport
 
-T = TypeVar("T")
-Id = UUID | str
-PAGE_SIZE = 100
-_AUTOMATIONS = "EnvironmentAutomationService"
 
-
-class OnaClient:
+class OnaClient(Automations):
     """A client of the Ona API for one token. Safe to share between threads; one per process keeps its connections.
 
     `timeout` is the most one attempt may take, in seconds; `attempts` how often a call that may be repeated is tried.
@@ -148,7 +132,7 @@ class OnaClient:
         self, spec: Mapping[str, Any], *, name: str | None = None, session_id: Id | None = None
     ) -> EnvironmentDocument:
         """A new environment of `spec` (EnvironmentSpec); `name` up to 80 characters."""
-        message = {"spec": spec, **_given(name=name, sessionId=session_id)}
+        message = {"spec": spec, **given(name=name, sessionId=session_id)}
         return self._create("EnvironmentService/CreateEnvironment", message)
 
     def create_environment_from_project(
@@ -160,7 +144,7 @@ class OnaClient:
         session_id: Id | None = None,
     ) -> EnvironmentDocument:
         """A new environment of the project, with what `spec` (EnvironmentSpec) says otherwise."""
-        message = {"projectId": project_id, **_given(spec=spec, name=name, sessionId=session_id)}
+        message = {"projectId": project_id, **given(spec=spec, name=name, sessionId=session_id)}
         return self._create("EnvironmentService/CreateEnvironmentFromProject", message)
 
     def update_environment(
@@ -171,7 +155,7 @@ class OnaClient:
         spec: Mapping[str, Any] | None = None,
     ) -> None:
         """Change what is given (UpdateEnvironmentRequest.Metadata and .Spec); read back what came of it."""
-        self._do("UpdateEnvironment", environment_id, **_given(metadata=metadata, spec=spec))
+        self._do("UpdateEnvironment", environment_id, **given(metadata=metadata, spec=spec))
 
     def start_environment(self, environment_id: Id) -> None:
         """Ask for it to run; answers before it does."""
@@ -195,7 +179,7 @@ class OnaClient:
 
     def mark_environment_active(self, environment_id: Id, *, source: str, timestamp: datetime | None = None) -> None:
         """Keep it from its inactivity stop; `source` is 3 to 80 characters, `timestamp` aware."""
-        signal = _given(source=source, timestamp=timestamp and timestamp_text(timestamp))
+        signal = given(source=source, timestamp=timestamp and timestamp_text(timestamp))
         self._do("MarkEnvironmentActive", environment_id, activitySignal=signal)
 
     def create_environment_access_token(self, environment_id: Id) -> Secret:
@@ -239,57 +223,16 @@ class OnaClient:
         `mount` is one of {"filePath": …}, {"environmentVariable": True}, {"containerRegistryBasicAuthHost": …} and
         {"apiOnly": True}; `credential_proxy` is {"targetHosts": […], "header": …}.
         """
-        message = {"name": name, "value": value, "scope": scope, **mount, **_given(credentialProxy=credential_proxy)}
-        return self._transport.call(
-            "SecretService/CreateSecret",
-            message,
-            lambda body, _: read_field(body, "secret", read_secret),
-            repeatable=False,
-        )
+        message = {"name": name, "value": value, "scope": scope, **mount, **given(credentialProxy=credential_proxy)}
+        return self._make("SecretService/CreateSecret", message, "secret", read_secret)
 
     def update_secret_value(self, secret_id: Id, value: Secret) -> None:
         """Give it a new value; environments that run have the old one until their containers are built again."""
-        message = {"secretId": secret_id, "value": value}
-        self._transport.call(
-            "SecretService/UpdateSecretValue", message, lambda body, _: read_answer(body), repeatable=False
-        )
+        self._ask("SecretService/UpdateSecretValue", {"secretId": secret_id, "value": value})
 
     def delete_secret(self, secret_id: Id) -> None:
         """Delete it for ever."""
-        message = {"secretId": secret_id}
-        self._transport.call("SecretService/DeleteSecret", message, lambda body, _: read_answer(body), repeatable=False)
-
-    # Automations; a list takes at most 25 environment ids, or none for all
-
-    def service_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[ServiceDocument]]:
-        """Services."""
-        return self._list(f"{_AUTOMATIONS}/ListServices", _filter(environmentIds=environment_ids), SERVICES)
-
-    def task_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[TaskDocument]]:
-        """Task definitions."""
-        return self._list(f"{_AUTOMATIONS}/ListTasks", _filter(environmentIds=environment_ids), TASKS)
-
-    def execution_pages(
-        self, environment_ids: Iterable[Id] = (), phases: Iterable[str] = ()
-    ) -> Iterator[Page[TaskExecutionDocument]]:
-        """Runs of tasks, in `phases` (TASK_EXECUTION_PHASE_…) or all."""
-        return self._list(
-            f"{_AUTOMATIONS}/ListTaskExecutions",
-            _filter(environmentIds=environment_ids, phases=phases),
-            EXECUTIONS,
-        )
-
-    def get_service(self, service_id: Id) -> ServiceDocument:
-        """One service as it is now."""
-        return self._get(f"{_AUTOMATIONS}/GetService", {"id": service_id}, "service", read_service)
-
-    def get_task(self, task_id: Id) -> TaskDocument:
-        """One task definition as it is now."""
-        return self._get(f"{_AUTOMATIONS}/GetTask", {"id": task_id}, "task", read_task)
-
-    def get_task_execution(self, execution_id: Id) -> TaskExecutionDocument:
-        """One run of a task as it is now."""
-        return self._get(f"{_AUTOMATIONS}/GetTaskExecution", {"id": execution_id}, "taskExecution", read_execution)
+        self._ask("SecretService/DeleteSecret", {"secretId": secret_id})
 
     # Organization
 
@@ -338,53 +281,13 @@ class OnaClient:
     # How
 
     def _do(self, method: str, environment_id: Id, **fields: Any) -> None:
-        message = {"environmentId": environment_id, **fields}
-        self._transport.call(
-            f"EnvironmentService/{method}", message, lambda body, _: read_answer(body), repeatable=False
-        )
+        self._ask(f"EnvironmentService/{method}", {"environmentId": environment_id, **fields})
 
     def _create(self, rpc: str, message: Mapping[str, Any]) -> EnvironmentDocument:
-        return self._transport.call(
-            rpc, message, lambda body, _: read_field(body, "environment", read_environment), repeatable=False
-        )
+        return self._make(rpc, message, "environment", read_environment)
 
     def _token(self, method: str, environment_id: Id, **fields: Any) -> Secret:
         message = {"environmentId": environment_id, **fields}
         return self._transport.call(
             f"EnvironmentService/{method}", message, lambda body, _: read_access_token(body), repeatable=False
         )
-
-    def _get(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
-        return self._transport.call(rpc, message, lambda body, _: read_field(body, name, read), repeatable=True)
-
-    def _page(
-        self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T], token: str, page_size: int = PAGE_SIZE
-    ) -> Page[T]:
-        pagination: dict[str, Any] = {"pageSize": page_size, **({"token": token} if token else {})}
-        return self._transport.call(rpc, {**message, "pagination": pagination}, listing.read, repeatable=True)
-
-    def _list(self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T]) -> Iterator[Page[T]]:
-        return self._all(rpc, lambda token: self._page(rpc, message, listing, token))
-
-    def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
-        """Page after page; MalformedAnswer where a token comes twice, for that would never end."""
-        token, seen = "", {""}
-        while True:
-            page = page_at(token)
-            yield page
-            token = page.next_token
-            if not token:
-                return
-            if token in seen:
-                raise MalformedAnswer("the same page token came twice", rpc=rpc)
-            seen.add(token)
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    """The fields that are not None."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _filter(**values: Iterable[Any]) -> dict[str, Any]:
-    """A request's `filter` with the fields that are given."""
-    return {"filter": {name: given for name, value in values.items() if (given := list(value))}}

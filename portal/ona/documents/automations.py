@@ -219,6 +219,21 @@ def _open_execution(came: _Envelope) -> TaskExecutionDocument:
     return TaskExecutionDocument(came.id, metadata(came.metadata), spec(came.spec), status(came.status))
 
 
+class UpdatedAutomations(Head, frozen=True):
+    """UpsertAutomationsFileResponse: what an automations file created or changed."""
+
+    updated_service_ids: list[UUID] = []
+    updated_task_ids: list[UUID] = []
+
+
+_updated = msgspec.json.Decoder(UpdatedAutomations)
+
+
+def read_updated(raw: bytes) -> UpdatedAutomations:
+    """The answer in `raw`; MsgspecError if it is none."""
+    return _updated.decode(raw)
+
+
 def read_service(raw: bytes) -> ServiceDocument:
     """The service in `raw`; MsgspecError if there is none."""
     return _open_service(_attached.decode(raw))

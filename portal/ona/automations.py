@@ -1,0 +1,117 @@
+"""EnvironmentAutomationService: services, tasks, executions and the automations file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .calls import Calls, Id, given, only
+from .documents.automations import (
+    EXECUTIONS,
+    SERVICES,
+    TASKS,
+    ServiceDocument,
+    TaskDocument,
+    TaskExecutionDocument,
+    UpdatedAutomations,
+    read_execution,
+    read_service,
+    read_task,
+    read_updated,
+)
+from .documents.pages import Page
+
+_AUTOMATIONS = "EnvironmentAutomationService"
+
+
+class Automations(Calls):
+    """A list takes at most 25 ids of a kind, or none for all. `metadata` and `spec` are those of the request."""
+
+    def service_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[ServiceDocument]]:
+        """Services."""
+        return self._list(f"{_AUTOMATIONS}/ListServices", only(environmentIds=environment_ids), SERVICES)
+
+    def task_pages(self, environment_ids: Iterable[Id] = ()) -> Iterator[Page[TaskDocument]]:
+        """Task definitions."""
+        return self._list(f"{_AUTOMATIONS}/ListTasks", only(environmentIds=environment_ids), TASKS)
+
+    def execution_pages(
+        self, environment_ids: Iterable[Id] = (), phases: Iterable[str] = (), task_ids: Iterable[Id] = ()
+    ) -> Iterator[Page[TaskExecutionDocument]]:
+        """Runs of tasks, in `phases` (TASK_EXECUTION_PHASE_…) or all, newest first."""
+        message = only(environmentIds=environment_ids, phases=phases, taskIds=task_ids)
+        return self._list(f"{_AUTOMATIONS}/ListTaskExecutions", message, EXECUTIONS)
+
+    def get_service(self, service_id: Id) -> ServiceDocument:
+        """One service as it is now."""
+        return self._get(f"{_AUTOMATIONS}/GetService", {"id": service_id}, "service", read_service)
+
+    def get_task(self, task_id: Id) -> TaskDocument:
+        """One task definition as it is now."""
+        return self._get(f"{_AUTOMATIONS}/GetTask", {"id": task_id}, "task", read_task)
+
+    def get_task_execution(self, execution_id: Id) -> TaskExecutionDocument:
+        """One run of a task as it is now."""
+        return self._get(f"{_AUTOMATIONS}/GetTaskExecution", {"id": execution_id}, "taskExecution", read_execution)
+
+    def create_service(
+        self, environment_id: Id, *, metadata: Mapping[str, Any], spec: Mapping[str, Any]
+    ) -> ServiceDocument:
+        """A new service (ServiceMetadata, ServiceSpec), stopped."""
+        message = {"environmentId": environment_id, "metadata": metadata, "spec": spec}
+        return self._make(f"{_AUTOMATIONS}/CreateService", message, "service", read_service)
+
+    def update_service(
+        self, service_id: Id, *, metadata: Mapping[str, Any] | None = None, spec: Mapping[str, Any] | None = None
+    ) -> None:
+        """Change what is given; `spec` only while the service is stopped."""
+        self._ask(f"{_AUTOMATIONS}/UpdateService", {"id": service_id, **given(metadata=metadata, spec=spec)})
+
+    def delete_service(self, service_id: Id, *, force: bool = False) -> None:
+        """Delete a service for ever; one that is not stopped only by `force`."""
+        self._ask(f"{_AUTOMATIONS}/DeleteService", {"id": service_id, **({"force": True} if force else {})})
+
+    def start_service(self, service_id: Id) -> None:
+        """Ask for it to run; answers before it does, and is no error where it does."""
+        self._ask(f"{_AUTOMATIONS}/StartService", {"id": service_id})
+
+    def stop_service(self, service_id: Id) -> None:
+        """Ask for it to stop; answers before it has, and is no error where it has."""
+        self._ask(f"{_AUTOMATIONS}/StopService", {"id": service_id})
+
+    def create_task(
+        self, environment_id: Id, *, metadata: Mapping[str, Any], spec: Mapping[str, Any], depends_on: Sequence[Id] = ()
+    ) -> TaskDocument:
+        """A new task (TaskMetadata, TaskSpec)."""
+        message = {"environmentId": environment_id, "metadata": metadata, "spec": spec, "dependsOn": depends_on}
+        return self._make(f"{_AUTOMATIONS}/CreateTask", message, "task", read_task)
+
+    def update_task(
+        self,
+        task_id: Id,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None,
+        depends_on: Sequence[Id] | None = None,
+    ) -> None:
+        """Change what is given. An empty `depends_on` cannot be told from none given: proto3 leaves both out."""
+        message = {"id": task_id, **given(metadata=metadata, spec=spec, dependsOn=depends_on)}
+        self._ask(f"{_AUTOMATIONS}/UpdateTask", message)
+
+    def delete_task(self, task_id: Id) -> None:
+        """Delete a task for ever."""
+        self._ask(f"{_AUTOMATIONS}/DeleteTask", {"id": task_id})
+
+    def start_task(self, task_id: Id) -> TaskExecutionDocument:
+        """A new execution of the task, pending."""
+        return self._make(f"{_AUTOMATIONS}/StartTask", {"id": task_id}, "taskExecution", read_execution)
+
+    def stop_task_execution(self, execution_id: Id) -> None:
+        """Cancel a run; answers before it has ended, and is no error where it has."""
+        self._ask(f"{_AUTOMATIONS}/StopTaskExecution", {"id": execution_id})
+
+    def upsert_automations_file(self, environment_id: Id, file: Mapping[str, Any]) -> UpdatedAutomations:
+        """Create and change services and tasks by reference, as `file` (AutomationsFile) has them."""
+        message = {"environmentId": environment_id, "automationsFile": file}
+        rpc = f"{_AUTOMATIONS}/UpsertAutomationsFile"
+        return self._transport.call(rpc, message, lambda body, _: read_updated(body), repeatable=False)

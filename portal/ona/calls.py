@@ -1,0 +1,64 @@
+"""What calls of every service have in common: one thing, pages of many, requests without what is not given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+from .documents.pages import Listing, Page, read_answer, read_field
+from .errors import MalformedAnswer
+from .transport import Transport
+
+T = TypeVar("T")
+Id = UUID | str
+PAGE_SIZE = 100
+
+
+class Calls:
+    """Calls over one transport."""
+
+    _transport: Transport
+
+    def _ask(self, rpc: str, message: Mapping[str, Any]) -> None:
+        """A change that answers nothing to be read."""
+        self._transport.call(rpc, message, lambda body, _: read_answer(body), repeatable=False)
+
+    def _make(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
+        """A change that answers with what it made."""
+        return self._transport.call(rpc, message, lambda body, _: read_field(body, name, read), repeatable=False)
+
+    def _get(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
+        return self._transport.call(rpc, message, lambda body, _: read_field(body, name, read), repeatable=True)
+
+    def _page(
+        self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T], token: str, page_size: int = PAGE_SIZE
+    ) -> Page[T]:
+        pagination: dict[str, Any] = {"pageSize": page_size, **({"token": token} if token else {})}
+        return self._transport.call(rpc, {**message, "pagination": pagination}, listing.read, repeatable=True)
+
+    def _list(self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T]) -> Iterator[Page[T]]:
+        return self._all(rpc, lambda token: self._page(rpc, message, listing, token))
+
+    def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
+        """Page after page; MalformedAnswer where a token comes twice, for that would never end."""
+        token, seen = "", {""}
+        while True:
+            page = page_at(token)
+            yield page
+            token = page.next_token
+            if not token:
+                return
+            if token in seen:
+                raise MalformedAnswer("the same page token came twice", rpc=rpc)
+            seen.add(token)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def only(**values: Iterable[Any]) -> dict[str, Any]:
+    """A request's `filter` with the fields that are given."""
+    return {"filter": {name: given for name, value in values.items() if (given := list(value))}}
