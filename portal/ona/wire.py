@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,7 +129,9 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class _Backend(httpcore.SyncBackend):
+class Backend(httpcore.SyncBackend):
+    """Connections under a Limit."""
+
     def connect_tcp(
         self,
         host: str,
@@ -140,12 +143,18 @@ class _Backend(httpcore.SyncBackend):
         return _Stream(super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-def pooled(proxy: str | None) -> httpx.HTTPTransport:
-    """httpx's pool of connections (HTTP/1.1), under a Limit."""
+@cache
+def _trusted() -> SSLContext:
+    """Whose certificates count; reading them takes longer than a call, and a log has a pool of its own."""
+    return httpx.create_ssl_context()
+
+
+def pooled(proxy: str | None, backend: Backend | None = None) -> httpx.HTTPTransport:
+    """httpx's pool of connections (HTTP/1.1), under a Limit; made by `backend`."""
     limits = httpx.Limits(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )
-    transport = httpx.HTTPTransport(limits=limits, proxy=proxy)
+    transport = httpx.HTTPTransport(verify=_trusted(), limits=limits, proxy=proxy)
     # httpx's timeouts are per read, and it has no public way to give httpcore a network backend.
-    transport._pool._network_backend = _Backend()
+    transport._pool._network_backend = backend or Backend()
     return transport

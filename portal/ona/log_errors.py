@@ -1,0 +1,66 @@
+"""What can go wrong when a log is read.
+
+LogError
+├── ForeignHost         its address is not covered by the allow-list; nothing was sent
+│   └── InternalAddress     its host's name leads to an internal address; nothing was sent
+├── LogRedirected       its source sends elsewhere; that is not followed
+├── LogTokenRefused     the logs token is not accepted (401): another may be
+├── LogForbidden        the logs token may not read this log (403)
+├── LogGone             there is no such log (404, 410), or not any more
+├── LogNotReady         its source is starting (502, 503, 504), after some patience
+└── LogBroken           no connection, another answer, or it broke off in the middle
+
+None holds the token or the whole address, which may carry one; hosts are named.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LogError(Exception):
+    """A log that could not be read, or not to its end; the message says what happened, without a final full stop."""
+
+    meaning: ClassVar[str] = "The log cannot be read."
+    advice: ClassVar[str] = "Try again in a moment."
+
+    def for_people(self) -> str:
+        """One to three plain sentences: what happened, what it means, what to do."""
+        said = str(self)
+        return f"{self.meaning}{f' {said[0].upper()}{said[1:]}.' if said else ''} {self.advice}".strip()
+
+
+class ForeignHost(LogError):
+    meaning = "The portal does not read this log."
+    advice = "If logs of your organization come from there, name the host in PORTAL_LOG_HOSTS."
+
+
+class InternalAddress(ForeignHost):
+    advice = "If logs of your organization come from there, name the whole origin (https://host) in PORTAL_LOG_HOSTS."
+
+
+class LogRedirected(LogError):
+    meaning = "The source of this log sends elsewhere, and the portal does not follow: a token would travel along."
+    advice = "Ask whoever runs the runner."
+
+
+class LogTokenRefused(LogError):
+    meaning = "The source of this log does not accept the portal's token for logs."
+
+
+class LogForbidden(LogError):
+    meaning = "The source of this log does not let the portal read it."
+    advice = "The portal's token at Ona may have lost its rights on this environment."
+
+
+class LogGone(LogError):
+    meaning = "This log is gone: Ona keeps logs for a while, and not beyond the life of the environment."
+    advice = ""
+
+
+class LogNotReady(LogError):
+    meaning = "The source of this log is not ready yet."
+
+
+class LogBroken(LogError):
+    meaning = "The log broke off."
