@@ -27,6 +27,7 @@ from portal.sandbox.access import Access
 from portal.sandbox.fast import Fast
 from portal.sandbox.faults import Faults, reset
 from portal.sandbox.holds import Holds, held_answer
+from portal.sandbox.logs import PREFIX, Logs
 from portal.sandbox.services.automations import Automations
 from portal.sandbox.services.common import Connection, Gate, connection
 from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users
@@ -78,7 +79,8 @@ class Application:
         access, validation = Access(world, token), Validation()
         self._fast = Fast(world, access, validation)
         self.events = Events(world)
-        self._stubs = _stubs(world, self.events, Gate(access, validation))
+        self.logs = Logs(world)
+        self._stubs = _stubs(world, self.events, self.logs, Gate(access, validation))
         self._ticking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,6 +93,9 @@ class Application:
         self.requests[rpc] += 1
         if self.latency:
             await asyncio.sleep(self.latency)
+        if path.startswith(PREFIX):
+            await self.logs.serve(path, scope["method"], _authorization(scope), receive, send)
+            return
         scope = {**scope, "path": path}
         held = self.holds.on(rpc)
         if held:
@@ -105,6 +110,7 @@ class Application:
     def close(self) -> None:
         """End every stream, so that a shutdown does not wait for them."""
         self.events.close()
+        self.logs.close()
         self.faults.close()
         self.holds.close()
 
@@ -112,9 +118,9 @@ class Application:
         headers = dict(scope["headers"])
         if scope["method"] == "POST" and Fast.may_know(rpc, headers):
             body = await _read(receive)
-            payload = self._fast.answer(rpc, headers.get(b"authorization", b"").decode("latin-1"), body)
+            payload = self._fast.answer(rpc, _authorization(scope), body)
             if payload is not None:
-                await respond(send, 200, payload)
+                await respond(send, 200, self.logs.told(rpc, payload))
                 return
             receive = _again(body, receive)
         stub = self._stubs.get(rpc.partition("/")[0])
@@ -149,11 +155,12 @@ class Application:
             last = now
 
 
-def _stubs(world: World, events: Events, gate: Gate) -> dict[str, App]:
+def _stubs(world: World, events: Events, logs: Logs, gate: Gate) -> dict[str, App]:
     options: dict[str, Any] = {"interceptors": [gate], "codecs": [google_protobuf_binary_codec(), JSONCodec()]}
+    telling = options | {"interceptors": [gate, logs]}
     return {
         "EnvironmentService": EnvironmentServiceASGIApplication(Environments(world), **options),
-        "EnvironmentAutomationService": EnvironmentAutomationServiceASGIApplication(Automations(world), **options),
+        "EnvironmentAutomationService": EnvironmentAutomationServiceASGIApplication(Automations(world), **telling),
         "EventService": EventServiceASGIApplication(events, compressions=[], **options),
         "IdentityService": IdentityServiceASGIApplication(Identity(world), **options),
         "OrganizationService": OrganizationServiceASGIApplication(Organizations(world), **options),
@@ -163,6 +170,11 @@ def _stubs(world: World, events: Events, gate: Gate) -> dict[str, App]:
         "SecretService": SecretServiceASGIApplication(Secrets(world), **options),
         "UserService": UserServiceASGIApplication(Users(world), **options),
     }
+
+
+def _authorization(scope: Scope) -> str:
+    header: bytes = dict(scope["headers"]).get(b"authorization", b"")
+    return header.decode("latin-1")
 
 
 def error_body(code: str, message: str) -> bytes:

@@ -15,6 +15,7 @@ import uvicorn
 from portal.sandbox.application import Application
 from portal.sandbox.faults import Faults
 from portal.sandbox.holds import Hold, When
+from portal.sandbox.logs import Logs
 from portal.sandbox.snapshot import save
 from portal.sandbox.world import World
 
@@ -62,6 +63,11 @@ class Sandbox:
         return self.application.faults
 
     @property
+    def logs(self) -> Logs:
+        """Logs of services and executions: `logs.scripts[id] = LogScript(…)`."""
+        return self.application.logs
+
+    @property
     def requests(self) -> Counter[str]:
         """How often each RPC was asked for, held and disturbed requests included."""
         return self.application.requests
@@ -81,6 +87,7 @@ def running(
     listening = threading.Event()
     server = _Server(application, listening.set)
     with _listen("127.0.0.1", port) as bound:
+        application.logs.origin = _url(bound)
         thread = threading.Thread(target=server.run, args=([bound],), name="sandbox", daemon=True)
         thread.start()
         try:
@@ -109,6 +116,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     with _listen(host, port) as bound, _saved(world, state):
+        application.logs.origin = _url(bound)
         _Server(application, lambda: announce(_url(bound))).run([bound])
 
 

@@ -25,3 +25,8 @@ def is_valid(world: "World", token: str, environment_id: str) -> bool:
     """Whether the token was issued for this environment and has not run out."""
     environment, until = world.tokens.get(_digest(token), ("", 0))
     return environment == environment_id and world.instant < until
+
+
+def is_known(world: "World", token: str) -> bool:
+    """Whether the token was issued for any environment and has not run out."""
+    return world.instant < world.tokens.get(_digest(token), ("", 0))[1]
