@@ -25,7 +25,7 @@ ADVICE = {
     "too_slow": "It took longer than a run may. More ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND make it quicker.",
     "interrupted": "The worker was stopped or crashed during the run; its log tells why. The next run starts afresh.",
     "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked gone. See whether the token "
-    "still sees the whole organization; check_ona tells. Deleted on purpose: sync_environments --accept-losses.",
+    "still sees the whole organization; check_ona tells. If it was deleted on purpose, run the command named above.",
 }
 ELSE = "The next run tries again; what is cached stays. If it goes on, check_ona tells what Ona answers."
 

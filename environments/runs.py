@@ -49,7 +49,7 @@ def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]
     A failure is recorded, not raised: the caller looks at `state`. Only what is no fault of Ona's or of the network
     is raised too, after it was recorded: a mistake in the portal, or a database that is away.
     """
-    with _only_one(kind) as is_only_one:
+    with only_one(kind) as is_only_one:
         if not is_only_one:
             return None
         _close_interrupted(kind)
@@ -105,8 +105,8 @@ def _close_interrupted(kind: SyncRun.Kind) -> None:
 
 
 @contextmanager
-def _only_one(kind: SyncRun.Kind) -> Iterator[bool]:
-    """Hold the lock of `kind`; False if somebody else does.
+def only_one(job: str) -> Iterator[bool]:
+    """Hold the lock of `job`, such as a kind of run; False if somebody else does.
 
     On a connection of its own: one from the pool would keep the lock when it goes back there after a failure, and
     this one gives it up however the process ends.
@@ -114,14 +114,14 @@ def _only_one(kind: SyncRun.Kind) -> Iterator[bool]:
     with connection.wrap_database_errors:
         lock = psycopg.connect(**connection.get_connection_params(), autocommit=True)
     with closing(lock):
-        found = lock.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, kind.value]).fetchone()
+        found = lock.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, str(job)]).fetchone()
         is_only_one = found is not None and bool(found[0])
         try:
             yield is_only_one
         finally:
             if is_only_one:  # closing alone gives it up too, but only a moment later
                 with suppress(psycopg.Error):
-                    lock.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [SYNCING, kind.value])
+                    lock.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [SYNCING, str(job)])
 
 
 def ask(get: Callable[[UUID], T], id_: UUID) -> T | None:
@@ -138,11 +138,14 @@ def ask_all(get: Callable[[UUID], T], ids: Sequence[UUID]) -> list[T | None]:
         return list(pool.map(lambda id_: ask(get, id_), ids))
 
 
-def refuse_losses(missing: int, present: int, things: str) -> None:
-    """Raise TooManyMissing where a listing lacks more than a tenth, and more than a handful, of what was there."""
+def refuse_losses(missing: int, present: int, things: str, command: str) -> None:
+    """Raise TooManyMissing where a listing lacks more than a tenth, and more than a handful, of what was there.
+
+    `command` is the one of manage.py that accepts it.
+    """
     if missing > max(LOSS_FLOOR, LOSS_SHARE * present):
         raise TooManyMissing(
             f"{missing:,} of {present:,} {things} were missing from Ona's listing. Nothing was marked as gone, since a "
             "token that sees less than before looks the same. If they were deleted on purpose, run "
-            "`manage.py sync_environments --accept-losses` once."
+            f"`manage.py {command} --accept-losses` once."
         )

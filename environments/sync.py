@@ -230,7 +230,7 @@ def _find_gone(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
     missing = list(present.filter(sighting__seen_at__lt=run.started_at).values_list("id", flat=True))
     run.missing = len(missing)
     if not accept_losses:
-        refuse_losses(len(missing), present.count(), "environments")
+        refuse_losses(len(missing), present.count(), "environments", "sync_environments")
     asked_at = timezone.now()
     answers = ask_all(client.get_environment, missing)
     _observe_batch(run, [answer for answer in answers if answer])

@@ -13,9 +13,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--running", action="store_true", help="of running environments only")
+        parser.add_argument(
+            "--accept-losses",
+            action="store_true",
+            help="mark them gone even if that is more than a tenth of all (each is still asked for)",
+        )
 
-    def handle(self, *args: Any, running: bool, **options: Any) -> str:
-        kind = SyncRun.Kind.AUTOMATIONS if running else SyncRun.Kind.ALL_AUTOMATIONS
+    def handle(self, *args: Any, running: bool, accept_losses: bool, **options: Any) -> str:
         return run_sync(
-            "automations", kind, lambda client, progress: sync_automations(client, progress, everything=not running)
+            "automations",
+            SyncRun.Kind.AUTOMATIONS if running else SyncRun.Kind.ALL_AUTOMATIONS,
+            lambda client, progress: sync_automations(
+                client, progress, everything=not running, accept_losses=accept_losses
+            ),
         )
