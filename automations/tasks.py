@@ -5,7 +5,7 @@ from celery import shared_task
 from environments.models import SyncRun
 from environments.runs import with_ona
 
-from . import sync
+from . import following, sync
 
 
 @shared_task(acks_late=False)
@@ -13,3 +13,9 @@ def sync_automations(everything: bool) -> None:
     """Services, tasks and executions of running environments, or of all."""
     kind = SyncRun.Kind.ALL_AUTOMATIONS if everything else SyncRun.Kind.AUTOMATIONS
     with_ona(kind, lambda client: sync.sync_automations(client, everything=everything))
+
+
+@shared_task(acks_late=False)
+def follow_executions() -> None:
+    """Executions and services under way, between two syncs."""
+    following.follow_all()

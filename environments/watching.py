@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -18,6 +19,8 @@ from portal.ona import OnaError
 
 log = structlog.get_logger()
 PAUSE_SECONDS = 2
+# Other apps follow what they know of an environment; each takes turns of its own (see automations.apps).
+FOLLOWERS: list[Callable[[Environment], None]] = []
 
 
 def follow(environment: Environment) -> None:
@@ -25,8 +28,10 @@ def follow(environment: Environment) -> None:
 
     Where Ona cannot be read, the page stays as of its last sighting.
     """
+    for follower in FOLLOWERS:
+        follower(environment)
     waiting = [standing.operation for standing in standings(environment, timezone.now()) if standing.is_waiting]
-    if not waiting or not _turn(environment):
+    if not waiting or not turn(f"watching-{environment.pk}"):
         return
     try:
         client = ona_now()
@@ -38,7 +43,8 @@ def follow(environment: Environment) -> None:
         log.info("watching failed", environment_id=str(environment.pk), error=str(error))
 
 
-def _turn(environment: Environment) -> bool:
+def turn(name: str) -> bool:
+    """Whether it is the caller's turn to read `name` from Ona: once in two seconds; never while Redis is away."""
     with suppress(RedisError):
-        return bool(cache.add(f"watching-{environment.pk}", True, PAUSE_SECONDS))
+        return bool(cache.add(name, True, PAUSE_SECONDS))
     return False

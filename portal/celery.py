@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
         ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {}),
         ("operations", "environments.tasks.settle_operations", settings.SETTLE_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
+        ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {}),
         ("automations", "automations.tasks.sync_automations", settings.SWEEP_SECONDS, {"everything": False}),
         (
             "all automations",

@@ -21,6 +21,7 @@ OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
 SETTLE_SECONDS = env.int("PORTAL_SETTLE_SECONDS", 15)
+FOLLOW_SECONDS = env.int("PORTAL_FOLLOW_SECONDS", 10)
 ALL_AUTOMATIONS_SECONDS = env.int("PORTAL_ALL_AUTOMATIONS_SECONDS", 3600)
 
 # --- Django --------------------------------------------------------------------------------------------------------
