@@ -18,7 +18,18 @@ DEFINITION_COLUMNS = METADATA_COLUMNS | {
     "triggers": "text[]",
 }
 STATUS_COLUMNS = {"status_version": "numeric", "phase": "text", "failure": "text", "log_url": "text"}
+LONGEST_STARTER = 200  # characters; an id or a word, but indexed: what is longer would not fit
 SEEN = {"seen_at": "timestamptz"}
+# of the environment; automations.names keeps them when it changes, or comes later
+ENVIRONMENT_NAMES = {
+    "environment_name": ("metadata", "coalesce(environment.name, '')"),
+    "project_id": ("metadata", "environment.project_id"),
+    "project_name": ("metadata", "coalesce(environment.project_name, '')"),
+    "owner_id": ("metadata", "environment.creator_id"),
+    "owner_name": ("metadata", "coalesce(environment.owner_name, '')"),
+}
+ENVIRONMENT_JOIN = "LEFT JOIN environments_environment environment ON environment.id = r.environment_id"
+MEMBER_ID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"  # as a Postgres pattern
 
 SERVICES = Table(
     "automations_service",
@@ -27,6 +38,8 @@ SERVICES = Table(
         Part("spec", {"spec_version": "numeric", "desired_phase": "text"}, HIGHER_VERSION),
         Part("status", STATUS_COLUMNS, HIGHER_VERSION),
     ),
+    names=ENVIRONMENT_NAMES,
+    joins=ENVIRONMENT_JOIN,
     fixed=SEEN,
 )
 TASKS = Table(
@@ -39,6 +52,8 @@ TASKS = Table(
             "i.later AND (e.spec, e.depends_on) IS DISTINCT FROM (i.spec, i.depends_on)",
         ),
     ),
+    names=ENVIRONMENT_NAMES,
+    joins=ENVIRONMENT_JOIN,
     fixed=SEEN,
 )
 EXECUTIONS = Table(
@@ -53,6 +68,18 @@ EXECUTIONS = Table(
         Part("spec", {"desired_phase": "text"}, LATER),
         Part("status", STATUS_COLUMNS, HIGHER_VERSION),
     ),
+    names=ENVIRONMENT_NAMES
+    | {
+        "reference": ("metadata", "coalesce(task.reference, '')"),
+        "task_name": ("metadata", "coalesce(task.name, '')"),
+        "started_by_name": ("metadata", "coalesce(nullif(starter.name, ''), r.started_by)"),
+    },
+    joins=f"""
+        {ENVIRONMENT_JOIN}
+        LEFT JOIN automations_task task ON task.id = r.task_id
+        LEFT JOIN directory_member starter
+            ON starter.id = CASE WHEN r.started_by ~* '{MEMBER_ID}' THEN r.started_by::uuid END
+    """,
     fixed=SEEN,
 )
 
@@ -86,7 +113,7 @@ def execution_row(document: TaskExecutionDocument) -> Row:
         | {
             "metadata_digest": digest(document.metadata.raw + document.spec.raw),
             "task_id": head.task_id,
-            "started_by": head.started_by,
+            "started_by": head.started_by[:LONGEST_STARTER],
             "started_at": head.started_at,
             "completed_at": head.completed_at,
             "desired_phase": document.spec.head.desired_phase,

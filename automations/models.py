@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Cast, Concat, Upper
 
 from automations.batch_models import Batch as Batch  # tables of the same app, in a file of their own
 from automations.batch_models import BatchItem as BatchItem
-from environments.models import Environment
+from automations.summary_models import ServiceSummary as ServiceSummary
+from automations.summary_models import TaskSummary as TaskSummary
+from environments.models import NEW_LINE, Environment
 
 
 class ServicePhase(models.TextChoices):
@@ -31,6 +35,7 @@ class ExecutionPhase(models.TextChoices):
 
 
 SETTLED = (ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED)
+UNDER_WAY = (ExecutionPhase.PENDING, ExecutionPhase.RUNNING)
 
 
 class AutomationQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -54,6 +59,12 @@ class Automation(models.Model):
     spec = models.JSONField(default=dict)
     creator_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(null=True)
+    # of the environment, copied so that lists can search and sort by them: automations.names
+    environment_name = models.TextField(blank=True, default="")
+    project_id = models.UUIDField(null=True)
+    project_name = models.TextField(blank=True, default="")
+    owner_id = models.UUIDField(null=True)
+    owner_name = models.TextField(blank=True, default="")
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     seen_at = models.DateTimeField()
@@ -85,7 +96,21 @@ class Service(Automation):
         indexes: ClassVar = [
             # the services of one environment: AutomationQuerySet.of
             models.Index(F("environment"), F("reference"), name="service_of_environment"),
-        ]
+            # the environments that have a service, by name: automations.views.services
+            models.Index(
+                F("reference"), Upper("environment_name"), F("id"),
+                name="service_by_environment", condition=Q(gone_at=None),
+            ),
+            # the same by phase, and ?phase=, ?project=, their counts, and how many of each phase: automations.summaries
+            models.Index(
+                fields=["reference", "phase", "id"], include=["project_id"],
+                name="service_by_phase", condition=Q(gone_at=None),
+            ),
+            # failure messages: automations.summaries
+            models.Index(F("reference"), name="service_failing", condition=Q(gone_at=None) & ~Q(failure="")),
+            # is anything newer: automations.lists.revision, automations.names
+            models.Index(F("changed_at"), name="service_changed"),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.name or self.reference
@@ -100,13 +125,33 @@ class Task(Automation):
     triggers = ArrayField(models.TextField(), default=list)
     command = models.TextField(blank=True, default="")
     depends_on = ArrayField(models.UUIDField(), default=list)
+    # its newest execution: automations.names
+    last_execution_id = models.UUIDField(null=True)
+    last_phase = models.TextField(blank=True, default="", db_default="")
+    last_run_at = models.DateTimeField(null=True)
 
     class Meta:
         permissions: ClassVar = [("run_task", "Can run tasks and operate services")]
         indexes: ClassVar = [
             # the tasks of one environment: AutomationQuerySet.of
             models.Index(F("environment"), F("reference"), name="task_of_environment"),
-        ]
+            # the environments that have a task, by name: automations.views.tasks
+            models.Index(
+                F("reference"), Upper("environment_name"), F("id"),
+                name="task_by_environment", condition=Q(gone_at=None),
+            ),
+            # the same by how the last run ended, and ?phase=, ?project=, and their counts
+            models.Index(
+                fields=["reference", "last_phase", "id"], include=["project_id"],
+                name="task_by_phase", condition=Q(gone_at=None),
+            ),
+            # the same by time of the last run
+            models.Index(
+                F("reference"), F("last_run_at"), F("id"), name="task_by_last_run", condition=Q(gone_at=None)
+            ),
+            # is anything newer: automations.lists.revision, automations.names
+            models.Index(F("changed_at"), name="task_changed"),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.name or self.reference
@@ -125,6 +170,24 @@ class TaskExecution(Automation):
     phase = models.TextField(blank=True, default="")
     failure = models.TextField(blank=True, default="")
     log_url = models.TextField(blank=True, default="")
+    # of its task, and who started it, by name where that is a member: automations.names
+    reference = models.TextField(blank=True, default="")
+    task_name = models.TextField(blank=True, default="")
+    started_by_name = models.TextField(blank=True, default="")
+    duration = models.GeneratedField(
+        expression=F("completed_at") - F("started_at"), output_field=models.DurationField(null=True), db_persist=True
+    )
+    search = models.GeneratedField(
+        expression=Upper(
+            Concat(
+                F("reference"), NEW_LINE, F("task_name"), NEW_LINE, F("environment_name"), NEW_LINE, F("project_name"),
+                NEW_LINE, F("owner_name"), NEW_LINE, F("started_by_name"), NEW_LINE, F("failure"), NEW_LINE,
+                Cast("id", models.TextField()),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )  # fmt: skip
 
     class Meta:
         permissions: ClassVar = [("read_log", "Can read logs of services and executions")]
@@ -133,6 +196,35 @@ class TaskExecution(Automation):
             models.Index(F("environment"), F("created_at").desc(), name="execution_of_environment"),
             # the executions of one task, newest first: the task's rows on the environment page
             models.Index(F("task"), F("created_at").desc(), name="execution_of_task"),
+            # None of these leaves out what is gone: the list of all executions shows what Ona no longer keeps.
+            # sort by creation, and ?since=, ?from=, ?to=: automations.views.executions
+            models.Index(F("created_at"), F("id"), name="execution_created"),
+            # sort by duration, and ?duration=
+            models.Index(F("duration"), F("id"), name="execution_duration"),
+            # sort by task
+            models.Index(F("reference"), F("id"), name="execution_by_reference"),
+            # executions of a task by reference: ?reference=; the newest of each: automations.summaries
+            models.Index(F("reference"), F("created_at"), name="execution_of_reference"),
+            # executions of a project: ?project=
+            models.Index(F("project_id"), F("created_at"), name="execution_of_project"),
+            # executions in environments of a person: ?owner=
+            models.Index(F("owner_id"), F("created_at"), name="execution_of_owner"),
+            # executions that a person started, or a trigger: ?by=
+            models.Index(F("started_by"), F("created_at"), name="execution_of_starter"),
+            # those under way, and how long already: ?duration=
+            models.Index(F("started_at"), name="execution_under_way", condition=Q(phase__in=UNDER_WAY)),
+            # counts of all filters, and sort by phase, without reading the rows: automations.lists.facets
+            models.Index(
+                fields=["phase", "id"],
+                include=["reference", "project_id", "owner_id", "started_by", "created_at", "started_at", "duration"],
+                name="execution_facets",
+            ),
+            # words of the search box: automations.lists.language.contains
+            GinIndex(
+                fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="execution_search"
+            ),
+            # is anything newer: automations.lists.revision, automations.names
+            models.Index(F("changed_at"), name="execution_changed"),
         ]
 
     def __str__(self) -> str:

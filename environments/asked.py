@@ -45,7 +45,7 @@ def standings(environment: Environment, now: datetime) -> list[Standing]:
         action = ACTIONS.get(operation.action)
         if action is None:
             continue
-        group = action.supersedes or action.name
+        group = (action.supersedes or action.name, operation.target_id)
         standing = _standing(environment, operation, action, now)
         if standing and not (group in groups and standing.tone != "warning"):
             found.append(standing)
@@ -56,7 +56,8 @@ def standings(environment: Environment, now: datetime) -> list[Standing]:
 
 def _standing(environment: Environment, operation: Operation, action: Action, now: datetime) -> Standing | None:
     who = f"{operation.actor_name}, {ago_words(operation.asked_at, now)}"
-    asked = f"{action.label} asked for by {who}"
+    name = operation.target_name.removesuffix(f" in {environment}")
+    asked = f"{action.label}{'' if operation.target_type == 'environment' else f' {name}'} asked for by {who}"
     match operation.outcome:
         case Outcome.PENDING:
             return Standing(operation, "info", asked, "Waiting for Ona's answer.", is_waiting=True)

@@ -19,7 +19,7 @@ from queue import Full, Queue
 from django.conf import settings
 
 from portal.ona import OnaClient
-from portal.ona.client import PAGE_SIZE
+from portal.ona.calls import PAGE_SIZE
 from portal.ona.documents.environments import EnvironmentPage
 from portal.ona.documents.values import timestamp_text
 

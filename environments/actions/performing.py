@@ -100,7 +100,8 @@ def carry_out(
     operation: Operation, action: Action, call: Callable[[], object], look: Callable[[], Mapping[str, Any]]
 ) -> Operation:
     """Make the call of a pending operation, `look` at what came of it (columns of the row), and close the row."""
-    recording.sent(operation)
+    if not recording.sent(operation):
+        return operation
     try:
         call()
     except OnaError as error:

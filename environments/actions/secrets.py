@@ -25,7 +25,7 @@ from environments.secrets.scopes import Scope
 from environments.secrets.sync import read_scope
 from portal.directory.connection import ona_now
 from portal.ledger import recording
-from portal.ledger.models import Operation, OperationQuerySet, Outcome
+from portal.ledger.models import Operation, OperationQuerySet
 from portal.ledger.recording import Asked, Target
 from portal.ona import OnaClient, OnaError
 from portal.ona.documents import grants
@@ -190,7 +190,8 @@ def created(client: OnaClient, operation: Operation) -> tuple[Verdict, Mapping[s
     if "idsOfThisName" not in operation.before:
         return Verdict.UNPROVEN, {}
     read_scope(client, scope)
-    rivals = _others(operation).filter(Q(request__name=operation.request["name"], request__scope=scope.message))
+    beside = Operation.objects.beside(operation)
+    rivals = beside.filter(request__name=operation.request["name"], request__scope=scope.message)
     explained = set(rivals.filter(target_id__isnull=False).values_list("target_id", flat=True))
     since = Secret.objects.of_scope(scope).filter(
         Q(gone_at=None) | Q(gone_at__gte=operation.asked_at), name=operation.request["name"]
@@ -237,14 +238,8 @@ def _target_id(operation: Operation) -> UUID:
     return UUID(str(operation.target_id))
 
 
-def _others(operation: Operation) -> OperationQuerySet:
-    """Operations of the same kind that may have been done beside it or since."""
-    others = Operation.objects.filter(action=operation.action, sent_at__isnull=False).exclude(pk=operation.pk)
-    return others.exclude(outcome=Outcome.FAILED).filter(Q(closed_at=None) | Q(closed_at__gt=operation.asked_at))
-
-
 def _on_the_same(operation: Operation) -> OperationQuerySet:
-    return _others(operation).filter(target_id=_target_id(operation))
+    return Operation.objects.beside(operation).filter(target_id=_target_id(operation))
 
 
 PROOFS: dict[str, Proof] = {catalogue.UPDATE_SECRET.name: _updated, catalogue.DELETE_SECRET.name: _deleted}

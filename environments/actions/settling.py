@@ -70,7 +70,7 @@ def settle(client: OnaClient, operation: Operation, *, is_late: bool) -> bool:
     Only a late one is closed without proof that it was done.
     """
     if operation.sent_at is None:
-        return is_late and recording.close(operation, Outcome.FAILED, explanation=NEVER_SENT)
+        return is_late and recording.close_unsent(operation, NEVER_SENT)
     verdict, columns = _find(client, operation)
     if verdict is not Verdict.DONE and not is_late:
         return False

@@ -47,6 +47,11 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Without those that are part of another."""
         return self.filter(parent_id=None)
 
+    def beside(self, operation: Operation) -> Self:
+        """Others of its kind that may have been done beside it or since."""
+        others = self.filter(action=operation.action, sent_at__isnull=False).exclude(pk=operation.pk)
+        return others.exclude(outcome=Outcome.FAILED).filter(Q(closed_at=None) | Q(closed_at__gt=operation.asked_at))
+
     def open(self) -> Self:
         """Neither ended nor given up: pending, or unknown and still looked into."""
         return self.filter(closed_at=None)

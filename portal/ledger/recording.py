@@ -28,13 +28,14 @@ NOT_KEPT = "[not kept]"
 class Asked(TypedDict, total=False):
     """Who asks for a change, why, and from where.
 
-    A form carries `operation_id`, so that sending it twice asks once.
+    A form carries `operation_id`, so that sending it twice asks once. `parent_id` is the operation it is a part of.
     """
 
     actor: Required[User | AbstractBaseUser | AnonymousUser]
     reason: str
     origin: Origin
     operation_id: uuid.UUID | None
+    parent_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def begin(
         "target_id": target.id,
         "target_name": target.name,
         "environment_id": target.environment_id,
+        "parent_id": asked.get("parent_id"),
         "reason": asked.get("reason", "").strip(),
         "origin": asked.get("origin", Origin.PAGE),
         "request": plain(request or {}),
@@ -101,10 +103,23 @@ def _refuse_others(operation: Operation, action: str, target: Target, asked: Ask
         raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
 
 
-def sent(operation: Operation) -> None:
-    """Note that the call leaves now: from here on only Ona can tell whether it was done."""
-    operation.sent_at = timezone.now()
-    Operation.objects.filter(pk=operation.pk, closed_at=None).update(sent_at=operation.sent_at)
+def sent(operation: Operation) -> bool:
+    """Note that the call leaves now: from here on only Ona can tell whether it was done.
+
+    False where the row was closed meanwhile, or has its mark: then it must not leave.
+    """
+    marked = Operation.objects.filter(pk=operation.pk, closed_at=None, sent_at=None).update(sent_at=timezone.now())
+    operation.refresh_from_db()
+    return bool(marked)
+
+
+def close_unsent(operation: Operation, explanation: str) -> bool:
+    """Close the row as failed, unless its call has left: from then on it cannot leave."""
+    closed = Operation.objects.filter(pk=operation.pk, closed_at=None, sent_at=None).update(
+        outcome=Outcome.FAILED, closed_at=timezone.now(), code="interrupted", explanation=explanation
+    )
+    operation.refresh_from_db()
+    return bool(closed)
 
 
 def close(operation: Operation, outcome: Outcome, **columns: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .calls import Calls, Id, given, only
+from .calls import PAGE_SIZE, Calls, Id, given, only
 from .documents.automations import (
     EXECUTIONS,
     SERVICES,
@@ -36,11 +36,15 @@ class Automations(Calls):
         return self._list(f"{_AUTOMATIONS}/ListTasks", only(environmentIds=environment_ids), TASKS)
 
     def execution_pages(
-        self, environment_ids: Iterable[Id] = (), phases: Iterable[str] = (), task_ids: Iterable[Id] = ()
+        self,
+        environment_ids: Iterable[Id] = (),
+        phases: Iterable[str] = (),
+        task_ids: Iterable[Id] = (),
+        page_size: int = PAGE_SIZE,
     ) -> Iterator[Page[TaskExecutionDocument]]:
         """Runs of tasks, in `phases` (TASK_EXECUTION_PHASE_…) or all, newest first."""
         message = only(environmentIds=environment_ids, phases=phases, taskIds=task_ids)
-        return self._list(f"{_AUTOMATIONS}/ListTaskExecutions", message, EXECUTIONS)
+        return self._list(f"{_AUTOMATIONS}/ListTaskExecutions", message, EXECUTIONS, page_size)
 
     def get_service(self, service_id: Id) -> ServiceDocument:
         """One service as it is now."""

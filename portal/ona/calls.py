@@ -37,8 +37,10 @@ class Calls:
         pagination: dict[str, Any] = {"pageSize": page_size, **({"token": token} if token else {})}
         return self._transport.call(rpc, {**message, "pagination": pagination}, listing.read, repeatable=True)
 
-    def _list(self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T]) -> Iterator[Page[T]]:
-        return self._all(rpc, lambda token: self._page(rpc, message, listing, token))
+    def _list(
+        self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T], page_size: int = PAGE_SIZE
+    ) -> Iterator[Page[T]]:
+        return self._all(rpc, lambda token: self._page(rpc, message, listing, token, page_size))
 
     def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
         """Page after page; MalformedAnswer where a token comes twice, for that would never end."""

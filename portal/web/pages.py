@@ -11,7 +11,8 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -20,21 +21,45 @@ from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
 Side = Literal["after", "before"]
+Keyed = str | datetime | timedelta | float
 
 
 class BadCursor(ValueError):
     """A cursor that this list did not make, or made for another sort."""
 
 
+def moment(text: str) -> datetime:
+    """A time as a cursor holds it; raises ValueError."""
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return value
+
+
+def number(text: str) -> float:
+    """A number as a cursor holds it; raises ValueError."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError("not a number")
+    return value
+
+
+def span(text: str) -> timedelta:
+    """A duration as a cursor holds it, in seconds; raises ValueError, OverflowError."""
+    return timedelta(seconds=number(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A column to sort by: its expression, and what it is where it is absent ("" for texts, None for times)."""
+    """A column to sort by: its expression, and what it is where it is absent ("" for texts, None for all others, whose
+    keys `of` reads)."""
 
     name: str
     label: str
     key: Combinable
     absent: str | None
     first_click_descends: bool = False
+    of: Callable[[str], Keyed] = moment
 
     @property
     def present(self) -> Q:
@@ -44,18 +69,13 @@ class Sort:
     def missing(self) -> Q:
         return Q(sort_key__isnull=True) if self.absent is None else Q(sort_key="")
 
-    def read(self, text: str | None) -> str | datetime | None:
+    def read(self, text: str | None) -> Keyed | None:
         """The key that a cursor holds; raises ValueError for what the database would refuse."""
         if self.absent == "":
             if text is None or "\0" in text:
                 raise ValueError("not a text")
             return text.encode().decode()  # refuses lone surrogates
-        if text is None:
-            return None
-        value = datetime.fromisoformat(text)
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return value
+        return None if text is None else self.of(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +155,20 @@ def page(
 
 class _Place(NamedTuple):
     pk: UUID
-    key: str | datetime | None
+    key: Keyed | None
 
 
 def _cursor(order: Order, side: Side, place: _Place) -> str:
-    key = place.key.isoformat() if isinstance(place.key, datetime) else place.key
-    return Cursor(str(order), side, key, place.pk).encode()
+    return Cursor(str(order), side, _written(place.key), place.pk).encode()
+
+
+def _written(key: Keyed | None) -> str | None:
+    """A key as `Sort.read` reads it."""
+    if isinstance(key, timedelta):
+        return repr(key.total_seconds())
+    if isinstance(key, datetime):
+        return key.isoformat()
+    return str(key) if isinstance(key, int | float) else key
 
 
 def _places(queryset: QuerySet[M], order: Order, limit: int, cursor: Cursor | None, *, backwards: bool) -> list[_Place]:

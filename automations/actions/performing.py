@@ -1,0 +1,142 @@
+"""How automations are changed: who may → fresh read → ledger row, committed → the call → read-back → the row's end.
+
+As `environments.actions.performing`, whose parts it uses, for what lives inside an environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
+
+from automations import sync
+from automations.actions.catalogue import Subject, obstacle
+from automations.models import Service, Task
+from environments.actions.catalogue import Action
+from environments.actions.performing import NotPossible, authorize, carry_out, end
+from environments.models import Environment
+from portal.directory.connection import ona_now
+from portal.ledger import recording
+from portal.ledger.models import Operation, Outcome
+from portal.ledger.recording import Asked, Target
+from portal.ona import OnaClient, OnaError, errors
+
+log = structlog.get_logger()
+Values = Mapping[str, Any]
+GONE = {"after": {"exists": False}}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be sent for an action and what it changes.
+
+    `before` reads, after the subject was brought up to date, the values that `after` changes; it may ask Ona for more.
+    `check` raises NotPossible. `look` is given the client and what the call answered, once it was done.
+    """
+
+    action: Action
+    call: Callable[[OnaClient], Any]
+    request: Values
+    before: Callable[[OnaClient], Values]
+    after: Values = field(default_factory=dict)
+    check: Callable[[], None] = lambda: None
+    look: Callable[[OnaClient, Any], Values] = lambda client, answer: {}
+
+
+def perform(
+    environment: Environment, subject: Subject | None, target: Target, change: Change, asked: Asked
+) -> Operation:
+    """Ask Ona for `change` of `subject`, or of `environment` where it makes something; how it ended.
+
+    Asked twice under one operation id, it is done once. `subject` is brought up to date with what was read. Raises
+    what `authorize` does; Ona's errors do not escape: they are in the operation.
+    """
+    authorize(change.action, asked)
+    name = change.action.name
+    if earlier := recording.earlier(name, target, asked):
+        return earlier
+    client, before, trouble = _read(subject, change)
+    operation, is_new = recording.begin(name, target, asked, request=change.request, before=before, after=change.after)
+    if not is_new:
+        return operation
+    if client is None:
+        return end(operation, change.action, trouble)
+    try:
+        check(change, subject, environment)
+    except NotPossible as reason:
+        recording.close(operation, Outcome.FAILED, code=reason.code, explanation=str(reason))
+        return operation
+    answers: list[Any] = []
+    return carry_out(
+        operation,
+        change.action,
+        lambda: answers.append(change.call(client)),
+        lambda: _looked(client, change, answers[0]),
+    )
+
+
+def check(change: Change, subject: Subject | None, environment: Environment) -> None:
+    """Raise NotPossible where something is known to stand against it."""
+    if subject and (why := obstacle(change.action, subject, environment)):
+        raise NotPossible(why)
+    change.check()
+
+
+def _read(subject: Subject | None, change: Change) -> tuple[OnaClient | None, Values, OnaError | ValueError | None]:
+    """The client and the values as Ona has them now; or what kept the portal from reading them."""
+    try:
+        client = ona_now()
+        if subject:
+            refresh(client, subject)
+        return client, change.before(client), None
+    except (OnaError, ValueError) as error:
+        return None, {}, error
+
+
+def refresh(client: OnaClient, subject: Subject) -> None:
+    """Bring the row up to date with Ona; raises OnaError, NotFound after it was marked gone."""
+    try:
+        sync.look_at(client, kind_of(subject), subject.pk)
+    finally:
+        subject.refresh_from_db()
+
+
+def _looked(client: OnaClient, change: Change, answer: Any) -> Values:
+    """The read-back; failing to read leaves it to the next sync."""
+    try:
+        return change.look(client, answer)
+    except OnaError as error:
+        log.warning("read-back failed", action=change.action.name, code=error.code)
+        return {}
+
+
+def kind_of(subject: Subject) -> sync.Kind:
+    match subject:
+        case Service():
+            return sync.SERVICE_KIND
+        case Task():
+            return sync.TASK_KIND
+    return sync.EXECUTION_KIND
+
+
+def target_of(type_: str, id_: UUID | None, name: str, environment: Environment) -> Target:
+    """As the ledger names it: with its environment, for its name alone is the same in many."""
+    return Target(type_, id_, f"{name} in {environment}", environment.pk)
+
+
+def observe(kind: sync.Kind, document: Any) -> None:
+    """Take what Ona has just answered into the cache."""
+    sync.observe(kind, [sync.Seen(timezone.now(), document)])
+
+
+def is_gone(client: OnaClient, subject: Subject) -> bool:
+    """Whether Ona no longer has it; marks it so."""
+    try:
+        refresh(client, subject)
+    except errors.NotFound:
+        return True
+    return False

@@ -1,0 +1,131 @@
+"""Start, stop, create, update and delete services (EnvironmentAutomationService).
+
+Each returns its operation, which says how it ended; see `automations.actions.performing.perform` for what is raised.
+`metadata` and `spec` are those of the request's message, in Ona's JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+from automations import sync
+from automations.actions import catalogue
+from automations.actions.performing import GONE, Change, is_gone, observe, perform, refresh, target_of
+from automations.models import Service, ServicePhase
+from automations.values import chosen, document_of, spoken
+from environments.actions.catalogue import Action
+from environments.actions.performing import NotPossible
+from environments.models import Environment
+from portal.ledger.models import Operation
+from portal.ledger.recording import Asked
+from portal.ona import OnaClient
+
+Message = Mapping[str, Any]
+STOP_FIRST = "It is not stopped, and Ona changes commands and surroundings of stopped services only. Stop it first."
+
+
+def start_service(*, service: Service, **asked: Unpack[Asked]) -> Operation:
+    """StartService: Ona answers before it runs."""
+    return _phase(service, catalogue.START_SERVICE, ServicePhase.RUNNING, asked)
+
+
+def stop_service(*, service: Service, **asked: Unpack[Asked]) -> Operation:
+    """StopService: Ona answers before it has stopped."""
+    return _phase(service, catalogue.STOP_SERVICE, ServicePhase.STOPPED, asked)
+
+
+def _phase(service: Service, action: Action, desired: ServicePhase, asked: Asked) -> Operation:
+    def call(client: OnaClient) -> None:
+        (client.start_service if desired == ServicePhase.RUNNING else client.stop_service)(service.pk)
+
+    return _perform(
+        service,
+        Change(action, call, {"id": service.pk}, lambda _: phases(service), {"desiredPhase": desired},
+               look=lambda client, _: _read_back(client, service)),
+        asked,
+    )  # fmt: skip
+
+
+def phases(service: Service) -> dict[str, Any]:
+    """What it is, what it shall be, and what every start and stop changes."""
+    return {
+        "phase": service.phase,
+        "desiredPhase": service.desired_phase,
+        "specVersion": str(int(service.spec_version)),
+    }
+
+
+def create_service(*, environment: Environment, metadata: Message, spec: Message, **asked: Unpack[Asked]) -> Operation:
+    """CreateService, stopped; the operation's `target_id` is the new service's."""
+    reference = metadata["reference"]
+
+    def look(_: OnaClient, document: Any) -> Message:
+        observe(sync.SERVICE_KIND, document)
+        return {"target_id": document.id}
+
+    change = Change(
+        catalogue.CREATE_SERVICE,
+        lambda client: client.create_service(environment.pk, metadata=metadata, spec=spec),
+        {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec)},
+        lambda client: {"idsOfThisReference": ids_of_reference(environment, reference)},
+        look=look,
+    )
+    return perform(environment, None, target_of("service", None, reference, environment), change, asked)
+
+
+def ids_of_reference(environment: Environment, reference: str) -> list[str]:
+    """Services of this reference, those that are gone too."""
+    ids = Service.objects.filter(environment=environment, reference=reference).values_list("pk", flat=True)
+    return sorted(map(str, ids))
+
+
+def update_service(
+    *, service: Service, metadata: Message | None = None, spec: Message | None = None, **asked: Unpack[Asked]
+) -> Operation:
+    """UpdateService; `spec` only while it is stopped."""
+    after = {"metadata": metadata or {}, "spec": spec or {}}
+
+    def check() -> None:
+        if spec and service.phase != ServicePhase.STOPPED:
+            raise NotPossible(STOP_FIRST)
+
+    change = Change(
+        catalogue.UPDATE_SERVICE,
+        lambda client: client.update_service(service.pk, metadata=metadata, spec=spec),
+        {"id": service.pk, **spoken({key: value for key, value in after.items() if value})},
+        lambda _: chosen(document_of(service), after),
+        chosen(after, after),
+        check,
+        lambda client, _: _read_back(client, service),
+    )
+    return _perform(service, change, asked)
+
+
+def delete_service(*, service: Service, force: bool = False, **asked: Unpack[Asked]) -> Operation:
+    """DeleteService, for ever; one that is not stopped only by `force`."""
+
+    def check() -> None:
+        if service.phase != ServicePhase.STOPPED and not force:
+            raise NotPossible("It is not stopped. Stop it first, or delete it by force.")
+
+    change = Change(
+        catalogue.DELETE_SERVICE,
+        lambda client: client.delete_service(service.pk, force=force),
+        {"id": service.pk, **({"force": True} if force else {})},
+        lambda _: {"exists": service.gone_at is None},
+        {"exists": False},
+        check,
+        lambda client, _: GONE if is_gone(client, service) else {},
+    )
+    return _perform(service, change, asked)
+
+
+def _perform(service: Service, change: Change, asked: Asked) -> Operation:
+    environment = service.environment
+    return perform(environment, service, target_of("service", service.pk, str(service), environment), change, asked)
+
+
+def _read_back(client: OnaClient, service: Service) -> Message:
+    refresh(client, service)
+    return {"after": {"specVersion": str(int(service.spec_version))}}

@@ -1,0 +1,150 @@
+"""Start, create, update and delete tasks, stop their executions (EnvironmentAutomationService).
+
+Each returns its operation, which says how it ended; see `automations.actions.performing.perform` for what is raised.
+`metadata` and `spec` are those of the request's message, in Ona's JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+from uuid import UUID
+
+from automations import sync
+from automations.actions import catalogue
+from automations.actions.performing import GONE, Change, is_gone, observe, perform, refresh, target_of
+from automations.models import ExecutionPhase, Task, TaskExecution
+from automations.values import chosen, document_of, spoken
+from environments.actions.performing import NotPossible
+from environments.models import Environment
+from portal.ledger.models import Operation
+from portal.ledger.recording import Asked
+from portal.ona import OnaClient
+
+Message = Mapping[str, Any]
+LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or delete the task and make it anew."
+
+
+def start_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
+    """StartTask: a new execution, pending. The operation's `after` names it as "executionId"."""
+
+    def look(_: OnaClient, document: Any) -> Message:
+        observe(sync.EXECUTION_KIND, document)
+        return {"after": {"executionId": document.id}}
+
+    change = Change(
+        catalogue.START_TASK,
+        lambda client: client.start_task(task.pk),
+        {"id": task.pk},
+        lambda client: newest_execution(client, task.pk),
+        look=look,
+    )
+    return _perform(task, change, asked)
+
+
+def newest_execution(client: OnaClient, task_id: UUID) -> dict[str, Any]:
+    """The execution that came last, by which those that come later are known; nothing where there is none."""
+    newest = next(iter(next(client.execution_pages(task_ids=[task_id], page_size=1)).items), None)
+    return {"newest": newest.id, "newestCreatedAt": newest.metadata.head.created_at} if newest else {"newest": None}
+
+
+def stop_execution(*, execution: TaskExecution, **asked: Unpack[Asked]) -> Operation:
+    """StopTaskExecution: Ona answers before it has ended."""
+
+    def look(client: OnaClient, _: Any) -> Message:
+        refresh(client, execution)
+        return {}
+
+    change = Change(
+        catalogue.STOP_EXECUTION,
+        lambda client: client.stop_task_execution(execution.pk),
+        {"id": execution.pk},
+        lambda _: {"phase": execution.phase, "desiredPhase": execution.desired_phase},
+        {"desiredPhase": ExecutionPhase.STOPPED},
+        look=look,
+    )
+    environment, task = execution.environment, Task.objects.filter(pk=execution.task_id).first()
+    target = target_of("execution", execution.pk, str(task or execution.task_id), environment)
+    return perform(environment, execution, target, change, asked)
+
+
+def create_task(
+    *,
+    environment: Environment,
+    metadata: Message,
+    spec: Message,
+    depends_on: Sequence[UUID] = (),
+    **asked: Unpack[Asked],
+) -> Operation:
+    """CreateTask; the operation's `target_id` is the new task's."""
+    reference = metadata["reference"]
+
+    def look(_: OnaClient, document: Any) -> Message:
+        observe(sync.TASK_KIND, document)
+        return {"target_id": document.id}
+
+    change = Change(
+        catalogue.CREATE_TASK,
+        lambda client: client.create_task(environment.pk, metadata=metadata, spec=spec, depends_on=depends_on),
+        {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec), "dependsOn": depends_on},
+        lambda client: {"idsOfThisReference": ids_of_reference(environment, reference)},
+        look=look,
+    )
+    return perform(environment, None, target_of("task", None, reference, environment), change, asked)
+
+
+def ids_of_reference(environment: Environment, reference: str) -> list[str]:
+    """Tasks of this reference, those that are gone too."""
+    ids = Task.objects.filter(environment=environment, reference=reference).values_list("pk", flat=True)
+    return sorted(map(str, ids))
+
+
+def update_task(
+    *,
+    task: Task,
+    metadata: Message | None = None,
+    spec: Message | None = None,
+    depends_on: Sequence[UUID] | None = None,
+    **asked: Unpack[Asked],
+) -> Operation:
+    """UpdateTask. The last dependency cannot be taken away: an empty list cannot be told from none (proto3)."""
+    after: dict[str, Any] = {"metadata": metadata or {}, "spec": spec or {}}
+    if depends_on is not None:
+        after["dependsOn"] = sorted(map(str, depends_on))
+
+    def check() -> None:
+        if depends_on is not None and not depends_on and task.depends_on:
+            raise NotPossible(LAST_DEPENDENCY)
+
+    def look(client: OnaClient, _: Any) -> Message:
+        refresh(client, task)
+        return {}
+
+    change = Change(
+        catalogue.UPDATE_TASK,
+        lambda client: client.update_task(task.pk, metadata=metadata, spec=spec, depends_on=depends_on or None),
+        {"id": task.pk, **spoken({key: value for key, value in after.items() if value})},
+        lambda _: chosen(document_of(task), after),
+        chosen(after, after),
+        check=check,
+        look=look,
+    )
+    return _perform(task, change, asked)
+
+
+def delete_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
+    """DeleteTask, for ever; its executions stay."""
+    change = Change(
+        catalogue.DELETE_TASK,
+        lambda client: client.delete_task(task.pk),
+        {"id": task.pk},
+        lambda _: {"exists": task.gone_at is None},
+        {"exists": False},
+        look=lambda client, _: GONE if is_gone(client, task) else {},
+    )
+    return _perform(task, change, asked)
+
+
+def _perform(task: Task, change: Change, asked: Asked) -> Operation:
+    environment = task.environment
+    return perform(environment, task, target_of("task", task.pk, str(task), environment), change, asked)
