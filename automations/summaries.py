@@ -110,16 +110,21 @@ def refresh() -> None:
     with transaction.atomic():
         lock_observing()
         refresh_names(since and since - LATE)
-    values = {
+    values: dict[str, datetime | int | str] = {
         "now": now, "week": now - timedelta(days=7), "month": now - timedelta(days=30), "marks": MARKS,
         "messages": MESSAGES,
     }  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SUMMARIZING])
-        cursor.execute(TASKS, values | {phase.label: phase.value for phase in ExecutionPhase})
-        cursor.execute(SERVICES, values | {phase.label: phase.value for phase in ServicePhase})
+        cursor.execute(TASKS, values | _phases(ExecutionPhase))
+        cursor.execute(SERVICES, values | _phases(ServicePhase))
         for model in (TaskSummary, ServiceSummary):
             model.objects.filter(computed_at__lt=now).delete()
+
+
+def _phases(phases: type[ExecutionPhase] | type[ServicePhase]) -> dict[str, datetime | int | str]:
+    """The phases by the words that the statements call them."""
+    return {str(phase.label): str(phase.value) for phase in phases}
 
 
 def computed_at() -> datetime | None:
