@@ -65,6 +65,8 @@ TABLE = {
     "secrets:update": Row(ADMINS),
     "secrets:delete": Row(ADMINS),
     "automations:of-environment": Row(READERS),
+    "automations:file": Row(READERS),
+    "automations:file-download": Row(READERS),
     "operations:list": Row(READERS),
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),

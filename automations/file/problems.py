@@ -1,0 +1,35 @@
+"""What is wrong with an automations file, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_SHOWN = 60
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`line` and `column` count from 1; 0 where the whole file is meant. `path` is such as tasks.build.dependsOn[1]."""
+
+    line: int
+    column: int
+    path: str
+    reason: str
+
+    @property
+    def where(self) -> str:
+        return f"Line {self.line}, column {self.column}" if self.line else "The file"
+
+
+class Unreadable(Exception):
+    """The text is no automations file at all; `problem` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.reason)
+        self.problem = problem
+
+
+def shown(text: str) -> str:
+    """`text`, cut where it is too long to be named in a sentence."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
