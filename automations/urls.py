@@ -1,10 +1,11 @@
 from django.urls import path
 
-from automations.views import file, tab
+from automations.views import file, logs, tab
 
 app_name = "automations"
 urlpatterns = [
     path("environments/<uuid:environment_id>/automations/", tab.of_environment, name="of-environment"),
     path("environments/<uuid:environment_id>/automations/file/", file.automations_file, name="file"),
     path("environments/<uuid:environment_id>/automations/file.yaml", file.download, name="file-download"),
+    *logs.urlpatterns,
 ]

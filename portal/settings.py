@@ -21,8 +21,14 @@ OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
 SETTLE_SECONDS = env.int("PORTAL_SETTLE_SECONDS", 15)
+BATCH_SECONDS = env.int("PORTAL_BATCH_SECONDS", 5)
 FOLLOW_SECONDS = env.int("PORTAL_FOLLOW_SECONDS", 10)
 ALL_AUTOMATIONS_SECONDS = env.int("PORTAL_ALL_AUTOMATIONS_SECONDS", 3600)
+# Where logs may come from beside what Ona's runners tell: domains, or whole origins (https://10.0.0.7:8443).
+LOG_HOSTS: list[str] = env.list("PORTAL_LOG_HOSTS", [])
+# Each log that is being read occupies a thread of the web server; of those there are twice as many.
+LOG_STREAMS = env.int("PORTAL_LOG_STREAMS", 8)
+LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 
 # --- Django --------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")

@@ -159,9 +159,9 @@ def sandbox_command(environment: Mapping[str, str]) -> Command:
 
 
 def web_command(environment: Mapping[str, str], port: int) -> Command:
-    """The pages, by two processes of four threads."""
+    """The pages, by two processes of sixteen threads: logs that are being read occupy up to half of them."""
     argv = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    argv += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
+    argv += ["--workers", "2", "--threads", "16", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
     return Command("web", argv, env=environment, cwd=CHECKOUT)
 
 

@@ -1,0 +1,320 @@
+// The viewer of logs: reads the stream as it grows, keeps its last lines, shows colours, finds, wraps, follows.
+// What a log says becomes text nodes and class names only. Frames: see automations/log_body.py.
+(() => {
+  const MOST_LINES = 10000, MOST_CHARACTERS = 2000000, LONGEST_LINE = 20000;
+  const BEAT = 0x16, FRAME = 0x1e;
+  const WAITS = [1, 2, 4, 8, 15, 30];
+  const COLOUR = /\x1b\[([0-9;:]*)m/g;
+  const number = new Intl.NumberFormat("en");
+
+  // --- colours: a state carried from line to line
+  const plain = () => ({ fore: -1, back: -1, bold: false, dim: false, italic: false, underline: false, strike: false, reverse: false });
+
+  // one of the sixteen that the 256 colours and the millions are nearest to
+  function sixteen(red, green, blue) {
+    const most = Math.max(red, green, blue), least = Math.min(red, green, blue);
+    if (most - least < 40) return most < 64 ? 0 : most < 160 ? 8 : 7;
+    const middle = (most + least) / 2;
+    return (red > middle ? 1 : 0) + (green > middle ? 2 : 0) + (blue > middle ? 4 : 0);
+  }
+
+  function of256(code) {
+    if (code < 16) return code;
+    if (code > 231) return sixteen(...Array(3).fill((code - 232) * 10 + 8));
+    const part = (step) => [0, 95, 135, 175, 215, 255][Math.floor((code - 16) / step) % 6];
+    return sixteen(part(36), part(6), part(1));
+  }
+
+  // a colour given as 38;5;n or 38;2;r;g;b: the colour, and how many codes it took
+  function extended(codes, at) {
+    if (codes[at + 1] === 5) return [of256(Math.min(codes[at + 2] || 0, 255)), 2];
+    if (codes[at + 1] === 2) return [sixteen(codes[at + 2] || 0, codes[at + 3] || 0, codes[at + 4] || 0), 4];
+    return [-1, 0];
+  }
+
+  const switches = {
+    1: ["bold", true], 2: ["dim", true], 3: ["italic", true], 4: ["underline", true], 7: ["reverse", true], 9: ["strike", true],
+    23: ["italic", false], 24: ["underline", false], 27: ["reverse", false], 29: ["strike", false], 39: ["fore", -1], 49: ["back", -1],
+  };
+
+  function styled(style, text) {
+    const codes = text.split(/[;:]/).map(Number);
+    for (let at = 0; at < codes.length; at += 1) {
+      const code = codes[at];
+      if (code === 0) Object.assign(style, plain());
+      else if (code === 22) style.bold = style.dim = false;
+      else if (switches[code]) style[switches[code][0]] = switches[code][1];
+      else if (code >= 30 && code < 38) style.fore = code - 30;
+      else if (code >= 90 && code < 98) style.fore = code - 82;
+      else if (code >= 40 && code < 48) style.back = code - 40;
+      else if (code >= 100 && code < 108) style.back = code - 92;
+      else if (code === 38 || code === 48) {
+        const [colour, taken] = extended(codes, at);
+        style[code === 38 ? "fore" : "back"] = colour;
+        at += taken;
+      }
+    }
+  }
+
+  function classes(style) {
+    const names = ["bold", "dim", "italic", "underline", "strike"].filter((name) => style[name]).map((name) => `ansi-${name}`);
+    if (style.fore >= 0) names.push(`ansi-${style.fore}`);
+    if (style.back >= 0 || style.reverse) names.push(`ansi-on-${style.reverse ? 7 : style.back}`);
+    return names.join(" ");
+  }
+
+  function piece(text, style) {
+    const names = classes(style);
+    if (!names) return document.createTextNode(text);
+    const span = document.createElement("span");
+    span.className = names;
+    span.textContent = text;
+    return span;
+  }
+
+  function drawn(line, style) {
+    const element = document.createElement("div");
+    element.className = "log-line";
+    let from = 0;
+    for (const found of line.matchAll(COLOUR)) {
+      if (found.index > from) element.append(piece(line.slice(from, found.index), style));
+      styled(style, found[1]);
+      from = found.index + found[0].length;
+    }
+    if (from < line.length) element.append(piece(line.slice(from), style));
+    return element;
+  }
+
+  // a progress bar writes over its line: what stands there at last is what counts
+  function written(line) {
+    const text = line.replace(/\r+$/, "");
+    return text.slice(text.lastIndexOf("\r") + 1);
+  }
+
+  class Viewer {
+    constructor(section) {
+      const part = (name) => section.querySelector(`[data-log-${name}]`);
+      this.section = section;
+      this.url = section.dataset.log;
+      for (const name of ["state", "tools", "find", "query", "hits", "before", "wrap", "follow", "again", "dropped", "lines"]) this[name] = part(name);
+      this.tools.hidden = this.lines.hidden = false;
+      this.listen();
+      this.start();
+    }
+
+    listen() {
+      this.wrap.addEventListener("change", () => this.lines.classList.toggle("log-wrap", this.wrap.checked));
+      this.follow.addEventListener("change", () => this.toEnd());
+      this.again.addEventListener("click", () => this.start());
+      this.query.addEventListener("input", () => this.search());
+      this.find.addEventListener("submit", (event) => { event.preventDefault(); this.go(1); });
+      this.before.addEventListener("click", () => this.go(-1));
+      // scrolling away from the end stops following it, scrolling back takes it up again
+      this.lines.addEventListener("wheel", () => this.moved(), { passive: true });
+      this.lines.addEventListener("touchmove", () => this.moved(), { passive: true });
+      this.lines.addEventListener("keyup", () => this.moved());
+      this.lines.addEventListener("pointerup", () => this.moved());
+    }
+
+    moved() {
+      requestAnimationFrame(() => {
+        this.follow.checked = this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < 24;
+      });
+    }
+
+    start() {
+      this.bytes = this.total = this.dropped_lines = this.characters = this.tries = 0;
+      this.waiting = [];
+      this.unfinished = "";
+      this.style = plain();
+      this.hit = null;
+      this.decoder = new TextDecoder();
+      this.lines.replaceChildren();
+      this.dropped.hidden = this.again.hidden = true;
+      this.read();
+    }
+
+    // read out are only the words at the end, not the count of lines
+    say(text, { broken = false, loud = broken } = {}) {
+      this.state.setAttribute("aria-live", loud ? "polite" : "off");
+      if (this.state.textContent !== text) this.state.textContent = text;
+      this.state.classList.toggle("log-state-broken", broken);
+    }
+
+    count() {
+      return this.total === 1 ? "1 line" : `${number.format(this.total)} lines`;
+    }
+
+    // --- reading
+
+    async read() {
+      this.say(this.bytes ? `${this.count()}, reading on…` : "Opening…");
+      let end = { state: "broken", text: "The connection to the portal was lost.", retry: true };
+      try {
+        const answer = await fetch(`${this.url}?viewer=1&skip=${this.bytes}`, { headers: { Accept: "text/plain" } });
+        if (answer.redirected || !(answer.headers.get("Content-Type") || "").startsWith("text/plain")) {
+          end = { state: "broken", text: "The portal did not answer with a log. Reload the page to sign in again." };
+        } else if (!answer.ok) {
+          end = { state: "broken", text: (await answer.text()).trim().slice(0, 500), retry: answer.status === 503 };
+        } else {
+          end = { ...end, ...(await this.take(answer.body.getReader())) };
+        }
+      } catch {
+        // the network: said and tried again below
+      }
+      this.ended(end);
+    }
+
+    async take(reader) {
+      this.say("Reading…");
+      let frame = null;
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (!this.section.isConnected) { await reader.cancel(); return { state: "left" }; }
+        if (done) return frame === null ? {} : { retry: true, ...JSON.parse(new TextDecoder().decode(frame)) };
+        const rest = this.unframed(value, frame);
+        if (rest.frame) frame = rest.frame;
+        if (rest.content.length) await this.add(rest.content);
+      }
+    }
+
+    unframed(value, frame) {
+      if (frame) return { content: new Uint8Array(), frame: new Uint8Array([...frame, ...value]) };
+      const at = value.indexOf(FRAME);
+      const content = at < 0 ? value : value.subarray(0, at);
+      return { content: content.includes(BEAT) ? content.filter((each) => each !== BEAT) : content, frame: at < 0 ? null : value.slice(at + 1) };
+    }
+
+    async add(content) {
+      this.bytes += content.length;
+      this.tries = 0;
+      const lines = (this.unfinished + this.decoder.decode(content, { stream: true })).split("\n");
+      this.unfinished = lines.pop();
+      while (this.unfinished.length > LONGEST_LINE) {
+        lines.push(this.unfinished.slice(0, LONGEST_LINE));
+        this.unfinished = this.unfinished.slice(LONGEST_LINE);
+      }
+      for (const line of lines) this.keep(line);
+      this.draw();
+      // the page stays usable while a gigabyte goes by
+      if (this.waiting.length > MOST_LINES / 4) await new Promise((resolve) => setTimeout(resolve));
+    }
+
+    keep(line) {
+      this.total += 1;
+      this.waiting.push(line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)} …` : line);
+      if (this.waiting.length >= 2 * MOST_LINES) this.dropped_lines += this.waiting.splice(0, MOST_LINES).length;
+    }
+
+    ended(end) {
+      if (end.state === "left") return;
+      if (end.state === "ended") {
+        if (this.unfinished) this.keep(this.unfinished);
+        this.unfinished = "";
+        this.draw();
+        this.say(this.total ? `${this.count()}. The log ends here.` : "The log is empty.", { loud: true });
+        this.again.hidden = false;
+      } else if (end.state === "again") {
+        this.read();
+      } else if (end.retry && this.tries < WAITS.length) {
+        this.say(`${end.text} Trying again…`, { broken: true });
+        setTimeout(() => this.section.isConnected && this.read(), 1000 * WAITS[this.tries]);
+        this.tries += 1;
+      } else {
+        this.say(end.text, { broken: true });
+        this.again.hidden = false;
+      }
+    }
+
+    // --- drawing: at most once in a while, and never more than is kept
+
+    draw() {
+      if (this.drawing) return;
+      this.drawing = true;
+      setTimeout(() => { this.drawing = false; this.put(); }, 80);
+    }
+
+    put() {
+      const over = this.waiting.length - MOST_LINES;
+      if (over > 0) this.dropped_lines += this.waiting.splice(0, over).length;
+      const added = document.createDocumentFragment();
+      for (const line of this.waiting) {
+        const element = drawn(written(line), this.style);
+        this.characters += element.textContent.length;
+        added.append(element);
+      }
+      this.waiting = [];
+      this.mark([...added.children]);
+      this.lines.append(added);
+      this.trim();
+      if (this.state.textContent.startsWith("Reading") || this.state.textContent.endsWith("so far.")) this.say(`${this.count()} so far.`);
+      this.toEnd();
+      if (this.query.value) this.tell();
+    }
+
+    trim() {
+      while (this.lines.childElementCount > MOST_LINES || this.characters > MOST_CHARACTERS) {
+        const first = this.lines.firstElementChild;
+        this.characters -= first.textContent.length;
+        if (first === this.hit) this.hit = null;
+        first.remove();
+        this.dropped_lines += 1;
+      }
+      if (!this.dropped_lines) return;
+      const lines = this.dropped_lines === 1 ? "line is" : "lines are";
+      this.dropped.textContent = `The first ${number.format(this.dropped_lines)} ${lines} not kept on this page. The download has them.`;
+      this.dropped.hidden = false;
+    }
+
+    toEnd() {
+      if (this.follow.checked) this.lines.scrollTop = this.lines.scrollHeight;
+    }
+
+    // --- finding
+
+    mark(lines) {
+      const wanted = this.query.value.toLowerCase();
+      for (const line of lines) line.classList.toggle("log-hit", wanted !== "" && line.textContent.toLowerCase().includes(wanted));
+    }
+
+    search() {
+      this.mark([...this.lines.children]);
+      if (this.hit) this.hit.classList.remove("log-here");
+      this.hit = null;
+      if (this.query.value) this.go(1);
+      else this.tell();
+    }
+
+    tell() {
+      const hits = [...this.lines.querySelectorAll(".log-hit")];
+      const at = hits.indexOf(this.hit) + 1;
+      const found = hits.length ? `${number.format(at)} of ${number.format(hits.length)}` : "none";
+      this.hits.textContent = this.query.value ? found : "";
+    }
+
+    go(by) {
+      const hits = [...this.lines.querySelectorAll(".log-hit")];
+      if (hits.length) {
+        if (this.hit) this.hit.classList.remove("log-here");
+        const at = hits.indexOf(this.hit);
+        const next = at < 0 && by < 0 ? hits.length - 1 : (at + by + hits.length) % hits.length;
+        this.hit = hits[next];
+        this.hit.classList.add("log-here");
+        this.follow.checked = false;
+        this.hit.scrollIntoView({ block: "center" });
+      }
+      this.tell();
+    }
+  }
+
+  const begun = new WeakSet();
+  function begin() {
+    for (const section of document.querySelectorAll("[data-log]")) {
+      if (begun.has(section)) continue;
+      begun.add(section);
+      new Viewer(section);
+    }
+  }
+  begin();
+  document.addEventListener("htmx:afterSettle", begin);
+})();
