@@ -56,7 +56,7 @@ def check(root: Node | None) -> tuple[dict[str, Any], Check]:
         return {}, found
     file = _object(found, root, "", FILE)
     _check_needs(found, file)
-    return file, found
+    return {kind: entries for kind, entries in file.items() if entries}, found
 
 
 def _object(found: Check, node: Node, path: str, fields: Mapping[str, Field], needed: tuple[str, ...] = ()) -> Any:
