@@ -11,7 +11,10 @@ from typing import Any, Unpack
 
 from automations import sync
 from automations.actions import catalogue
-from automations.actions.performing import GONE, Change, is_gone, observe, perform, refresh, target_of
+from automations.actions.fresh import Check, unchecked, with_kept
+from automations.actions.performing import (
+    GONE, Change, ids_of_reference, is_gone, perform, refresh, seen, target_of,
+)  # fmt: skip
 from automations.models import Service, ServicePhase
 from automations.values import chosen, document_of, spoken
 from environments.actions.catalogue import Action
@@ -60,39 +63,43 @@ def create_service(*, environment: Environment, metadata: Message, spec: Message
     """CreateService, stopped; the operation's `target_id` is the new service's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, document: Any) -> Message:
-        observe(sync.SERVICE_KIND, document)
-        return {"target_id": document.id}
+    def look(_: OnaClient, made: sync.Seen) -> Message:
+        sync.observe(sync.SERVICE_KIND, [made])
+        return {"target_id": made.document.id}
 
     change = Change(
         catalogue.CREATE_SERVICE,
-        lambda client: client.create_service(environment.pk, metadata=metadata, spec=spec),
+        lambda client: seen(lambda: client.create_service(environment.pk, metadata=metadata, spec=spec)),
         {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec)},
-        lambda client: {"idsOfThisReference": ids_of_reference(environment, reference)},
+        lambda client: ids_of_reference(client, sync.SERVICE_KIND, environment, reference),
         look=look,
     )
     return perform(environment, None, target_of("service", None, reference, environment), change, asked)
 
 
-def ids_of_reference(environment: Environment, reference: str) -> list[str]:
-    """Services of this reference, those that are gone too."""
-    ids = Service.objects.filter(environment=environment, reference=reference).values_list("pk", flat=True)
-    return sorted(map(str, ids))
-
-
 def update_service(
-    *, service: Service, metadata: Message | None = None, spec: Message | None = None, **asked: Unpack[Asked]
+    *,
+    service: Service,
+    metadata: Message | None = None,
+    spec: Message | None = None,
+    unless: Check = unchecked,
+    **asked: Unpack[Asked],
 ) -> Operation:
-    """UpdateService; `spec` only while it is stopped."""
+    """UpdateService; `spec` only while it is stopped. An item {"name": …, "kept": …} of its `env` keeps a value.
+
+    `unless` is called once `service` is as Ona has it, and raises NotPossible where that forbids the change.
+    """
     after = {"metadata": metadata or {}, "spec": spec or {}}
 
     def check() -> None:
+        unless()
         if spec and service.phase != ServicePhase.STOPPED:
             raise NotPossible(STOP_FIRST)
+        with_kept(spec, service)
 
     change = Change(
         catalogue.UPDATE_SERVICE,
-        lambda client: client.update_service(service.pk, metadata=metadata, spec=spec),
+        lambda client: client.update_service(service.pk, metadata=metadata, spec=with_kept(spec, service)),
         {"id": service.pk, **spoken({key: value for key, value in after.items() if value})},
         lambda _: chosen(document_of(service), after),
         chosen(after, after),

@@ -12,7 +12,10 @@ from uuid import UUID
 
 from automations import sync
 from automations.actions import catalogue
-from automations.actions.performing import GONE, Change, is_gone, observe, perform, refresh, target_of
+from automations.actions.fresh import Check, unchecked, with_kept
+from automations.actions.performing import (
+    GONE, Change, ids_of_reference, is_gone, perform, refresh, seen, target_of,
+)  # fmt: skip
 from automations.models import ExecutionPhase, Task, TaskExecution
 from automations.values import chosen, document_of, spoken
 from environments.actions.performing import NotPossible
@@ -22,30 +25,37 @@ from portal.ledger.recording import Asked
 from portal.ona import OnaClient
 
 Message = Mapping[str, Any]
+NEWEST = 10
 LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or delete the task and make it anew."
 
 
 def start_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
     """StartTask: a new execution, pending. The operation's `after` names it as "executionId"."""
 
-    def look(_: OnaClient, document: Any) -> Message:
-        observe(sync.EXECUTION_KIND, document)
-        return {"after": {"executionId": document.id}}
+    def look(_: OnaClient, started: sync.Seen) -> Message:
+        sync.observe(sync.EXECUTION_KIND, [started])
+        return {"after": {"executionId": started.document.id}}
 
     change = Change(
         catalogue.START_TASK,
-        lambda client: client.start_task(task.pk),
+        lambda client: seen(lambda: client.start_task(task.pk)),
         {"id": task.pk},
-        lambda client: newest_execution(client, task.pk),
+        lambda client: newest_executions(client, task.pk),
         look=look,
     )
     return _perform(task, change, asked)
 
 
-def newest_execution(client: OnaClient, task_id: UUID) -> dict[str, Any]:
-    """The execution that came last, by which those that come later are known; nothing where there is none."""
-    newest = next(iter(next(client.execution_pages(task_ids=[task_id], page_size=1)).items), None)
-    return {"newest": newest.id, "newestCreatedAt": newest.metadata.head.created_at} if newest else {"newest": None}
+def newest_executions(client: OnaClient, task_id: UUID) -> dict[str, Any]:
+    """{"newest": [ids], "newestCreatedAt": …}: what came last, at one time, by which those that come later are known.
+
+    The time is Ona's own, so that its clock is held against nothing but itself; it is left out where there is none.
+    """
+    page = next(client.execution_pages(task_ids=[task_id], page_size=NEWEST))
+    times = {document.id: document.metadata.head.created_at for document in page.items}
+    last = max((at for at in times.values() if at), default=None)
+    newest = {"newest": [id_ for id_, at in times.items() if at in (last, None)]}
+    return newest | ({"newestCreatedAt": last} if last else {})
 
 
 def stop_execution(*, execution: TaskExecution, **asked: Unpack[Asked]) -> Operation:
@@ -79,24 +89,20 @@ def create_task(
     """CreateTask; the operation's `target_id` is the new task's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, document: Any) -> Message:
-        observe(sync.TASK_KIND, document)
-        return {"target_id": document.id}
+    def look(_: OnaClient, made: sync.Seen) -> Message:
+        sync.observe(sync.TASK_KIND, [made])
+        return {"target_id": made.document.id}
 
     change = Change(
         catalogue.CREATE_TASK,
-        lambda client: client.create_task(environment.pk, metadata=metadata, spec=spec, depends_on=depends_on),
+        lambda client: seen(
+            lambda: client.create_task(environment.pk, metadata=metadata, spec=spec, depends_on=depends_on)
+        ),
         {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec), "dependsOn": depends_on},
-        lambda client: {"idsOfThisReference": ids_of_reference(environment, reference)},
+        lambda client: ids_of_reference(client, sync.TASK_KIND, environment, reference),
         look=look,
     )
     return perform(environment, None, target_of("task", None, reference, environment), change, asked)
-
-
-def ids_of_reference(environment: Environment, reference: str) -> list[str]:
-    """Tasks of this reference, those that are gone too."""
-    ids = Task.objects.filter(environment=environment, reference=reference).values_list("pk", flat=True)
-    return sorted(map(str, ids))
 
 
 def update_task(
@@ -105,16 +111,22 @@ def update_task(
     metadata: Message | None = None,
     spec: Message | None = None,
     depends_on: Sequence[UUID] | None = None,
+    unless: Check = unchecked,
     **asked: Unpack[Asked],
 ) -> Operation:
-    """UpdateTask. The last dependency cannot be taken away: an empty list cannot be told from none (proto3)."""
+    """UpdateTask. The last dependency cannot be taken away: an empty list cannot be told from none (proto3).
+
+    `unless` and items of `env` that keep a value as in `update_service`.
+    """
     after: dict[str, Any] = {"metadata": metadata or {}, "spec": spec or {}}
     if depends_on is not None:
         after["dependsOn"] = sorted(map(str, depends_on))
 
     def check() -> None:
+        unless()
         if depends_on is not None and not depends_on and task.depends_on:
             raise NotPossible(LAST_DEPENDENCY)
+        with_kept(spec, task)
 
     def look(client: OnaClient, _: Any) -> Message:
         refresh(client, task)
@@ -122,7 +134,9 @@ def update_task(
 
     change = Change(
         catalogue.UPDATE_TASK,
-        lambda client: client.update_task(task.pk, metadata=metadata, spec=spec, depends_on=depends_on or None),
+        lambda client: client.update_task(
+            task.pk, metadata=metadata, spec=with_kept(spec, task), depends_on=depends_on or None
+        ),
         {"id": task.pk, **spoken({key: value for key, value in after.items() if value})},
         lambda _: chosen(document_of(task), after),
         chosen(after, after),

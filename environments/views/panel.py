@@ -29,7 +29,7 @@ def show_panel(
 
 def close_panel(request: HttpRequest, environment: Environment, operation: Operation, tab: str = "") -> HttpResponse:
     """After a form was sent: back on the environment's page, which tells what is asked for and what came of it."""
-    if is_fragment(request) and not _is_page_of_its_own(request):
+    if is_fragment(request) and not is_page_of_its_own(request):
         closed = HttpResponse('<section id="panel" hidden></section>')
         return trigger_client_event(closed, "environment-changed", after="swap")
     if operation.outcome != Outcome.SUCCEEDED:
@@ -38,8 +38,8 @@ def close_panel(request: HttpRequest, environment: Environment, operation: Opera
     return HttpResponseClientRedirect(page) if is_fragment(request) else redirect(page)
 
 
-def _is_page_of_its_own(request: HttpRequest) -> bool:
-    """Whether the form was not opened on the environment's page but at its own address."""
+def is_page_of_its_own(request: HttpRequest) -> bool:
+    """Whether the form was not opened on the page of what it is about but at its own address."""
     details = htmx_of(request)
     here = details.current_url_abs_path if details else None
     return here is not None and here.partition("?")[0] == request.path
@@ -47,5 +47,7 @@ def _is_page_of_its_own(request: HttpRequest) -> bool:
 
 def page_of(environment: Environment, tab: str = "") -> str:
     """The environment's page, on one of its tabs."""
+    if tab == "automations":
+        return reverse("automations:of-environment", args=[environment.pk])
     here = reverse("environments:detail", args=[environment.pk])
     return f"{here}?tab={tab}" if tab else here
