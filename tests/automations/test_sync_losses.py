@@ -18,7 +18,7 @@ from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
