@@ -24,6 +24,7 @@ from environments.sync import Outcome
 from portal.ona import OnaClient, errors
 from portal.ona.documents.pages import Page
 
+from . import summaries
 from .kinds import EXECUTION_KIND as EXECUTION_KIND
 from .kinds import KINDS as KINDS
 from .kinds import SERVICE_KIND as SERVICE_KIND
@@ -150,6 +151,7 @@ def _sync(client: OnaClient, run: SyncRun, progress: Progress, everything: bool,
         _find_gone(client, run, kind, scope, accept_losses)
         if everything and kind.settled is not None:
             _find_dropped(client, run, kind)
+    summaries.refresh()
 
 
 def pages_of(client: OnaClient, kind: Kind, environment_ids: Sequence[UUID]) -> Iterator[Page[Any]]:

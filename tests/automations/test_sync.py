@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automations.models import SETTLED, Service, Task, TaskExecution
+from automations.models import SETTLED, Service, Task, TaskExecution, TaskSummary
 from automations.sync import KINDS, Seen, observe, sync_automations
 from environments.models import Environment, SyncRun
 from environments.sync import sweep
@@ -60,6 +60,8 @@ def test_everything_ona_lists_is_cached_whole(sandbox: Sandbox, client: OnaClien
     assert cached(Task, whole[:2]) == listed(client, client.task_pages, whole[:2])
     assert cached(TaskExecution, whole) == listed(client, client.execution_pages, whole)
     assert succeeded(sync_automations(client, everything=True)).changed == 0
+    references = Task.objects.values_list("reference", flat=True)
+    assert set(TaskSummary.objects.values_list("reference", flat=True)) == set(references)
 
 
 @pytest.mark.django_db(transaction=True)
