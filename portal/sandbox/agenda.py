@@ -3,7 +3,7 @@
 import heapq
 from typing import TYPE_CHECKING
 
-from portal.sandbox import life, people
+from portal.sandbox import life, people, working
 from portal.sandbox.documents import DAY, HOUR, MINUTE, SECOND, Document, instant_of, seconds_of
 
 if TYPE_CHECKING:
@@ -69,6 +69,14 @@ class Agenda:
             self._expect_running(world, document)
         elif phase == "ENVIRONMENT_PHASE_STOPPED":
             self._expect_stopped(world, document)
+
+    def expect_service(self, world: "World", service: Document) -> None:
+        """Plan how a service on its way up or down arrives, or that one which runs will fail some day."""
+        self.interrupt(service["id"])
+        coming = working.coming(world, service)
+        if coming:
+            after, what = coming
+            self.add(world.instant + after, "service", service["id"], what)
 
     def _expect_running(self, world: "World", document: Document) -> None:
         identifier, now, rng = document["id"], world.instant, world.rng

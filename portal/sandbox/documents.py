@@ -84,6 +84,15 @@ def merge(into: Document, changes: Mapping[str, Any]) -> None:
             into[field] = value
 
 
+def instead(before: Document, after: Document) -> Document:
+    """The change that makes `before` be `after` when it is merged: what is taken as a whole loses what is not named."""
+    changes: Document = dict.fromkeys(before) | after
+    for field, known in before.items():
+        if isinstance(known, dict) and isinstance(after.get(field), dict):
+            changes[field] = instead(known, after[field])
+    return changes
+
+
 def pruned(document: Document) -> Document:
     """Without the fields that hold their default value: proto3 JSON leaves those out (but keeps empty messages)."""
     kept: Document = {}

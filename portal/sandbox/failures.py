@@ -2,6 +2,8 @@
 
 import random
 
+from portal.sandbox.documents import Document
+
 MACHINE = (
     "cannot start machine: InsufficientInstanceCapacity: We do not have sufficient m6i.xlarge capacity in the "
     "Availability Zone you requested (ap-northeast-1c)",
@@ -42,6 +44,12 @@ WARNINGS = (
     "machine memory pressure: the OOM killer ended node (pid 48213)",
     "devcontainer.json has changed since the container was built; rebuild to apply",
 )
+READINESS = ("exit status 7", "exit status 1", "exit status 2: no response")
+START = (
+    "start command failed: exit status 1",
+    "start command failed: exit status 125: docker: Error response from daemon: port is already allocated",
+    "start command failed: exit status 137: killed (out of memory)",
+)
 ACK = "spec refused: class is disabled on this runner"
 
 _BY_KIND = {
@@ -59,3 +67,17 @@ _BY_KIND = {
 def message(kind: str, rng: random.Random) -> str:
     """A message for one of the kinds a Condition can be failing with."""
     return rng.choice(_BY_KIND[kind])
+
+
+def service(spec: Document, rng: random.Random) -> str:
+    """Why a service with this spec did not come up: its readiness timeout where it has one, else its start command."""
+    timeout = readiness_timeout(spec)
+    if timeout:
+        return f"readiness check did not succeed within {timeout}: {rng.choice(READINESS)}"
+    return rng.choice(START)
+
+
+def readiness_timeout(spec: Document) -> str:
+    """How long a service may be starting, as a duration; "" where nothing limits it (0s does not either)."""
+    timeout: str = spec.get("readinessTimeout", "") if spec.get("commands", {}).get("ready") else ""
+    return "" if timeout == "0s" else timeout

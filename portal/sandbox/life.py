@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from portal.sandbox import automations, failures, operations, phases, runner, secrets
+from portal.sandbox import failures, operations, phases, runner, secrets, working
 from portal.sandbox.documents import SECOND, Document, instant_of, rfc3339, seconds_of
 from portal.sandbox.furnishing import furnish
 
@@ -26,7 +26,7 @@ def step(world: "World", identifier: str, _value: int = 0) -> None:
     change = _next(world, document)
     document = world.change(identifier, status=change)
     if change.get("phase") == "ENVIRONMENT_PHASE_RUNNING":
-        _running(world, document)
+        _running(world, document, rebuilt=phase == "ENVIRONMENT_PHASE_UPDATING")
     else:
         world.agenda.replan(world, document)
 
@@ -63,30 +63,21 @@ def _up(world: "World", document: Document) -> phases.Change:
     return change
 
 
-def _running(world: "World", document: Document) -> None:
+def _running(world: "World", document: Document, *, rebuilt: bool) -> None:
+    """Everything is up: the automations file has been applied, and what waits for this starts."""
     identifier = document["id"]
     world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
-    services = list(world.services.walk({"environment": [identifier]}))
-    if not services and not any(world.tasks.walk({"environment": [identifier]})):
-        furnish(world, document)
-    for entry in services:
-        operations.start_service(world, entry.key[1])
+    if not any(any(table.walk({"environment": [identifier]})) for table in (world.services, world.tasks)):
+        furnish(world, document, fresh=True)
+    words = ["postDevcontainerStart"] if document["status"]["devcontainer"].get("phase") == "PHASE_RUNNING" else []
+    working.fire(world, document, words if rebuilt else ["postMachineStart", *words, "postEnvironmentStart"])
     world.agenda.replan(world, world.document(identifier))
 
 
 def _stopped(world: "World", document: Document) -> None:
     """The machine is down: services and executions with it. What was asked for while it stopped is done now."""
     identifier = document["id"]
-    for entry in list(world.services.walk({"environment": [identifier]})):
-        if entry.facts.phase != "SERVICE_PHASE_STOPPED":
-            world.change_automation(
-                "SERVICE",
-                entry.key[1],
-                {"spec": {"desiredPhase": "SERVICE_PHASE_STOPPED"}, "status": {"phase": "SERVICE_PHASE_STOPPED"}},
-            )
-    for entry in list(world.executions.walk({"environment": [identifier]})):
-        if entry.facts.phase in ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING"):
-            operations.finish_execution(world, entry.document(), "STOPPED")
+    working.halt(world, identifier)
     world.agenda.interrupt(identifier)
     document = world.change(identifier, status=phases.stopped())
     desired = document["spec"].get("desiredPhase")
@@ -132,31 +123,7 @@ def purge(world: "World", identifier: str, _value: int = 0) -> None:
     operations.delete(world, identifier)
 
 
-def execution(world: "World", identifier: str, _value: int = 0) -> None:
-    """A pending execution begins to run; a running one ends, mostly well."""
-    entry = world.executions.entries.get(identifier)
-    if entry is None:
-        return
-    document, rng = entry.document(), world.rng
-    recipe = automations.recipe_of(world.tasks.entries[entry.facts.task].document())
-    if entry.facts.phase == "TASK_EXECUTION_PHASE_PENDING":
-        world.change_automation("TASK_EXECUTION", identifier, automations.advanced(document, "RUNNING", world.instant))
-        world.agenda.add(world.instant + automations.length(recipe, rng), "execution", identifier)
-    elif entry.facts.phase == "TASK_EXECUTION_PHASE_RUNNING":
-        outcome = "FAILED" if rng.random() < 0.2 else "SUCCEEDED"
-        operations.finish_execution(world, document, outcome, recipe.failure if outcome == "FAILED" else "")
-
-
-def service(world: "World", identifier: str, _value: int = 0) -> None:
-    """A service on its way up or down arrives."""
-    entry = world.services.entries.get(identifier)
-    arrivals = {"SERVICE_PHASE_STARTING": "RUNNING", "SERVICE_PHASE_STOPPING": "STOPPED"}
-    if entry and entry.facts.phase in arrivals:
-        status = {"phase": f"SERVICE_PHASE_{arrivals[entry.facts.phase]}", "failureMessage": None}
-        world.change_automation("SERVICE", identifier, {"status": status})
-
-
 HANDLERS: dict[str, Callable[["World", str, int], None]] = {
     handler.__name__: handler
-    for handler in (step, active, idle, lockdown, archive, purge, execution, service, runner.ack)
+    for handler in (step, active, idle, lockdown, archive, purge, working.execution, working.service, runner.ack)
 }

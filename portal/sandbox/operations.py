@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from portal.sandbox import automations, phases, secrets
+from portal.sandbox import executions, phases, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, new_id, rfc3339
 from portal.sandbox.policies import UP, check_running
 from portal.sandbox.refusals import Refused, lifetime_exceeded
@@ -104,45 +104,55 @@ def mark_active(world: "World", identifier: str, source: str, at: int) -> None:
 
 
 def start_service(world: "World", identifier: str) -> None:
-    """Start a service; one that is up stays as it is."""
+    """Start a service, anew where it failed; one that is up stays as it is, one that is stopping starts after that."""
     entry = world.services.entries[identifier]
     if entry.facts.phase in ("SERVICE_PHASE_RUNNING", "SERVICE_PHASE_STARTING"):
         return
     _running_environment(world, entry.facts.environment)
-    changes = {
-        "spec": {"desiredPhase": "SERVICE_PHASE_RUNNING"},
-        "status": {"phase": "SERVICE_PHASE_STARTING", "failureMessage": None, "session": new_id(world.rng)},
+    wish = {"spec": {"desiredPhase": "SERVICE_PHASE_RUNNING"}}
+    if entry.facts.phase == "SERVICE_PHASE_STOPPING":
+        world.change_automation("SERVICE", identifier, wish)
+        return
+    status = {
+        "phase": "SERVICE_PHASE_STARTING",
+        "failureMessage": None,
+        "output": None,
+        "session": new_id(world.rng),
     }
-    world.change_automation("SERVICE", identifier, changes)
-    world.agenda.add(world.instant + world.rng.randrange(3, 40) * SECOND, "service", identifier)
+    world.agenda.expect_service(world, world.change_automation("SERVICE", identifier, {**wish, "status": status}))
 
 
 def stop_service(world: "World", identifier: str) -> None:
     """Stop a service; one that is stopped stays as it is."""
-    if world.services.entries[identifier].facts.phase in ("SERVICE_PHASE_STOPPED", "SERVICE_PHASE_STOPPING"):
+    entry = world.services.entries[identifier]
+    if entry.facts.phase == "SERVICE_PHASE_STOPPED":
         return
-    changes = {"spec": {"desiredPhase": "SERVICE_PHASE_STOPPED"}, "status": {"phase": "SERVICE_PHASE_STOPPING"}}
-    world.change_automation("SERVICE", identifier, changes)
-    world.agenda.add(world.instant + world.rng.randrange(1, 10) * SECOND, "service", identifier)
+    changes: dict[str, Any] = {"spec": {"desiredPhase": "SERVICE_PHASE_STOPPED"}}
+    if entry.facts.phase == "SERVICE_PHASE_STOPPING":
+        if entry.document()["spec"].get("desiredPhase") != "SERVICE_PHASE_STOPPED":
+            world.change_automation("SERVICE", identifier, changes)
+        return
+    changes["status"] = {"phase": "SERVICE_PHASE_STOPPING"}
+    world.agenda.expect_service(world, world.change_automation("SERVICE", identifier, changes))
 
 
-def start_task(world: "World", identifier: str, started_by: Document) -> Document:
+def start_task(world: "World", identifier: str, creator: Document, trigger: str = "") -> Document:
     """A new execution of a task, PENDING, with everything the task depends on in its plan."""
     task = world.tasks.entries[identifier].document()
     _running_environment(world, task["environmentId"])
     siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk({"environment": [task["environmentId"]]})}
-    groups = automations.plan(task, siblings, world.rng)
-    execution = automations.execution_document(task, groups, world.instant, started_by["id"], started_by, world.rng)
+    groups = executions.plan(task, siblings, world.rng)
+    execution = executions.pending(task, groups, world.instant, trigger or creator["id"], creator, world.rng)
     world.add("TASK_EXECUTION", execution)
     world.agenda.add(world.instant + world.rng.randrange(1, 6) * SECOND, "execution", execution["id"])
     return execution
 
 
-def finish_execution(world: "World", execution: Document, outcome: str, failure: str = "") -> None:
-    """Bring an execution to SUCCEEDED, FAILED or STOPPED; one that has ended stays as it is."""
-    if execution["status"]["phase"] in ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING"):
-        changes = automations.advanced(execution, outcome, world.instant, failure)
-        world.change_automation("TASK_EXECUTION", execution["id"], changes)
+def stop_execution(world: "World", identifier: str) -> None:
+    """Cancel an execution; one that has ended stays as it is."""
+    entry = world.executions.entries[identifier]
+    if entry.facts.phase in executions.UNFINISHED:
+        world.change_automation("TASK_EXECUTION", identifier, executions.stopped(entry.document(), world.instant))
 
 
 def _running_environment(world: "World", identifier: str) -> None:

@@ -1,6 +1,7 @@
 """Fills a new world: each environment is born on its own, and in a big world the rest are cast from those."""
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import msgspec
 
 from portal.sandbox import secrets
 from portal.sandbox.conditions import Condition, conditions
-from portal.sandbox.documents import HOUR, Document, instant_of, new_id, pruned, rfc3339
+from portal.sandbox.documents import HOUR, MINUTE, Document, instant_of, new_id, pruned, rfc3339
 from portal.sandbox.environments import born, timing
 from portal.sandbox.furnishing import furnish
 from portal.sandbox.table import Entry
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from portal.sandbox.world import World
 
 _DISTINCT = 2000  # births take half a millisecond each, casts a tenth of that
+_ID = re.compile(rb"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _SETTLED = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_STOPPED")
 
 
@@ -65,7 +67,7 @@ class _Mould:
     document: Document
     entry: Entry[Any]
     body: bytes  # the document's, without the secrets that only its owner's environments have
-    automations: list[tuple[str, Entry[Any]]]
+    automations: list[tuple[str, Entry[Any], list[bytes]]]  # each body cut at all ids in it
 
 
 def _cast_all(world: "World", documents: list[Document], count: int) -> None:
@@ -80,7 +82,7 @@ def _cast_all(world: "World", documents: list[Document], count: int) -> None:
             document,
             world.environments.entries[document["id"]],
             _anybodys(document),
-            belongings.get(document["id"], []),
+            [(*each, _ID.split(each[1].body)) for each in belongings.get(document["id"], [])],
         )
         for document in documents
     ]
@@ -139,18 +141,16 @@ def _quoted(name: str) -> bytes:
 
 
 def _cast_automations(world: "World", mould: _Mould, environment: str, creator: str) -> None:
-    ids = {entry.key[1]: new_id(world.rng) for _, entry in mould.automations}
-    replaced = [
-        (mould.document["id"].encode(), environment.encode()),
-        (mould.entry.facts.creator.encode(), creator.encode()),
-    ]
-    replaced += [(old.encode(), new.encode()) for old, new in ids.items()]
-    for kind, entry in mould.automations:
-        body = entry.body
-        for old, new in replaced:
-            body = body.replace(old, new)
+    ids = {entry.key[1]: new_id(world.rng) for _, entry, _ in mould.automations}
+    others = {old.encode(): new.encode() for old, new in ids.items()}
+    others[mould.document["id"].encode()] = environment.encode()
+    others[mould.entry.facts.creator.encode()] = creator.encode()
+    for kind, entry, pieces in mould.automations:
+        body = b"".join([others.get(piece, piece) for piece in pieces])
         facts = entry.facts._replace(environment=environment, creator=creator, task=ids.get(entry.facts.task, ""))
         identifier = ids[entry.key[1]]
         world.table(kind).adopt((entry.key[0], identifier), body, facts)
         if facts.phase in ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING"):
             world.agenda.add(world.instant + world.rng.randrange(HOUR // 4), "execution", identifier)
+        elif facts.phase == "SERVICE_PHASE_STARTING":
+            world.agenda.add(world.instant + world.rng.randrange(MINUTE // 2), "service", identifier)

@@ -17,6 +17,7 @@ class ServiceRecipe:
     readiness_timeout: str = ""
     role: str = "SERVICE_ROLE_DEFAULT"
     image: str = ""
+    outputs: tuple[tuple[str, str], ...] = (("status", "ready"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class TaskRecipe:
     environment: tuple[tuple[str, str], ...] = ()
     failure: str = "task failed: exit status 1"
     minutes: float = 2.0
+    outputs: tuple[tuple[str, str], ...] = (("exitCode", "0"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ _POSTGRES = ServiceRecipe(
     "docker compose down\n",
     ("postDevcontainerStart", "postEnvironmentStart"),
     "120s",
+    outputs=(("port", "5432"), ("database", "app")),
 )
 _EDITOR = ServiceRecipe(
     "vscode-browser",
@@ -59,6 +62,7 @@ _EDITOR = ServiceRecipe(
     "openvscode-server --host 127.0.0.1 --port 23000\n",
     "curl -fsS http://localhost:23000 >/dev/null\n",
     role="SERVICE_ROLE_EDITOR",
+    outputs=(("url", "http://localhost:23000"),),
 )
 
 STACKS: dict[str, Stack] = {
@@ -91,6 +95,7 @@ STACKS: dict[str, Stack] = {
                 ("init",),
                 minutes=7,
                 failure="task failed: exit status 1: Tests run: 412, Failures: 3, Errors: 0, Skipped: 7",
+                outputs=(("exitCode", "0"), ("tests", "412"), ("report", "target/surefire-reports/index.html")),
             ),
         ),
     ),
@@ -123,6 +128,14 @@ STACKS: dict[str, Stack] = {
                 "golangci-lint run\n",
                 ("manual",),
                 ("install-deps",),
+            ),
+            TaskRecipe(
+                "all",
+                "Everything",
+                "As the pull request check does",
+                "true\n",
+                needs=("build", "test", "lint"),
+                minutes=0.1,
             ),
         ),
     ),
@@ -206,6 +219,7 @@ STACKS: dict[str, Stack] = {
                 "End-to-end tests",
                 "Playwright against the development server",
                 "npx playwright test\n",
+                needs=("seedDatabase", "openDemoPorts"),
                 minutes=12,
                 failure="task failed: exit status 1: 2 flaky, 5 failed: locator.click: Timeout 30000ms exceeded",
             ),
@@ -232,6 +246,18 @@ STACKS: dict[str, Stack] = {
             ),
         ),
         (
+            TaskRecipe("codegen", "Generate code", "", "make generate\n", minutes=0.7),
+            TaskRecipe("lint", "Lint", "", "make lint\n", needs=("codegen",), minutes=1.5),
+            TaskRecipe(
+                "unit",
+                "Unit tests",
+                "",
+                "make test\n",
+                needs=("codegen",),
+                failure="task failed: exit status 2: --- FAIL: TestController/<nil> (0.31s)",
+                minutes=4,
+            ),
+            TaskRecipe("image", "Build the image", "", "make image\n", needs=("codegen",), minutes=3),
             TaskRecipe(
                 "build-and-deploy",
                 "Build and deploy",
@@ -239,6 +265,15 @@ STACKS: dict[str, Stack] = {
                 "docker build -t localhost:5000/app .\ndocker push localhost:5000/app\nkubectl apply -f k8s/\n",
                 minutes=5,
                 failure="task failed: exit status 1: error: deployment exceeded its progress deadline",
+                outputs=(("image", "localhost:5000/app:latest"), ("url", "http://localhost:8080")),
+            ),
+            TaskRecipe(
+                "release-check",
+                "Release check",
+                "All that has to hold before a release",
+                "make release-check\n",
+                needs=("lint", "unit", "image", "build-and-deploy"),
+                minutes=1,
             ),
         ),
     ),
@@ -288,6 +323,7 @@ STACKS: dict[str, Stack] = {
                 "⚠️ Destructive on purpose: <b>only</b> this environment is touched",
                 "rm -rf / --no-preserve-root\n",
                 minutes=0.2,
+                outputs=(("left", "<b>nothing</b> & nobody"),),
             ),
         ),
     ),

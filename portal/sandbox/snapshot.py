@@ -38,6 +38,9 @@ class _Snapshot(msgspec.Struct):
     tempers: dict[str, str] = {}
     secrets: list[bytes] = []
     digests: dict[str, str] = {}
+    task_outcomes: dict[str, str] = {}
+    service_outcomes: dict[str, str] = {}
+    references: dict[str, str] = {}
 
 
 _ORGANIZATION = ("document", "members", "runners", "classes", "projects", "policies")
@@ -64,6 +67,9 @@ def save(world: World, path: Path) -> None:
             tokens=world.tokens,
             tempers=world.tempers,
             digests=world.digests,
+            task_outcomes=world.task_outcomes,
+            service_outcomes=world.service_outcomes,
+            references=world.references,
             **organization,
             **tables,
         )
@@ -77,6 +83,7 @@ def restore(path: Path) -> World:
     """The world as it was saved, its clock where it stood. Raises msgspec.DecodeError for another kind of file."""
     snapshot = msgspec.msgpack.decode(path.read_bytes(), type=_Snapshot)
     world = World(0, snapshot.seed)
+    world.references = snapshot.references  # before the executions: what lists filter by is taken from these
     by_path = {repository.path: repository for repository in REPOSITORIES}
     _fill(world.organization, snapshot)
     world.organization.repositories = {project: by_path[name] for project, name in snapshot.repositories.items()}
@@ -95,6 +102,8 @@ def restore(path: Path) -> World:
     world.tokens = snapshot.tokens
     world.tempers = snapshot.tempers
     world.digests = snapshot.digests
+    world.task_outcomes = snapshot.task_outcomes
+    world.service_outcomes = snapshot.service_outcomes
     return world
 
 

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 
 from portal.sandbox import policies, secrets
 from portal.sandbox.access import Caller
-from portal.sandbox.documents import Document, rfc3339
+from portal.sandbox.documents import Document, instead, rfc3339
 from portal.sandbox.operations import refuse_leaving
 from portal.sandbox.refusals import Refused
 
@@ -60,7 +60,7 @@ def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnv
         changes |= secrets.remounted(world, document)
     if given.HasField("kernel_controls_config"):
         known = before.get("kernelControlsConfig", {})
-        changes["kernelControlsConfig"] = _instead(known, asked["kernelControlsConfig"]) or None
+        changes["kernelControlsConfig"] = instead(known, asked["kernelControlsConfig"]) or None
     if given.HasField("timeout") and given.timeout.HasField("disconnected"):
         policies.check_timeout(world, asked["timeout"]["disconnected"])
         changes["timeout"] = {"disconnected": asked["timeout"]["disconnected"]}
@@ -70,15 +70,6 @@ def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnv
         changes["ports"] = ports
     if given.ssh_public_keys:
         changes["sshPublicKeys"] = _patched_keys(before.get("sshPublicKeys", []), given)
-    return changes
-
-
-def _instead(before: Document, after: Document) -> Document:
-    """The change that makes `before` be `after` when it is merged: what is taken as a whole loses what is not named."""
-    changes: Document = dict.fromkeys(before) | after
-    for field, known in before.items():
-        if isinstance(known, dict) and isinstance(after.get(field), dict):
-            changes[field] = _instead(known, after[field])
     return changes
 
 

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -56,9 +57,13 @@ class World:
         )
         self.services: Table[AutomationFacts] = Table(service_facts, created, AUTOMATION_INDEXES)
         self.tasks: Table[AutomationFacts] = Table(task_facts, created, AUTOMATION_INDEXES)
-        self.executions: Table[AutomationFacts] = Table(execution_facts(self._reference), created, AUTOMATION_INDEXES)
+        self.executions: Table[AutomationFacts] = Table(execution_facts(self.reference), created, AUTOMATION_INDEXES)
         self.tokens: dict[str, tuple[str, int]] = {}  # for which environment, until when
         self.tempers: dict[str, str] = {}  # of runners that do not take changes to an environment as they should
+        # What tests want of tasks' steps and of services, by id or reference: "succeed", "fail" or "hang"; else chance.
+        self.task_outcomes: dict[str, str] = {}
+        self.service_outcomes: dict[str, str] = {}
+        self.references: dict[str, str] = {}  # of tasks that are gone while executions of theirs are not
         self.secrets: Table[secrets.SecretFacts] = Table(secrets.secret_facts, secrets.created, secrets.SECRET_INDEXES)
         self.digests: dict[str, str] = {}  # of the secrets' values, by id: the values themselves are not kept
         self._listeners: list[Callable[[Event], None]] = []
@@ -71,9 +76,10 @@ class World:
         """The world's own time."""
         return moment(self.instant)
 
-    def _reference(self, task_id: str) -> str:
+    def reference(self, task_id: str) -> str:
+        """A task's reference, also of one deleted since; "" where it is not known."""
         entry = self.tasks.entries.get(task_id)
-        return entry.facts.reference if entry else ""
+        return entry.facts.reference if entry else self.references.get(task_id, "")
 
     # Time
 
@@ -96,6 +102,12 @@ class World:
         with self.lock:
             bodies = list(self.environments.walk({}))
         return (entry.document() for entry in bodies)
+
+    def starts(self, reference: str) -> Counter[str]:
+        """How often a task was started, by environment: every execution there is counts, however it was started."""
+        with self.lock:
+            facts = [entry.facts for entry in self.executions.entries.values()]
+        return Counter(each.environment for each in facts if each.reference == reference)
 
     def secret_matches(self, secret_id: str, value: str) -> bool:
         """Whether this is the secret's value. Raises KeyError where there is no such secret."""
@@ -139,7 +151,11 @@ class World:
                 if part in changes and version in document[part]:
                     document[part][version] = str(int(document[part][version]) + 1)
             table.put(document)
-            self._tell("UPDATE_STATUS" if "status" in changes else "UPDATE", kind, document)
+            # Times in an execution's metadata come with its status and are no news of their own.
+            if set(changes) - {"status"} - ({"metadata"} if kind == "TASK_EXECUTION" else set()):
+                self._tell("UPDATE", kind, document)
+            if "status" in changes:
+                self._tell("UPDATE_STATUS", kind, document)
             return document
 
     def table(self, kind: str) -> Table[AutomationFacts]:
@@ -178,6 +194,7 @@ class World:
             for kind in ("TASK_EXECUTION", "TASK", "SERVICE"):
                 for entry in list(self.table(kind).walk({"environment": [environment_id]})):
                     self.drop(kind, entry.key[1])
+                    self.references.pop(entry.facts.task or entry.key[1], None)
             self.environments.remove(environment_id)
             self.tempers.pop(environment_id, None)
             self.agenda.forget(environment_id)
@@ -186,6 +203,8 @@ class World:
     def drop(self, kind: str, identifier: str) -> None:
         """Make a service, task or execution be gone."""
         document = self.table(kind).entries[identifier].document()
+        if kind == "TASK":
+            self.references[identifier] = document["metadata"].get("reference", "")
         self.table(kind).remove(identifier)
         self._tell("DELETE", kind, document)
 

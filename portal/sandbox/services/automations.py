@@ -5,7 +5,7 @@ from typing import Any
 from gitpod.v1 import environment_automation_pb2 as pb
 from gitpod.v1.environment_automation_connect import EnvironmentAutomationService
 
-from portal.sandbox import editing, operations, queries
+from portal.sandbox import applying, editing, operations, queries
 from portal.sandbox.documents import Document
 from portal.sandbox.refusals import Refused
 from portal.sandbox.services.common import answer, asked, caller, listing
@@ -74,7 +74,8 @@ class Automations(EnvironmentAutomationService):
     async def stop_task_execution(self, request: Any, ctx: Any) -> pb.StopTaskExecutionResponse:
         """Cancel; one that has ended stays as it is."""
         with self._world.lock:
-            operations.finish_execution(self._world, self._own("TASK_EXECUTION", request.id), "STOPPED")
+            self._own("TASK_EXECUTION", request.id)
+            operations.stop_execution(self._world, request.id)
         return pb.StopTaskExecutionResponse()
 
     async def create_service(self, request: Any, ctx: Any) -> pb.CreateServiceResponse:
@@ -101,21 +102,16 @@ class Automations(EnvironmentAutomationService):
     async def delete_service(self, request: Any, ctx: Any) -> pb.DeleteServiceResponse:
         """Delete a stopped service, or any when forced."""
         with self._world.lock:
-            document = self._own("SERVICE", request.id)
-            if document["status"].get("phase") != "SERVICE_PHASE_STOPPED" and not request.force:
-                raise Refused("failed_precondition", f"service {request.id} is not stopped")
-            self._world.drop("SERVICE", request.id)
+            editing.delete_service(self._world, self._own("SERVICE", request.id), force=request.force)
         return pb.DeleteServiceResponse()
 
     async def delete_task(self, request: Any, ctx: Any) -> pb.DeleteTaskResponse:
-        """Delete a task."""
+        """Delete a task nothing depends on."""
         with self._world.lock:
-            self._own("TASK", request.id)
-            self._world.drop("TASK", request.id)
+            editing.delete_task(self._world, self._own("TASK", request.id))
         return pb.DeleteTaskResponse()
 
     async def upsert_automations_file(self, request: Any, ctx: Any) -> pb.UpsertAutomationsFileResponse:
         """Create and update by reference; answers the ids that changed."""
-        with self._world.lock:
-            services, tasks = editing.upsert(self._world, asked(request), caller.get())
+        services, tasks = applying.upsert(self._world, asked(request), caller.get())
         return pb.UpsertAutomationsFileResponse(updated_service_ids=services, updated_task_ids=tasks)

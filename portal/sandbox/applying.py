@@ -1,0 +1,123 @@
+"""UpsertAutomationsFile: services and tasks by reference; what the file does not name stays."""
+
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from portal.sandbox import editing
+from portal.sandbox.access import Caller
+from portal.sandbox.documents import Document
+from portal.sandbox.facts import AutomationFacts
+from portal.sandbox.refusals import Refused
+from portal.sandbox.table import Table
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+_ROLES = {"editor": "SERVICE_ROLE_EDITOR", "ai-agent": "SERVICE_ROLE_AI_AGENT"}
+_SERVICE_SPEC = ("commands", "runsOn", "readinessTimeout")
+_TASK_SPEC = ("command", "runsOn", "prebuildRequiresSuccess")
+
+
+def upsert(world: "World", request: Document, caller: Caller) -> tuple[list[str], list[str]]:
+    """Apply an UpsertAutomationsFileRequest in JSON form, all of it or nothing.
+
+    Answers the ids of the services and of the tasks that were made or are different now.
+    """
+    with world.lock:
+        environment_id = editing.home(world, request["environmentId"], caller)
+        file = request.get("automationsFile", {})
+        order = _in_order(file.get("tasks", {}))
+        services = _service_changes(world, environment_id, file.get("services", {}))
+        made_services = [
+            _put(world, "SERVICE", environment_id, wanted, known, caller) for wanted, known in services if wanted
+        ]
+        return made_services, _put_tasks(world, environment_id, file.get("tasks", {}), order, caller)
+
+
+def _in_order(tasks: Document) -> list[str]:
+    """The references, each after those it depends on; Refused where one is unknown or they go round in a circle."""
+    for reference, task in sorted(tasks.items()):
+        for index, needed in enumerate(task.get("dependsOn", [])):
+            if needed not in tasks:
+                field = f'automationsFile.tasks["{reference}"].dependsOn[{index}]'
+                raise Refused("invalid_argument", f"{field}: no task {needed} in the file")
+    graph = {reference: sorted(task.get("dependsOn", [])) for reference, task in sorted(tasks.items())}
+    if way := editing.circle(graph):
+        raise Refused(
+            "invalid_argument", f"automationsFile.tasks: tasks depend on each other in a circle: {' → '.join(way)}"
+        )
+    return list(TopologicalSorter(graph).static_order())
+
+
+def _known(table: Table[AutomationFacts], environment_id: str) -> dict[str, Document]:
+    """The services or tasks of an environment by reference."""
+    return {entry.facts.reference: entry.document() for entry in table.walk({"environment": [environment_id]})}
+
+
+def _service_changes(world: "World", environment_id: str, given: Document) -> list[tuple[Document, Document | None]]:
+    """What each service of the file should be, and what is there; {} where it is so already."""
+    known = _known(world.services, environment_id)
+    found: list[tuple[Document, Document | None]] = []
+    for reference, service in sorted(given.items()):
+        metadata = _metadata(reference, service)
+        metadata["role"] = _ROLES.get(service.get("role", ""), "SERVICE_ROLE_DEFAULT")
+        spec = {field: service[field] for field in _SERVICE_SPEC if field in service}
+        before = known.get(reference)
+        wanted: Document = {"metadata": metadata, "spec": spec}
+        if before:
+            wanted = _differences(before, wanted, _SERVICE_SPEC)
+            if "spec" in wanted:
+                editing.refuse_unless_stopped(before)
+        found.append((wanted, before))
+    return found
+
+
+def _put_tasks(world: "World", environment_id: str, given: Document, order: list[str], caller: Caller) -> list[str]:
+    known = _known(world.tasks, environment_id)
+    ids = {reference: document["id"] for reference, document in known.items()}
+    changed = []
+    for reference in order:
+        task, before = given[reference], known.get(reference)
+        wanted: Document = {
+            "metadata": _metadata(reference, task),
+            "spec": {field: task[field] for field in _TASK_SPEC if field in task},
+        }
+        needs = [ids[needed] for needed in task.get("dependsOn", [])]
+        if before:
+            wanted = _differences(before, wanted, _TASK_SPEC)
+        if needs != (before or {}).get("dependsOn", []):
+            wanted["dependsOn"] = needs
+        if wanted:
+            ids[reference] = _put(world, "TASK", environment_id, wanted, before, caller)
+            changed.append(ids[reference])
+    return changed
+
+
+def _differences(before: Document, wanted: Document, fields: tuple[str, ...]) -> Document:
+    """What a file has to say and what is different; what a file cannot hold (variables, sessions) stays."""
+    spec = {field: value for field, value in before["spec"].items() if field not in fields}
+    return editing.differences(
+        before, {"metadata": {**before["metadata"], **wanted["metadata"]}, "spec": {**spec, **wanted["spec"]}}
+    )
+
+
+def _put(
+    world: "World", kind: str, environment_id: str, wanted: Document, before: Document | None, caller: Caller
+) -> str:
+    """Make a service or task, or change the one that is there; answers its id."""
+    if before:
+        world.change_automation(kind, before["id"], wanted)
+        identifier: str = before["id"]
+        return identifier
+    create = editing.create_service if kind == "SERVICE" else editing.create_task
+    made: str = create(world, {"environmentId": environment_id, **wanted}, caller)["id"]
+    return made
+
+
+def _metadata(reference: str, given: Document) -> Document:
+    return {
+        "reference": reference,
+        "name": given.get("name", reference),
+        "description": given.get("description", ""),
+        "triggeredBy": [{trigger: True} for trigger in given.get("triggeredBy", [])],
+    }
