@@ -15,12 +15,14 @@ CHANGES = {
     "failure": ("failing", "no longer failing", "failing otherwise"),
     "gone_at": ("gone", "back again", "gone again"),
 }
+STEP = "step:"  # before the id of a step: what an execution's page shows in its plan
 DROPPED = "no longer kept by Ona"  # said of executions: their history stays here
 
 
 def events(subject_id: UUID) -> list[Event]:
-    """What was seen to happen to a service or execution, newest first; the newest 200."""
-    return [event(row) for row in Transition.objects.filter(subject_id=subject_id).order_by("-seen_at", "-id")[:ROWS]]
+    """What was seen to happen to a service or execution as a whole, newest first; the newest 200."""
+    rows = Transition.objects.filter(subject_id=subject_id).exclude(field__startswith=STEP)
+    return [event(row) for row in rows.order_by("-seen_at", "-id")[:ROWS]]
 
 
 def event(transition: Transition) -> Event:

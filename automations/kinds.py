@@ -22,7 +22,17 @@ TIME = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 RETURNING = """
     merge_action() AS action, i.id AS id, i.sent_at AS sent_at, new.environment_id AS environment_id,
     old.seen_at AS old_seen_at, old.phase AS old_phase, new.phase AS new_phase, old.failure AS old_failure,
-    new.failure AS new_failure, old.gone_at AS old_gone_at, new.gone_at AS new_gone_at
+    new.failure AS new_failure, old.gone_at AS old_gone_at, new.gone_at AS new_gone_at, old.status AS old_status,
+    new.status AS new_status
+"""
+# Phases of an execution's steps, by their ids: Ona does not tell when one began or ended. See automations.spells.
+STEPS = """
+        UNION ALL
+        SELECT 'step:' || coalesce(o.id, n.id), o.phase, n.phase
+        FROM (SELECT s->>'id' AS id, s->>'phase' AS phase FROM jsonb_path_query(old_status, '$.steps[*]') s) o
+        FULL JOIN (SELECT s->>'id' AS id, s->>'phase' AS phase FROM jsonb_path_query(new_status, '$.steps[*]') s) n
+            ON o.id = n.id
+        WHERE coalesce(o.id, n.id) IS NOT NULL
 """
 NOTED = f"""
     INSERT INTO automations_transition ({COLUMNS})
@@ -32,6 +42,7 @@ NOTED = f"""
         ('phase', old_phase, new_phase),
         ('failure', old_failure, new_failure),
         ('gone_at', {TIME.format("old_gone_at")}, {TIME.format("new_gone_at")})
+        {{steps}}
     ) AS change(field, old, new)
     WHERE action = 'UPDATE' AND change.old IS DISTINCT FROM change.new
     RETURNING 1
@@ -94,7 +105,8 @@ class Kind:
 
     def _written(self, name: str, write: str, note: str) -> str:
         """`write` and, of what it returns, the transitions: one statement, so that neither is there alone."""
-        noted = note.format(kind=self.transitions) if self.transitions else "SELECT 1 WHERE false"
+        steps = STEPS if self.transitions == TransitionKind.EXECUTION else ""
+        noted = note.format(kind=self.transitions, steps=steps) if self.transitions else "SELECT 1 WHERE false"
         return f"WITH {name} AS ({write}), noted AS ({noted}) SELECT (SELECT count(*) FROM {name}), count(*) FROM noted"  # noqa: S608 (names of this module)
 
 
