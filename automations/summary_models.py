@@ -12,6 +12,8 @@ class Summary(models.Model):
     reference = models.TextField(unique=True)
     name = models.TextField(blank=True, default="")
     environments = models.IntegerField()  # that have it now
+    failed = models.IntegerField()
+    failed_share = models.FloatField(null=True)  # 0 to 1
     computed_at = models.DateTimeField()
 
     class Meta:
@@ -22,12 +24,13 @@ class Summary(models.Model):
 
 
 class TaskSummary(Summary):
-    """A task by reference. Durations are those of successful runs of the last 30 days, NULL where there was none."""
+    """A task by reference. `failed` are runs among the `ended` ones of the last 7 days; the share is NULL without any.
+
+    Durations are those of successful runs of the last 30 days, NULL where there was none.
+    """
 
     under_way = models.IntegerField()
-    ended = models.IntegerField()  # runs of the last 7 days that ended, and how many of them failed
-    failed = models.IntegerField()
-    failed_share = models.FloatField(null=True)  # 0 to 1; NULL where none ended
+    ended = models.IntegerField()
     median = models.DurationField(null=True)
     p95 = models.DurationField(null=True)
     last_run_at = models.DateTimeField(null=True)
@@ -35,10 +38,8 @@ class TaskSummary(Summary):
 
 
 class ServiceSummary(Summary):
-    """A service by reference."""
+    """A service by reference; `failed` are those of its environments in which it is in that phase."""
 
     running = models.IntegerField()
-    failed = models.IntegerField()
-    failed_share = models.FloatField(null=True)  # 0 to 1, of its environments
     phases = models.JSONField(default=dict)  # phase as Ona writes it: how many
     failures = models.JSONField(default=list)  # alike messages together: {"message", "count"}, most frequent first

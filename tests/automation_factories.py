@@ -91,8 +91,8 @@ EXECUTIONS = """
 """
 SERVICES = """
     INSERT INTO automations_service (id, environment_id, environment_name, project_id, project_name, owner_id,
-        owner_name, reference, name, description, role, triggers, metadata, metadata_digest, spec, spec_version, desired_phase,
-        status, status_version, phase, failure, log_url, created_at, first_seen_at, changed_at, seen_at)
+        owner_name, reference, name, description, role, triggers, metadata, metadata_digest, spec, spec_version,
+        desired_phase, status, status_version, phase, failure, log_url, created_at, first_seen_at, changed_at, seen_at)
     SELECT md5('service ' || e.id)::uuid, e.id, e.name, e.project_id, e.project_name, e.creator_id, e.owner_name,
         s.reference, initcap(s.reference), '', '', '{{}}', '{{}}', 0, '{{}}', 1, '', '{{}}', 1,
         CASE WHEN failing THEN %(failed)s WHEN e.phase = 'ENVIRONMENT_PHASE_RUNNING' THEN %(running)s

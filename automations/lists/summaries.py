@@ -1,0 +1,190 @@
+"""The lists of tasks and of services by reference: their words, order and place; their URL is their whole state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from django.db.models import F, Q
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+
+from automations.models import ExecutionPhase, ServicePhase, ServiceSummary, TaskSummary
+from automations.summary_models import Summary
+from environments.freshness import freshness
+from environments.models import SyncRun
+from portal.web.lists import Chip, Place, typed
+from portal.web.pages import Sort, number, page, span
+from portal.web.search import Problem
+from portal.web.words import phase_tone, phase_word
+
+# References are hundreds: sorting them costs less than an index for each column.
+TASK_SORTS = (
+    Sort("reference", "Task", F("reference"), ""),
+    Sort("environments", "In environments", F("environments"), None, first_click_descends=True, of=number),
+    Sort("failed", "Failed, 7 days", F("failed_share"), None, first_click_descends=True, of=number),
+    Sort("median", "Median", F("median"), None, first_click_descends=True, of=span),
+    Sort("p95", "95 % under", F("p95"), None, first_click_descends=True, of=span),
+    Sort("last_run", "Last run", F("last_run_at"), None, first_click_descends=True),
+)
+SERVICE_SORTS = (
+    Sort("reference", "Service", F("reference"), ""),
+    Sort("environments", "In environments", F("environments"), None, first_click_descends=True, of=number),
+    Sort("failed", "Failed", F("failed"), None, first_click_descends=True, of=number),
+    Sort("share", "Share failed", F("failed_share"), None, first_click_descends=True, of=number),
+)
+EVERYWHERE = 0.5  # from this share on a failure is not an environment's own
+PHASE_ORDER = (
+    ServicePhase.FAILED, ServicePhase.RUNNING, ServicePhase.STARTING, ServicePhase.STOPPING, ServicePhase.STOPPED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What differs between the two lists."""
+
+    model: type[Summary]
+    things: str
+    url_name: str
+    sorts: tuple[Sort, ...]
+    default_order: str
+
+
+TASKS = Listed(TaskSummary, "tasks", "automations:tasks", TASK_SORTS, "-environments")
+SERVICES = Listed(ServiceSummary, "services", "automations:services", SERVICE_SORTS, "-failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One run among the newest."""
+
+    tone: str
+    word: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCount:
+    """How many services are in a phase; `url` leads to them."""
+
+    phase: str
+    count: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A reference with what its row shows beside the columns of `summary`."""
+
+    summary: Summary
+    url: str
+    failed_url: str
+    marks: list[Mark]
+    marks_words: str
+    phases: list[PhaseCount]
+    is_everywhere: bool
+
+    @property
+    def percent(self) -> int | None:
+        """The share that failed; None where it is not known."""
+        return share_percent(self.summary)
+
+
+def share_percent(summary: Summary) -> int | None:
+    """The share that failed in percent, never rounded to nothing or to all; None where it is not known."""
+    share = summary.failed_share
+    if share is None:
+        return None
+    return round(share * 100) if share in (0, 1) else min(99, max(1, round(share * 100)))
+
+
+def context(listed: Listed, data: QueryDict) -> dict[str, Any]:
+    """What the templates of a list by reference show."""
+    problems: list[Problem] = []
+    failing = [("failing", "yes")] if data.get("failing") == "yes" else []
+    sorts = {sort.name: sort for sort in listed.sorts}
+    place, cursor = Place.read(data, [*typed(data), *failing], sorts, listed.default_order, problems)
+    words, rows = place.one("q"), listed.model._default_manager.all()
+    for word in words.split():
+        rows = rows.filter(Q(reference__icontains=word) | Q(name__icontains=word))
+    rows = rows.filter(failed__gt=0) if failing else rows
+    shown = page(rows, place.order, place.size, cursor, lambda found: found)
+    url = reverse(listed.url_name)
+    seen = newest(listed.model)
+    run = None if shown.rows or place.filters else freshness(SyncRun.Kind.ALL_AUTOMATIONS)[0]
+    return {
+        "things": listed.things,
+        "url": url,
+        "words": words,
+        "failing": bool(failing),
+        "lines": [line(summary) for summary in shown.rows],
+        "total": rows.count(),
+        "computed_at": seen,
+        "problems": problems,
+        "chips": _chips(place, words),
+        "columns": {sort.name: place.column(sort) for sort in listed.sorts},
+        "sort_field": place.sort_field,
+        "next_url": shown.next and place.at(shown.next),
+        "previous_url": shown.previous and place.at(shown.previous),
+        "first_url": place.at(None),
+        "is_beyond": cursor is not None,
+        "poll_url": f"{url}{place}&{urlencode({'seen': seen.isoformat() if seen else ''})}",
+        "run": run,
+    }
+
+
+def newest(model: type[Summary]) -> datetime | None:
+    """When these were counted; None where there are none."""
+    return model._default_manager.order_by("-computed_at").values_list("computed_at", flat=True).first()
+
+
+def line(summary: Summary) -> Line:
+    """What is shown of one reference."""
+    is_task = isinstance(summary, TaskSummary)
+    url = reverse("automations:task" if is_task else "automations:service", args=[summary.reference])
+    runs = f"{reverse('automations:list')}?reference={quote(summary.reference)}&phase=failed&since=7d"
+    marks = [_mark(mark) for mark in summary.marks] if isinstance(summary, TaskSummary) else []
+    return Line(
+        summary,
+        url,
+        runs if is_task else f"{url}?phase=failed",
+        marks,
+        marks_words(marks),
+        _phases(summary.phases, url) if isinstance(summary, ServiceSummary) else [],
+        (summary.failed_share or 0) >= EVERYWHERE and summary.environments > 1,
+    )
+
+
+def marks_words(marks: Iterable[Mark]) -> str:
+    """ "3 failed, 17 succeeded": how often each word occurs, the rarest first."""
+    words = sorted(mark.word for mark in marks)
+    counted = sorted((len(list(group)), word) for word, group in groupby(words))
+    return ", ".join(f"{count} {word}" for count, word in counted)
+
+
+def _mark(mark: Mapping[str, str]) -> Mark:
+    phase = mark.get("phase", ExecutionPhase.PENDING)
+    at = mark.get("at")
+    return Mark(phase_tone(phase), phase_word(phase), parse_datetime(at) if at else None)
+
+
+def _phases(phases: Mapping[str, int], url: str) -> list[PhaseCount]:
+    """The phases that occur, those to look at first."""
+    known: list[str] = [phase for phase in PHASE_ORDER if phase in phases]
+    more = sorted(phase for phase in phases if phase not in known)
+    return [PhaseCount(phase, phases[phase], f"{url}?{urlencode({'phase': _value(phase)})}") for phase in known + more]
+
+
+def _value(phase: str) -> str:
+    """What stands in the URL for a phase."""
+    return phase_word(phase) if phase in ServicePhase.values or not phase else phase.lower()
+
+
+def _chips(place: Place, words: str) -> list[Chip]:
+    chips = [Chip("", words, place.only("q", ""))] if words else []
+    return chips + ([Chip("Only", "failing", place.only("failing", ""))] if place.one("failing") else [])

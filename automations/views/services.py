@@ -1,0 +1,35 @@
+"""`/automations/services/`: services by reference over all environments; and the environments that have one of them."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from automations.lists import references, summaries
+from automations.lists.revision import revision
+from automations.models import Service, ServiceSummary
+from portal.web.htmx import is_fragment, render_page
+from portal.web.permissions import permission
+
+TO_SEE = ("automations.view_service", "environments.view_environment")
+
+
+@permission(*TO_SEE)
+def service_list(request: HttpRequest) -> HttpResponse:
+    """The list; what an open page asks for again is 204 until the services are counted anew."""
+    if is_fragment(request) and "seen" in request.GET:
+        newest = summaries.newest(ServiceSummary)
+        if request.GET["seen"] == (newest.isoformat() if newest else ""):
+            return HttpResponse(status=204)
+    context = summaries.context(summaries.SERVICES, request.GET)
+    return render_page(request, "automations/services.html", "automations/_services.html", context)
+
+
+@permission(*TO_SEE)
+def service_detail(request: HttpRequest, reference: str) -> HttpResponse:
+    """The environments that have a service of this reference; 204 as above while no service changed."""
+    if is_fragment(request) and request.GET.get("seen") == revision(Service):
+        return HttpResponse(status=204)
+    context = references.context(references.SERVICES, reference, request.GET)
+    if context is None:
+        raise Http404(f"No environment has a service called {reference}. It may have been renamed or deleted.")
+    return render_page(request, "automations/service.html", "automations/_service.html", context)

@@ -1,0 +1,35 @@
+"""`/automations/tasks/`: tasks by reference over all environments; and the environments that have one of them."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from automations.lists import references, summaries
+from automations.lists.revision import revision
+from automations.models import Task, TaskSummary
+from portal.web.htmx import is_fragment, render_page
+from portal.web.permissions import permission
+
+TO_SEE = ("automations.view_task", "automations.view_taskexecution", "environments.view_environment")
+
+
+@permission(*TO_SEE)
+def task_list(request: HttpRequest) -> HttpResponse:
+    """The list; what an open page asks for again is 204 until the tasks are counted anew."""
+    if is_fragment(request) and "seen" in request.GET:
+        newest = summaries.newest(TaskSummary)
+        if request.GET["seen"] == (newest.isoformat() if newest else ""):
+            return HttpResponse(status=204)
+    context = summaries.context(summaries.TASKS, request.GET)
+    return render_page(request, "automations/tasks.html", "automations/_tasks.html", context)
+
+
+@permission(*TO_SEE)
+def task_detail(request: HttpRequest, reference: str) -> HttpResponse:
+    """The environments that have a task of this reference; 204 as above while no task changed."""
+    if is_fragment(request) and request.GET.get("seen") == revision(Task):
+        return HttpResponse(status=204)
+    context = references.context(references.TASKS, reference, request.GET)
+    if context is None:
+        raise Http404(f"No environment has a task called {reference}. It may have been renamed or deleted.")
+    return render_page(request, "automations/task.html", "automations/_task.html", context)
