@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from environments.models import Environment
 from environments.views.editor import EDITORS
-from tests import factories, operations
+from tests import automation_factories, factories, operations
 
 ROLES = ("Viewer", "Operator", "Admin", "Auditor")
 NOBODY = "user without a role"
@@ -64,6 +64,9 @@ TABLE = {
     "secrets:add": Row(ADMINS),
     "secrets:update": Row(ADMINS),
     "secrets:delete": Row(ADMINS),
+    **{f"automations:{page}": Row(READERS) for page in ("list", "execution-facets", "tasks", "task")},
+    **{f"automations:{page}": Row(READERS) for page in ("services", "service")},
+    "automations:execution-changes": Row(READERS, (200, 204)),
     "automations:of-environment": Row(READERS),
     "automations:file": Row(READERS),
     "automations:file-download": Row(READERS),
@@ -117,6 +120,9 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["secret_id"] = factories.secret().pk
     if "operation_id" in pattern.pattern.converters:
         values["operation_id"] = operations.operation(environment_id=environment.pk).pk
+    if "reference" in pattern.pattern.converters:
+        make = automation_factories.task if name == "automations:task" else automation_factories.service
+        values["reference"] = make(environment).reference
     return reverse(name, kwargs={key: values[key] for key in pattern.pattern.converters})
 
 
