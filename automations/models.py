@@ -10,8 +10,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Cast, Concat, Upper
 
+from automations.batch_models import ENDED as ENDED
 from automations.batch_models import Batch as Batch  # tables of the same app, in a file of their own
 from automations.batch_models import BatchItem as BatchItem
+from automations.batch_models import ItemState as ItemState
 from automations.summary_models import ServiceSummary as ServiceSummary
 from automations.summary_models import TaskSummary as TaskSummary
 from environments.models import NEW_LINE, Environment
@@ -248,7 +250,7 @@ class Transition(models.Model):
     kind = models.TextField(choices=TransitionKind.choices)
     subject_id = models.UUIDField()
     environment_id = models.UUIDField()
-    field = models.TextField()  # phase, failure, gone_at
+    field = models.TextField()  # phase, failure, gone_at; step:<id>, the phase of a step of an execution
     old = models.TextField(blank=True)
     new = models.TextField(blank=True)
     old_seen_at = models.DateTimeField(null=True)

@@ -6,6 +6,7 @@ from environments.models import SyncRun
 from environments.runs import with_ona
 
 from . import following, sync
+from .batches import driving
 
 
 @shared_task(acks_late=False)
@@ -19,3 +20,9 @@ def sync_automations(everything: bool) -> None:
 def follow_executions() -> None:
     """Executions and services under way, between two syncs."""
     following.follow_all()
+
+
+@shared_task(acks_late=False)
+def drive_batches() -> None:
+    """What is to be asked for in many environments, a few at a time; what is lost with a worker is taken up again."""
+    driving.drive_batches()

@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
         ("operations", "environments.tasks.settle_operations", settings.SETTLE_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {}),
+        ("batches", "automations.tasks.drive_batches", settings.BATCH_SECONDS, {}),
         ("automations", "automations.tasks.sync_automations", settings.SWEEP_SECONDS, {"everything": False}),
         (
             "all automations",

@@ -1,7 +1,18 @@
 """For every test."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
-from django.db import connection
+from django.db import connection as database
+
+from portal import celery as celery  # as in portal.wsgi: pages call workers through it
+from portal.directory import connection
+from portal.sandbox.server import Sandbox, running
+from portal.sandbox.world import World
 
 
 @pytest.fixture(autouse=True)
@@ -13,5 +24,20 @@ def _quick_passwords(settings):
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """Tests of real transactions end by emptying every table, which the ledger would refuse."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    with django_db_blocker.unblock(), database.cursor() as cursor:
         cursor.execute("ALTER TABLE ledger_operation DISABLE TRIGGER ledger_truncate")
+
+
+@pytest.fixture
+def connect(settings: Any) -> Iterator[Callable[..., Any]]:
+    """`with connect(world) as sandbox`: the portal's clients reach this sandbox for as long."""
+
+    @contextmanager
+    def connected(world: World, token: str = "", **options: Any) -> Iterator[Sandbox]:
+        with running(world, **options) as sandbox:
+            settings.ONA_BASE_URL, settings.ONA_API_KEY = sandbox.base_url, token or sandbox.token
+            connection._client.cache_clear()
+            yield sandbox
+
+    yield connected
+    connection._client.cache_clear()

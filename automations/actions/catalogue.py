@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from automations.models import SETTLED, ExecutionPhase, Service, ServicePhase, Task, TaskExecution
+from collections.abc import Collection
+
+from automations.models import SETTLED, Service, ServicePhase, Task, TaskExecution
 from environments.actions.catalogue import Action, unless_gone
 from environments.models import Environment, Phase
 
 RUN = "automations.run_task"
+UP = (ServicePhase.STARTING, ServicePhase.RUNNING)
 Subject = Service | Task | TaskExecution
 
 START_SERVICE = Action("service.start", "Start service", RUN, unless_gone, "started", supersedes="service")
@@ -34,6 +37,7 @@ ACTIONS = {
         UPDATE_TASK, DELETE_TASK, STOP_EXECUTION, APPLY_FILE,
     )
 }  # fmt: skip
+WANT_IT_RUNNING = (START_SERVICE, START_TASK)
 
 
 def obstacle(action: Action, subject: Subject, environment: Environment) -> str:
@@ -42,25 +46,25 @@ def obstacle(action: Action, subject: Subject, environment: Environment) -> str:
         return "Its environment is gone: Ona confirmed that it was deleted."
     if subject.gone_at:
         return "It is gone: Ona no longer has it."
+    if ServicePhase.DELETED in (getattr(subject, "phase", ""), getattr(subject, "desired_phase", "")):
+        return "It is being deleted."
     match action:
         case _ if action is START_SERVICE:
-            return _not_running(environment) or _in_phase(subject, "It runs already.", *UP)
+            return _not_running(environment) or _is("It runs already.", subject, UP, ServicePhase.STOPPED)
         case _ if action is STOP_SERVICE:
-            return _in_phase(subject, "It is stopped.", ServicePhase.STOPPED, ServicePhase.DELETED)
+            return _is("It is stopped.", subject, (ServicePhase.STOPPED,), ServicePhase.RUNNING)
         case _ if action is START_TASK:
             return _not_running(environment)
         case _ if action is STOP_EXECUTION:
-            return _in_phase(subject, "It has ended.", *SETTLED)
+            return _is("It has ended.", subject, SETTLED)
     return ""
-
-
-UP = (ServicePhase.STARTING, ServicePhase.RUNNING)
-UNDER_WAY = (ExecutionPhase.PENDING, ExecutionPhase.RUNNING)
 
 
 def _not_running(environment: Environment) -> str:
     return "" if environment.phase == Phase.RUNNING else "Its environment is not running."
 
 
-def _in_phase(subject: Subject, words: str, *phases: str) -> str:
-    return words if getattr(subject, "phase", "") in phases else ""
+def _is(words: str, subject: Subject, phases: Collection[str], desired: str = "") -> str:
+    """`words` where it is in one of `phases`, and not on its way to the `desired` one."""
+    phase, goal = getattr(subject, "phase", ""), getattr(subject, "desired_phase", "")
+    return words if phase in phases and (not desired or goal != desired) else ""

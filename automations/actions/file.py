@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 
 from automations import sync
 from automations.actions import catalogue
-from automations.actions.performing import Change, perform, target_of
+from automations.actions.performing import Change, perform, read_all, target_of
 from automations.file.describing import describe
 from automations.models import Service, Task
+from automations.values import is_nothing, spoken
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
 from portal.ona import OnaClient
 
-File = Mapping[str, Mapping[str, Mapping[str, Any]]]
-DEFAULTS = {"role": "default"}
+Entry = Mapping[str, Any]
+File = Mapping[str, Mapping[str, Entry]]
+PARTS = ("services", "tasks")
 
 
 def apply_automations_file(*, environment: Environment, file: File, **asked: Unpack[Asked]) -> Operation:
@@ -33,14 +36,14 @@ def apply_automations_file(*, environment: Environment, file: File, **asked: Unp
     after = flat(file)
 
     def look(client: OnaClient, answer: Any) -> Mapping[str, Any]:
-        present_of(client, environment, after)
+        present_of(client, environment, ())  # into the cache
         ids = {"updatedServiceIds": answer.updated_service_ids, "updatedTaskIds": answer.updated_task_ids}
         return {"after": ids}
 
     change = Change(
         catalogue.APPLY_FILE,
         lambda client: client.upsert_automations_file(environment.pk, file),
-        {"environmentId": environment.pk, "automationsFile": file},
+        {"environmentId": environment.pk, "automationsFile": spoken(file)},
         lambda client: present_of(client, environment, after),
         after,
         look=look,
@@ -49,27 +52,36 @@ def apply_automations_file(*, environment: Environment, file: File, **asked: Unp
     return perform(environment, None, target, change, asked)
 
 
-def _normal(reference: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """As Ona has it: an absent name is the reference, an absent role the default."""
-    given = {"name": reference, **values}
-    return {key: value for key, value in given.items() if value not in ("", [], {}, False, None, DEFAULTS.get(key))}
-
-
 def flat(file: File) -> dict[str, Any]:
-    """{"services.db": {name, …}, "tasks.build": …}, with what a file may leave out filled in."""
+    """{"services.db": {name, …}, "tasks.build": …} without what makes no difference, as the ledger keeps it."""
     return {
-        f"{part}.{reference}": _normal(reference, values)
-        for part in ("services", "tasks")
-        for reference, values in file.get(part, {}).items()
+        f"{part}.{reference}": _normal(reference, entry)
+        for part in PARTS
+        for reference, entry in file.get(part, {}).items()
     }
 
 
-def present_of(client: OnaClient, environment: Environment, after: Mapping[str, Any]) -> dict[str, Any]:
-    """What the environment has of the services and tasks that `after` names, in the same shape; read from Ona now."""
+def _normal(reference: str, entry: Entry) -> dict[str, Any]:
+    """As Ona has it: an absent name is the reference, an absent role the default, the order of words is nothing."""
+    given = {"name": reference, **{name: value for name, value in spoken(entry).items() if not is_nothing(value)}}
+    if docker := given.get("runsOn", {}).get("docker"):
+        given["runsOn"] = {"docker": {name: value for name, value in docker.items() if not is_nothing(value)}}
+    same = {name: value for name, value in given.items() if (name, value) != ("role", "default")}
+    return same | {name: sorted(set(same[name])) for name in ("triggeredBy", "dependsOn") if name in same}
+
+
+def present_of(client: OnaClient, environment: Environment, names: Iterable[str]) -> dict[str, Any]:
+    """What the environment has of these ("services.db"), in the shape of `flat`; None where it has none.
+
+    Read from Ona now; nothing at all where a part of it cannot be read, for then no name is known to be absent.
+    """
+    ids: list[UUID] = []
     for kind in (sync.SERVICE_KIND, sync.TASK_KIND):
-        for page in kind.pages(client)([environment.pk]):
-            sync.observe(kind, [sync.Seen(page.sent_at, document) for document in page.items])
-    services = Service.objects.of(environment).order_by("reference", "pk")
-    tasks = Task.objects.of(environment).order_by("reference", "pk")
-    there = describe(services, tasks).message
-    return {name: value for name, value in flat(there).items() if name in after}
+        documents, is_whole = read_all(client, kind, environment)
+        if not is_whole:
+            return {}
+        ids += [document.id for document in documents]
+    services = Service.objects.filter(pk__in=ids).order_by("reference", "pk")
+    tasks = Task.objects.filter(pk__in=ids).order_by("reference", "pk")
+    there = flat(describe(services, tasks).present)
+    return {name: there.get(name) for name in names}

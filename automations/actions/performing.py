@@ -14,11 +14,11 @@ import structlog
 from django.utils import timezone
 
 from automations import sync
-from automations.actions.catalogue import Subject, obstacle
+from automations.actions.catalogue import WANT_IT_RUNNING, Subject, obstacle
 from automations.models import Service, Task
 from environments.actions.catalogue import Action
-from environments.actions.performing import NotPossible, authorize, carry_out, end
-from environments.models import Environment
+from environments.actions.performing import NotPossible, authorize, carry_out, end, look_at
+from environments.models import Environment, Phase
 from portal.directory.connection import ona_now
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
@@ -35,7 +35,8 @@ class Change:
     """What is to be sent for an action and what it changes.
 
     `before` reads, after the subject was brought up to date, the values that `after` changes; it may ask Ona for more.
-    `check` raises NotPossible. `look` is given the client and what the call answered, once it was done.
+    `check` raises NotPossible. `look` is given the client and what the call returned, once it was done: columns of the
+    operation.
     """
 
     action: Action
@@ -59,7 +60,7 @@ def perform(
     name = change.action.name
     if earlier := recording.earlier(name, target, asked):
         return earlier
-    client, before, trouble = _read(subject, change)
+    client, before, trouble = _read(environment, subject, change)
     operation, is_new = recording.begin(name, target, asked, request=change.request, before=before, after=change.after)
     if not is_new:
         return operation
@@ -86,12 +87,16 @@ def check(change: Change, subject: Subject | None, environment: Environment) -> 
     change.check()
 
 
-def _read(subject: Subject | None, change: Change) -> tuple[OnaClient | None, Values, OnaError | ValueError | None]:
+def _read(
+    environment: Environment, subject: Subject | None, change: Change
+) -> tuple[OnaClient | None, Values, OnaError | ValueError | None]:
     """The client and the values as Ona has them now; or what kept the portal from reading them."""
     try:
         client = ona_now()
         if subject:
             refresh(client, subject)
+        if change.action in WANT_IT_RUNNING and environment.phase != Phase.RUNNING:
+            look_at(client, environment)  # what the cache says must not stand in the way of what Ona would do
         return client, change.before(client), None
     except (OnaError, ValueError) as error:
         return None, {}, error
@@ -128,9 +133,31 @@ def target_of(type_: str, id_: UUID | None, name: str, environment: Environment)
     return Target(type_, id_, f"{name} in {environment}", environment.pk)
 
 
-def observe(kind: sync.Kind, document: Any) -> None:
-    """Take what Ona has just answered into the cache."""
-    sync.observe(kind, [sync.Seen(timezone.now(), document)])
+def seen(call: Callable[[], Any]) -> sync.Seen:
+    """What `call` answers and when it was asked."""
+    asked_at = timezone.now()
+    return sync.Seen(asked_at, call())
+
+
+def read_all(client: OnaClient, kind: sync.Kind, environment: Environment) -> tuple[list[Any], bool]:
+    """The documents of this kind that Ona lists in `environment`, taken into the cache; whether all could be read."""
+    found: list[sync.Seen] = []
+    is_whole = True
+    for page in kind.pages(client)([environment.pk]):
+        is_whole &= not page.malformed
+        found += [sync.Seen(page.sent_at, document) for document in page.items]
+    sync.observe(kind, found)
+    return [each.document for each in found], is_whole
+
+
+def ids_of_reference(client: OnaClient, kind: sync.Kind, environment: Environment, reference: str) -> dict[str, Any]:
+    """{"idsOfThisReference": […]}: what the environment has of it now, by which a new one is known."""
+    documents, _ = read_all(client, kind, environment)
+    return {"idsOfThisReference": sorted(str(each.id) for each in documents if _reference(each) == reference)}
+
+
+def _reference(document: Any) -> str:
+    return str(document.metadata.head.reference)
 
 
 def is_gone(client: OnaClient, subject: Subject) -> bool:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models import Q
 
 from automations import sync
 from automations.actions import catalogue
 from automations.actions.catalogue import Subject
 from automations.actions.file import present_of
-from automations.actions.performing import is_gone
+from automations.actions.performing import is_gone, read_all
 from automations.actions.services import phases
-from automations.models import Service, Task, TaskExecution
+from automations.actions.started import started
+from automations.models import Service, ServicePhase, Task, TaskExecution
 from automations.values import chosen, document_of
 from environments.actions.catalogue import Proof, Search, Verdict
+from environments.actions.performing import look_at
 from environments.actions.settling import judge
 from environments.models import Environment
 from portal.ledger import recording
-from portal.ledger.models import Operation, Outcome
+from portal.ledger.models import Operation, OperationQuerySet, Outcome
 from portal.ona import OnaClient, errors
-from portal.ona.documents.automations import TaskExecutionDocument
 
 Values = Callable[[Any, Operation], Mapping[str, Any]]
 Found = tuple[Verdict, Mapping[str, Any]]
+PARTS = {"service": "services", "task": "tasks"}
 
 
-def by_values(model: type[Subject], values: Values, key: str = "") -> Proof:
+def by_values(model: type[Subject], values: Values) -> Proof:
     """A proof by the values of what was changed as Ona has it now; what Ona has no more proves nothing."""
 
     def proof(client: OnaClient, operation: Operation) -> Verdict:
@@ -37,115 +38,137 @@ def by_values(model: type[Subject], values: Values, key: str = "") -> Proof:
         if subject is None or not operation.before or is_gone(client, subject):
             return Verdict.UNPROVEN
         present = recording.plain(values(subject, operation))
-        verdict = judge(operation.before, operation.after, present, key)
-        untouched = bool(key) and present[key] == operation.before.get(key)
-        if untouched:
-            return Verdict.NOT_DONE
-        return Verdict.UNPROVEN if _on_the_same(operation) else verdict
+        verdict = judge(operation.before, operation.after, present)
+        return Verdict.UNPROVEN if _others_on(operation).exists() else verdict
 
     return proof
 
 
-def by_absence(model: type[Subject]) -> Proof:
-    """What is gone at Ona was deleted, by whom is not told where others tried."""
+def _by_phases(client: OnaClient, operation: Operation) -> Verdict:
+    """A start or stop by the phase that the service is to be in, and by the version that each of them raises.
+
+    One that had failed was to run before already: there the phase itself tells whether it was started anew.
+    """
+    service = _subject(Service, operation)
+    if service is None or not operation.before or is_gone(client, service):
+        return Verdict.UNPROVEN
+    before, present = operation.before, recording.plain(phases(service))
+    had_failed = before["phase"] == ServicePhase.FAILED and before["desiredPhase"] == ServicePhase.RUNNING
+    if had_failed and before["desiredPhase"] == operation.after["desiredPhase"] and present["phase"] in catalogue.UP:
+        verdict = Verdict.DONE
+    elif present["specVersion"] == before["specVersion"]:
+        return Verdict.NOT_DONE
+    else:
+        verdict = judge(before, operation.after, present, "specVersion")
+    return Verdict.UNPROVEN if _others_on(operation).exists() else verdict
+
+
+def by_absence(model: type[Service | Task]) -> Proof:
+    """What is gone at Ona was deleted, by whom is not told where others tried; with its environment everything goes."""
 
     def proof(client: OnaClient, operation: Operation) -> Verdict:
         subject = _subject(model, operation)
         if subject is None or not operation.before.get("exists"):
             return Verdict.UNPROVEN
-        if not is_gone(client, subject):
+        leaving = is_gone(client, subject) or ServicePhase.DELETED in (
+            getattr(subject, "phase", ""), getattr(subject, "desired_phase", ""),
+        )  # fmt: skip
+        if not leaving:
             return Verdict.NOT_DONE
-        return Verdict.UNPROVEN if _on_the_same(operation) else Verdict.DONE
+        is_explained = _others_on(operation).exists() or not _has_environment(client, operation)
+        return Verdict.UNPROVEN if is_explained else Verdict.DONE
 
     return proof
 
 
 def by_reference(model: type[Service | Task], kind: sync.Kind) -> Search:
-    """A creation by what its environment has of that reference now and had not before."""
+    """A creation by what its environment has, or had, of that reference since, and not before."""
 
     def search(client: OnaClient, operation: Operation) -> Found:
+        environment = _environment(operation)
+        if environment is None or "idsOfThisReference" not in operation.before:
+            return Verdict.UNPROVEN, {}
         reference = operation.request["metadata"]["reference"]
-        for page in kind.pages(client)([operation.environment_id]):
-            sync.observe(kind, [sync.Seen(page.sent_at, document) for document in page.items])
-        there = model.objects.present().filter(environment=operation.environment_id, reference=reference)
-        beside = Operation.objects.beside(operation).filter(environment_id=operation.environment_id)
-        known = [*operation.before["idsOfThisReference"], *beside.values_list("target_id", flat=True)]
-        new = list(there.exclude(pk__in=[id_ for id_ in known if id_]).values_list("pk", flat=True))
-        rivals = beside.filter(target_id=None, request__metadata__reference=reference).exists()
-        if not new:
-            return (Verdict.UNPROVEN if rivals else Verdict.NOT_DONE), {}
-        return (Verdict.UNPROVEN, {}) if rivals or len(new) > 1 else (Verdict.DONE, {"target_id": new[0]})
+        _, is_whole = read_all(client, kind, environment)
+        beside = _beside(operation).filter(action=operation.action, request__metadata__reference=reference)
+        explained = beside.filter(target_id__isnull=False).values_list("target_id", flat=True)
+        since = model.objects.filter(Q(gone_at=None) | Q(gone_at__gte=operation.asked_at), environment=environment)
+        new = since.filter(reference=reference).exclude(pk__in=[*operation.before["idsOfThisReference"], *explained])
+        ids = list(new.values_list("pk", flat=True))
+        rivals = beside.filter(target_id=None).exists() or _files_of(operation, reference).exists()
+        if not ids:
+            return (Verdict.NOT_DONE if is_whole and _has_environment(client, operation) else Verdict.UNPROVEN), {}
+        return (Verdict.UNPROVEN, {}) if rivals or len(ids) > 1 else (Verdict.DONE, {"target_id": ids[0]})
 
     return search
 
 
-def started(client: OnaClient, operation: Operation) -> Found:
-    """A start of a task by an execution that came since and that no other operation made."""
-    if "newest" not in operation.before:
+def start_of_task(client: OnaClient, operation: Operation) -> Found:
+    """A start of a task by the execution that came of it: see `started`; with its environment executions go."""
+    verdict, columns = started(client, operation)
+    if verdict is Verdict.NOT_DONE and not _has_environment(client, operation):
         return Verdict.UNPROVEN, {}
-    since = _since(client, UUID(str(operation.target_id)), operation.before)
-    sync.observe(sync.EXECUTION_KIND, [sync.Seen(timezone.now(), document) for document in since.values()])
-    others = Operation.objects.filter(action=operation.action, target_id=operation.target_id).exclude(pk=operation.pk)
-    taken = set(others.filter(after__has_key="executionId").values_list("after__executionId", flat=True))
-    new = {id_ for id_, document in since.items() if id_ not in taken and not _is_triggered(document)}
-    if not new:
-        return Verdict.NOT_DONE, {}
-    if len(new) > 1 or others.filter(sent_at__isnull=False, closed_at=None).exists():
-        return Verdict.UNPROVEN, {}
-    return Verdict.DONE, {"after": operation.after | {"executionId": new.pop()}}
-
-
-def _since(client: OnaClient, task_id: UUID, before: Mapping[str, Any]) -> dict[str, TaskExecutionDocument]:
-    """The task's executions that came after the one that was its newest, by id."""
-    found: dict[str, TaskExecutionDocument] = {}
-    oldest = before.get("newestCreatedAt") and datetime.fromisoformat(before["newestCreatedAt"])
-    for page in client.execution_pages(task_ids=[task_id]):
-        for document in page.items:
-            made_at = document.metadata.head.created_at
-            if oldest and made_at and made_at < oldest:
-                return found
-            if str(document.id) != before.get("newest"):
-                found[str(document.id)] = document
-    return found
-
-
-def _is_triggered(document: TaskExecutionDocument) -> bool:
-    """Whether an event started it: then nobody asked for it."""
-    return document.metadata.head.started_by in TRIGGERS
-
-
-TRIGGERS = ("postEnvironmentStart", "postDevcontainerStart", "postMachineStart", "prebuild", "beforeSnapshot")
+    return verdict, columns
 
 
 def _file_applied(client: OnaClient, operation: Operation) -> Verdict:
-    """By what its environment has of the file's services and tasks."""
-    environment = Environment.objects.filter(pk=UUID(str(operation.environment_id))).first()
-    if environment is None:
+    """By what its environment has of the file's services and tasks, unless others made and changed such beside it."""
+    environment = _environment(operation)
+    if environment is None or not operation.before or not _has_environment(client, operation):
         return Verdict.UNPROVEN
-    try:
-        present = recording.plain(present_of(client, environment, operation.after))
-    except errors.NotFound:
+    present = recording.plain(present_of(client, environment, operation.after))
+    if not present or _beside(operation).filter(action__in=WRITE_DEFINITIONS).exists():
         return Verdict.UNPROVEN
-    verdict = judge(operation.before, operation.after, present)
-    others = Operation.objects.beside(operation).filter(environment_id=operation.environment_id)
-    return Verdict.UNPROVEN if others.exists() else verdict
+    return judge(operation.before, operation.after, present)
 
 
-def _stopping(execution: TaskExecution) -> Mapping[str, Any]:
+def _stopping(execution: TaskExecution, _: Operation) -> Mapping[str, Any]:
     return {"phase": execution.phase, "desiredPhase": execution.desired_phase}
 
 
-def _subject(model: type[Subject], operation: Operation) -> Subject | None:
+def _subject(model: type[Any], operation: Operation) -> Any:
     return model.objects.filter(pk=UUID(str(operation.target_id))).first()
 
 
-def _on_the_same(operation: Operation) -> bool:
-    """Whether another operation may have made it what it is: starts and stops count as one kind."""
+def _environment(operation: Operation) -> Environment | None:
+    return Environment.objects.filter(pk=UUID(str(operation.environment_id))).first()
+
+
+def _has_environment(client: OnaClient, operation: Operation) -> bool:
+    """Whether its environment is still there."""
+    environment = _environment(operation)
+    if environment is None:
+        return False
+    try:
+        look_at(client, environment)
+    except errors.NotFound:
+        return False
+    return True
+
+
+def _beside(operation: Operation) -> OperationQuerySet:
+    """Others in its environment that may have been done beside it or since."""
+    others = Operation.objects.of_environment(UUID(str(operation.environment_id))).filter(sent_at__isnull=False)
+    others = others.exclude(pk=operation.pk).exclude(outcome=Outcome.FAILED)
+    return others.filter(Q(closed_at=None) | Q(closed_at__gt=operation.asked_at))
+
+
+def _others_on(operation: Operation) -> OperationQuerySet:
+    """Those of them that may have made the same thing what it is: starts and stops count as one kind."""
     action = catalogue.ACTIONS[operation.action]
     kinds = [name for name, other in catalogue.ACTIONS.items() if action.supersedes == other.supersedes != ""]
-    others = Operation.objects.filter(target_id=operation.target_id, sent_at__isnull=False).exclude(pk=operation.pk)
-    others = others.exclude(outcome=Outcome.FAILED).filter(action__in=kinds or [operation.action])
-    return any(other.closed_at is None or other.closed_at > operation.asked_at for other in others)
+    others = _beside(operation).filter(target_id=operation.target_id, action__in=kinds or [operation.action])
+    if operation.action not in WRITE_DEFINITIONS:
+        return others
+    model = Service if operation.target_type == "service" else Task
+    subject = _subject(model, operation)
+    return others | _files_of(operation, subject.reference if subject else "")
+
+
+def _files_of(operation: Operation, reference: str) -> OperationQuerySet:
+    """Automations files applied beside it that name what it changes or makes."""
+    name = f"{PARTS[operation.target_type]}.{reference}"
+    return _beside(operation).filter(action=catalogue.APPLY_FILE.name, after__has_key=name)
 
 
 def _given(subject: Service | Task, operation: Operation) -> Mapping[str, Any]:
@@ -164,19 +187,25 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-_by_phases = by_values(Service, lambda service, _: phases(service), "specVersion")
+WRITE_DEFINITIONS = tuple(
+    action.name
+    for action in (
+        catalogue.CREATE_SERVICE, catalogue.UPDATE_SERVICE, catalogue.CREATE_TASK, catalogue.UPDATE_TASK,
+        catalogue.APPLY_FILE,
+    )
+)  # fmt: skip
 PROOFS: dict[str, Proof] = {
     catalogue.START_SERVICE.name: _by_phases,
     catalogue.STOP_SERVICE.name: _by_phases,
     catalogue.UPDATE_SERVICE.name: by_values(Service, _given),
     catalogue.UPDATE_TASK.name: by_values(Task, _given),
-    catalogue.STOP_EXECUTION.name: by_values(TaskExecution, lambda execution, _: _stopping(execution)),
+    catalogue.STOP_EXECUTION.name: by_values(TaskExecution, _stopping),
     catalogue.DELETE_SERVICE.name: by_absence(Service),
     catalogue.DELETE_TASK.name: by_absence(Task),
     catalogue.APPLY_FILE.name: _file_applied,
 }
 SEARCHES: dict[str, Search] = {
-    catalogue.START_TASK.name: started,
+    catalogue.START_TASK.name: start_of_task,
     catalogue.CREATE_SERVICE.name: by_reference(Service, sync.SERVICE_KIND),
     catalogue.CREATE_TASK.name: by_reference(Task, sync.TASK_KIND),
 }

@@ -14,8 +14,15 @@ from automations import sync
 from automations.actions import catalogue
 from automations.actions.fresh import Check, unchecked, with_kept
 from automations.actions.performing import (
-    GONE, Change, ids_of_reference, is_gone, perform, refresh, seen, target_of,
-)  # fmt: skip
+    GONE,
+    Change,
+    ids_of_reference,
+    is_gone,
+    perform,
+    refresh,
+    seen,
+    target_of,
+)
 from automations.models import ExecutionPhase, Task, TaskExecution
 from automations.values import chosen, document_of, spoken
 from environments.actions.performing import NotPossible

@@ -22,7 +22,7 @@ from environments.actions.performing import look_at
 from environments.models import Environment
 from portal.directory.connection import ona
 from portal.ledger import recording
-from portal.ledger.models import Operation, Outcome
+from portal.ledger.models import BATCH, Operation, Outcome
 from portal.ona import OnaClient, OnaError, errors
 
 log = structlog.get_logger()
@@ -37,6 +37,7 @@ EXPLANATIONS = {
     Verdict.UNPROVEN: "Ona's answer was never read, and Ona's state does not prove whether it was done: something else "
     "has changed it since, or it was so before, or it leaves no trace. It stays unknown; look at the environment.",
 }
+NOT_DONE_WORDS = EXPLANATIONS[Verdict.NOT_DONE]
 OUTCOMES = {
     Verdict.DONE: Outcome.SUCCEEDED,
     Verdict.NOT_DONE: Outcome.FAILED,
@@ -48,7 +49,7 @@ def settle_operations(now: datetime | None = None) -> int:
     """Settle what can be settled by `now`; how many rows were closed. Stops where Ona cannot be reached."""
     now = now or timezone.now()
     patience = timedelta(seconds=settings.OPERATION_PATIENCE_SECONDS)
-    waiting = Operation.objects.open().order_by("asked_at")
+    waiting = Operation.objects.open().exclude(target_type=BATCH).order_by("asked_at")  # batches end with their parts
     waiting.filter(outcome=Outcome.PENDING, asked_at__lt=now - patience).update(
         outcome=Outcome.UNKNOWN, code="interrupted", explanation=DIED
     )
@@ -59,7 +60,7 @@ def settle_operations(now: datetime | None = None) -> int:
         except (OnaError, ValueError) as error:
             log.warning("settling stopped", operation_id=str(operation.pk), error=str(error))
             closed += _give_up(operation, now)
-            if not isinstance(error, errors.Refused):
+            if not isinstance(error, (errors.Refused, errors.MalformedAnswer)):
                 break
     return closed
 
@@ -121,8 +122,8 @@ def by_state(values: Values, key: str = "") -> Proof:
 
 def _others_may_have(operation: Operation, key: str) -> bool:
     """Whether another operation may be what made the state what it is: sent beside this one, and to the same end."""
-    others = Operation.objects.filter(environment_id=operation.environment_id, sent_at__isnull=False)
-    beside = others.filter(Q(closed_at=None) | Q(closed_at__gt=operation.asked_at))
+    others = Operation.objects.filter(environment_id=operation.environment_id, target_type=operation.target_type)
+    beside = others.filter(Q(closed_at=None) | Q(closed_at__gt=operation.asked_at), sent_at__isnull=False)
     asked, group = set(operation.after) - {key}, _group(operation)
     return any(
         group == _group(other) or asked & set(other.after)

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat, Upper
 
+BATCH = "batch"  # the target type of an operation that others are part of
 NEW_LINE = Value("\n", output_field=models.TextField())
 
 
