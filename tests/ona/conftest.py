@@ -126,7 +126,8 @@ class Server:
                 return b""
             request += chunk
         head, _, body = request.partition(b"\r\n\r\n")
-        size = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        sizes = (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        size = next(sizes, 0)
         while len(body) < size:
             body += connection.recv(65536)
         return head + b"\r\n\r\n" + body
