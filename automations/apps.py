@@ -5,11 +5,19 @@ class AutomationsConfig(AppConfig):
     name = "automations"
 
     def ready(self) -> None:
-        """Environments know no automations: tell them what would be lost, and have them followed with theirs."""
+        """Environments know no automations: tell them what would be lost, what can be done and how lost answers are
+        proven, and have them followed with theirs."""
+        from automations.actions import catalogue, proofs
         from automations.following import follow_environment
         from automations.losses import running_work
+        from environments.actions import settling
+        from environments.actions.catalogue import ACTIONS
         from environments.losses import SOURCES
         from environments.watching import FOLLOWERS
+
+        ACTIONS.update(catalogue.ACTIONS)
+        settling.PROOFS.update(proofs.PROOFS)
+        settling.SEARCHES.update(proofs.SEARCHES)
 
         if running_work not in SOURCES:
             SOURCES.append(running_work)

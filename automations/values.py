@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automations.models import Service, Task
+from portal.ledger.recording import NOT_KEPT
 
 KEPT_WHOLE = ("triggeredBy", "runsOn", "env")
 
@@ -32,22 +33,47 @@ def chosen(document: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, An
 
 
 def spoken(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A request's message as the ledger keeps it: without the values of variables."""
-    kept = {key: spoken(value) if isinstance(value, Mapping) else value for key, value in message.items()}
-    return kept | ({"env": [_variable(each) for each in message["env"]]} if message.get("env") else {})
+    """A request's message as the ledger keeps it: variables by name and by where their value comes from, never by
+    value; those of a container (RunsOn.Docker.environment, "NAME=value") likewise."""
+    return {name: _spoken(name, value) for name, value in message.items()}
 
 
-def _plain(name: str, value: Any) -> Any:
-    """As the ledger keeps it: variables by name and by where their value comes from, never by value."""
-    if name == "triggeredBy" and isinstance(value, Mapping):  # an update wraps the list
-        value = value.get("trigger", [])
-    if name == "env":
-        return [_variable(each) for each in value or []]
-    return value if value not in ("", [], {}, False) else None
+def _spoken(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return spoken(value)
+    if name == "env" and isinstance(value, Sequence):
+        return [_variable(item) for item in value]
+    if name == "environment" and isinstance(value, Sequence) and not isinstance(value, str):
+        return [_assignment(str(item)) for item in value]
+    return value
 
 
 def _variable(item: Mapping[str, Any]) -> dict[str, Any]:
     kept = {"name": item.get("name", "")}
-    if "valueFrom" in item:
-        return kept | {"valueFrom": item["valueFrom"]}
-    return kept | {"value": "[not kept]"}
+    return kept | ({"valueFrom": item["valueFrom"]} if "valueFrom" in item else {"value": NOT_KEPT})
+
+
+def _assignment(text: str) -> str:
+    name, is_given, _ = text.partition("=")
+    return f"{name}={NOT_KEPT}" if is_given else name
+
+
+def _plain(name: str, value: Any) -> Any:
+    """As the ledger keeps it, so that what means the same compares equal: nothing is None."""
+    if name == "triggeredBy" and isinstance(value, Mapping):  # an update wraps the list
+        value = value.get("trigger", [])
+    if name == "runsOn" and isinstance(value, Mapping):
+        value = {kind: _given(target) for kind, target in value.items()}
+    value = _spoken(name, value)
+    return None if is_nothing(value) else value
+
+
+def _given(target: Any) -> Any:
+    return (
+        {name: each for name, each in target.items() if not is_nothing(each)} if isinstance(target, Mapping) else target
+    )
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether Ona leaves it out of its answers: the default of its kind."""
+    return value is None or value is False or (isinstance(value, (str, Sequence, Mapping)) and not value)

@@ -55,9 +55,8 @@ def standings(environment: Environment, now: datetime) -> list[Standing]:
 
 
 def _standing(environment: Environment, operation: Operation, action: Action, now: datetime) -> Standing | None:
-    who = f"{operation.actor_name}, {ago_words(operation.asked_at, now)}"
-    name = operation.target_name.removesuffix(f" in {environment}")
-    asked = f"{action.label}{'' if operation.target_type == 'environment' else f' {name}'} asked for by {who}"
+    what = " ".join(filter(None, (action.label, _name(environment, operation))))
+    asked = f"{what} asked for by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
     match operation.outcome:
         case Outcome.PENDING:
             return Standing(operation, "info", asked, "Waiting for Ona's answer.", is_waiting=True)
@@ -70,6 +69,14 @@ def _standing(environment: Environment, operation: Operation, action: Action, no
     return _succeeded(environment, operation, action, now, asked)
 
 
+def _name(environment: Environment, operation: Operation) -> str:
+    """Of what is inside the environment; the environment's own goes without saying, and so does that of a kind of which
+    it has one."""
+    if operation.target_type in ("environment", "automations_file"):
+        return ""
+    return operation.target_name.removesuffix(f" in {environment}")
+
+
 def _succeeded(
     environment: Environment, operation: Operation, action: Action, now: datetime, asked: str
 ) -> Standing | None:
@@ -77,7 +84,8 @@ def _succeeded(
     if is_edit(operation):
         return _edited(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
-        done = f"{action.done.capitalize()} as {operation.actor_name} asked"
+        done = " ".join(filter(None, (_name(environment, operation), action.done)))
+        done = f"{done[:1].upper()}{done[1:]} as {operation.actor_name} asked"
         return Standing(operation, "success", done, "") if age < DONE_FOR else None
     phase = phase_word(environment.phase)
     if age < action.patience:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from environments.actions.catalogue import CREATE, CREATE_FROM_PROJECT, Action
+from environments.actions.catalogue import CREATE, CREATE_FROM_PROJECT, START, Action
 from portal.ona import OnaError, errors
 from portal.ona.details import detail_name, detail_texts
 
@@ -40,7 +40,7 @@ def explain(action: Action, error: OnaError) -> str:
         words += [DETAILS[name]] if name in DETAILS else []
         hosts = detail_texts(detail, "missingAuthenticationTokensForHosts") if name == HOSTS else []
         words += [f"Not signed in to: {', '.join(hosts)}."] if hosts else []
-    if isinstance(error, errors.ResourceExhausted) and error.retry_after is None and action.name.endswith("start"):
+    if isinstance(error, errors.ResourceExhausted) and error.retry_after is None and action is START:
         words.append("Stop another environment of the same person first, or raise the limit per person at Ona.")
     if error.retry_after:
         words.append(f"Ona asks to wait {error.retry_after:.0f} s.")

@@ -99,7 +99,8 @@ def earlier(action: str, target: Target, asked: Asked) -> Operation | None:
 def _refuse_others(operation: Operation, action: str, target: Target, asked: Asked) -> None:
     theirs = (operation.actor_id, operation.action)
     same_place = operation.environment_id == target.environment_id or target.environment_id is None
-    if theirs != (asked["actor"].pk, action) or not same_place:
+    same_target = target.id is None or operation.target_id == target.id
+    if theirs != (asked["actor"].pk, action) or not (same_place and same_target):
         raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
 
 

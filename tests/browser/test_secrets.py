@@ -56,7 +56,7 @@ def test_a_secret_is_added_from_an_environments_page(administering: Page, sandbo
     expect(row).to_contain_text("not yet: it comes when")
     secret = Secret.objects.get(name="SHOP_KEY")
     assert sandbox.world.secret_matches(str(secret.pk), VALUE)
-    expect(page.locator("#environment .note").first).to_contain_text("Added as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("added as ada asked")
 
 
 def test_a_new_value_shows_in_the_age_of_the_old(administering: Page, sandbox: Sandbox) -> None:
