@@ -20,7 +20,7 @@ from portal.sandbox.conditions import Condition
 from portal.sandbox.server import running
 from portal.sandbox.world import World
 from tests import operations
-from tests.browser import fleet, scenes_acting, scenes_creating, scenes_editing, scenes_secrets
+from tests.browser import fleet, scenes_acting, scenes_creating, scenes_editing, scenes_file, scenes_secrets
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"
@@ -68,6 +68,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from scenes_editing.editing(sandbox, Scene)
         yield from scenes_creating.creating(sandbox, Scene)
         yield from scenes_secrets.secrets(Scene)
+        yield from scenes_file.files(sandbox, Scene)
         yield from _refusals()
         fleet.read_environments(sandbox, token="another-token")
         yield Scene("sync-failing", "/sync/")

@@ -43,10 +43,9 @@ def test_a_file_is_pasted_corrected_previewed_and_applied(administering: Page, s
 
 def test_what_is_there_is_downloaded_uploaded_and_the_same(administering: Page, sandbox: Sandbox) -> None:
     page, environment = administering, with_automations(sandbox)
-    page.goto(reverse("automations:of-environment", args=[environment.pk]))
+    page.goto(reverse("automations:file", args=[environment.pk]))
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download as YAML").click()
-    page.get_by_role("link", name="Check or apply a file").click()
+        page.get_by_role("link", name="download it as YAML").click()
     page.get_by_label("Or upload a file").set_input_files(download.value.path())
     page.locator("#panel").get_by_role("button", name="Check").click()
     expect(page.locator("#panel")).to_contain_text("changes nothing")
@@ -60,8 +59,7 @@ def test_without_scripts_a_file_is_uploaded_and_applied(
     ada: User = factories.user("Admin", username="ada")
     chromium.sign_in(context, ada, live_server.url)
     page, environment = context.new_page(), with_automations(sandbox)
-    page.goto(reverse("automations:of-environment", args=[environment.pk]))
-    page.get_by_role("link", name="Check or apply a file").click()
+    page.goto(reverse("automations:file", args=[environment.pk]))
     page.get_by_label("Or upload a file").set_input_files(FILES / "kubernetes-demo.yaml")
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#panel")).to_contain_text("Kubernetes Cluster")
