@@ -27,6 +27,7 @@ SIGNED_IN = EVERYBODY - {SIGNED_OUT}
 READERS = frozenset({*ROLES, SUPERUSER})
 OPERATORS = frozenset({"Operator", "Admin", SUPERUSER})
 ADMINS = frozenset({"Admin", SUPERUSER})
+LOG_READERS = OPERATORS | {"Auditor"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ TABLE = {
     **{f"automations:{page}": Row(READERS) for page in ("list", "execution-facets", "tasks", "task")},
     **{f"automations:{page}": Row(READERS) for page in ("services", "service")},
     "automations:execution-changes": Row(READERS, (200, 204)),
+    "automations:execution": Row(READERS),
+    **{f"automations:execution-{act}": Row(OPERATORS) for act in ("stop", "again")},
+    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service")},
+    **{f"automations:{kind}-log-stream": Row(LOG_READERS, (502,)) for kind in ("execution", "service")},
     "automations:of-environment": Row(READERS),
     "automations:file": Row(READERS),
     "automations:file-download": Row(READERS),
@@ -118,6 +123,10 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
+    if "execution_id" in pattern.pattern.converters:
+        values["execution_id"] = automation_factories.execution(automation_factories.task(environment)).pk
+    if "service_id" in pattern.pattern.converters:
+        values["service_id"] = automation_factories.service(environment).pk
     if "operation_id" in pattern.pattern.converters:
         values["operation_id"] = operations.operation(environment_id=environment.pk).pk
     if "reference" in pattern.pattern.converters:
