@@ -36,6 +36,10 @@ class FileForm(ActionForm):
     )
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["reason"].label = "Reason"  # checking needs none, but where it is shown the next step is applying
+
     def clean_upload(self) -> str | None:
         """The text of the file; None where none was sent."""
         file: UploadedFile[Any] | None = self.cleaned_data["upload"]

@@ -63,11 +63,11 @@ def _problems(page: Page) -> None:
 
 
 def _preview(page: Page) -> None:
-    """What is there, with one description changed and a task more."""
+    """What is there, with one command changed and a task more."""
     page.get_by_role("link", name="Begin with it").click()
     box = page.get_by_role("textbox", name="Automations file")
     expect(box).not_to_have_value("")
-    text = box.input_value().replace("    commands:\n      start: ", "    commands:\n      start: nice ", 1)
+    text = box.input_value().replace("      start: |\n        ", "      start: |\n        set -e\n        ", 1)
     box.fill(f"{text}  one_more:\n    name: One more\n    command: make more\n")
     page.locator("#panel").get_by_role("button", name="Check").click()
     expect(page.locator("#panel")).to_contain_text("One more")
