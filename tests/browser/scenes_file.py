@@ -75,7 +75,7 @@ def _preview(page: Page) -> None:
 
 
 def _applied(page: Page) -> None:
-    page.get_by_role("link", name="Check or apply a file").click()
+    page.get_by_role("link", name="Check and apply a file").click()
     check(page, "spring-petclinic", more=f"\n    n{page.evaluate('Date.now()')}: {{name: New, command: make}}\n")
     page.get_by_label("Reason").fill("As in the repository")
     page.locator("#panel").get_by_role("button", name="Apply").click()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 def test_a_file_is_pasted_corrected_previewed_and_applied(administering: Page, sandbox: Sandbox) -> None:
     page, environment = administering, with_automations(sandbox)
     page.goto(reverse("automations:of-environment", args=[environment.pk]))
-    page.get_by_role("link", name="Check or apply a file").click()
+    page.get_by_role("link", name="Check and apply a file").click()
     box = page.get_by_role("textbox", name="Automations file")
     box.fill("tasks:\n\tbuild: {}\n")
     page.locator("#panel").get_by_role("button", name="Check").click()
