@@ -20,7 +20,16 @@ from portal.sandbox.conditions import Condition
 from portal.sandbox.server import running
 from portal.sandbox.world import World
 from tests import operations
-from tests.browser import fleet, scenes_acting, scenes_creating, scenes_editing, scenes_file, scenes_secrets
+from tests.browser import (
+    fleet,
+    scenes_acting,
+    scenes_creating,
+    scenes_editing,
+    scenes_execution,
+    scenes_file,
+    scenes_logs,
+    scenes_secrets,
+)
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"
@@ -69,6 +78,8 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from scenes_creating.creating(sandbox, Scene)
         yield from scenes_secrets.secrets(Scene)
         yield from scenes_file.files(sandbox, Scene)
+        yield from scenes_logs.logs(sandbox, Scene)
+        yield from scenes_execution.executions(sandbox, Scene)
         yield from _refusals()
         fleet.read_environments(sandbox, token="another-token")
         yield Scene("sync-failing", "/sync/")

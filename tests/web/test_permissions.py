@@ -73,6 +73,13 @@ TABLE = {
     **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service")},
     **{f"automations:{kind}-log-stream": Row(LOG_READERS, (502,)) for kind in ("execution", "service")},
     "automations:of-environment": Row(READERS),
+    **{f"automations:start-{thing}": Row(OPERATORS) for thing in ("service", "task")},
+    "automations:stop-service": Row(OPERATORS),
+    **{
+        f"automations:{verb}-{thing}": Row(ADMINS)
+        for verb in ("create", "edit", "delete")
+        for thing in ("service", "task")
+    },
     "automations:file": Row(READERS),
     "automations:file-download": Row(READERS),
     "operations:list": Row(READERS),
