@@ -54,16 +54,12 @@ def apply_automations_file(*, environment: Environment, file: File, **asked: Unp
 
 def flat(file: File) -> dict[str, Any]:
     """{"services.db": {name, …}, "tasks.build": …} without what makes no difference, as the ledger keeps it."""
-    return {
-        f"{part}.{reference}": _normal(reference, entry)
-        for part in PARTS
-        for reference, entry in file.get(part, {}).items()
-    }
+    return {f"{part}.{reference}": _normal(entry) for part in PARTS for reference, entry in file.get(part, {}).items()}
 
 
-def _normal(reference: str, entry: Entry) -> dict[str, Any]:
-    """As Ona has it: an absent name is the reference, an absent role the default, the order of words is nothing."""
-    given = {"name": reference, **{name: value for name, value in spoken(entry).items() if not is_nothing(value)}}
+def _normal(entry: Entry) -> dict[str, Any]:
+    """As Ona has it: an absent role is the default one, and the order of words is nothing."""
+    given = {name: value for name, value in spoken(entry).items() if not is_nothing(value)}
     if docker := given.get("runsOn", {}).get("docker"):
         given["runsOn"] = {"docker": {name: value for name, value in docker.items() if not is_nothing(value)}}
     same = {name: value for name, value in given.items() if (name, value) != ("role", "default")}

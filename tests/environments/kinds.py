@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,18 +20,11 @@ from portal.ona import OnaClient
 from portal.ona.documents.grants import Secret as Value
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
+from tests.automations.kinds import KINDS as AUTOMATIONS
+from tests.environments.kind import Act, Kind
 
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
-Act = Callable[[Environment, User], Operation]
 UPDATE = "EnvironmentService/UpdateEnvironment"
-
-
-def document(sandbox: Sandbox, environment: Environment) -> Any:
-    """What Ona holds of the environment that people ask for."""
-    if str(environment.pk) not in sandbox.world.environments.entries:
-        return None
-    whole = sandbox.world.document(str(environment.pk))
-    return json.dumps([whole["metadata"], whole["spec"], whole["status"].get("activitySignal")], sort_keys=True)
 
 
 def number(sandbox: Sandbox, environment: Environment) -> int:
@@ -51,10 +42,6 @@ def secrets_of(sandbox: Sandbox, environment: Environment) -> Any:
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         pages = client.secret_pages(_scope(environment).message)
         return sorted((str(secret.id), secret.updated_at) for page in pages for secret in page.items)
-
-
-def nothing(sandbox: Sandbox, environment: Environment) -> None:
-    """Needs no preparation."""
 
 
 def project(sandbox: Sandbox, environment: Environment) -> None:
@@ -75,18 +62,6 @@ def a_secret(sandbox: Sandbox, environment: Environment) -> None:
         client.create_secret(_name(environment), Value("old"), scope=scope.message, mount={"environmentVariable": True})
         read_scope(client, scope)
     sandbox.world.advance(timedelta(seconds=5))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """`act` asks for it; `state` tells what of Ona's it changes; `prepare` is done before."""
-
-    rpc: str
-    act: Act
-    condition: Condition | None = None
-    leaves_a_trace: bool = True
-    state: Callable[[Sandbox, Environment], Any] = document
-    prepare: Callable[[Sandbox, Environment], None] = nothing
 
 
 def _of(act: Callable[..., Operation], **arguments: Any) -> Act:
@@ -175,6 +150,7 @@ KINDS = {
         state=secrets_of,
         prepare=a_secret,
     ),
+    **AUTOMATIONS,
 }
 
 

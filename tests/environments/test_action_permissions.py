@@ -16,13 +16,17 @@ from environments.models import Environment, Secret
 from environments.secrets.scopes import ScopeKind
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
-from tests import factories
+from tests import automation_factories, factories
+from tests.automations.kinds import SERVICE, TASK
 from tests.environments.kinds import KINDS
 
 pytestmark = pytest.mark.django_db
 
 ROLES = ("", "Viewer", "Operator", "Auditor", "Admin")
-OPERATORS = {"start", "stop", "mark active"}
+OPERATORS = {
+    "start", "stop", "mark active", "start service", "start service that failed", "stop service", "start task",
+    "stop execution",
+}  # fmt: skip
 TOKENS = {"environment.create_logs_token", "environment.create_access_token"}
 SUPERUSER = "superuser"
 
@@ -41,6 +45,8 @@ def environment() -> Environment:
         id=uuid.uuid4(), name=f"FOR_{made.pk.hex}", scope_kind=ScopeKind.ORGANIZATION, scope_id=made.organization_id,
         changed_at=now, **seen,
     )  # fmt: skip
+    automation_factories.service(made, SERVICE)
+    automation_factories.execution(automation_factories.task(made, TASK), took=None)
     return made
 
 

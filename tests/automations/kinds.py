@@ -1,0 +1,128 @@
+"""Each kind of change to automations once, for tests and victims: see `tests.environments.kinds`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from automations import sync
+from automations.actions import file, services, tasks
+from automations.models import ExecutionPhase, Service, ServicePhase, Task, TaskExecution
+from environments.models import Environment
+from portal.ledger.models import Operation
+from portal.ona import OnaClient
+from portal.sandbox.server import Sandbox
+from tests.environments.kind import Act, Kind
+
+SERVICE, TASK = "mail-catcher", "nightly-build"  # no recipe of the sandbox's has these
+FILE = {
+    "services": {SERVICE: {"name": "Mail", "commands": {"start": "mail --port 25"}, "triggeredBy": ["manual"]}},
+    "tasks": {
+        "seed": {"name": "Seed", "command": "make seed"},
+        TASK: {"name": "Nightly build", "command": "make all", "dependsOn": ["seed"]},
+    },
+}
+
+
+def automations(sandbox: Sandbox, environment: Environment) -> Any:
+    """The environment's services, tasks and executions as Ona has them."""
+    world, wanted = sandbox.world, {"environment": [str(environment.pk)]}
+    tables = (world.services, world.tasks, world.executions)
+    return json.dumps([[entry.document() for entry in table.walk(wanted)] for table in tables], sort_keys=True)
+
+
+def a_service(sandbox: Sandbox, environment: Environment, phase: str = ServicePhase.STOPPED) -> Service:
+    """A service, in `phase` and as it is to be."""
+    with OnaClient(sandbox.token, sandbox.base_url) as client:
+        spec = {"commands": {"start": "mail --port 25"}}
+        made = client.create_service(environment.pk, metadata={"reference": SERVICE, "name": "Mail"}, spec=spec)
+        if phase != ServicePhase.STOPPED:
+            changes = {"spec": {"desiredPhase": ServicePhase.RUNNING.value}, "status": {"phase": str(phase)}}
+            sandbox.world.change_automation("SERVICE", str(made.id), changes)
+        sync.look_at(client, sync.SERVICE_KIND, made.id)
+    return Service.objects.get(pk=made.id)
+
+
+def a_task(sandbox: Sandbox, environment: Environment) -> Task:
+    """A task."""
+    with OnaClient(sandbox.token, sandbox.base_url) as client:
+        metadata = {"reference": TASK, "name": "Nightly build"}
+        made = client.create_task(environment.pk, metadata=metadata, spec={"command": "make all"})
+        sync.look_at(client, sync.TASK_KIND, made.id)
+    return Task.objects.get(pk=made.id)
+
+
+def an_execution(sandbox: Sandbox, environment: Environment) -> TaskExecution:
+    """A task and an execution of it, pending."""
+    task = a_task(sandbox, environment)
+    with OnaClient(sandbox.token, sandbox.base_url) as client:
+        made = client.start_task(task.pk)
+        sync.look_at(client, sync.EXECUTION_KIND, made.id)
+    assert made.status.head.phase == ExecutionPhase.PENDING
+    return TaskExecution.objects.get(pk=made.id)
+
+
+def _running(sandbox: Sandbox, environment: Environment) -> None:
+    a_service(sandbox, environment, ServicePhase.RUNNING)
+
+
+def _failed(sandbox: Sandbox, environment: Environment) -> None:
+    a_service(sandbox, environment, ServicePhase.FAILED)
+
+
+def _kind(rpc: str, act: Act, prepare: Callable[..., Any] | None = None) -> Kind:
+    ready = {"prepare": lambda sandbox, environment: prepare(sandbox, environment)} if prepare else {}
+    return Kind(f"EnvironmentAutomationService/{rpc}", act, state=automations, **ready)  # type: ignore[arg-type]
+
+
+def _with(model: Any, name: str, act: Callable[..., Operation], **arguments: Any) -> Act:
+    def asked(environment: Environment, actor: User) -> Operation:
+        subject = model.objects.get(environment=environment, **arguments.get("find", {}))
+        given = {key: value for key, value in arguments.items() if key != "find"}
+        return act(**{name: subject}, **given, actor=actor, reason="for a test")
+
+    return asked
+
+
+def _in(act: Callable[..., Operation], **arguments: Any) -> Act:
+    return lambda environment, actor: act(environment=environment, **arguments, actor=actor, reason="for a test")
+
+
+def _service(act: Callable[..., Operation], **arguments: Any) -> Act:
+    return _with(Service, "service", act, find={"reference": SERVICE}, **arguments)
+
+
+def _task(act: Callable[..., Operation], **arguments: Any) -> Act:
+    return _with(Task, "task", act, find={"reference": TASK}, **arguments)
+
+
+KINDS = {
+    "start service": _kind("StartService", _service(services.start_service), a_service),
+    "start service that failed": _kind("StartService", _service(services.start_service), _failed),
+    "stop service": _kind("StopService", _service(services.stop_service), _running),
+    "create service": _kind(
+        "CreateService",
+        _in(services.create_service, metadata={"reference": SERVICE, "name": "M"}, spec={"commands": {"start": "m"}}),
+    ),
+    "change service": _kind(
+        "UpdateService",
+        _service(services.update_service, metadata={"name": "Another"}, spec={"commands": {"ready": "mail --ready"}}),
+        a_service,
+    ),
+    "delete service": _kind("DeleteService", _service(services.delete_service), a_service),
+    "start task": _kind("StartTask", _task(tasks.start_task), a_task),
+    "create task": _kind(
+        "CreateTask", _in(tasks.create_task, metadata={"reference": TASK, "name": "B"}, spec={"command": "make"})
+    ),
+    "change task": _kind("UpdateTask", _task(tasks.update_task, spec={"command": "make another"}), a_task),
+    "delete task": _kind("DeleteTask", _task(tasks.delete_task), a_task),
+    "stop execution": _kind(
+        "StopTaskExecution",
+        _with(TaskExecution, "execution", tasks.stop_execution, find={"task__reference": TASK}),
+        an_execution,
+    ),
+    "apply automations file": _kind("UpsertAutomationsFile", _in(file.apply_automations_file, file=FILE), a_service),
+}
