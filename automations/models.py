@@ -206,7 +206,7 @@ class TaskExecution(Automation):
             # sort by task
             models.Index(F("reference"), F("id"), name="execution_by_reference"),
             # executions of a task by reference: ?reference=; the newest of each: automations.summaries
-            models.Index(F("reference"), F("created_at"), name="execution_of_reference"),
+            models.Index(F("reference"), F("created_at"), F("id"), name="execution_of_reference"),
             # executions of a project: ?project=
             models.Index(F("project_id"), F("created_at"), name="execution_of_project"),
             # executions in environments of a person: ?owner=

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from automations.models import ExecutionPhase, Service, ServicePhase, Task, TaskExecution
+from automations.models import Batch, BatchItem, ExecutionPhase, Service, ServicePhase, Task, TaskExecution
 from automations.summaries import refresh
 from environments.models import Environment
 
@@ -43,6 +43,17 @@ def execution(
     }  # fmt: skip
     made = TaskExecution.objects.create(**plain | columns)
     made.refresh_from_db()  # generated columns
+    return made
+
+
+def batch(environment: Environment, **columns: Any) -> Batch:
+    """A batch that is under way, of one item that waits."""
+    now = timezone.now()
+    plain = {"id": uuid.uuid4(), "action": "task.start", "reference": "build", "at_once": 10, "stop_after": 5}
+    made = Batch.objects.create(**plain | {"asked_at": now, "changed_at": now} | columns)
+    BatchItem.objects.create(
+        batch=made, environment_id=environment.pk, environment_name=environment.name, target_id=uuid.uuid4()
+    )
     return made
 
 
@@ -85,9 +96,11 @@ EXECUTIONS = """
         '{{}}', 0, '{{"plan": [{{"steps": []}}]}}', jsonb_build_object('padding', repeat('x', 300)), 3, at,
         at + interval '2 s', CASE WHEN n < 200 THEN NULL ELSE at + (n * 7919 %% 3000 + 2) * interval '1 s' END, at,
         now() - n * interval '1 s', now(), CASE WHEN n %% 50 = 0 THEN now() END
-    FROM (SELECT *, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS tasks FROM automations_task) t
-    JOIN (SELECT n, now() - n * interval '37 s' AS at FROM generate_series(1, %(rows)s) n) r
-        ON t.place = 1 + r.n * 7 %% t.tasks
+    FROM (SELECT *, row_number() OVER (ORDER BY id) AS place FROM automations_task) t
+    JOIN (
+        SELECT n, now() - n * interval '37 s' AS at, 1 + n * 7 %% tasks AS place
+        FROM generate_series(1, %(rows)s) n, (SELECT count(*) AS tasks FROM automations_task) counted
+    ) r USING (place)
 """
 SERVICES = """
     INSERT INTO automations_service (id, environment_id, environment_name, project_id, project_name, owner_id,
@@ -95,14 +108,14 @@ SERVICES = """
         desired_phase, status, status_version, phase, failure, log_url, created_at, first_seen_at, changed_at, seen_at)
     SELECT md5('service ' || e.id)::uuid, e.id, e.name, e.project_id, e.project_name, e.creator_id, e.owner_name,
         s.reference, initcap(s.reference), '', '', '{{}}', '{{}}', 0, '{{}}', 1, '', '{{}}', 1,
-        CASE WHEN failing THEN %(failed)s WHEN e.phase = 'ENVIRONMENT_PHASE_RUNNING' THEN %(running)s
+        CASE WHEN s.broken THEN %(failed)s WHEN e.phase = 'ENVIRONMENT_PHASE_RUNNING' THEN %(running)s
             ELSE %(stopped)s END,
-        CASE WHEN failing THEN 'port ' || abs(hashtext(e.id::text)) %% 9000 || ' is taken' ELSE '' END, '',
+        CASE WHEN s.broken THEN 'port ' || abs(hashtext(e.id::text)) %% 9000 || ' is taken' ELSE '' END, '',
         e.created_at, e.created_at, e.changed_at, e.changed_at
     FROM environments_environment e
     CROSS JOIN LATERAL (
         SELECT ({references})[1 + abs(hashtext(e.id::text)) %% {count}] || '-server' AS reference,
-            abs(hashtext(e.name)) %% 17 = 0 AS failing
+            abs(hashtext(e.name)) %% 17 = 0 AS broken
     ) s
 """
 TABLES = ("automations_task", "automations_taskexecution", "automations_service")
@@ -126,6 +139,7 @@ def fill(executions: int, references: int = len(REFERENCES)) -> None:
         cursor.execute(TASKS.format(**shape), {})
         cursor.execute(EXECUTIONS.format(), values)
         cursor.execute(SERVICES.format(**shape), of_service)
+        cursor.execute(f"ANALYZE {', '.join(TABLES)}")
         refresh()
         for table in TABLES:
             cursor.execute(f"VACUUM ANALYZE {table}")

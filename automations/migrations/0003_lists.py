@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='taskexecution',
-            index=models.Index(models.F('reference'), models.F('created_at'), name='execution_of_reference'),
+            index=models.Index(models.F('reference'), models.F('created_at'), models.F('id'), name='execution_of_reference'),
         ),
         migrations.AddIndex(
             model_name='taskexecution',

@@ -27,7 +27,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
 @permission(*TO_SEE)
 def service_detail(request: HttpRequest, reference: str) -> HttpResponse:
     """The environments that have a service of this reference; 204 as above while no service changed."""
-    if is_fragment(request) and request.GET.get("seen") == revision(Service):
+    if is_fragment(request) and "seen" in request.GET and request.GET["seen"] == revision(Service):
         return HttpResponse(status=204)
     context = references.context(references.SERVICES, reference, request.GET)
     if context is None:

@@ -27,7 +27,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
 @permission(*TO_SEE)
 def task_detail(request: HttpRequest, reference: str) -> HttpResponse:
     """The environments that have a task of this reference; 204 as above while no task changed."""
-    if is_fragment(request) and request.GET.get("seen") == revision(Task):
+    if is_fragment(request) and "seen" in request.GET and request.GET["seen"] == revision(Task):
         return HttpResponse(status=204)
     context = references.context(references.TASKS, reference, request.GET)
     if context is None:
