@@ -1,4 +1,8 @@
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.ona.log_hosts import allow_list
 
 
 class AutomationsConfig(AppConfig):
@@ -19,6 +23,10 @@ class AutomationsConfig(AppConfig):
         settling.PROOFS.update(proofs.PROOFS)
         settling.SEARCHES.update(proofs.SEARCHES)
 
+        try:
+            allow_list(settings.LOG_HOSTS)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"PORTAL_LOG_HOSTS: {error}") from None
         if running_work not in SOURCES:
             SOURCES.append(running_work)
         if follow_environment not in FOLLOWERS:
