@@ -72,6 +72,10 @@ TABLE = {
     **{f"automations:execution-{act}": Row(OPERATORS) for act in ("stop", "again")},
     **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service")},
     **{f"automations:{kind}-log-stream": Row(LOG_READERS, (502,)) for kind in ("execution", "service")},
+    "automations:batches": Row(READERS),
+    "automations:batch": Row(READERS),
+    "automations:batch-new": Row(OPERATORS),
+    "automations:batch-cancel": Row(OPERATORS, (302,), "post"),
     "automations:of-environment": Row(READERS),
     **{f"automations:start-{thing}": Row(OPERATORS) for thing in ("service", "task")},
     "automations:stop-service": Row(OPERATORS),
@@ -132,8 +136,12 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
         values["execution_id"] = automation_factories.execution(automation_factories.task(environment)).pk
+    if "task_id" in pattern.pattern.converters:
+        values["task_id"] = automation_factories.task(environment).pk
     if "service_id" in pattern.pattern.converters:
         values["service_id"] = automation_factories.service(environment).pk
+    if "batch_id" in pattern.pattern.converters:
+        values["batch_id"] = automation_factories.batch(environment).pk
     if "operation_id" in pattern.pattern.converters:
         values["operation_id"] = operations.operation(environment_id=environment.pk).pk
     if "reference" in pattern.pattern.converters:
