@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.db import models
@@ -95,3 +96,8 @@ class BatchItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment_name}: {self.state}"
+
+    @property
+    def took(self) -> timedelta | None:
+        """From its beginning to its end, as the portal saw them."""
+        return self.ended_at - self.began_at if self.ended_at and self.began_at else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -59,6 +60,13 @@ def _text(text: str) -> str:
     return text
 
 
+def _id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("takes the id of an operation that others are part of") from None
+
+
 def _word(words: Mapping[str, Q]) -> Callable[[str], str]:
     """A reader that takes one of the words, whatever its case."""
     read = one_of({word: word for word in words})
@@ -104,6 +112,7 @@ CONDITIONS = {
     "actor": Condition("Who", One, _in("actor_name"), read=_text),
     "action": Condition("Action", Many, _in("action"), read=_text),
     "target": Condition("Target", One, _any(language.target), read=_text),
+    "part-of": Condition("Part of", One, _in("parent_id"), read=_id),
     "origin": Condition("From where", Many, _in("origin"), read=_word(language.ORIGINS)),
 }
 
@@ -120,6 +129,10 @@ class OperationFilters(Conditions):
         return dict(CONDITIONS)
 
     def filter_queryset(self, queryset: OperationQuerySet) -> OperationQuerySet:
-        for name, value in self.cleaned.items():
+        """Without any condition, operations that are part of another are left to it: a batch is one line."""
+        asked = {name: value for name, value in self.cleaned.items() if name != "q" or value.terms}
+        if not asked:
+            return queryset.whole()
+        for name, value in asked.items():
             queryset = self.filters[name].filter(queryset, value)
         return queryset

@@ -80,6 +80,8 @@ def label(name: str, value: str) -> str:
             return f"{value.replace('T', ' ')} UTC"
         case "target":
             return _target_name(value)
+        case "part-of":
+            return Operation.objects.filter(pk=value).values_list("target_name", flat=True).first() or value
     return OUTCOMES.get(value, value) if name == "outcome" else value
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from portal.ledger import diff, language, words
 from portal.ledger.listing import COLUMNS, environment_url, revision, rows
-from portal.ledger.models import Operation, OperationQuerySet
+from portal.ledger.models import BATCH, Operation, OperationQuerySet
 from portal.ledger.panel import chosen, panel
 from portal.ledger.state import State, chips, read_state
 from portal.web.htmx import htmx_of, is_fragment, render_page
@@ -135,6 +135,8 @@ def state_of(operation: Operation) -> str:
 
 def _same_target(operation: Operation, url: str) -> str:
     identity = operation.environment_id or operation.target_id
+    if operation.target_type == BATCH:
+        return f"{url}?{urlencode({'part-of': operation.pk})}"
     return f"{url}?{urlencode({'target': identity})}" if identity else ""
 
 

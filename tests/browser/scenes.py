@@ -23,6 +23,9 @@ from tests import operations
 from tests.browser import (
     fleet,
     scenes_acting,
+    scenes_automations,
+    scenes_automations_tab,
+    scenes_batches,
     scenes_creating,
     scenes_editing,
     scenes_execution,
@@ -77,9 +80,12 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from scenes_editing.editing(sandbox, Scene)
         yield from scenes_creating.creating(sandbox, Scene)
         yield from scenes_secrets.secrets(Scene)
+        yield from scenes_automations.automations(Scene)
+        yield from scenes_automations_tab.automations_tab(sandbox, Scene)
         yield from scenes_file.files(sandbox, Scene)
         yield from scenes_logs.logs(sandbox, Scene)
         yield from scenes_execution.executions(sandbox, Scene)
+        yield from scenes_batches.batches(sandbox, Scene)
         yield from _refusals()
         fleet.read_environments(sandbox, token="another-token")
         yield Scene("sync-failing", "/sync/")
@@ -116,6 +122,7 @@ def _before_the_first_sweep() -> Iterator[Scene]:
     yield Scene("list-never-swept", "/environments/")
     yield Scene("sync-never-swept", "/sync/")
     yield from scenes_secrets.empty(Scene)
+    yield from scenes_automations.empty(Scene)
 
 
 def _filled() -> Iterator[Scene]:
