@@ -12,8 +12,10 @@ from automations import sync
 from automations.actions import file, services, tasks
 from automations.models import ExecutionPhase, Service, ServicePhase, Task, TaskExecution
 from environments.models import Environment
+from environments.sync import observe
 from portal.ledger.models import Operation
 from portal.ona import OnaClient
+from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.environments.kind import Act, Kind
 
@@ -32,6 +34,14 @@ def automations(sandbox: Sandbox, environment: Environment) -> Any:
     world, wanted = sandbox.world, {"environment": [str(environment.pk)]}
     tables = (world.services, world.tasks, world.executions)
     return json.dumps([[entry.document() for entry in table.walk(wanted)] for table in tables], sort_keys=True)
+
+
+def known(sandbox: Sandbox, condition: Condition | None = None) -> Environment:
+    """A new environment of the sandbox's, in the cache."""
+    identifier = sandbox.world.add_environment(condition)
+    with OnaClient(sandbox.token, sandbox.base_url) as client:
+        observe([client.get_environment(identifier)])
+    return Environment.objects.get(pk=identifier)
 
 
 def a_service(sandbox: Sandbox, environment: Environment, phase: str = ServicePhase.STOPPED) -> Service:
@@ -126,3 +136,32 @@ KINDS = {
     ),
     "apply automations file": _kind("UpsertAutomationsFile", _in(file.apply_automations_file, file=FILE), a_service),
 }
+
+
+def ask(name: str, environment: Environment, asked: dict[str, Any]) -> Operation:
+    """One of KINDS, as `asked`."""
+    subjects: dict[str, Any] = {
+        "service": Service.objects.filter(environment=environment, reference=SERVICE).first(),
+        "task": Task.objects.filter(environment=environment, reference=TASK).first(),
+        "execution": TaskExecution.objects.filter(environment=environment, task__reference=TASK).first(),
+    }
+    metadata = {"reference": "new", "name": "New"}
+    acts: dict[str, Callable[[], Operation]] = {
+        "start service": lambda: services.start_service(service=subjects["service"], **asked),
+        "start service that failed": lambda: services.start_service(service=subjects["service"], **asked),
+        "stop service": lambda: services.stop_service(service=subjects["service"], **asked),
+        "create service": lambda: services.create_service(
+            environment=environment, metadata=metadata, spec={"commands": {"start": "x"}}, **asked
+        ),
+        "change service": lambda: services.update_service(service=subjects["service"], metadata={"name": "X"}, **asked),
+        "delete service": lambda: services.delete_service(service=subjects["service"], **asked),
+        "start task": lambda: tasks.start_task(task=subjects["task"], **asked),
+        "create task": lambda: tasks.create_task(
+            environment=environment, metadata=metadata, spec={"command": "x"}, **asked
+        ),
+        "change task": lambda: tasks.update_task(task=subjects["task"], metadata={"name": "X"}, **asked),
+        "delete task": lambda: tasks.delete_task(task=subjects["task"], **asked),
+        "stop execution": lambda: tasks.stop_execution(execution=subjects["execution"], **asked),
+        "apply automations file": lambda: file.apply_automations_file(environment=environment, file=FILE, **asked),
+    }
+    return acts[name]()
