@@ -47,6 +47,13 @@ class Step:
     output: list[tuple[str, str]]
     spell: Spell | None
 
+    @property
+    def took(self) -> str:
+        """How long it ran, as far as that was seen; empty where it has not ended."""
+        if self.phase not in SETTLED:
+            return ""
+        return f"took {self.spell.took}" if self.spell and self.spell.took else "duration unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

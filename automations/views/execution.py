@@ -181,7 +181,10 @@ def _named(execution: TaskExecution) -> dict[str, Named]:
         *Task.objects.filter(environment_id=execution.environment_id, pk__in=_ids(tasks)),
         *Service.objects.filter(environment_id=execution.environment_id, pk__in=_ids(services)),
     ]
-    return {str(row.pk): Named(str(row), here if row.gone_at is None else "") for row in rows}
+    return {
+        str(row.pk): Named(str(row), f"{here}#{row._meta.model_name}-{row.pk}" if row.gone_at is None else "")
+        for row in rows
+    }
 
 
 def _ids(texts: set[str]) -> list[UUID]:

@@ -109,7 +109,7 @@ def test_the_plan_shows_phase_failure_output_and_what_was_not_run() -> None:
     )
     told = page(execution)
     assert "2 steps in 2 groups: 1 failed, 1 not run" in told
-    assert "Group 1 First failed Failure: exit 2 seed 42 Group 2 Second not run needs First" in told
+    assert "Group 1 First failed duration unknown Failure: exit 2 seed 42 Group 2 Second not run needs First" in told
     assert "Failure step First failed: exit 2" in told
 
 
@@ -120,8 +120,8 @@ def test_steps_lead_to_the_tasks_and_services_of_the_environment() -> None:
     execution = made.execution(task, spec={"plan": [{"steps": [*steps, {"id": "x", "serviceId": "no id"}]}]})
     text = factories.client().get(address(execution)).content.decode()
     tab = reverse("automations:of-environment", args=[environment.pk])
-    for name in ("Assemble", "Database"):
-        assert re.search(rf'href="{tab}[^"]*"><bdi>{name}', text)
+    assert re.search(rf'href="{tab}#task-{task.pk}"><bdi>Assemble', text)
+    assert re.search(rf'href="{tab}#service-{service.pk}"><bdi>Database', text)
 
 
 def test_what_is_not_known_is_said_to_be_unknown() -> None:

@@ -97,6 +97,11 @@ def test_spells_are_those_of_their_steps() -> None:
     assert [each.spell for each in group.steps] == [None, spell]
 
 
+def test_what_an_ended_step_took_is_unknown_where_it_was_not_seen() -> None:
+    (group,) = groups_of(plan([step("a"), step("b")]), states(a=Phase.SUCCEEDED, b=Phase.RUNNING), Phase.RUNNING)
+    assert [each.took for each in group.steps] == ["duration unknown", ""]
+
+
 def test_odd_documents_make_no_trouble() -> None:
     for spec in (None, 7, {"plan": 7}, {"plan": [7, {"steps": 7}, {"steps": []}]}):
         assert groups_of(spec, {"steps": 7}, "") == []

@@ -34,9 +34,8 @@ def executions(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     yield scene("execution-running", page, ADMIN)
     yield scene("execution-stop", page, ADMIN, then=lambda page: open_panel(page, "Stop"))
     yield scene("execution-stop-refused", f"{page}stop/", ADMIN, then=_without_reason)
-    sandbox.world.task_outcomes["build"] = "fail"
-    for reference in ("build", "schema"):
-        sandbox.world.task_outcomes.pop(_id(task.environment, reference), None)
+    build = Task.objects.filter(environment=task.environment, reference="build").latest("created_at")
+    sandbox.world.task_outcomes[str(build.pk)] = "fail"
     go_on(sandbox, timedelta(minutes=10))
     yield scene("execution-failed", page)
     yield scene("execution-again", f"{page}again/", ADMIN)
@@ -83,7 +82,3 @@ def _without_reason(page: Page) -> None:
     page.get_by_label("Reason").evaluate("field => field.required = false")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".field-error").first).to_be_visible()
-
-
-def _id(environment: Environment, reference: str) -> str:
-    return str(Task.objects.get(environment=environment, reference=reference, name=reference.capitalize()).pk)

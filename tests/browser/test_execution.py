@@ -31,7 +31,7 @@ def advance_until(sandbox: Sandbox, execution: TaskExecution, steps: int) -> Non
     raise AssertionError(f"fewer than {steps} steps began")
 
 
-def test_a_plan_of_ten_steps_in_four_groups_moves_to_its_end_without_a_reload(
+def test_a_plan_of_ten_steps_in_four_groups_moves_to_its_end_and_its_log_to_its_last_line_without_a_reload(
     administering: Page, sandbox: Sandbox
 ) -> None:
     page, execution = administering, start(released(sandbox))
@@ -51,12 +51,15 @@ def test_a_plan_of_ten_steps_in_four_groups_moves_to_its_end_without_a_reload(
         expect(plan.locator(".plan-step-waiting")).to_have_count(10 - begun)
         expect(plan.locator(".plan-step-succeeded")).to_have_count(begun - size)
         expect(phase).to_contain_text("running")
+    expect(page.locator(".log-state")).to_contain_text("so far.")
     sandbox.world.advance(timedelta(minutes=10))
     expect(phase).to_contain_text("succeeded")
     expect(plan.locator(".plan-step-succeeded")).to_have_count(10)
     expect(page.locator(".plan-tally")).to_have_text("10 steps in 4 groups: 10 succeeded")
     expect(page.locator("#execution-menu")).to_contain_text("It has ended.")
     expect(page.locator("#execution-history")).to_contain_text("Execution became succeeded")
+    expect(page.locator(".log-state")).to_contain_text("The log ends here.")
+    expect(page.locator(".log-line").last).to_contain_text("Execution succeeded")
     assert page.evaluate("window.opened") is True
 
 
