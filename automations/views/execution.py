@@ -115,7 +115,7 @@ def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 def find(execution_id: UUID) -> TaskExecution:
     """The execution, still kept by Ona or not; 404 where the portal has never seen it."""
-    execution = TaskExecution.objects.filter(pk=execution_id).first()
+    execution: TaskExecution | None = TaskExecution.objects.filter(pk=execution_id).first()
     if execution is None:
         raise Http404(
             f"The portal has never seen an execution {execution_id}. One that was started a moment ago appears after "
