@@ -14,13 +14,13 @@ from django.utils.http import urlencode
 
 from automations import graph
 from automations.actions import catalogue
-from automations.models import Service, Task, TaskExecution
+from automations.models import ExecutionPhase, Service, Task, TaskExecution
 from environments.actions.catalogue import Action
 from environments.menu import NOT_ALLOWED
 from environments.models import Environment, Secret
 from environments.reading import Part
 from environments.words import TRIGGERS
-from portal.web.words import phase_tone, phase_word
+from portal.web.words import phase_word
 
 ROLES = {
     "SERVICE_ROLE_DEFAULT": "default",
@@ -29,8 +29,14 @@ ROLES = {
     "SERVICE_ROLE_SECURITY_AGENT": "security agent",
 }
 READ_LOG = "automations.read_log"
-MARKS = {"green": "✓", "red": "✕", "gray": "–", "blue": "…", "amber": "…"}
-LINES_SHOWN = 3
+SIGNS = {
+    ExecutionPhase.SUCCEEDED: ("green", "✓"),
+    ExecutionPhase.FAILED: ("red", "✕"),
+    ExecutionPhase.STOPPED: ("gray", "–"),
+    ExecutionPhase.PENDING: ("blue", "…"),
+    ExecutionPhase.RUNNING: ("blue", "…"),
+}
+UNKNOWN = ("gray", "?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`first` is what fits into a row."""
-
     label: str
     text: str
-
-    @property
-    def first(self) -> str:
-        return "\n".join(self.text.strip().splitlines()[:LINES_SHOWN])
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +222,11 @@ class Reader:
 
 def mark(run: TaskExecution) -> Mark:
     """A run as a sign: its colour is told by its words too."""
-    tone = phase_tone(run.phase)
+    tone, sign = SIGNS.get(ExecutionPhase(run.phase), UNKNOWN) if run.phase in ExecutionPhase.values else UNKNOWN
     at = f"{run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else "at an unknown time"
     kept = ", no longer kept by Ona" if run.gone_at else ""
     url = reverse("automations:execution", args=[run.pk])
-    return Mark(url, tone, MARKS.get(tone, "?"), f"{phase_word(run.phase)}, {at}{kept}")
+    return Mark(url, tone, sign, f"{phase_word(run.phase)}, {at}{kept}")
 
 
 def secret_names(rows: Iterable[Service | Task]) -> dict[str, str]:

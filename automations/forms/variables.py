@@ -49,7 +49,9 @@ class ValueRow(forms.Form):
         cast(forms.ChoiceField, self.fields["source"]).choices = list(offered.items())
         for name, css in (("name", "form-control"), ("source", "form-select"), ("value", "form-control")):
             self.fields[name].widget.attrs["class"] = css
-        if self._before() and "digest" in self._before():
+        if self.must_retype:
+            self.fields["value"].widget.attrs["placeholder"] = "type it again"
+        elif "digest" in self._before():
             self.fields["value"].widget.attrs["placeholder"] = "kept"
 
     def _before(self) -> Values:

@@ -112,6 +112,7 @@ def save(page: Page, button: str = "Save") -> None:
 def _unfold(page: Page) -> None:
     for summary in page.locator(".auto-details summary").all()[:3]:
         summary.click()
+    page.evaluate("window.scrollTo(0, 0)")
 
 
 def _open(page: Page) -> None:
