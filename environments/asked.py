@@ -84,8 +84,8 @@ def _succeeded(
     if is_edit(operation):
         return _edited(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
-        done = " ".join(filter(None, (_name(environment, operation), action.done)))
-        done = f"{done[:1].upper()}{done[1:]} as {operation.actor_name} asked"
+        name = _name(environment, operation)
+        done = f"{f'{name} {action.done}' if name else action.done.capitalize()} as {operation.actor_name} asked"
         return Standing(operation, "success", done, "") if age < DONE_FOR else None
     phase = phase_word(environment.phase)
     if age < action.patience:
