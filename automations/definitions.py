@@ -79,7 +79,7 @@ def secret_of(source: object) -> str:
 def update_of(before: Values, mine: Values, env: Sequence[Values]) -> dict[str, Values | None]:
     """{"metadata", "spec"} of an update: what differs, in Ona's JSON, or None; `env` where variables do."""
     changed = {name: value for name, value in mine.items() if before.get(name) != value}
-    metadata = {name: changed[name] for name in ("name", "description", "role") if name in changed}
+    metadata: Values = {name: changed[name] for name in ("name", "description", "role") if name in changed}
     if "triggers" in changed:
         metadata["triggeredBy"] = {"trigger": _triggers(changed["triggers"])}
     return {"metadata": metadata or None, "spec": _spec(changed, env) or None}
@@ -88,7 +88,7 @@ def update_of(before: Values, mine: Values, env: Sequence[Values]) -> dict[str, 
 def creation_of(reference: str, mine: Values, env: Sequence[Values]) -> dict[str, Values]:
     """{"metadata", "spec"} of something new, in Ona's JSON; what is left empty is left out."""
     given = {name: value for name, value in mine.items() if value not in ("", [], False, "0s")}
-    metadata = {name: given[name] for name in ("name", "description", "role") if name in given}
+    metadata: Values = {name: given[name] for name in ("name", "description", "role") if name in given}
     if "triggers" in given:
         metadata["triggeredBy"] = _triggers(given["triggers"])
     if given["runsOn"]["target"] == DEVCONTAINER:

@@ -181,7 +181,7 @@ class DefinitionForm(ActionForm):
 
     def differences(self) -> list[Difference]:
         """The lines of a conflict that differ."""
-        names = self.secrets | {str(other.pk): str(other) for other in self.others}
+        names = {**self.secrets} | {str(other.pk): str(other) for other in self.others}
         theirs = values_of(self.subject) if self.subject else {}
         sides = [definitions.texts_of(values, names) for values in (self.seen, theirs, self.mine())]
         labels = dict.fromkeys(label for side in sides for label in side)

@@ -105,7 +105,7 @@ ACTS = (
 
 def find_subject(model: type[Subject], environment: Environment, pk: UUID) -> Service | Task:
     """The environment's own, gone or not; 404 where it has no such."""
-    subject = model.objects.filter(environment=environment, pk=pk).first()
+    subject: Service | Task | None = model.objects.filter(environment=environment, pk=pk).first()
     if subject is None:
         thing = model._meta.verbose_name
         raise Http404(
@@ -117,7 +117,7 @@ def find_subject(model: type[Subject], environment: Environment, pk: UUID) -> Se
 
 def _view(act: Act) -> Callable[..., HttpResponseBase]:
     @permission("environments.view_environment", f"automations.view_{act.thing}", act.action.permission)
-    def view(request: HttpRequest, environment_id: UUID, **ids: UUID) -> HttpResponse:
+    def view(request: HttpRequest, /, environment_id: UUID, **ids: UUID) -> HttpResponse:
         environment = find(environment_id)
         subject = find_subject(act.model, environment, ids[f"{act.thing}_id"])
         form = act.form(request.POST or None, needs_reason=act.action.needs_reason)

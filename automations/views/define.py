@@ -52,7 +52,7 @@ THINGS = (
 def _view(thing: Thing, action: Action) -> Callable[..., HttpResponseBase]:
     @discreet
     @permission("environments.view_environment", f"automations.view_{thing.name}", action.permission)
-    def view(request: HttpRequest, environment_id: UUID, **ids: UUID) -> HttpResponse:
+    def view(request: HttpRequest, /, environment_id: UUID, **ids: UUID) -> HttpResponse:
         environment = find(environment_id)
         subject = find_subject(thing.model, environment, ids[f"{thing.name}_id"]) if ids else None
         form = thing.form(
