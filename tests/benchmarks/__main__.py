@@ -121,6 +121,22 @@ def bench_list(rows: int) -> Iterator[Result]:
             )
 
 
+def bench_automations(rows: int) -> Iterator[Result]:
+    """The lists across the organization, beside Django admin's changelist of executions in the same run."""
+    from tests.benchmarks.automations import measure as measure_automations
+
+    measured, seconds = measure_automations(rows)
+    admin = next(each.p95 for each in measured if each.name == "admin")
+    peer = f"admin's changelist {admin:.0f} ms"
+    for each in measured:
+        if each.name != "admin":
+            goal = "≤ 0.2 ×" if each.is_page else ""
+            yield Result(
+                f"executions: {each.name}, {rows:,}, p95", f"{each.p95:.1f} ms", peer, f"{each.p95 / admin:.2f} ×", goal
+            )
+    yield Result(f"tasks and services by reference, {3 * rows:,} tasks, counted anew", f"{seconds:.1f} s", "", "", "")
+
+
 def bench_acting(rows: int) -> Iterator[Result]:
     """The ledger's pages beside Django admin's, and one change beside the bare calls it makes."""
     from portal.sandbox.server import TOKEN
@@ -173,13 +189,14 @@ def print_table(results: Iterable[Result]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
-    parser.add_argument("--only", choices=["sweep", "memory", "list", "acting"])
+    parser.add_argument("--only", choices=["sweep", "memory", "list", "automations", "acting"])
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
     benches = {
         "sweep": lambda: bench_sweep(size),
         "memory": lambda: bench_memory(size),
         "list": lambda: bench_list(10 * size),
+        "automations": lambda: bench_automations(10 * size),
         "acting": lambda: bench_acting(20 * size),
     }
     prepare_database()

@@ -47,7 +47,7 @@ def measure(rows: int) -> list[Row]:
     client = Client(SERVER_NAME="localhost")
     name = f"bench-{time.time_ns()}"
     client.force_login(User.objects.create_superuser(name), backend="django.contrib.auth.backends.ModelBackend")
-    return _measured({name: _step(client, url) for name, url in _urls().items()} | _others(client))
+    return measured_all({name: step(client, url) for name, url in _urls().items()} | _others(client))
 
 
 def _urls() -> dict[str, str]:
@@ -79,7 +79,7 @@ def _urls() -> dict[str, str]:
     return {name: f"{LIST}?{urlencode(query)}" for name, query in queries.items()}
 
 
-def _step(client: object, url: str, **headers: str) -> Callable[[], None]:
+def step(client: object, url: str, **headers: str) -> Callable[[], None]:
     def look() -> None:
         response = client.get(url, headers=headers)
         assert response.status_code in (200, 204), url
@@ -93,7 +93,7 @@ def _others(client: object) -> dict[str, Callable[[], None]]:
     from environments.revision import revision
 
     deep = _deep(client)
-    facets, searched = _step(client, f"{LIST}facets/"), _step(client, f"{LIST}facets/?q=petclinic")
+    facets, searched = step(client, f"{LIST}facets/"), step(client, f"{LIST}facets/?q=petclinic")
 
     def facets_anew() -> None:
         cache.clear()
@@ -104,14 +104,14 @@ def _others(client: object) -> dict[str, Callable[[], None]]:
         searched()
 
     return {
-        "list, in the middle": _step(client, deep),
-        "list, in the middle, by htmx": _step(client, deep, **HTMX),
-        "nothing new": _step(client, f"{LIST}changes/?{urlencode({'seen': revision()})}"),
+        "list, in the middle": step(client, deep),
+        "list, in the middle, by htmx": step(client, deep, **HTMX),
+        "nothing new": step(client, f"{LIST}changes/?{urlencode({'seen': revision()})}"),
         "facets of a search, counted anew": search_anew,
         "facets, counted anew": facets_anew,
         "facets": facets,
-        "admin": _step(client, ADMIN),
-        "admin, searched": _step(client, f"{ADMIN}?q=petclinic"),
+        "admin": step(client, ADMIN),
+        "admin, searched": step(client, f"{ADMIN}?q=petclinic"),
     }
 
 
@@ -126,7 +126,7 @@ def _deep(client: object) -> str:
     return f"{LIST}?{urlencode({'sort': 'name', 'page': cursor})}"
 
 
-def _measured(steps: dict[str, Callable[[], None]]) -> list[Row]:
+def measured_all(steps: dict[str, Callable[[], None]]) -> list[Row]:
     """Round by round, so that what else the machine does falls on all alike."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
