@@ -15,6 +15,7 @@ from tests.browser import chromium
 from tests.browser.scenes_execution import address, open_panel, released, start
 
 pytestmark = pytest.mark.browser
+# The sandbox comes first, so that it goes last: the page reads a log from it until it is closed.
 
 
 def steps_begun(sandbox: Sandbox, execution: TaskExecution) -> int:
@@ -32,7 +33,7 @@ def advance_until(sandbox: Sandbox, execution: TaskExecution, steps: int) -> Non
 
 
 def test_a_plan_of_ten_steps_in_four_groups_moves_to_its_end_and_its_log_to_its_last_line_without_a_reload(
-    administering: Page, sandbox: Sandbox
+    sandbox: Sandbox, administering: Page
 ) -> None:
     page, execution = administering, start(released(sandbox))
     page.goto(address(execution))
@@ -63,7 +64,7 @@ def test_a_plan_of_ten_steps_in_four_groups_moves_to_its_end_and_its_log_to_its_
     assert page.evaluate("window.opened") is True
 
 
-def test_groups_stand_side_by_side_and_on_phones_one_below_the_other(administering: Page, sandbox: Sandbox) -> None:
+def test_groups_stand_side_by_side_and_on_phones_one_below_the_other(sandbox: Sandbox, administering: Page) -> None:
     page, execution = administering, start(released(sandbox))
     page.goto(address(execution))
 
@@ -82,7 +83,7 @@ def test_groups_stand_side_by_side_and_on_phones_one_below_the_other(administeri
 
 
 def test_what_is_typed_stays_while_the_plan_moves_and_the_stop_is_followed(
-    administering: Page, sandbox: Sandbox
+    sandbox: Sandbox, administering: Page
 ) -> None:
     page, execution = administering, start(released(sandbox))
     page.goto(address(execution))
@@ -98,7 +99,7 @@ def test_what_is_typed_stays_while_the_plan_moves_and_the_stop_is_followed(
     expect(page.locator("#execution-history")).to_contain_text("the wrong branch")
 
 
-def test_run_again_leads_to_the_page_of_the_new_execution(administering: Page, sandbox: Sandbox) -> None:
+def test_run_again_leads_to_the_page_of_the_new_execution(sandbox: Sandbox, administering: Page) -> None:
     page, execution = administering, start(released(sandbox))
     page.goto(address(execution))
     open_panel(page, "Run again")
