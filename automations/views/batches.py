@@ -206,6 +206,7 @@ def batch_detail(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "rows": [(item, TONES[ItemState(item.state)]) for item in items.order_by("environment_name", "pk")],
         "state": state,
         "again": again,
+        "waits": any(count.state == ItemState.WAITING for count in line.counts),
         "again_url": f"{reverse('automations:batch-new')}{_url(ACTIONS[batch.action], batch.reference, batch, '')}",
         "poll_url": "" if batch.closed_at else f"{url}?{urlencode({'state': state, 'seen': seen})}",
     }

@@ -18,7 +18,14 @@ from tests.browser import chromium
 from tests.browser.scenes import NO_ROLE, VIEWER, Scene, scenes, three_hours_ago
 
 WIDTHS = {1440: 900, 390: 844}
-README = {"list": "overview", "acting-asked": "environment", "editor-conflict": "conflict", "operations": "operations"}
+README = {
+    "list": "overview",
+    "acting-asked": "environment",
+    "editor-conflict": "conflict",
+    "operations": "operations",
+    "execution-running": "execution",
+    "batch-under-way": "batch",
+}
 THEMES = ("light", "dark")
 
 

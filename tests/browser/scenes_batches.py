@@ -16,6 +16,7 @@ from automations.batches.driving import drive_batches
 from automations.models import Task
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
+from tests.browser import fleet
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene
@@ -26,6 +27,7 @@ NEW = "/automations/batches/new/"
 
 def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     """The commonest task in all environments: chosen, refused for want of a reason, under way, ended."""
+    fleet.read_all(sandbox)
     reference = _commonest()
     yield scene("batches-none", "/automations/batches/")
     yield scene("batch-choose", NEW, ADMIN)
@@ -34,9 +36,11 @@ def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     yield scene("batch-refused", f"{NEW}?action=task.start&reference={reference}", ADMIN, 422, then=_without_reason)
     choice = choose(START_TASK, reference, Environment.objects.present())
     batch = start_batch(
-        action=START_TASK, reference=reference, candidates=choice.candidates, at_once=2, stop_after=1,
+        action=START_TASK, reference=reference, candidates=choice.candidates, at_once=3, stop_after=3,
         actor=User.objects.get(username=ADMIN), reason="The caches were cleared by mistake",
     )  # fmt: skip
+    drive_batches()
+    sandbox.world.advance(timedelta(minutes=20))
     drive_batches()
     yield scene("batch-under-way", f"/automations/batches/{batch.pk}/", ADMIN)
     for _ in range(len(choice.candidates)):
