@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     for name, task, seconds, kwargs in (
         ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {}),
         ("operations", "environments.tasks.settle_operations", settings.SETTLE_SECONDS, {}),
+        ("ledger", "portal.ledger.tasks.verify_ledger", settings.VERIFY_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {}),
         ("batches", "automations.tasks.drive_batches", settings.BATCH_SECONDS, {}),

@@ -21,6 +21,7 @@ OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
 SETTLE_SECONDS = env.int("PORTAL_SETTLE_SECONDS", 15)
+VERIFY_SECONDS = env.int("PORTAL_VERIFY_SECONDS", 86_400)
 BATCH_SECONDS = env.int("PORTAL_BATCH_SECONDS", 5)
 FOLLOW_SECONDS = env.int("PORTAL_FOLLOW_SECONDS", 10)
 ALL_AUTOMATIONS_SECONDS = env.int("PORTAL_ALL_AUTOMATIONS_SECONDS", 3600)
@@ -32,6 +33,8 @@ LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 
 # --- Django --------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")
+# Keys from before: what they signed still holds.
+SECRET_KEY_FALLBACKS: list[str] = env.list("PORTAL_OLD_SECRET_KEYS", [])
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("PORTAL_TRUSTED_ORIGINS", [])

@@ -14,6 +14,13 @@ from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 
+# The triggers that refuse to empty the ledger.
+EMPTYING = {
+    "ledger_operation": "ledger_truncate",
+    "ledger_entry": "ledger_entry_truncate",
+    "ledger_verification": "ledger_verification_truncate",
+}
+
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings):
@@ -25,7 +32,8 @@ def _quick_passwords(settings):
 def django_db_setup(django_db_setup, django_db_blocker):
     """Tests of real transactions end by emptying every table, which the ledger would refuse."""
     with django_db_blocker.unblock(), database.cursor() as cursor:
-        cursor.execute("ALTER TABLE ledger_operation DISABLE TRIGGER ledger_truncate")
+        for table, trigger in EMPTYING.items():
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from portal.ledger.models import Operation
+from portal.ledger.models import Entry, Operation, Verification
 from portal.web.read_only import ReadOnlyAdmin
 
 
@@ -16,3 +16,20 @@ class OperationAdmin(ReadOnlyAdmin):
     list_filter = ("outcome", "origin")
     search_fields = ("target_name", "actor_name", "reason")
     ordering = ("-asked_at", "-id")
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    """The chain, newest first."""
+
+    list_display = ("sequence", "at", "kind", "operation_id", "hash")
+    list_filter = ("kind",)
+    ordering = ("-sequence",)
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    """Verifications of the chain."""
+
+    list_display = ("finished_at", "entries", "operations", "found", "head_sequence", "head_hash")
+    ordering = ("-finished_at",)

@@ -1,7 +1,8 @@
 """The ledger: one row for each change asked for through the portal, written before Ona is called.
 
 Rows move one way, pending → succeeded, failed or unknown, and once closed never again: triggers of the database
-refuse everything else, and deletion altogether (migrations/0002_append_only.py).
+refuse everything else, and deletion altogether (migrations/0002_append_only.py). Another trigger writes each step into
+a chain (migrations/0004_chain.py), by which it is found out when somebody gets past them.
 """
 
 from __future__ import annotations
@@ -139,3 +140,72 @@ class Operation(models.Model):
     def is_open(self) -> bool:
         """Whether its outcome may still change."""
         return self.closed_at is None
+
+
+class Entry(models.Model):
+    """A link of the chain: one write of one operation. A trigger adds it in the transaction that wrote the operation.
+
+    `content` is JSON as Postgres wrote it: the whole row at first, then the columns that changed. `digest` is its
+    SHA-256, `hash` that of the entry and the one before it (portal.ledger.chain.link), both in hexadecimal.
+    """
+
+    class Kind(models.TextChoices):
+        """What was written."""
+
+        BEGUN = "begun", "asked for"
+        SENT = "sent", "sent to Ona"
+        UNKNOWN = "unknown", "outcome unknown"
+        CLOSED = "closed", "ended"
+        CHANGED = "changed", "changed"
+        # what was in the ledger before there was a chain: it proves nothing of the time before
+        CHAINED_LATER = "chained later", "in the ledger before the chain"
+
+    sequence = models.BigIntegerField(primary_key=True)  # from 1, without gaps
+    operation_id = models.UUIDField()
+    kind = models.TextField(choices=Kind.choices)
+    content = models.TextField()
+    digest = models.TextField()
+    previous = models.TextField()
+    hash = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "entries"
+        indexes: ClassVar = [
+            # the entries of one operation: portal.ledger.chain, portal.ledger.views.operation_detail
+            models.Index(fields=["operation_id", "sequence"], name="entry_of_operation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry {self.sequence}: {self.kind} of {self.operation_id}"
+
+
+class Verification(models.Model):
+    """One verification of the chain and its head at the time, sealed with the portal's secret key. Rows are kept."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    entries = models.BigIntegerField()
+    operations = models.BigIntegerField()
+    # 0 and empty while the chain has no entry
+    head_sequence = models.BigIntegerField()
+    head_hash = models.TextField(blank=True)
+    # how much was found wrong, and the first of it in words
+    found = models.BigIntegerField()
+    findings = models.JSONField(default=list)
+    seal = models.TextField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # the newest one: portal.ledger.verifications.latest
+            models.Index(F("finished_at").desc(), name="verification_newest"),
+        ]
+
+    def __str__(self) -> str:
+        ended = "it holds" if self.holds else f"it does not hold, {self.found:,} found"
+        return f"{self.entries:,} entries, {self.finished_at:%Y-%m-%d %H:%M} UTC: {ended}"
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return self.found == 0

@@ -15,9 +15,10 @@ from django.urls import reverse
 
 from portal.ledger import diff, language, words
 from portal.ledger.listing import COLUMNS, environment_url, revision, rows
-from portal.ledger.models import BATCH, Operation, OperationQuerySet
+from portal.ledger.models import BATCH, Entry, Operation, OperationQuerySet
 from portal.ledger.panel import chosen, panel
 from portal.ledger.state import State, chips, read_state
+from portal.ledger.verifications import chain_state
 from portal.web.htmx import htmx_of, is_fragment, render_page
 from portal.web.lists import SIZES
 from portal.web.pages import Page, page
@@ -48,6 +49,8 @@ def operation_list(request: HttpRequest) -> HttpResponse:
     alone = is_fragment(request) and details is not None and details.target == "list"
     template = "ledger/_list.html" if alone else "ledger/_list_body.html"
     context = list_context(state) | ({} if alone else {"panel": panel(state), "chosen": chosen(state)})
+    if not is_fragment(request):
+        context["chain"] = chain_state()
     response = render_page(request, "ledger/list.html", template, context)
     if is_fragment(request):
         # While words are typed the address follows, but only the other steps are ones to go back to.
@@ -122,6 +125,7 @@ def detail_context(operation: Operation) -> dict[str, Any]:
         "target_url": _same_target(operation, url),
         "moved": diff.moved(changes),
         "still": diff.still(changes),
+        "entries": Entry.objects.filter(operation_id=operation.pk).defer("content").order_by("sequence"),
         "request_text": json.dumps(operation.request, indent=2, ensure_ascii=False) if operation.request else "",
         "poll": f"{url}{operation.pk}/?{urlencode({'seen': state_of(operation)})}" if operation.is_open else "",
     }

@@ -1,0 +1,12 @@
+from django.db import migrations
+
+from portal.accounts.roles import grant_roles
+
+
+def grant(apps, schema_editor):
+    grant_roles(apps)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0003_automations"), ("ledger", "0004_chain")]
+    operations = [migrations.RunPython(grant, migrations.RunPython.noop)]

@@ -1,0 +1,11 @@
+"""Celery tasks of the ledger."""
+
+from celery import shared_task
+
+from . import verifications
+
+
+@shared_task(acks_late=False)
+def verify_ledger() -> None:
+    """Verify the chain and keep the result for `/operations/`."""
+    verifications.verify_and_keep()
