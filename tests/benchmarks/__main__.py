@@ -46,8 +46,8 @@ def sandbox(environments: int, latency_ms: int = 0) -> Iterator[str]:
         process.wait()
 
 
-def measure(name: str, base_url: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "tests.benchmarks.sweep", name, base_url]
+def measure(name: str, *arguments: str, module: str = "sweep") -> dict[str, float]:
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", name, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured
@@ -158,6 +158,31 @@ def bench_acting(rows: int) -> Iterator[Result]:
     )
 
 
+def bench_chain(entries: int) -> Iterator[Result]:
+    """What the ledger's chain costs each operation; its verification beside reading the same rows, and its memory."""
+    from tests.benchmarks import chain
+
+    chained, bare = chain.writes()
+    peer = f"without the chain {bare * 1000:.2f} ms"
+    yield Result(
+        "an operation's three writes, chained", f"{chained * 1000:.2f} ms", peer, f"{chained / bare:.2f} ×", ""
+    )
+    peaks = {}
+    for count in (entries // 10, entries):
+        chain.fill(count)
+        peaks[count] = measure("verify", module="chain")
+    large, small, read = peaks[entries], peaks[entries // 10], measure("read", module="chain")
+    what = f"verifying a chain of {entries:,} entries"
+    yield _against(what, large, f"reading the rows alone {read['seconds']:.2f} s", read, "")
+    yield Result(
+        f"{what}, peak memory",
+        f"{large['megabytes']:.0f} MB",
+        f"of {entries // 10:,}: {small['megabytes']:.0f} MB",
+        f"{large['megabytes'] / small['megabytes']:.2f} ×",
+        "flat",
+    )
+
+
 def _against(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
     return Result(what, f"{run['seconds']:.2f} s", peer, f"{run['seconds'] / other['seconds']:.2f} ×", goal)
 
@@ -189,7 +214,7 @@ def print_table(results: Iterable[Result]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
-    parser.add_argument("--only", choices=["sweep", "memory", "list", "automations", "acting"])
+    parser.add_argument("--only", choices=["sweep", "memory", "list", "automations", "acting", "chain"])
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
     benches = {
@@ -198,6 +223,7 @@ def main() -> None:
         "list": lambda: bench_list(10 * size),
         "automations": lambda: bench_automations(10 * size),
         "acting": lambda: bench_acting(20 * size),
+        "chain": lambda: bench_chain(20 * size),
     }
     prepare_database()
     chosen = [arguments.only] if arguments.only else list(benches)

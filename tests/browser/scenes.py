@@ -26,6 +26,7 @@ from tests.browser import (
     scenes_automations,
     scenes_automations_tab,
     scenes_batches,
+    scenes_chain,
     scenes_creating,
     scenes_editing,
     scenes_execution,
@@ -76,6 +77,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from _filled()
         yield from _details()
         yield from _operations()
+        yield from scenes_chain.chain(Scene)
         yield from scenes_acting.acting(sandbox, Scene)
         yield from scenes_editing.editing(sandbox, Scene)
         yield from scenes_creating.creating(sandbox, Scene)

@@ -230,5 +230,5 @@ def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) 
     for name in ("environments/environment", "environments/transition", "environments/syncrun", "automations/service",
                  "automations/task", "automations/taskexecution", "directory/organization", "directory/member",
                  "directory/project", "directory/runner", "directory/environmentclass",
-                 "ledger/operation", "environments/secret"):  # fmt: skip
+                 "ledger/operation", "ledger/entry", "ledger/verification", "environments/secret"):  # fmt: skip
         assert client.get(f"/admin/{name}/").status_code == 200, name
