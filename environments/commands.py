@@ -12,6 +12,7 @@ from tqdm import tqdm
 from portal.ona import OnaClient
 
 from .models import SyncRun
+from .rollups.keeping import after_sweep
 from .runs import Progress, with_ona
 
 UNDER_WAY = 75  # EX_TEMPFAIL
@@ -37,6 +38,7 @@ def run_sync(unit: str, kind: SyncRun.Kind, job: Callable[[OnaClient, Progress],
         raise CommandError("Another run of this kind is under way.", returncode=UNDER_WAY)
     if run.state != SyncRun.State.SUCCEEDED:
         raise CommandError(f"{run.error} ({run.error_code}{f', request {run.request_id}' if run.request_id else ''})")
+    after_sweep(run)
     return (
         f"{run.listed} {unit} listed in {run.seconds or 0:.1f} s with {run.requests} requests: {run.changed} changed, "
         f"{run.transitions} transitions, {run.gone} gone, {run.malformed} malformed"

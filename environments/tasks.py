@@ -5,14 +5,15 @@ from celery import shared_task
 from . import directory, sync
 from .actions import settling
 from .models import SyncRun
+from .rollups import keeping
 from .runs import with_ona
 from .secrets import sync as secrets
 
 
 @shared_task(acks_late=False)
 def sync_environments() -> None:
-    """One sweep."""
-    with_ona(SyncRun.Kind.ENVIRONMENTS, sync.sweep)
+    """One sweep, and what the overview shows of it."""
+    keeping.after_sweep(with_ona(SyncRun.Kind.ENVIRONMENTS, sync.sweep))
 
 
 @shared_task(acks_late=False)

@@ -1,69 +1,141 @@
-"""`/`: the questions an admin asks of the whole fleet, each with its count and the way to the list behind it."""
+"""`/`: how the organization stands, from what the sync keeps (`environments.rollups`); nothing is counted per visit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import urlencode
 
-from environments import language
 from environments.freshness import freshness
-from environments.models import Environment
+from environments.history import Event, event
+from environments.models import Field, SyncRun, Transition
+from environments.rollup_models import OverviewPart
+from environments.rollups import charts, shown
+from environments.rollups.drawing import Picture, picture
+from portal.ledger import listing
+from portal.ledger.models import Operation
+from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
-from portal.web.search import parse
-from portal.web.words import phase_word
 
-# What deserves a look: the search that finds it (environments.language), and its name.
-QUESTIONS = {
-    "is:failing": "failing",
-    "lockdown:past": "locked down",
-    "lockdown:<24h": "locked down within 24 hours",
-    "lockdown:<7d": "locked down within 7 days",
-    "is:unpushed": "with unpushed work",
-    "port:everyone": "open to everyone",
-    "is:never-stops": "never stop",
-    "is:not-in-sync": "not in sync",
-    "is:archived": "archived",
-}
+LATEST = 8
+# Machine, content and devcontainer change along with the phase: the list would be full of them.
+TELLING = (Field.PHASE, Field.FAILURE, Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
+CHOICES = {"period": tuple(charts.PERIODS), "by": tuple(charts.DIMENSIONS), "top": ("environments", "running time")}
+DEFAULTS = {"period": "week", "by": "phase", "top": "environments"}
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Choice:
+    """One way to look at a part of the page."""
+
     label: str
-    count: int
     url: str
-    phase: str = ""
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A transition and the environment it is about."""
+
+    event: Event
+    name: str
+    url: str
 
 
 @permission("environments.view_environment")
 def overview(request: HttpRequest) -> HttpResponse:
-    """Counts of environments that are not gone; two queries over columns, one over the runs."""
-    asked = {f"question_{i}": Count("pk", filter=_asks(query)) for i, query in enumerate(QUESTIONS)}
-    total, *counts = Environment.objects.present().aggregate(total=Count("pk"), **asked).values()
-    phases = Environment.objects.present().order_by().values_list("phase").annotate(count=Count("pk"))
-    context = {
-        "total": Figure("in all", total, _list("")),
-        "phases": [_phase(phase, count) for phase, count in sorted(phases, key=lambda pair: -pair[1])],
-        "figures": [
-            Figure(label, count, _list(query)) for (query, label), count in zip(QUESTIONS.items(), counts, strict=True)
-        ],
-        "kinds": freshness(),
+    """The page; for htmx, what a choice changes, or with `seen` what the last sweep changed (204 where nothing)."""
+    asked = read_choices(request.GET)
+    chart = charts.name(asked["period"], asked["by"])
+    parts = OverviewPart.objects.in_bulk(["counts", "failures", "tops", "startups", chart])
+    seen = parts["counts"].at.isoformat() if "counts" in parts else "never"
+    is_poll = is_fragment(request) and "seen" in request.GET
+    if is_poll and request.GET["seen"] == seen:
+        return HttpResponse(status=204)
+    url = reverse("overview")
+    context = {"poll": f"{url}?{urlencode({**asked, 'seen': seen})}", "as_of": _at(parts, "counts")}
+    if is_poll:
+        return render(request, "overview/_live.html", context | _live(parts, request.user))
+    context |= _look_back(parts, asked, chart)
+    if not is_fragment(request):
+        context |= _live(parts, request.user) | {"kinds": freshness()}
+    return render_page(request, "overview.html", "overview/_look_back.html", context)
+
+
+def read_choices(data: QueryDict) -> dict[str, str]:
+    """What to look at; anything unknown is as by default."""
+    return {
+        name: value if (value := data.get(name, "")) in choices else DEFAULTS[name] for name, choices in CHOICES.items()
     }
-    return render(request, "overview.html", context)
 
 
-def _asks(query: str) -> Q:
-    return Q(*(language.asks(term) for term in parse(query, language.KEYS).terms))
+def _at(parts: dict[str, OverviewPart], name: str) -> datetime | None:
+    return parts[name].at if name in parts else None
 
 
-def _phase(phase: str, count: int) -> Figure:
-    """One that is newer than the portal's words is searched for by its raw name."""
-    return Figure(phase_word(phase), count, _list(f"phase:{phase_word(phase)}" if phase else ""), phase)
+def _live(parts: dict[str, OverviewPart], user: User | AnonymousUser) -> dict[str, Any]:
+    """What follows every sweep: counts, attention, failures, and the latest operations and changes."""
+    context: dict[str, Any] = {"latest": _latest() if user.has_perm("environments.view_transition") else None}
+    if user.has_perm("ledger.view_operation"):
+        newest = Operation.objects.whole().newest_first().only(*listing.COLUMNS)
+        context["operations"] = listing.rows(newest[:LATEST])
+    if "counts" not in parts:
+        context["was_swept"] = SyncRun.objects.latest_good(SyncRun.Kind.ENVIRONMENTS) is not None
+    else:
+        lines = shown.attention(parts["counts"].data)
+        context |= {
+            "figures": shown.figures(parts["counts"].data),
+            "attention": [line for line in lines if line.count],
+            "fine": [line for line in lines if not line.count],
+            "failures": parts["failures"].data,
+            "clusters": shown.clusters(parts["failures"].data),
+        }
+    return context
 
 
-def _list(query: str) -> str:
-    return reverse("environments:list") + (f"?{urlencode({'q': query})}" if query else "")
+def _latest() -> list[Seen]:
+    rows = Transition.objects.filter(field__in=TELLING).select_related("environment")
+    rows = rows.only("environment__name", "field", "old", "new", "old_seen_at", "seen_at").order_by("-id")[:LATEST]
+    return [
+        Seen(
+            event(row),
+            row.environment.name or str(row.environment_id),
+            reverse("environments:detail", args=[row.environment_id]),
+        )
+        for row in rows
+    ]
+
+
+def _look_back(parts: dict[str, OverviewPart], asked: dict[str, str], chart: str) -> dict[str, Any]:
+    """What looks back over days: running over time, tops, start-ups."""
+    context: dict[str, Any] = {"asked": asked, "choices": {name: _choices(name, asked) for name in CHOICES}}
+    if chart in parts:
+        drawn = picture(parts[chart].data)
+        context |= {"picture": drawn, "picture_at": parts[chart].at, "legend": _legend(drawn, asked["by"])}
+    if "tops" in parts:
+        context |= {"tops": shown.tops(parts["tops"].data, asked["top"]), "tops_data": parts["tops"].data}
+    if "startups" in parts:
+        context |= {"starts": shown.starts(parts["startups"].data), "starts_data": parts["startups"].data}
+    return context
+
+
+def _legend(drawn: Picture, by: str) -> list[dict[str, Any]]:
+    """The series with the lists behind them, from the top of the picture to its bottom."""
+    urls = shown.series_urls(by, [band.key for band in drawn.bands if band.key != charts.OTHERS])
+    return [
+        {"band": band, "url": urls.get(band.key, ""), "latest": shown.mean(band.latest)}
+        for band in reversed(drawn.bands)
+    ]
+
+
+def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
+    url = reverse("overview")
+    return [
+        Choice(value, f"{url}?{urlencode({**asked, name: value})}", asked[name] == value) for value in CHOICES[name]
+    ]

@@ -10,6 +10,7 @@ from django.test import override_settings
 from automations.sync import sync_automations
 from environments.directory import sync_directory
 from environments.models import SyncRun
+from environments.rollups.keeping import after_sweep
 from environments.secrets.sync import sync_secrets
 from environments.sync import sweep
 from portal.directory import connection
@@ -25,12 +26,13 @@ def read_all(sandbox: Sandbox, *, secrets: bool = True) -> None:
         for run in runs:
             if run is None or run.state != SyncRun.State.SUCCEEDED:
                 raise RuntimeError(f"The sync did not succeed: {run and run.error}")
+            after_sweep(run)
 
 
 def read_environments(sandbox: Sandbox, token: str = "") -> None:
     """One sweep, well or badly ended; another token than the sandbox's own is refused."""
     with OnaClient(token or sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=1) as client:
-        sweep(client)
+        after_sweep(sweep(client))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_a_name_that_is_a_script_is_text_on_every_page(signed_in: Page, sandbox:
 def test_each_tab_opens_and_is_the_current_one(signed_in: Page, sandbox: Sandbox) -> None:
     page = signed_in
     page.goto(address(hostile()))
-    sections = {"Content": "Git", "Secrets and access": "SSH keys", "History": "Changes seen", "Overview": "Ports"}
+    sections = {"Content": "Git", "Secrets and access": "SSH keys", "Timeline": "Changes seen", "Overview": "Ports"}
     tabs = page.get_by_role("navigation", name="About this environment")
     for tab, section in sections.items():
         tabs.get_by_role("link", name=tab).click()
@@ -102,5 +102,5 @@ def test_counts_of_the_overview_lead_to_those_environments(signed_in: Page, sand
     page = signed_in
     page.goto("/")
     running = Environment.objects.present().filter(phase=Phase.RUNNING).count()
-    page.get_by_role("link", name=re.compile(rf"^{running} running")).click()
+    page.get_by_role("link", name=re.compile(rf"^{running} running$")).click()
     expect(page.locator("#list tbody tr")).to_have_count(min(running, 50))

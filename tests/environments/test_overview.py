@@ -1,9 +1,11 @@
-"""The counts of the fleet."""
+"""The overview: every figure, what it is over, and the way to the list behind it."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,57 +15,88 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from environments.models import Phase
+from environments.models import Field, Phase, SyncRun, Transition
+from environments.rollups.keeping import keep
 from environments.state import read_state
-from tests import factories
+from portal.directory.models import Organization
+from tests import factories, operations
 
 pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+HTMX = {"HX-Request": "true"}
 
 
 def fleet() -> None:
+    """One environment at least for each question."""
     now = timezone.now()
-    factories.environment(phase=Phase.RUNNING, failure="boom", spec_version=3, runner_spec_version=2)
-    factories.environment(phase=Phase.STOPPED, archived_at=now, unpushed_commits=2, changed_files=0)
+    Organization.objects.create(
+        id=factories.ORGANIZATION, name="Acme", first_seen_at=now, seen_at=now, policies_seen_at=now,
+        delete_archived_environments_after=7 * DAY,
+    )  # fmt: skip
+    factories.environment(phase=Phase.RUNNING, failure="boom at 10:00:01", spec_version=3, runner_spec_version=2)
+    factories.environment(phase=Phase.STOPPED, archived_at=now - 5 * DAY, unpushed_commits=2, changed_files=0)
     factories.environment(phase=Phase.STOPPED, lockdown_at=now - timedelta(hours=1))
+    factories.environment(phase=Phase.RUNNING, lockdown_at=now - timedelta(hours=1), secrets_in_sync=False)
     factories.environment(phase=Phase.RUNNING, lockdown_at=now + timedelta(hours=3), open_to_everyone=True)
-    factories.environment(phase=Phase.RUNNING, lockdown_at=now + timedelta(days=3), timeout=timedelta(0))
+    factories.environment(phase=Phase.RUNNING, lockdown_at=now + 3 * DAY, timeout=timedelta(0))
+    factories.environment(phase=Phase.RUNNING, last_started_at=now - 3 * DAY, active_at=now - 2 * DAY)
     factories.environment(phase="ENVIRONMENT_PHASE_NEWER")
     factories.environment(phase=Phase.RUNNING, gone_at=now, failure="boom")
 
 
-def figures() -> dict[str, tuple[int, str]]:
-    """Counts and addresses by their words."""
-    text = factories.client().get(reverse("overview")).content.decode()
-    found = re.findall(r'class="env-figure[^"]*"\s+href="([^"]*)">(.*?)</a>', text, re.S)
+def page(**query: str) -> str:
+    return factories.client().get(reverse("overview"), query).content.decode()
+
+
+def links(text: str, start: str) -> dict[str, tuple[int, str]]:
+    """Counts and addresses by their words, of links whose id begins so."""
+    found = re.findall(rf'<a [^>]*id="{start}-[^"]*"\s+href="([^"]*)">(.*?)</a>', text, re.S)
     read = {}
     for address, inside in found:
         count, *words = re.sub(r"<[^>]+>", " ", inside).split()
-        read[" ".join(words)] = (int(count), address.replace("&amp;", "&"))
+        read[" ".join(words)] = (int(count), unescape(address))
     return read
 
 
-def test_the_questions_are_counted_without_those_gone() -> None:
+def test_the_environments_are_counted_without_those_gone() -> None:
     fleet()
-    assert {words: count for words, (count, _) in figures().items()} == {
-        "in all": 6,
-        "running": 3,
+    keep(timezone.now())
+    assert {words: count for words, (count, _) in links(page(), "figure").items()} == {
+        "in all": 8,
+        "running": 5,
         "stopped": 2,
         "ENVIRONMENT_PHASE_NEWER": 1,
-        "failing": 1,
-        "locked down": 1,
-        "locked down within 24 hours": 1,
-        "locked down within 7 days": 2,
-        "with unpushed work": 1,
-        "open to everyone": 1,
-        "never stop": 1,
-        "not in sync": 1,
         "archived": 1,
+        "with unpushed work": 1,
+        "locked down": 2,
+        "not in sync": 2,
     }
 
 
-def test_every_count_leads_to_the_list_of_what_it_counts() -> None:
+def test_what_needs_attention_is_ranked() -> None:
     fleet()
-    for words, (count, address) in figures().items():
+    keep(timezone.now())
+    assert [(words, count) for words, (count, _) in links(page(), "attention").items()] == [
+        ("failing now", 1),
+        ("locked down and still running", 1),
+        ("to be deleted within 3 days with unpushed work", 1),
+        ("with a port open to everyone", 1),
+        ("locking down within 24 hours", 1),
+        ("not acknowledged by their runner", 1),
+        ("running with secrets not in sync", 1),
+        ("running without use for more than a day", 1),
+        ("that never stop", 1),
+        ("locking down within 7 days", 2),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["figure", "attention", "failure"])
+def test_every_count_leads_to_the_list_of_what_it_counts(kind: str) -> None:
+    fleet()
+    keep(timezone.now())
+    found = links(page(), kind)
+    assert found
+    for words, (count, address) in found.items():
         parts = urlsplit(address)
         assert parts.path == reverse("environments:list")
         state = read_state(QueryDict(parts.query))
@@ -72,19 +105,130 @@ def test_every_count_leads_to_the_list_of_what_it_counts() -> None:
         assert parse_qs(parts.query).keys() <= {"q"}
 
 
+def test_every_other_link_to_the_list_is_understood() -> None:
+    fleet()
+    keep(timezone.now())
+    for by in ("phase", "project", "class"):
+        for address in re.findall(r'href="(/environments/\?[^"]*)"', page(by=by)):
+            assert read_state(QueryDict(urlsplit(unescape(address)).query)).problems == ()
+
+
+def test_what_nothing_is_wrong_with_is_named_in_one_line() -> None:
+    factories.environment(phase=Phase.STOPPED)
+    keep(timezone.now())
+    text = page()
+    assert "Nothing needs attention." in text
+    assert "No environment is failing." in text
+    assert len(re.findall(r'None: <a href="[^"]*is%3Afailing">failing now', " ".join(text.split()))) == 1
+
+
 def test_before_the_first_sweep_it_says_so() -> None:
-    text = factories.client().get(reverse("overview")).content.decode()
+    text = page()
     assert "The first sweep has not ended yet" in text
+    assert "Not observed yet. The picture begins with the first sweep." in text
+
+
+def test_what_was_swept_before_there_was_anything_to_keep_is_told() -> None:
+    now = timezone.now()
+    SyncRun.objects.create(kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED, started_at=now)
+    assert "The figures come with the next sweep." in page()
+
+
+def test_an_empty_organization_is_told_apart_from_one_not_read() -> None:
+    keep(timezone.now())
+    assert "Ona told of none in the last sweep." in page()
+
+
+def test_changes_are_told_against_yesterday_and_last_week() -> None:
+    now = timezone.now()
+    first = factories.environment()
+    keep(now - 7 * DAY)
+    factories.environment()
+    factories.environment()
+    keep(now - DAY)
+    first.gone_at = now
+    first.save(update_fields=["gone_at"])
+    keep(now)
+    words = text_of(page())
+    assert "2 in all 1 d since yesterday: −1 7 d since last week: +1" in words
+
+
+def test_a_day_without_a_sweep_is_not_observed() -> None:
+    factories.environment()
+    keep(timezone.now())
+    words = text_of(page())
+    assert "1 in all 1 d since yesterday: n/o not observed 7 d since last week: n/o not observed" in words
+
+
+def text_of(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def test_it_costs_the_same_number_of_queries_whatever_there_is() -> None:
     client, counts = factories.client(), []
-    for _ in range(2):
+    keep(timezone.now() - timedelta(hours=1))
+    for fill in (fleet, list):
         with CaptureQueriesContext(connection) as queries:
             assert client.get(reverse("overview")).status_code == 200
         counts.append(len(queries))
-        fleet()
+        fill()
+        keep(timezone.now(), everything=True)
     assert counts[0] == counts[1] <= 10
+
+
+@pytest.mark.parametrize(
+    "query", [{"period": "decade"}, {"by": "<script>"}, {"top": ""}, {"period": "day", "by": "class"}]
+)
+def test_any_choice_makes_a_page(query: dict[str, str]) -> None:
+    fleet()
+    keep(timezone.now())
+    text = page(**query)
+    assert 'id="running"' in text
+    assert "<script>alert" not in text
+
+
+def test_an_open_page_is_told_of_the_next_sweep_and_of_nothing_else() -> None:
+    fleet()
+    keep(timezone.now() - timedelta(minutes=1))
+    client = factories.client()
+    poll = unescape(re.findall(r'id="live-part"[^>]*hx-get="([^"]*)"', client.get("/").content.decode(), re.S)[0])
+    assert client.get(poll, headers=HTMX).status_code == 204
+    keep(timezone.now())
+    answer = client.get(poll, headers=HTMX)
+    assert answer.status_code == 200
+    assert answer.content.decode().lstrip().startswith('<div id="live-part"')
+
+
+def test_a_choice_swaps_what_looks_back() -> None:
+    keep(timezone.now())
+    text = factories.client().get("/?period=month", headers=HTMX).content.decode()
+    assert text.lstrip().startswith('<div id="look-back"')
+
+
+def test_the_latest_changes_and_operations_lead_to_what_they_are_about() -> None:
+    made = factories.environment(name="<b>otter</b>")
+    seen_at = timezone.now()
+    change(made.pk, Field.FAILURE, "", "boom", seen_at)
+    change(made.pk, Field.MACHINE, "PHASE_CREATING", "PHASE_RUNNING", seen_at)
+    asked = operations.operation(target_id=made.pk, environment_id=made.pk, target_name="<i>otter</i>")
+    text = page()
+    assert f'href="{reverse("environments:detail", args=[made.pk])}"' in text
+    assert f'href="/operations/{asked.pk}/"' in text
+    assert "&lt;b&gt;otter" in text
+    assert "<i>otter" not in text
+    assert "machine became" not in text
+
+
+def change(environment: Any, field: str, old: str, new: str, seen_at: datetime) -> None:
+    Transition.objects.create(environment_id=environment, field=field, old=old, new=new, seen_at=seen_at)
+
+
+def test_a_hostile_failure_has_no_effect() -> None:
+    factories.environment(failure='<script>alert("boom")</script> in container')
+    keep(timezone.now())
+    text = page()
+    assert "<script>alert" not in text
+    assert all(count == 1 for count, _ in links(text, "failure").values())
 
 
 def test_those_without_a_role_are_refused() -> None:

@@ -1,0 +1,98 @@
+"""Bringing what `/` shows up to date after a sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Max
+
+from environments.models import SyncRun, Transition
+from environments.rollup_models import OverviewPart
+
+from . import charts, counting, failures, running, startups, tops
+
+log = structlog.get_logger()
+KEEPING = 0x6F6E64  # advisory lock: one sync keeps them at a time
+RARELY = timedelta(minutes=5)  # how often what looks back over days is brought up to date
+PROGRESS = "progress"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the roll-ups are: the last sweep, the last look back, and the transition up to which that counted."""
+
+    at: datetime
+    looked_back_at: datetime
+    transition: int
+
+    @classmethod
+    def read(cls) -> Progress | None:
+        kept = OverviewPart.objects.filter(pk=PROGRESS).first()
+        if kept is None:
+            return None
+        return cls(kept.at, datetime.fromisoformat(kept.data["looked_back_at"]), kept.data["transition"])
+
+    def save(self) -> None:
+        data = {"looked_back_at": self.looked_back_at.isoformat(), "transition": self.transition}
+        _save(self.at, {PROGRESS: data})
+
+
+def after_sweep(run: SyncRun | None) -> None:
+    """Keep what the page shows once a sweep has ended well; a mistake here is logged and costs no sweep."""
+    if run is None or run.kind != SyncRun.Kind.ENVIRONMENTS or run.state != SyncRun.State.SUCCEEDED:
+        return
+    try:
+        keep(run.started_at)
+    except Exception:
+        log.exception("the overview was not brought up to date")
+
+
+def keep(at: datetime, *, everything: bool = False) -> bool:
+    """Bring the roll-ups up to `at`, when the sweep that has just ended began; False where they are as new already.
+
+    What looks back over days follows every five minutes, or at once with `everything`.
+    """
+    with transaction.atomic():
+        _wait_for_turn()
+        before = Progress.read()
+        if before is not None and at <= before.at:
+            return False
+        census = counting.count(at)
+        counting.keep_snapshot(at, census)
+        _save(at, {"counts": counting.part(at, census), "failures": failures.part(at)})
+        if before is None or everything or at - before.looked_back_at >= RARELY:
+            _look_back(at, before, census, everything=everything)
+        else:
+            Progress(at, before.looked_back_at, before.transition).save()
+    return True
+
+
+def _wait_for_turn() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [KEEPING])
+
+
+def _look_back(at: datetime, before: Progress | None, census: counting.Census, *, everything: bool) -> None:
+    """Add what was seen since the last time, and make the parts that show it."""
+    after = before.transition if before else 0
+    newest = Transition.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    if before is not None:
+        running.add(before.looked_back_at, at, after, newest)
+    startups.keep(at, after, newest)
+    is_new_hour = before is None or counting.hour_of(before.looked_back_at) != counting.hour_of(at)
+    periods = [period for period in charts.PERIODS.values() if is_new_hour or everything or period.name == "day"]
+    if is_new_hour:
+        charts.forget(at)
+    _save(at, {"tops": tops.part(at, census), "startups": startups.part(at), **charts.parts(at, periods)})
+    Progress(at, at, newest).save()
+
+
+def _save(at: datetime, parts: dict[str, dict[str, Any]]) -> None:
+    OverviewPart.objects.bulk_create(
+        [OverviewPart(name=name, at=at, data=data) for name, data in parts.items()],
+        update_conflicts=True, unique_fields=["name"], update_fields=["at", "data"],
+    )  # fmt: skip
