@@ -11,10 +11,9 @@ import structlog
 from django.core.cache import cache
 from django.db import connection
 from django.db.models import Count, Q
-from django.utils import timezone
 from redis.exceptions import RedisError
 
-from environments import language
+from environments import language, moment
 from environments.filters import CONDITIONS
 from environments.models import EnvironmentQuerySet
 from environments.revision import revision
@@ -147,7 +146,7 @@ def _conditions(state: State, rows: EnvironmentQuerySet, names: Iterable[str]) -
 
 
 def _questions(state: State) -> Mapping[str, Mapping[str, Q]]:
-    now = timezone.now()
+    now = moment.now()
     days_idle = sorted({*IDLE_DAYS, *map(int, state.selected("idle"))})
     return {
         "flag": language.FLAGS,

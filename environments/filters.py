@@ -9,10 +9,9 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.utils import timezone
 from django_filters import Filter
 
-from environments import language
+from environments import language, moment
 from environments.models import Environment, EnvironmentQuerySet
 from portal.web.conditions import Condition, Conditions
 from portal.web.search import Query, Term, one_of, parse
@@ -102,7 +101,7 @@ def _read_days(text: str) -> int:
 
 
 def _lockdown(values: tuple[str, ...]) -> Q:
-    now = timezone.now()
+    now = moment.now()
     return Q(*(language.lockdown(value, now) for value in values), _connector=Q.OR)
 
 
@@ -145,7 +144,7 @@ class EnvironmentFilters(Conditions):
     def without(self, name: str, queryset: EnvironmentQuerySet | None = None) -> EnvironmentQuerySet:
         """The environments that all filters but `name` leave: what the counts of that facet count."""
         found = self.queryset.all() if queryset is None else queryset
-        if not self._asks_for_gone:
+        if not self.asks_for_gone:
             found = found.present()
         for other, value in self.cleaned.items():
             if other != name:
@@ -153,7 +152,8 @@ class EnvironmentFilters(Conditions):
         return found
 
     @property
-    def _asks_for_gone(self) -> bool:
+    def asks_for_gone(self) -> bool:
+        """Whether gone environments are among those found."""
         return "gone" in self.cleaned or any(_about_gone(term) for term in self.query.terms)
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
 from uuid import UUID
 
-from django.db.models import Q, Value
-from django.db.models.functions import Upper
-from django.utils import timezone
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf, Upper
 
+from environments import moment
 from environments.models import Phase
+from portal.directory.models import Organization
 from portal.web.search import Key, Term, listed, one_of
 
 DAY = timedelta(days=1)
 UNITS = {"m": timedelta(minutes=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": DAY, "w": 7 * DAY}
+EVER = timedelta(days=36_500)
+LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 NONE = "none"
 _DURATION = re.compile(r"([<>])(\d{1,5})(min|m|h|d|w)")
 _ID = re.compile(r"[0-9a-f]{1,32}")
@@ -32,7 +35,17 @@ FLAGS: dict[str, Q] = {
     "not-in-sync": Q(not_in_sync=True),
 }
 ARCHIVED = {"yes": Q(archived_at__isnull=False), "no": Q(archived_at__isnull=True)}
-IS = FLAGS | {"archived": ARCHIVED["yes"], "active": ARCHIVED["no"]}
+# The runner has not confirmed the specification it shall work by; what is stopped and stays so has nothing to confirm.
+UNACKNOWLEDGED = Q(runner_spec_version__lt=F("spec_version"), archived_at__isnull=True) & (
+    ~Q(phase__in=("", Phase.STOPPED, Phase.DELETED)) | Q(desired_phase=Phase.RUNNING)
+)
+SECRETS_NOT_IN_SYNC = Q(phase=Phase.RUNNING, secrets_in_sync=False)
+IS = FLAGS | {
+    "archived": ARCHIVED["yes"],
+    "active": ARCHIVED["no"],
+    "unacknowledged": UNACKNOWLEDGED,
+    "secrets-not-in-sync": SECRETS_NOT_IN_SYNC,
+}
 # "only" and "yes" differ in what the list starts from: see filters.EnvironmentFilters
 GONE = {"yes": Q(), "only": Q(gone_at__isnull=False), "no": Q(gone_at__isnull=True)}
 
@@ -49,9 +62,37 @@ def lockdown(word: str, now: datetime) -> Q:
 LOCKDOWN = {"past": timedelta(0), "24h": DAY, "7d": 7 * DAY, NONE: timedelta(0)}
 
 
+# The organization's policy, looked up once in the query itself; zero and unset both mean "never".
+_DELETE_AFTER = Subquery(
+    Organization.objects.present()
+    .order_by("id")
+    .values(after=NullIf("delete_archived_environments_after", Value(timedelta(0), output_field=DurationField())))[:1]
+)
+
+
+def to_be_deleted(by: datetime) -> Q:
+    """Archived environments that the organization's policy deletes by this time; none where it deletes none.
+
+    Those whose time has passed are among them: they may go at any moment.
+    """
+    archived_by = ExpressionWrapper(Value(by) - _DELETE_AFTER, output_field=DateTimeField())
+    return Q(archived_at__isnull=False, archived_at__lte=Coalesce(archived_by, Value(LONG_AGO)))
+
+
+def _deletion(text: str) -> Q:
+    if text.lower() == NONE:
+        return ~to_be_deleted(moment.now() + EVER)
+    try:
+        less, delay = _delay(text)
+    except ValueError:
+        raise ValueError("takes <3d, >3d or none") from None
+    now = moment.now()
+    return to_be_deleted(now + delay) if less else to_be_deleted(now + EVER) & ~to_be_deleted(now + delay)
+
+
 def idle(days: int) -> Q:
     """Environments that gave no sign of use for this many days."""
-    return Q(last_used_at__lte=timezone.now() - timedelta(days=days))
+    return Q(last_used_at__lte=moment.now() - timedelta(days=days))
 
 
 def contains(text: str) -> Q:
@@ -91,13 +132,13 @@ def _since(column: str) -> Callable[[str], Q]:
 
     def read(text: str) -> Q:
         less, delay = _delay(text)
-        return Q(**{f"{column}__{'gt' if less else 'lte'}": timezone.now() - delay})
+        return Q(**{f"{column}__{'gt' if less else 'lte'}": moment.now() - delay})
 
     return read
 
 
 def _lockdown(text: str) -> Q:
-    now = timezone.now()
+    now = moment.now()
     if text.lower() in LOCKDOWN:
         return lockdown(text.lower(), now)
     try:
@@ -150,6 +191,7 @@ KEYS = {
         Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text))),
         Key("is", listed(IS), "is:failing", _q(IS)),
         Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
+        Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
         Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at")),
         Key("port", "a port number, or everyone", "port:everyone", _port),

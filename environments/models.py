@@ -13,7 +13,14 @@ from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
 from django.utils import timezone
 
-from environments.secret_models import Secret as Secret  # a table of the same cache, in a file of its own
+from environments.rollup_models import FailureKind as FailureKind
+from environments.rollup_models import OverviewPart as OverviewPart
+from environments.rollup_models import RunningTime as RunningTime
+from environments.rollup_models import Snapshot as Snapshot
+from environments.rollup_models import StartUp as StartUp
+from environments.secret_models import Secret as Secret  # tables of the same cache, in files of their own
+from environments.stop_models import Stop as Stop  # likewise
+from environments.version_models import SpecificationVersion as SpecificationVersion
 
 NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
@@ -258,6 +265,8 @@ class Environment(models.Model):
             ),
             # is anything newer: environments.revision
             models.Index(F("changed_at"), name="environment_changed"),
+            # what is gone: its number in environments.audit
+            models.Index(F("gone_at"), F("id"), name="environment_gone", condition=Q(gone_at__isnull=False)),
         ]  # fmt: skip
         permissions: ClassVar = [
             ("operate_environment", "Can start, stop and keep environments active"),
@@ -292,6 +301,7 @@ class Field(models.TextChoices):
     CONTENT = "content_phase", "content"
     DEVCONTAINER = "devcontainer_phase", "devcontainer"
     AUTOMATIONS = "automations_phase", "automations file"
+    SECRETS = "secrets_in_sync", "secrets"
     FAILURE = "failure", "failure"
     ARCHIVED = "archived_at", "archived"
     LOCKDOWN = "lockdown_at", "lockdown"
@@ -306,8 +316,8 @@ class TransitionQuerySet(models.QuerySet["Transition"]):
 class Transition(models.Model):
     """A change seen between two observations of one environment: it happened after `old_seen_at`, by `seen_at`.
 
-    Values are as Ona tells them: raw enum values, texts, RFC 3339 times; empty means absent. The first observation of
-    an environment has no old state: `old_seen_at` is NULL.
+    Values are as Ona tells them: raw enum values, texts, RFC 3339 times, true and false; empty means absent. The first
+    observation of an environment has no old state: `old_seen_at` is NULL.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -324,6 +334,10 @@ class Transition(models.Model):
         indexes: ClassVar = [
             # the transitions of one environment, newest first: environments.views.detail
             models.Index(F("environment"), F("seen_at").desc(), F("id").desc(), name="transition_of_environment"),
+            # lockdowns set, moved and cleared, newest first: environments.audit.changes
+            models.Index(
+                F("seen_at").desc(), F("id").desc(), name="transition_of_lockdown", condition=Q(field=Field.LOCKDOWN)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -376,7 +390,12 @@ class SyncRun(models.Model):
         indexes: ClassVar = [
             # the runs of one kind, newest first: SyncRunQuerySet.latest_good, environments.views.sync
             models.Index(F("kind"), F("started_at").desc(), name="syncrun_newest_of_kind"),
-        ]
+            # when all environments were looked at, without reading the rows: environments.timeline.observed
+            models.Index(
+                fields=["started_at"], include=["finished_at"],
+                name="syncrun_swept", condition=Q(kind="environments", state="succeeded"),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state} {self.started_at:%Y-%m-%d %H:%M:%S}"

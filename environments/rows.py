@@ -9,9 +9,9 @@ from html import escape
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from environments import moment
 from environments.models import Environment
 from environments.state import WORDS
 from portal.web.templatetags.portal import ago, phase_dot
@@ -40,7 +40,7 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
     Cells are made here and not in the template, and are plain dictionaries: a page has a thousand values, and the
     template engine takes longer over them than Postgres over finding the rows.
     """
-    now = timezone.now()
+    now = moment.now()
     return [_row(environment, url, now) for environment in environments]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from environments import language
 from environments.filters import CONDITIONS, EnvironmentFilters
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
-from portal.web.lists import Chip, Place, typed
+from portal.web.lists import Chip, Pair, Place, typed
 from portal.web.pages import Cursor, Sort
 from portal.web.search import Problem, without
 
@@ -91,15 +91,21 @@ class State:
         return self.place.selected(name)
 
 
-def read_state(data: QueryDict) -> State:
-    """Understand a query string, whatever it holds; never raises."""
+def read_state(
+    data: QueryDict,
+    *,
+    sorts: Mapping[str, Sort] = SORTS,
+    default_order: str = DEFAULT_ORDER,
+    more: Sequence[Pair] = (),
+) -> State:
+    """Understand a query string, whatever it holds; never raises. `more` is what else the place is made of."""
     filters = EnvironmentFilters(data, queryset=Environment.objects.all())
     problems = [
         Problem(f"{name}={','.join(data.getlist(name))}"[:100], f"{CONDITIONS[name].label}: {message}")
         for name, messages in filters.errors.items()
         for message in messages
     ]
-    place, cursor = Place.read(data, (*typed(data), *filters.pairs), SORTS, DEFAULT_ORDER, problems)
+    place, cursor = Place.read(data, (*typed(data), *filters.pairs, *more), sorts, default_order, problems)
     return State(filters, place, cursor, (*problems, *filters.query.problems))
 
 

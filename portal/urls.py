@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("automations.urls")),
     path("secrets/", include((secret_urls.everywhere, "secrets"))),
     path("operations/", include("portal.ledger.urls")),
+    path("audit/", include("environments.audit_urls")),
     path("sync/", sync, name="sync"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

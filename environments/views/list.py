@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from environments import language
+from environments.audit.as_of import as_of, read_moment
+from environments.audit.bar import bar, pairs
 from environments.facets import facets, found
 from environments.freshness import freshness
 from environments.models import EnvironmentQuerySet, SyncRun
@@ -41,11 +44,13 @@ class Total:
 
 @permission("environments.view_environment")
 def environment_list(request: HttpRequest) -> HttpResponse:
-    state = read_state(request.GET)
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+    with as_of(moment):
+        state = read_state(request.GET, more=pairs(moment))
+        shown = list_context(state, moment)
+        filters = facets(state) if "facets" in request.GET and not is_fragment(request) else None
     template = _fragment(request)
-    context = list_context(state) | {
-        "facets": facets(state) if "facets" in request.GET and not is_fragment(request) else None
-    }
+    context = shown | bar(moment, state.place) | {"facets": filters, "moment_problem": problem}
     response = render_page(request, "environments/list.html", template, context)
     if is_fragment(request):
         # While words are typed the address follows, but only the other steps are ones to go back to.
@@ -59,21 +64,24 @@ def environment_changes(request: HttpRequest) -> HttpResponse:
     """The list anew where anything changed since the page was made, else 204: what open pages ask every few seconds."""
     if request.GET.get("seen") == revision():
         return HttpResponse(status=204)
-    return render(request, "environments/_list.html", list_context(read_state(request.GET)))
+    state = read_state(request.GET)
+    return render(request, "environments/_list.html", list_context(state) | bar(None, state.place))
 
 
 @permission("environments.view_environment")
 def environment_facets(request: HttpRequest) -> HttpResponse:
     """The filters with their counts; with `of` and `find`, only the values of one filter that match."""
-    state, name = read_state(request.GET), request.GET.get("of", "")
-    if name in NAMED:
-        facet = found(state, name, request.GET.get(f"find-{name}", "").strip())
-        return render(request, "environments/_list_options.html", {"facet": facet, "here": str(state.place)})
-    return render(request, "environments/_list_facets.html", {"facets": facets(state), "state": state})
+    moment, _ = read_moment(request.GET.get("as_of", ""))
+    with as_of(moment):
+        state, name = read_state(request.GET, more=pairs(moment)), request.GET.get("of", "")
+        if name in NAMED:
+            facet = found(state, name, request.GET.get(f"find-{name}", "").strip())
+            return render(request, "environments/_list_options.html", {"facet": facet, "here": str(state.place)})
+        return render(request, "environments/_list_facets.html", {"facets": facets(state), "state": state})
 
 
-def list_context(state: State) -> dict[str, Any]:
-    """What the templates of the list show."""
+def list_context(state: State, moment: datetime | None = None) -> dict[str, Any]:
+    """What the templates of the list show; the past never changes, so a page of it does not ask for news."""
     seen = revision()  # before the rows: what changes in between is asked for again
     rows = state.filters.qs
     shown = page(rows, state.place.order, state.place.size, state.cursor, lambda found: found.only(*COLUMNS))
@@ -94,7 +102,7 @@ def list_context(state: State) -> dict[str, Any]:
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
-        "changes_url": f"{reverse('environments:changes')}{place}&{urlencode({'seen': seen})}",
+        "changes_url": "" if moment else f"{reverse('environments:changes')}{place}&{urlencode({'seen': seen})}",
         "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
         "keys": language.KEYS.values(),
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],

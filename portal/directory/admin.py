@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.contrib import admin
 
-from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
+from portal.directory.models import EnvironmentClass, Member, Organization, PolicyVersion, Project, Runner
 from portal.web.read_only import ReadOnlyAdmin
 
 
@@ -22,6 +22,14 @@ class OrganizationAdmin(EntryAdmin):
     """The organization and its policies."""
 
     list_display = ("name", "id", "tier", "policies_seen_at")
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ReadOnlyAdmin):
+    """The policies over time."""
+
+    list_display = ("seen_at", "old_seen_at", "organization")
+    ordering = ("-seen_at", "-id")
 
 
 @admin.register(Member)

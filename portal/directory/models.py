@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models import F
 
 
 class EntryQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -31,15 +32,13 @@ class Entry(models.Model):
         return self.name or str(self.id)
 
 
-class Organization(Entry):
-    """The token's organization (OrganizationService.GetOrganization, GetOrganizationPolicies).
+class Policies(models.Model):
+    """What an organization's policies say (OrganizationService.GetOrganizationPolicies), as a document and as columns.
 
     A policy that is NULL is not set; zero durations mean "no limit" or "never", as at Ona.
     """
 
-    tier = models.TextField(blank=True, default="")
     policies = models.JSONField(default=dict)
-    policies_seen_at = models.DateTimeField(null=True)
     maximum_environment_timeout = models.DurationField(null=True)
     maximum_environment_lifetime = models.DurationField(null=True)
     maximum_environment_lifetime_strict = models.BooleanField(default=False)
@@ -47,6 +46,35 @@ class Organization(Entry):
     delete_archived_environments_after = models.DurationField(null=True)
     port_sharing_disabled = models.BooleanField(default=False)
     max_port_admission_level = models.TextField(blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+
+class Organization(Entry, Policies):
+    """The token's organization (OrganizationService.GetOrganization), with its policies as last read."""
+
+    tier = models.TextField(blank=True, default="")
+    policies_seen_at = models.DateTimeField(null=True)
+
+
+class PolicyVersion(Policies):
+    """Policies as they were from a change on: it came after `old_seen_at`, when they were last read as they were
+    before, and by `seen_at`. The first version has no before: `old_seen_at` is NULL."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False)
+    old_seen_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # the policies of an organization over time, newest first: environments.audit.policy, portal.directory.sync
+            models.Index(F("organization"), F("seen_at").desc(), F("id").desc(), name="policyversion_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"policies from {self.seen_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Member(Entry):

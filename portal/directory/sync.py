@@ -16,7 +16,7 @@ from portal.ona import OnaClient, OnaError
 from portal.ona.documents import directory as documents
 from portal.ona.documents.pages import Page
 
-from .models import Entry, EnvironmentClass, Member, Organization, Project, Runner
+from .models import Entry, EnvironmentClass, Member, Organization, PolicyVersion, Project, Runner
 
 log = structlog.get_logger()
 
@@ -96,14 +96,16 @@ def _json(document: documents.Whole) -> dict[str, Any]:
 def _save_organization(client: OnaClient, organization_id: str, outcome: Outcome) -> None:
     organization = client.get_organization(organization_id)
     policies = client.get_organization_policies(organization_id)
-    seen_at = timezone.now()
-    entry = {
-        "id": organization.id,
-        "name": organization.name,
-        "tier": organization.tier,
-        "document": _json(organization),
+    observe_organization(organization, policies, timezone.now())
+    outcome.listed += 1
+
+
+def observe_organization(
+    organization: documents.Organization, policies: documents.Policies, seen_at: datetime
+) -> PolicyVersion | None:
+    """Write the organization and its policies as read at `seen_at`; the new version where the policies had changed."""
+    columns = {
         "policies": _json(policies),
-        "policies_seen_at": seen_at,
         "maximum_environment_timeout": policies.maximum_environment_timeout,
         "maximum_environment_lifetime": policies.maximum_environment_lifetime,
         "maximum_environment_lifetime_strict": policies.maximum_environment_lifetime_strict,
@@ -112,9 +114,23 @@ def _save_organization(client: OnaClient, organization_id: str, outcome: Outcome
         "port_sharing_disabled": policies.port_sharing_disabled,
         "max_port_admission_level": policies.max_port_admission_level,
     }
+    entry = {
+        "id": organization.id,
+        "name": organization.name,
+        "tier": organization.tier,
+        "document": _json(organization),
+        "policies_seen_at": seen_at,
+    }
     with transaction.atomic():
-        _upsert(Organization, [entry], seen_at)
-    outcome.listed += 1
+        before = Organization.objects.filter(pk=organization.id).values_list("policies_seen_at", flat=True).first()
+        _upsert(Organization, [entry | columns], seen_at)
+        newest = PolicyVersion.objects.filter(organization_id=organization.id).order_by("-seen_at", "-id").first()
+        if newest and newest.policies == columns["policies"]:
+            return None
+        old_seen_at = before if newest else None
+        return PolicyVersion.objects.create(
+            organization_id=organization.id, old_seen_at=old_seen_at, seen_at=seen_at, **columns
+        )
 
 
 def _member(document: documents.Member) -> dict[str, Any]:

@@ -137,6 +137,21 @@ def bench_automations(rows: int) -> Iterator[Result]:
     yield Result(f"tasks and services by reference, {3 * rows:,} tasks, counted anew", f"{seconds:.1f} s", "", "", "")
 
 
+def bench_audit(rows: int) -> Iterator[Result]:
+    """The audits, now and as of past moments, beside Django admin's changelist of environments in the same run."""
+    from tests.benchmarks.audit import EACH
+    from tests.benchmarks.audit import measure as measure_audit
+
+    measured = measure_audit(rows)
+    admin = next(each.p95 for each in measured if each.name == "admin")
+    for each in measured:
+        if each.name != "admin":
+            what = f"audit: {each.name.removeprefix('list: ')}, {rows:,}, {EACH * rows:,} transitions, p95"
+            peer = f"admin's changelist {admin:.0f} ms"
+            goal = "≤ 100 ms" if each.is_page else ""
+            yield Result(what, f"{each.p95:.1f} ms", peer, f"{each.p95 / admin:.2f} ×", goal)
+
+
 def bench_acting(rows: int) -> Iterator[Result]:
     """The ledger's pages beside Django admin's, and one change beside the bare calls it makes."""
     from portal.sandbox.server import TOKEN
@@ -183,6 +198,21 @@ def bench_chain(entries: int) -> Iterator[Result]:
     )
 
 
+def bench_overview(rows: int) -> Iterator[Result]:
+    """The overview at ten transitions an environment, and what keeping it adds to a sweep."""
+    from tests.benchmarks.overview import measure as measure_overview
+
+    measured, seconds = measure_overview(rows)
+    for each in measured:
+        what = f"{each.name}, {rows:,} environments, {10 * rows:,} transitions, p95"
+        yield Result(what, f"{each.p95:.1f} ms", f"p50 {each.p50:.1f} ms", "", "< 100 ms")
+    kept, most = seconds["after a sweep"], seconds["at most"]
+    yield Result(
+        "keeping the overview after a sweep", f"{kept:.2f} s", f"with a look back over days {most:.2f} s", "", ""
+    )
+    yield Result("keeping it for the first time", f"{seconds['first']:.1f} s", "", "", "")
+
+
 def _against(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
     return Result(what, f"{run['seconds']:.2f} s", peer, f"{run['seconds'] / other['seconds']:.2f} ×", goal)
 
@@ -214,7 +244,9 @@ def print_table(results: Iterable[Result]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
-    parser.add_argument("--only", choices=["sweep", "memory", "list", "automations", "acting", "chain"])
+    parser.add_argument(
+        "--only", choices=["sweep", "memory", "list", "automations", "overview", "audit", "acting", "chain"]
+    )
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
     benches = {
@@ -222,7 +254,9 @@ def main() -> None:
         "memory": lambda: bench_memory(size),
         "list": lambda: bench_list(10 * size),
         "automations": lambda: bench_automations(10 * size),
+        "audit": lambda: bench_audit(10 * size),
         "acting": lambda: bench_acting(20 * size),
+        "overview": lambda: bench_overview(10 * size),
         "chain": lambda: bench_chain(20 * size),
     }
     prepare_database()

@@ -23,6 +23,7 @@ from tests import operations
 from tests.browser import (
     fleet,
     scenes_acting,
+    scenes_audit,
     scenes_automations,
     scenes_automations_tab,
     scenes_batches,
@@ -32,7 +33,9 @@ from tests.browser import (
     scenes_execution,
     scenes_file,
     scenes_logs,
+    scenes_overview,
     scenes_secrets,
+    scenes_timeline,
 )
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
@@ -77,7 +80,9 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from _filled()
         yield from _details()
         yield from _operations()
+        yield from scenes_overview.overview(Scene)
         yield from scenes_chain.chain(Scene)
+        yield from scenes_audit.audits(Scene)
         yield from scenes_acting.acting(sandbox, Scene)
         yield from scenes_editing.editing(sandbox, Scene)
         yield from scenes_creating.creating(sandbox, Scene)
@@ -123,6 +128,7 @@ def _before_the_first_sweep() -> Iterator[Scene]:
     yield Scene("overview-never-swept", "/")
     yield Scene("list-never-swept", "/environments/")
     yield Scene("sync-never-swept", "/sync/")
+    yield from scenes_audit.empty(Scene)
     yield from scenes_secrets.empty(Scene)
     yield from scenes_automations.empty(Scene)
 
@@ -162,7 +168,7 @@ def _unlike_passwords(page: Page) -> None:
 def _details() -> Iterator[Scene]:
     hostile = address(_one(name__startswith="<script>"))
     yield Scene("detail", hostile)
-    for tab in ("content", "access", "history"):
+    for tab in ("content", "access"):
         yield Scene(f"detail-{tab}", f"{hostile}?tab={tab}")
     yield Scene("detail-documents", f"{hostile}?tab=documents", then=_unfold)
     yield Scene("detail-automations", f"{hostile}automations/", then=_unfold)
@@ -172,7 +178,7 @@ def _details() -> Iterator[Scene]:
     yield Scene("detail-locked-down", address(_one(lockdown_at__isnull=False, gone_at__isnull=True)))
     yield Scene("detail-never-stops", address(_one(never_stops=True)))
     yield Scene("detail-gone", address(Environment.objects.filter(gone_at__isnull=False)[0]))
-    yield Scene("detail-gone-history", f"{address(Environment.objects.filter(gone_at__isnull=False)[0])}?tab=history")
+    yield from scenes_timeline.timelines(Scene)
 
 
 def _unfold(page: Page) -> None:

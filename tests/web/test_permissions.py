@@ -54,6 +54,8 @@ TABLE = {
     "environments:facets": Row(READERS),
     "environments:create": Row(ADMINS),
     "environments:detail": Row(READERS),
+    "environments:timeline": Row(READERS),
+    "environments:specification": Row(READERS),
     **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
     **{f"environments:{kind}": Row(ADMINS) for kind in ("logs-token", "access-token")},
@@ -89,6 +91,7 @@ TABLE = {
     "operations:list": Row(READERS),
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
+    **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "archive", "what-if")},
     "sync": Row(READERS),
 }
 
@@ -229,6 +232,8 @@ def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) 
     client = client_of(SUPERUSER)
     for name in ("environments/environment", "environments/transition", "environments/syncrun", "automations/service",
                  "automations/task", "automations/taskexecution", "directory/organization", "directory/member",
+                 "directory/policyversion",
                  "directory/project", "directory/runner", "directory/environmentclass",
-                 "ledger/operation", "ledger/entry", "ledger/verification", "environments/secret"):  # fmt: skip
+                 "ledger/operation", "ledger/entry", "ledger/verification", "environments/secret",
+                 "environments/specificationversion"):  # fmt: skip
         assert client.get(f"/admin/{name}/").status_code == 200, name

@@ -1,0 +1,84 @@
+"""What will happen on each of the next thirty days, as numbers and as the bars that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db.models import Count
+from django.db.models.expressions import Combinable
+from django.db.models.functions import TruncDay
+
+from environments.models import EnvironmentQuerySet
+
+DAYS = 30
+HEIGHT = 100  # of the picture, in its own units
+STEP = 20  # from bar to bar
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day: how many of each kind, and where their bars stand, one upon the other."""
+
+    day: date
+    counts: tuple[int, ...]
+    bars: tuple[Bar, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    kind: int
+    x: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`kinds` are the names of the numbers of each day."""
+
+    kinds: tuple[str, ...]
+    days: list[Day]
+    most: int
+
+    @property
+    def total(self) -> int:
+        return sum(day.total for day in self.days)
+
+    @property
+    def width(self) -> int:
+        return len(self.days) * STEP
+
+
+def forecast(kinds: Mapping[str, tuple[EnvironmentQuerySet, Combinable]], now: datetime) -> Forecast:
+    """Of each kind, how many environments come to the time its expression tells, by day in UTC; a query for each."""
+    begin = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    counted = [_by_day(rows, at, now, begin + timedelta(days=DAYS)) for rows, at in kinds.values()]
+    days = [(begin + timedelta(days=number)).date() for number in range(DAYS)]
+    return draw(tuple(kinds), {day: tuple(counts.get(day, 0) for counts in counted) for day in days})
+
+
+def _by_day(rows: EnvironmentQuerySet, at: Combinable, begin: datetime, end: datetime) -> dict[date, int]:
+    ahead = rows.annotate(at=at).filter(at__gt=begin, at__lt=end)
+    pairs = ahead.order_by().values_list(TruncDay("at", tzinfo=UTC)).annotate(count=Count("pk"))
+    return {moment.date(): count for moment, count in pairs}
+
+
+def draw(kinds: tuple[str, ...], counts: Mapping[date, tuple[int, ...]]) -> Forecast:
+    """Bars in proportion to the greatest day; what is not nothing can be seen."""
+    most = max(map(sum, counts.values()), default=0)
+    days = []
+    for position, (day, numbers) in enumerate(counts.items()):
+        bars, y = [], float(HEIGHT)
+        for kind, number in enumerate(numbers):
+            height = max(1.0, number / most * HEIGHT) if number else 0.0
+            y -= height
+            if number:
+                bars.append(Bar(kind, position * STEP + 2, round(max(y, 0.0), 2), round(height, 2)))
+        days.append(Day(day, numbers, tuple(bars)))
+    return Forecast(kinds, days, most)

@@ -1,0 +1,196 @@
+"""What an audit shows: its numbers, its lines with their explanations, its groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from environments.audit.changes import cleared
+from environments.audit.facts import Facts, Verdict, with_stops
+from environments.audit.policy import Policy
+from environments.audit.state import DELETED, AuditState
+from environments.models import Environment, EnvironmentQuerySet
+from environments.state import NAMED, labels
+from portal.web.words import duration_words
+
+GROUPS_SHOWN = 50
+# what a line shows and is judged by; lists never read the documents
+COLUMNS = (
+    "name", "phase", "creator_id", "owner_name", "project_id", "project_name", "runner_id", "runner_name",
+    "created_at", "first_seen_at", "lockdown_at", "archived_at", "gone_at", "last_used_at", "unpushed_commits",
+    "changed_files", "unpushed_work",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How many environments are in a status, and the audit with only those."""
+
+    name: str
+    label: str
+    tone: str
+    means: str
+    count: int
+    url: str
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them."""
+
+    environment: Environment
+    url: str
+    owner: tuple[str, str]
+    project: tuple[str, str]
+    runner: tuple[str, str]
+    label: str
+    tone: str
+    verdict: Verdict
+    work: str
+    action_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The environments of one project, owner or runner, by status in the order of the audit's statuses."""
+
+    label: str
+    url: str
+    counts: list[int]
+    total: int
+
+
+def figures(state: AuditState) -> tuple[list[Figure], int]:
+    """Every status with its number, whichever is selected, and how many lines there are in all; two queries."""
+    conditions = _conditions(state)
+    asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
+    answers = state.environments.order_by().aggregate(every=Count("pk"), **asked)
+    counts = {name: answers[f"n_{number}"] for number, name in enumerate(conditions)}
+    counts[DELETED] += state.gone.order_by().count()
+    place = state.listed.place
+    found = [
+        Figure(
+            name, status.label, status.tone, status.means, counts[name],
+            place.dropped("status", name) if name in state.statuses else place.only("status", name),
+            name in state.statuses,
+        )
+        for name, status in state.audit.statuses.items()
+    ]  # fmt: skip
+    return found, sum(counts[name] for name in state.statuses) if state.statuses else answers["every"]
+
+
+def read_lines(found: EnvironmentQuerySet) -> EnvironmentQuerySet:
+    """The columns of these environments that lines are made of."""
+    return with_stops(found).only(*COLUMNS)
+
+
+def lines(environments: list[Environment], state: AuditState) -> list[Line]:
+    """Two queries, for who cleared the lockdowns of those that have none."""
+    free = [row.pk for row in environments if row.lockdown_at is None] if state.audit.slug == "lockdown" else []
+    by_id = cleared(free, state.now) if free else {}
+    found = []
+    for row in environments:
+        verdict = state.audit.judge(Facts.of(row, by_id.get(row.pk)), state.policy, state.now)
+        found.append(_line(row, verdict, state))
+    return found
+
+
+def groups(state: AuditState) -> list[Group]:
+    """The audit's environments by project, owner or runner, the greatest groups first; two queries."""
+    if not state.group:
+        return []
+    column = NAMED[state.group][1]
+    conditions = _conditions(state)
+    asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
+    rows = state.environments.order_by().values(column).annotate(total=Count("pk"), **asked)
+    found = list(rows.order_by("-total", column)[:GROUPS_SHOWN])
+    words = labels(state.group, [str(row[column]) for row in found if row[column]])
+    place = state.listed.place
+    return [
+        Group(
+            words.get(str(row[column]), "none"),
+            place.only(state.group, str(row[column] or "none")),
+            [row[f"n_{number}"] for number in range(len(conditions))],
+            row["total"],
+        )
+        for row in found
+    ]
+
+
+def _conditions(state: AuditState) -> dict[str, Q]:
+    """Without the question whether it is gone where none is, so that the counts are read from an index."""
+    conditions = state.audit.conditions(state.policy, state.now)
+    if not state.listed.filters.asks_for_gone:
+        return conditions
+    return {name: Q(gone_at=None) & condition for name, condition in conditions.items()}
+
+
+def _line(row: Environment, verdict: Verdict, state: AuditState) -> Line:
+    status = state.audit.statuses[verdict.status]
+    url = reverse("environments:detail", args=[row.pk])
+    return Line(
+        environment=row,
+        url=url,
+        owner=_named(state, "owner", row.creator_id, row.owner_name),
+        project=_named(state, "project", row.project_id, row.project_name),
+        runner=_named(state, "runner", row.runner_id, row.runner_name),
+        label=status.label,
+        tone=status.tone,
+        verdict=verdict,
+        work=work_words(row, verdict, state.policy, state.now),
+        action_url="" if row.gone_at else reverse(f"environments:{_action(state, row)}", args=[row.pk]),
+    )
+
+
+def _action(state: AuditState, row: Environment) -> str:
+    """The form that an audit's line leads to."""
+    if state.audit.slug == "lockdown":
+        return "lockdown"
+    return "unarchive" if row.archived_at else "archive"
+
+
+def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> tuple[str, str]:
+    """A name, and the audit of what bears it; nothing to follow where there is none."""
+    if identity is None:
+        return label or ("none" if name == "project" else "unknown"), ""
+    return label or f"{str(identity)[:8]}…", state.listed.place.only(name, str(identity))
+
+
+def work_words(row: Environment, verdict: Verdict, policy: Policy | None, now: datetime) -> str:
+    """How long unpushed work has before it is deleted or cannot be reached; empty where nothing is unpushed."""
+    if row.unpushed_work is None:
+        return "unknown"
+    if not row.unpushed_work:
+        return ""
+    pairs = ((row.unpushed_commits, "commit"), (row.changed_files, "file"))
+    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in pairs if count)
+    return f"{what}: {_left(row, verdict, policy, now)}"
+
+
+def _left(row: Environment, verdict: Verdict, policy: Policy | None, now: datetime) -> str:
+    at = _loss(verdict, policy, is_archived=row.archived_at is not None)
+    if verdict.status == DELETED:
+        return "lost"
+    if verdict.status == "unknown" or policy is None:
+        return "how long is unknown"
+    if at is None:
+        return "no time limit by policy"
+    return f"{duration_words(at - now)} left" if at > now else "no time left"
+
+
+def _loss(verdict: Verdict, policy: Policy | None, *, is_archived: bool) -> datetime | None:
+    """When the work is deleted with its environment, or locked in with it by a strict policy."""
+    if policy is None or verdict.at is None:
+        return None
+    if verdict.status in ("running", "past", "24h", "7d", "30d", "later"):
+        return verdict.at if policy.strict else None
+    if verdict.status == "due":
+        return verdict.at + policy.delete_after if policy.delete_after else None
+    if verdict.status == "overdue" and not is_archived:
+        return verdict.at + policy.delete_after if policy.delete_after else None
+    return verdict.at if verdict.status in ("deletion", "overdue") else None

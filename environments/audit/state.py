@@ -1,0 +1,133 @@
+"""The two audits, and the whole state of one as its address holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
+from django.db.models.expressions import Combinable
+from django.http import QueryDict
+
+from environments import moment as moments
+from environments import state as lists
+from environments.audit import archive, bar, lockdown
+from environments.audit.facts import STOPPED_BY, Facts, Status, Verdict
+from environments.audit.policy import Policy
+from environments.filters import EnvironmentFilters
+from environments.models import Environment, EnvironmentQuerySet
+from environments.state import SORTS, State
+from portal.web.lists import Chip, Pair
+from portal.web.pages import Sort
+from portal.web.search import Problem, suggestion
+
+DELETED = "deleted"
+GROUPS = {"project": "Project", "owner": "Owner", "runner": "Runner"}
+SORTED_BY = ("phase", "name", "owner", "project")
+DEFAULT_ORDER = "when"
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What one audit asks; see `lockdown` and `archive` for what its functions mean."""
+
+    slug: str
+    title: str
+    statuses: Mapping[str, Status]
+    conditions: Callable[[Policy | None, datetime], dict[str, Q]]
+    when: Callable[[Policy | None], Combinable]
+    judge: Callable[[Facts, Policy | None, datetime], Verdict]
+
+
+AUDITS = {
+    "lockdown": Audit(
+        "lockdown", "Lockdown", lockdown.STATUSES, lockdown.conditions, lambda _: lockdown.WHEN, lockdown.judge
+    ),
+    "archive": Audit("archive", "Archive", archive.STATUSES, archive.conditions, archive.when, archive.judge),
+}
+
+
+@dataclass(frozen=True)
+class AuditState:
+    """An audit as asked for: of which environments, in which statuses, in what order, as of when (None: now)."""
+
+    audit: Audit
+    listed: State
+    statuses: tuple[str, ...]
+    group: str
+    moment: datetime | None
+    now: datetime
+    policy: Policy | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def environments(self) -> EnvironmentQuerySet:
+        """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
+        return _with_times(self.listed.filters.qs)
+
+    @property
+    def gone(self) -> EnvironmentQuerySet:
+        """Those of the gone environments that the other filters leave."""
+        data = QueryDict(mutable=True)
+        for name, value in self.listed.place.filters:
+            data.appendlist(name, value)
+        data["gone"] = "only"
+        found: EnvironmentQuerySet = EnvironmentFilters(data, queryset=Environment.objects.all()).qs
+        return _with_times(found)
+
+    @property
+    def rows(self) -> EnvironmentQuerySet:
+        """Those in the statuses asked for; all where none is."""
+        if not self.statuses:
+            return self.environments
+        conditions = self.audit.conditions(self.policy, self.now)
+        wanted = Q(gone_at=None) & reduce(or_, (conditions[name] for name in self.statuses))
+        if DELETED in self.statuses:
+            wanted |= Q(gone_at__isnull=False)
+        return self.environments.filter(wanted)
+
+
+def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:
+    """Understand a query string, whatever it holds; never raises."""
+    problems: list[Problem] = []
+    statuses = tuple(name for name in dict.fromkeys(data.getlist("status")) if _known(name, audit, problems))
+    group = data.get("group", "")
+    if group and group not in GROUPS:
+        problems.append(Problem(f"group={group}"[:60], "Group: takes project, owner or runner"))
+        group = ""
+    if DELETED in statuses and not data.get("gone"):
+        data = data.copy()
+        data["gone"] = "yes"
+    more: list[Pair] = [("status", name) for name in statuses]
+    more += [("group", group)] if group else []
+    more += bar.pairs(moment)
+    listed = lists.read_state(data, sorts=sorts(audit, policy), default_order=DEFAULT_ORDER, more=more)
+    problems += listed.problems
+    return AuditState(audit, listed, statuses, group, moment, moments.now(), policy, tuple(problems))
+
+
+def sorts(audit: Audit, policy: Policy | None) -> dict[str, Sort]:
+    """By time first, which is what an audit is about."""
+    return {"when": Sort("when", "When", audit.when(policy), None)} | {name: SORTS[name] for name in SORTED_BY}
+
+
+def chips(state: AuditState) -> list[Chip]:
+    """Every active condition by name."""
+    place = state.listed.place
+    found = [Chip("Status", state.audit.statuses[name].label, place.dropped("status", name)) for name in state.statuses]
+    return found + lists.chips(state.listed)
+
+
+def _known(name: str, audit: Audit, problems: list[Problem]) -> bool:
+    if name in audit.statuses:
+        return True
+    text = f"Status: takes {', '.join(audit.statuses)}{suggestion(name, audit.statuses)}"
+    problems.append(Problem(f"status={name}"[:60], text))
+    return False
+
+
+def _with_times(environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
+    return environments.annotate(stopped_by=STOPPED_BY)

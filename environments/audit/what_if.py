@@ -1,0 +1,134 @@
+"""What other policies would hit: each question is a number, and its answer is which environments, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Count, F, Q, Value
+from django.db.models.expressions import Combinable
+
+from environments.audit.archive import ARCHIVED, STOPPED
+from environments.audit.facts import STOPPED_BY
+from environments.models import Environment, EnvironmentQuerySet
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+LISTED = 50
+# at once, and within so long from now
+SPANS = {"at once": timedelta(0), "within 24 h": DAY, "within 7 days": 7 * DAY, "within 30 days": 30 * DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`unit` is what the number counts; `rows` and `at` tell which environments another policy reaches, and when."""
+
+    label: str
+    unit: timedelta
+    least: int
+    most: int
+    means: str
+    rows: Callable[[timedelta], EnvironmentQuerySet]
+    at: Callable[[timedelta], Combinable]
+
+    @property
+    def unit_word(self) -> str:
+        return "days" if self.unit == DAY else "hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One environment, and when."""
+
+    environment: Environment
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`counts` are cumulative: how many at once, within a day and so on; `unknown` is of how many it cannot be told."""
+
+    name: str
+    question: Question
+    value: int
+    counts: list[tuple[str, int, int]]
+    total: int
+    unknown: int
+    hits: list[Hit]
+
+
+def _longer(limit: timedelta) -> EnvironmentQuerySet:
+    return Environment.objects.running().filter(Q(never_stops=True) | Q(timeout__gt=limit))
+
+
+QUESTIONS = {
+    "lifetime": Question(
+        "Maximum lifetime", DAY, 1, 365,
+        "If every environment had this maximum lifetime from its creation on: when it would be locked down. At Ona a "
+        "changed policy applies to new environments only.",
+        lambda _: Environment.objects.present(),
+        lambda limit: F("created_at") + Value(limit),
+    ),
+    "timeout": Question(
+        "Maximum timeout", HOUR, 1, 24 * 30,
+        "Of running environments that stop later or never: when they would stop if nobody used them any more.",
+        _longer,
+        lambda limit: F("last_used_at") + Value(limit),
+    ),
+    "archive": Question(
+        "Archive after", DAY, 1, 30,
+        "Of stopped environments: when they would be archived.",
+        lambda _: Environment.objects.present().filter(STOPPED),
+        lambda limit: STOPPED_BY + Value(limit),
+    ),
+    "delete": Question(
+        "Delete archived after", DAY, 1, 28,
+        "Of archived environments: when they would be deleted.",
+        lambda _: Environment.objects.present().filter(ARCHIVED),
+        lambda limit: F("archived_at") + Value(limit),
+    ),
+}  # fmt: skip
+
+
+class WhatIfForm(forms.Form):
+    """A number for each policy; those left empty are not asked."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data or None)
+        for name, question in QUESTIONS.items():
+            self.fields[name] = forms.IntegerField(
+                label=f"{question.label}, {question.unit_word}",
+                min_value=question.least,
+                max_value=question.most,
+                required=False,
+                help_text=f"{question.least} to {question.most}",
+                widget=forms.NumberInput(attrs={"class": "form-control"}),
+            )
+
+    def asked(self) -> dict[str, int]:
+        """The numbers that were given and made sense."""
+        if not self.is_bound:
+            return {}
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value is not None}
+
+
+def answer(name: str, value: int, now: datetime) -> Answer:
+    """Whom a policy of `value` units would hit, in three queries; the first ones by time with their columns."""
+    question = QUESTIONS[name]
+    limit = value * question.unit
+    rows = question.rows(limit).annotate(hit_at=question.at(limit))
+    asked = {}
+    for number, delay in enumerate(SPANS.values()):
+        within = Q(hit_at__lte=now + delay)
+        asked |= {f"hit_{number}": Count("pk", filter=within), f"lost_{number}": Count("pk", filter=within & _UNPUSHED)}
+    found = rows.order_by().aggregate(total=Count("pk"), unknown=Count("pk", filter=Q(hit_at=None)), **asked)
+    counts = [(span, found[f"hit_{number}"], found[f"lost_{number}"]) for number, span in enumerate(SPANS)]
+    first = rows.filter(hit_at__isnull=False).for_list().order_by("hit_at", "pk")[:LISTED]
+    hits = [Hit(row, getattr(row, "hit_at")) for row in first]  # noqa: B009 (an annotation, not a field)
+    return Answer(name, question, value, counts, found["total"], found["unknown"], hits)
+
+
+_UNPUSHED = Q(unpushed_work=True)

@@ -1,0 +1,152 @@
+"""`/audit/`: what the policies of lockdown and archiving mean for every environment, now or as of any past moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from environments import language
+from environments.audit import changes, policy, rows, state
+from environments.audit.as_of import as_of, read_moment
+from environments.audit.bar import bar
+from environments.audit.forecast import Forecast, forecast
+from environments.audit.state import AUDITS, GROUPS, AuditState
+from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
+from environments.freshness import freshness
+from environments.models import EnvironmentQuerySet, SyncRun
+from environments.revision import revision
+from portal.web.htmx import is_fragment, render_page
+from portal.web.lists import SIZES
+from portal.web.pages import page
+from portal.web.permissions import permission
+
+READ = ("environments.view_environment", "environments.view_transition")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One audit in brief, for the page that leads to both."""
+
+    title: str
+    url: str
+    figures: list[rows.Figure]
+
+
+@permission(*READ)
+def audit_list(request: HttpRequest) -> HttpResponse:
+    """Both audits in brief, the policies in words, and how they came to be so."""
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+    now = moment or timezone.now()
+    with as_of(moment):
+        known = policy.policy_at(now)
+        summaries = [_summary(audit, state.read(_only(request), audit, moment, known)) for audit in AUDITS.values()]
+    context = {
+        "policy": known,
+        "summaries": summaries,
+        "history": policy.history(now),
+        "problems": [problem] if problem else [],
+        "url": reverse("audit:list"),
+    }
+    return render(request, "audit/list.html", context | bar(moment))
+
+
+@permission(*READ)
+def audit_lockdown(request: HttpRequest) -> HttpResponse:
+    return _audit(request, "lockdown")
+
+
+@permission(*READ)
+def audit_archive(request: HttpRequest) -> HttpResponse:
+    return _audit(request, "archive")
+
+
+@permission(*READ)
+def audit_what_if(request: HttpRequest) -> HttpResponse:
+    """Whom other policies would hit, and when; the question is in the address."""
+    form, now = WhatIfForm(request.GET), timezone.now()
+    answers = [answer(name, value, now) for name, value in form.asked().items()]
+    context = {"form": form, "answers": answers, "questions": QUESTIONS.values(), "policy": policy.policy_at(now)}
+    return render(request, "audit/what_if.html", context)
+
+
+def _audit(request: HttpRequest, slug: str) -> HttpResponse:
+    """A poll gets 204 while nothing is new; the past never changes, so a page of it does not ask."""
+    seen = revision()
+    if is_fragment(request) and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+    with as_of(moment):
+        known = policy.policy_at(moment or timezone.now())
+        asked = state.read(request.GET, AUDITS[slug], moment, known)
+        context = audit_context(asked) | bar(moment, asked.listed.place)
+    context["problems"] = [*([problem] if problem else []), *asked.problems]
+    context["poll_url"] = "" if moment else f"{context['url']}{asked.listed.place}&seen={seen}"
+    return render_page(request, "audit/audit.html", "audit/_audit.html", context)
+
+
+def audit_context(asked: AuditState) -> dict[str, Any]:
+    """What the templates of one audit show."""
+    place, audit = asked.listed.place, asked.audit
+    figures, total = rows.figures(asked)
+    shown = page(asked.rows, place.order, place.size, asked.listed.cursor, rows.read_lines)
+    return {
+        "audit": audit,
+        "state": asked,
+        "url": reverse(f"audit:{audit.slug}"),
+        "policy": asked.policy,
+        "policy_words": _policy_words(asked),
+        "figures": figures,
+        "total": total,
+        "lines": rows.lines(shown.rows, asked),
+        "chips": state.chips(asked),
+        "columns": {column.name: column for column in map(place.column, state.sorts(audit, asked.policy).values())},
+        "next_url": shown.next and place.at(shown.next),
+        "previous_url": shown.previous and place.at(shown.previous),
+        "first_url": place.at(None),
+        "sizes": [(size, place.sized(size)) for size in SIZES],
+        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "phase", "group")],
+        "phases": list(language.PHASES),
+        "phase": next(iter(asked.listed.selected("phase")), ""),
+        "groups": rows.groups(asked),
+        "group_choices": GROUPS.items(),
+        "group_label": GROUPS.get(asked.group, ""),
+        "forecast": _forecast(asked),
+        "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
+        "keys": language.KEYS.values(),
+        "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
+    }
+
+
+def _policy_words(asked: AuditState) -> str:
+    if asked.policy is None:
+        return "unknown: the organization's policies had not been read."
+    return asked.policy.lifetime_words if asked.audit.slug == "lockdown" else asked.policy.archive_words
+
+
+def _forecast(asked: AuditState) -> Forecast:
+    """Lockdowns by day; or, of the archive, what will be archived and what deleted."""
+    conditions = asked.audit.conditions(asked.policy, asked.now)
+    when, rows_of = asked.audit.when(asked.policy), asked.environments.filter(gone_at=None)
+    if asked.audit.slug == "lockdown":
+        return forecast({"locked down": (rows_of, when)}, asked.now)
+    kinds: dict[str, tuple[EnvironmentQuerySet, Any]] = {
+        "archived": (rows_of.filter(conditions["due"]), when),
+        "deleted": (rows_of.filter(conditions["deletion"]), when),
+    }
+    return forecast(kinds, asked.now)
+
+
+def _summary(audit: state.Audit, asked: AuditState) -> Summary:
+    return Summary(audit.title, reverse(f"audit:{audit.slug}"), rows.figures(asked)[0])
+
+
+def _only(request: HttpRequest) -> Any:
+    """The address without conditions: the page that leads to the audits is about all environments."""
+    data = request.GET.copy()
+    data.clear()
+    return data
