@@ -26,6 +26,8 @@ class Snapshot(models.Model):
     at = models.DateTimeField()
     counts = models.JSONField(default=dict)
 
+    objects: ClassVar[models.Manager[Snapshot]] = models.Manager()
+
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
@@ -50,6 +52,8 @@ class RunningTime(models.Model):
     dimension = models.TextField()
     key = models.TextField(blank=True, default="")
     seconds = models.FloatField(default=0)
+
+    objects: ClassVar[models.Manager[RunningTime]] = models.Manager()
 
     class Meta:
         default_permissions = ()
@@ -83,6 +87,8 @@ class StartUp(models.Model):
     project_id = models.UUIDField(null=True)
     class_id = models.UUIDField(null=True)
 
+    objects: ClassVar[models.Manager[StartUp]] = models.Manager()
+
     class Meta:
         default_permissions = ()
         indexes: ClassVar = [
@@ -102,6 +108,8 @@ class FailureKind(models.Model):
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
 
+    objects: ClassVar[models.Manager[FailureKind]] = models.Manager()
+
     class Meta:
         default_permissions = ()
 
@@ -115,6 +123,8 @@ class OverviewPart(models.Model):
     name = models.TextField(primary_key=True)
     at = models.DateTimeField()
     data = models.JSONField(default=dict)
+
+    objects: ClassVar[models.Manager[OverviewPart]] = models.Manager()
 
     class Meta:
         default_permissions = ()

@@ -108,7 +108,7 @@ def parts(at: datetime, periods: Sequence[Period]) -> dict[str, dict[str, Any]]:
     if not periods:
         return {}
     since = hour_of(at) - max(period.length for period in periods)
-    made = {}
+    made: dict[str, dict[str, Any]] = {}
     for by, dimension in DIMENSIONS.items():
         hours = _hours(dimension, since, at)
         made |= {name(period.name, by): part(period, by, hours, at) for period in periods}

@@ -53,7 +53,8 @@ def count(at: datetime) -> Census:
 
 def _conditions(at: datetime) -> Counts:
     """Two queries: what an index holds, and what has to be read from the rows."""
-    present, counts = Environment.objects.present().order_by(), {}
+    present = Environment.objects.present().order_by()
+    counts: Counts = {}
     for names in ([name for name in CONDITIONS if name not in RARE], list(RARE)):
         asked = {f"n{number}": Count("pk", filter=CONDITIONS[name].ask(at)) for number, name in enumerate(names)}
         counts |= dict(zip(names, present.aggregate(**asked).values(), strict=True))

@@ -91,7 +91,7 @@ def _sweeps(now: datetime) -> None:
     )
 
 
-def _execute(statement: str, values: dict[str, object]) -> None:
+def _execute(statement: str, values: dict[str, datetime | int]) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
