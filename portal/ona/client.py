@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from .automations import Automations
 from .calls import PAGE_SIZE, Id, given
+from .documents.audit import AUDIT_LOGS, AuditEntry
 from .documents.directory import (
     ENVIRONMENT_CLASSES,
     MEMBERS,
@@ -264,6 +265,19 @@ class OnaClient(Automations):
     def runner_pages(self) -> Iterator[Page[Runner]]:
         """The runners the token sees."""
         return self._list("RunnerService/ListRunners", {}, RUNNERS)
+
+    def audit_log_pages(
+        self,
+        *,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        page_size: int = PAGE_SIZE,
+    ) -> Iterator[Page[AuditEntry]]:
+        """Ona's own audit log, newest first; `filter` is that of ListAuditLogsRequest.
+
+        Not every plan has one, and not every token may read it: PermissionDenied or Unimplemented then.
+        """
+        message = {"filter": filter} if filter else {}
+        return self._list("EventService/ListAuditLogs", message, AUDIT_LOGS, page_size)
 
     def watch_events(
         self, scope: Id | None = None, *, resource_types: Iterable[str] = (), idle: float = 300.0

@@ -3,7 +3,7 @@
 import heapq
 from typing import TYPE_CHECKING
 
-from portal.sandbox import life, people, working
+from portal.sandbox import history, life, people, working
 from portal.sandbox.documents import DAY, HOUR, MINUTE, SECOND, Document, instant_of, seconds_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ _STEP_SECONDS = {
     "ENVIRONMENT_PHASE_DELETED": (5, 15),
 }
 Item = tuple[int, int, str, str, int, int]  # due, order of asking, what, whom, generation, value
+_HANDLERS = {**life.HANDLERS, **people.HANDLERS, **history.HANDLERS}
 
 
 class Agenda:
@@ -29,7 +30,7 @@ class Agenda:
         self.asked = 0
 
     def add(self, due: int, what: str, whom: str = "", value: int = 0) -> None:
-        """Let `what` (a name in life.HANDLERS or people.HANDLERS) happen to `whom` at an instant."""
+        """Let `what` (a name in _HANDLERS) happen to `whom` at an instant."""
         self.asked += 1
         heapq.heappush(self.items, (due, self.asked, what, whom, self.generations.get(whom, 0), value))
 
@@ -44,7 +45,7 @@ class Agenda:
             due, _, what, whom, generation, value = heapq.heappop(self.items)
             if generation == self.generations.get(whom, 0):
                 world.instant = max(world.instant, due)
-                (life.HANDLERS.get(what) or people.HANDLERS[what])(world, whom, value)
+                _HANDLERS[what](world, whom, value)
 
     def interrupt(self, environment_id: str) -> None:
         """Void everything planned for an environment."""
@@ -83,7 +84,10 @@ class Agenda:
         last = instant_of(document["status"].get("activitySignal", {}).get("timestamp", "")) or now
         if now - last < 10 * MINUTE:
             busy_until = now + round(rng.uniform(0.15, 2.5) * HOUR)
-            self.add(max(now, last + rng.randrange(270, 330) * SECOND), "active", identifier, busy_until)
+            next_signal = max(now, last + rng.randrange(270, 330) * SECOND)
+            self.add(busy_until if world.hurried else next_signal, "active", identifier, busy_until)
+            if world.hurried:
+                last = busy_until  # the signals on the way there are not lived
         self.expect_idle_stop(world, document, last)
         lockdown = instant_of(document["metadata"].get("lockdownAt", ""))
         if lockdown:

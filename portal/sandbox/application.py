@@ -80,7 +80,7 @@ class Application:
         self._fast = Fast(world, access, validation)
         self.events = Events(world)
         self.logs = Logs(world)
-        self._stubs = _stubs(world, self.events, self.logs, Gate(access, validation))
+        self._stubs = _stubs(world, self.events, self.logs, Gate(world, access, validation))
         self._ticking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

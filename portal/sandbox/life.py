@@ -70,7 +70,8 @@ def _running(world: "World", document: Document, *, rebuilt: bool) -> None:
     if not any(any(table.walk({"environment": [identifier]})) for table in (world.services, world.tasks)):
         furnish(world, document, fresh=True)
     words = ["postDevcontainerStart"] if document["status"]["devcontainer"].get("phase") == "PHASE_RUNNING" else []
-    working.fire(world, document, words if rebuilt else ["postMachineStart", *words, "postEnvironmentStart"])
+    if not world.hurried:
+        working.fire(world, document, words if rebuilt else ["postMachineStart", *words, "postEnvironmentStart"])
     world.agenda.replan(world, world.document(identifier))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from portal.sandbox import operations
+from portal.sandbox.audit import note_owner
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import HOUR
 from portal.sandbox.refusals import Refused
@@ -28,51 +29,58 @@ def people(world: "World", _whom: str, environments: int) -> None:
         return  # people, too, ask for what the policies do not allow
 
 
-def _pick(world: "World", phase: str) -> str:
+def pick(world: "World", phase: str) -> str:
     """Any environment in a phase, "" where there is none."""
     keys = world.environments.indexes["phase"].get(f"ENVIRONMENT_PHASE_{phase}", [])
     return world.rng.choice(keys)[1] if keys else ""
 
 
 def _start(world: "World") -> None:
-    identifier = _pick(world, "STOPPED")
+    identifier = pick(world, "STOPPED")
     if identifier:
         archived = world.environments.entries[identifier].facts.archived
         if not archived:
             operations.start(world, identifier)
+            note_owner(world, identifier, "start environment")
         elif world.rng.random() < 0.1:
             operations.unarchive(world, identifier)
+            note_owner(world, identifier, "unarchive environment")
 
 
 def _stop(world: "World") -> None:
-    identifier = _pick(world, "RUNNING")
+    identifier = pick(world, "RUNNING")
     if identifier:
         operations.stop(world, identifier)
+        note_owner(world, identifier, "stop environment")
 
 
 def _make(world: "World") -> None:
-    world.add_environment(Condition("CREATING", lockdown="later"))
+    note_owner(world, world.add_environment(Condition("CREATING", lockdown="later")), "create environment")
 
 
 def _delete(world: "World") -> None:
-    identifier = _pick(world, "STOPPED")
+    identifier = pick(world, "STOPPED")
     if identifier:
         operations.delete(world, identifier)
+        note_owner(world, identifier, "delete environment")
 
 
 def _rename(world: "World") -> None:
-    identifier = _pick(world, "RUNNING")
+    identifier = pick(world, "RUNNING")
     if identifier:
         name = world.document(identifier)["metadata"].get("name", "").removesuffix(" (2)")
         world.change(identifier, metadata={"name": f"{name[:76]} (2)"})
+        note_owner(world, identifier, "update environment: metadata.name")
 
 
 def _run_task(world: "World") -> None:
-    identifier = _pick(world, "RUNNING")
+    identifier = pick(world, "RUNNING")
     tasks = list(world.tasks.walk({"environment": [identifier]})) if identifier else []
     if tasks:
         task = world.rng.choice(tasks)
-        operations.start_task(world, task.key[1], world.document(identifier)["metadata"]["creator"])
+        creator = world.document(identifier)["metadata"]["creator"]
+        operations.start_task(world, task.key[1], creator)
+        world.audit.note(world.instant, creator, "TASK", task.key[1], "start task")
 
 
 _DEEDS: tuple[Callable[["World"], None], ...] = (_start, _stop, _make, _delete, _rename, _run_task)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from portal.sandbox.agenda import Item
+from portal.sandbox.audit import AuditEntry
 from portal.sandbox.documents import Document, micros
 from portal.sandbox.organization import Organization
 from portal.sandbox.repositories import REPOSITORIES
@@ -41,6 +42,8 @@ class _Snapshot(msgspec.Struct):
     task_outcomes: dict[str, str] = {}
     service_outcomes: dict[str, str] = {}
     references: dict[str, str] = {}
+    audit: list[AuditEntry] = []
+    hurried: bool = False
 
 
 _ORGANIZATION = ("document", "members", "runners", "classes", "projects", "policies")
@@ -48,7 +51,7 @@ _TABLES = ("environments", "services", "tasks", "executions", "secrets")  # task
 
 
 def save(world: World, path: Path) -> None:
-    """Write the world to the file; what was there before stays whole until the new file is."""
+    """Write the world, without its truth, to the file; what was there before stays whole until the new file is."""
     with world.lock:
         tables: dict[str, Any] = {
             name: [table.entries[key[1]].body for key in table.keys]
@@ -70,6 +73,8 @@ def save(world: World, path: Path) -> None:
             task_outcomes=world.task_outcomes,
             service_outcomes=world.service_outcomes,
             references=world.references,
+            audit=world.audit.entries,
+            hurried=world.hurried,
             **organization,
             **tables,
         )
@@ -104,6 +109,8 @@ def restore(path: Path) -> World:
     world.digests = snapshot.digests
     world.task_outcomes = snapshot.task_outcomes
     world.service_outcomes = snapshot.service_outcomes
+    world.audit.entries = snapshot.audit
+    world.hurried = snapshot.hurried
     return world
 
 

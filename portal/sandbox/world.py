@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from portal.sandbox import history as past
 from portal.sandbox import phases, runner, secrets
 from portal.sandbox.agenda import Agenda
+from portal.sandbox.audit import AuditLog
 from portal.sandbox.conditions import Condition
-from portal.sandbox.documents import Document, merge, micros, moment
+from portal.sandbox.documents import Document, merge, micros, moment, pruned
 from portal.sandbox.environments import born, timing
 from portal.sandbox.facts import (
     AUTOMATION_INDEXES,
@@ -26,6 +28,7 @@ from portal.sandbox.facts import (
 from portal.sandbox.organization import found
 from portal.sandbox.population import populate, settle
 from portal.sandbox.table import Table
+from portal.sandbox.truth import Truth, apply
 
 
 class Event(NamedTuple):
@@ -41,15 +44,28 @@ class Event(NamedTuple):
 class World:
     """An organization of so many environments. Thread-safe: hold `lock` to read more than one thing consistently.
 
-    `speed` is how much faster than the wall clock a server lets it live; at 0 only `advance` moves time.
+    `speed` is how much faster than the wall clock a server lets it live; at 0 only `advance` moves time. With a
+    `history` it began so long before `now` and has lived since then, or `until` a moment of it; `truth` tells how.
     """
 
-    def __init__(self, environments: int = 300, seed: int = 1, now: datetime | None = None, speed: float = 0.0) -> None:
+    def __init__(
+        self,
+        environments: int = 300,
+        seed: int = 1,
+        now: datetime | None = None,
+        speed: float = 0.0,
+        history: timedelta = timedelta(0),
+        until: datetime | None = None,
+    ) -> None:
         self.seed = seed
         self.speed = speed
         self.rng = random.Random(seed)
         self.lock = threading.RLock()
-        self.instant = micros(now or datetime.now(UTC))
+        end = micros(now or datetime.now(UTC))
+        self.instant = end - round(history.total_seconds() * 1_000_000)
+        self.hurried = False  # through a past in which only what lists and audits show is lived
+        self.truth: Truth | None = None
+        self.audit = AuditLog(seed)
         self.agenda = Agenda()
         self.organization = found(self.rng, environments, self.instant)
         self.environments: Table[EnvironmentFacts] = Table(
@@ -69,7 +85,11 @@ class World:
         self._listeners: list[Callable[[Event], None]] = []
         secrets.invent(self)
         populate(self, environments)
-        self.agenda.begin(self, environments)
+        if history:
+            past.begin(self, environments, end)
+            self.advance(min(until or moment(end), moment(end)) - self.now)
+        else:
+            self.agenda.begin(self, environments)
 
     @property
     def now(self) -> datetime:
@@ -130,12 +150,13 @@ class World:
         """
         with self.lock:
             document = self.document(environment_id)
-            merge(document["metadata"], metadata or {})
-            for part, version, changes in (("spec", "specVersion", spec), ("status", "statusVersion", status)):
+            apply(document, metadata, spec, status)
+            for part, changes in (("metadata", metadata), ("spec", spec), ("status", status)):
                 if changes:
-                    merge(document[part], changes)
-                    document[part][version] = str(int(document[part].get(version, "0")) + 1)
-            self.environments.put(document)
+                    document[part] = pruned(document[part])
+            self.environments.put(document, clean=True)
+            if self.truth:
+                self.truth.changed(environment_id, self.instant, metadata, spec, status)
             if spec:
                 runner.notice(self, environment_id, set(spec))
             self._tell("UPDATE_STATUS" if status and not (spec or metadata) else "UPDATE", "ENVIRONMENT", document)
@@ -166,6 +187,8 @@ class World:
         """Add a new resource of any kind and tell of it."""
         with self.lock:
             (self.environments if kind == "ENVIRONMENT" else self.table(kind)).put(document)
+            if self.truth and kind == "ENVIRONMENT":
+                self.truth.appeared(document["id"], self.instant, self.environments.entries[document["id"]].body)
             self._tell("CREATE", kind, document)
             return document
 
@@ -183,6 +206,8 @@ class World:
                 if "secrets" in document["status"]:
                     document["status"]["secrets"] = phases.secrets_ready(document)
             settle(self, document, chosen)
+            if self.truth:
+                self.truth.appeared(document["id"], self.instant, self.environments.entries[document["id"]].body)
             self._tell("CREATE", "ENVIRONMENT", document)
             identifier: str = document["id"]
             return identifier
@@ -196,6 +221,8 @@ class World:
                     self.drop(kind, entry.key[1])
                     self.references.pop(entry.facts.task or entry.key[1], None)
             self.environments.remove(environment_id)
+            if self.truth:
+                self.truth.gone(environment_id, self.instant)
             self.tempers.pop(environment_id, None)
             self.agenda.forget(environment_id)
             self._tell("DELETE", "ENVIRONMENT", document)

@@ -1,5 +1,6 @@
 """Ona's documents as the portal reads them: strictly what is used, leniently the rest, the bytes always kept."""
 
+from .audit import AuditEntry
 from .automations import ServiceDocument, TaskDocument, TaskExecutionDocument
 from .directory import EnvironmentClass, Identity, Member, Organization, Policies, Project, Runner
 from .environments import (
@@ -17,6 +18,7 @@ from .secrets import SecretDocument, read_secret
 from .values import Duration, duration_text, storable, timestamp_text
 
 __all__ = [
+    "AuditEntry",
     "Duration",
     "EnvironmentClass",
     "EnvironmentDocument",

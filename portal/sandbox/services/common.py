@@ -11,11 +11,13 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from protobuf.wkt import Any as AnyMessage
 
+from portal.sandbox import audit
 from portal.sandbox.access import Access, Caller, is_write
 from portal.sandbox.documents import Document
 from portal.sandbox.queries import Page, decode_token, encode_token
 from portal.sandbox.refusals import Refused
 from portal.sandbox.validation import Validation
+from portal.sandbox.world import World
 
 Answer = TypeVar("Answer", bound=Message)
 Request = TypeVar("Request", bound=Message)
@@ -67,9 +69,10 @@ def connect_error(refused: Refused) -> ConnectError:
 
 
 class Gate:
-    """Interceptor in front of every method: who is it, may they, and does the request keep the vendor's rules."""
+    """Interceptor before every method: who is it, may they, does the request keep the vendor's rules. Notes changes."""
 
-    def __init__(self, access: Access, validation: Validation) -> None:
+    def __init__(self, world: World, access: Access, validation: Validation) -> None:
+        self._world = world
         self._access = access
         self._validation = validation
 
@@ -80,13 +83,19 @@ class Gate:
             raise Refused("permission_denied", f"{ctx.method.name} needs a token that may write")
         return who
 
+    def _noted(self, who: Caller, rpc: str, request: Message, response: Message) -> Message:
+        if is_write(rpc):
+            audit.note_request(self._world, who, rpc, asked(request), asked(response))
+        return response
+
     async def intercept_unary(
         self, call_next: Callable[[Any, Any], Awaitable[Any]], request: Any, ctx: RequestContext[Any, Any]
     ) -> Any:
         """Answer a unary call, refusals turned into Connect errors."""
         try:
-            caller.set(self._admit(request, ctx))
-            return await call_next(request, ctx)
+            who = self._admit(request, ctx)
+            caller.set(who)
+            return self._noted(who, ctx.method.name, request, await call_next(request, ctx))
         except Refused as refused:
             raise connect_error(refused) from None
 

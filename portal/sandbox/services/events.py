@@ -1,4 +1,4 @@
-"""EventService.WatchEvents: an id and an operation, no content, no cursor."""
+"""EventService: WatchEvents tells an id and an operation, no content, no cursor; the audit logs tell who did what."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from typing import Any
 from gitpod.v1 import event_pb2
 from gitpod.v1.event_connect import EventService
 
-from portal.sandbox import operations
+from portal.sandbox import audit, operations
 from portal.sandbox.refusals import Refused
-from portal.sandbox.services.common import caller, connection
+from portal.sandbox.services.common import answer, caller, connection
 from portal.sandbox.world import Event, World
 
 _ORGANIZATION = ("ENVIRONMENT", "PROJECT", "RUNNER")
@@ -62,6 +62,16 @@ class Events(EventService):
         finally:
             silence()
             self._queues.discard(queue)
+
+    async def list_audit_logs(self, request: Any, ctx: Any) -> event_pb2.ListAuditLogsResponse:
+        """A page of what people and tokens did."""
+        entries, pagination = audit.listed(self._world, request, caller.get())
+        return answer(event_pb2.ListAuditLogsResponse, {"entries": entries, "pagination": pagination})
+
+    async def get_audit_log(self, request: Any, ctx: Any) -> event_pb2.GetAuditLogResponse:
+        """One entry."""
+        entry = audit.found(self._world, request.audit_log_entry_id, caller.get())
+        return answer(event_pb2.GetAuditLogResponse, {"entry": entry})
 
 
 def _offer(queue: asyncio.Queue[Event | None], event: Event) -> None:

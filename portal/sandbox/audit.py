@@ -1,0 +1,194 @@
+"""The organization's audit log: who asked for what, in the order in which it was done. Values are not told."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from gitpod.v1 import event_pb2, identity_pb2, pagination_pb2
+
+from portal.sandbox.access import Caller
+from portal.sandbox.documents import Document, rfc3339
+from portal.sandbox.queries import decode_token, encode_token
+from portal.sandbox.refusals import Refused
+
+if TYPE_CHECKING:
+    from portal.sandbox.world import World
+
+CHANGE, CREDENTIAL = "RESOURCE_CHANGE", "CREDENTIAL_ACCESS"
+_LONGEST, _FORGOTTEN = 100_000, 10_000  # entries kept, and how many of the oldest go at once
+_DEFAULT_PAGE = 25
+_WORD = re.compile(r"[A-Z][a-z]*")
+_Request = event_pb2.ListAuditLogsRequest
+
+
+class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that somebody did; `at` in µs, `subject_type` and `kind` as the API's enums without their prefix."""
+
+    number: int
+    at: int
+    actor: str
+    principal: str
+    subject: str
+    subject_type: str
+    action: str
+    kind: str = CHANGE
+
+
+class AuditLog:
+    """Entries in order of time, the oldest forgotten one day."""
+
+    def __init__(self, seed: int, entries: list[AuditEntry] | None = None) -> None:
+        self.seed = seed
+        self.entries = entries or []
+
+    def note(
+        self, at: int, actor: Document, subject_type: str, subject: str, action: str, *, kind: str = CHANGE
+    ) -> None:
+        """Add what `actor` (an API subject) has just done to a resource."""
+        number = self.entries[-1].number + 1 if self.entries else 1
+        who, principal = actor.get("id", ""), actor.get("principal", "PRINCIPAL_USER")
+        self.entries.append(AuditEntry(number, at, who, principal, subject, subject_type, action, kind))
+        if len(self.entries) > _LONGEST:
+            del self.entries[:_FORGOTTEN]
+
+    def actor(self, subject: str, at: int) -> str:
+        """The id of who did something to a resource at that very instant; "" where nobody did."""
+        begin = bisect_left(self.entries, at, key=lambda entry: entry.at)
+        end = bisect_right(self.entries, at, lo=begin, key=lambda entry: entry.at)
+        return next((entry.actor for entry in self.entries[begin:end] if entry.subject == subject), "")
+
+    def document(self, entry: AuditEntry) -> Document:
+        """An entry as the API answers it."""
+        # Not from the world's generator: what is noted must not change what happens next.
+        digest = blake2b(f"{self.seed}:{entry.number}".encode(), digest_size=16).digest()
+        return {
+            "id": str(UUID(bytes=digest, version=4)),
+            "actorId": entry.actor,
+            "actorPrincipal": entry.principal,
+            "subjectId": entry.subject,
+            "subjectType": f"RESOURCE_TYPE_{entry.subject_type}",
+            "action": entry.action,
+            "createdAt": rfc3339(entry.at),
+            "kind": f"AUDIT_LOG_ENTRY_KIND_{entry.kind}",
+        }
+
+
+def note_owner(world: "World", environment_id: str, action: str) -> None:
+    """Note what the environment's own person has just done to it."""
+    creator = world.document(environment_id)["metadata"].get("creator", {})
+    world.audit.note(world.instant, creator, "ENVIRONMENT", environment_id, action)
+
+
+def listed(world: "World", request: _Request, caller: Caller) -> tuple[list[Document], Document]:
+    """A page of entries, newest first unless sorted otherwise, and its `pagination`; EventService.ListAuditLogs.
+
+    Refused for those who do not see the whole organization.
+    """
+    _check(request, caller)
+    ascending = request.sort.order == pagination_pb2.SORT_ORDER_ASC
+    after = decode_token(request.pagination.token)[0] if request.pagination.token else None
+    accept = _accepted(request.filter)
+    with world.lock:
+        found = (entry for entry in _walk(world.audit.entries, after, ascending=ascending) if accept(entry))
+        size = request.pagination.page_size or _DEFAULT_PAGE
+        page = list(islice(found, size + 1))
+    more = {"nextToken": encode_token(page[size - 1].number, "")} if len(page) > size else {}
+    return [world.audit.document(entry) for entry in page[:size]], more
+
+
+def found(world: "World", identifier: str, caller: Caller) -> Document:
+    """One entry; Refused as not_found where there is none. Source: EventService.GetAuditLog."""
+    _check(_Request(), caller)
+    for entry in reversed(world.audit.entries):
+        document = world.audit.document(entry)
+        if document["id"] == identifier:
+            return document
+    raise Refused("not_found", f"audit log entry {identifier} not found")
+
+
+def _check(request: _Request, caller: Caller) -> None:
+    if not caller.sees_all:
+        raise Refused("permission_denied", "only organization admins may read audit logs")
+    if request.sort.field not in ("", "createdAt", "created_at"):
+        raise Refused("invalid_argument", "sort.field: audit logs are sorted by createdAt only")
+
+
+def _walk(entries: list[AuditEntry], after: int | None, *, ascending: bool) -> Iterator[AuditEntry]:
+    if ascending:
+        begin = 0 if after is None else bisect_right(entries, after, key=lambda entry: entry.number)
+        return (entries[place] for place in range(begin, len(entries)))
+    end = len(entries) if after is None else bisect_left(entries, after, key=lambda entry: entry.number)
+    return (entries[place] for place in range(end - 1, -1, -1))
+
+
+def _accepted(asked: Any) -> Callable[[AuditEntry], bool]:
+    """A test for entries. `from` is included, `to` is not."""
+    actors, subjects = set(asked.actor_ids), set(asked.subject_ids)
+    principals = {identity_pb2.Principal.Name(value) for value in asked.actor_principals}
+    kinds = {event_pb2.ResourceType.Name(value).removeprefix("RESOURCE_TYPE_") for value in asked.subject_types}
+    begin = _instant(getattr(asked, "from")) if asked.HasField("from") else None
+    end = _instant(asked.to) if asked.HasField("to") else None
+
+    def accept(entry: AuditEntry) -> bool:
+        return (
+            (not actors or entry.actor in actors)
+            and (not subjects or entry.subject in subjects)
+            and (not principals or entry.principal in principals)
+            and (not kinds or entry.subject_type in kinds)
+            and (begin is None or entry.at >= begin)
+            and (end is None or entry.at < end)
+        )
+
+    return accept
+
+
+def _instant(stamp: Any) -> int:
+    return stamp.seconds * 1_000_000 + stamp.nanos // 1000
+
+
+# What the API was asked for
+
+
+def note_request(world: "World", caller: Caller, rpc: str, request: Document, response: Document) -> None:
+    """Note a change that the API was asked for and has made: `rpc` by its name, request and response in JSON form."""
+    if rpc == "AllowPortAccess":
+        return  # a question, whatever it is called
+    subject_type = _subject_type(rpc)
+    subject = _subject(subject_type, request, response)
+    words = " ".join(_WORD.findall(rpc)).lower()
+    fields = [f"{part}.{name}" for part in ("metadata", "spec") for name in _named(rpc, request.get(part, {}))]
+    kind = CREDENTIAL if rpc.endswith("Token") else CHANGE
+    action = f"{words}: {', '.join(fields)}" if fields else words
+    world.audit.note(world.instant, caller.as_subject(), subject_type, subject, action, kind=kind)
+
+
+def _subject_type(rpc: str) -> str:
+    for word, kind in (
+        ("Environment", "ENVIRONMENT"),
+        ("Port", "ENVIRONMENT"),
+        ("AutomationsFile", "ENVIRONMENT"),
+        ("Secret", "SECRET"),
+        ("TaskExecution", "TASK_EXECUTION"),
+        ("Task", "TASK"),
+        ("Service", "SERVICE"),
+    ):
+        if word in rpc:
+            return kind
+    return "UNSPECIFIED"
+
+
+def _subject(subject_type: str, request: Document, response: Document) -> str:
+    """The id of what was made, or of what the request is about."""
+    made: Document = response.get(subject_type.lower(), {})
+    named = ("environmentId", "secretId", "id")
+    identifier: str = made.get("id", "") or next((request[name] for name in named if request.get(name)), "")
+    return identifier
+
+
+def _named(rpc: str, part: Document) -> list[str]:
+    return sorted(part) if rpc.startswith("Update") else []
