@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 READ, LONGEST = 2000, 300  # characters that are read of a message, and that count once it is normalised
 PIECES = 3  # literal parts of a message that a search for its like takes
 SHORTEST_PIECE, LONGEST_PIECE = 4, 100
 GAP = "…"
+NEXT_LINE = " · "
 # The order matters: an id is no number, and an address holds paths.
 _PATTERNS = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{4,5})?",  # time
@@ -30,13 +31,22 @@ def normalise(message: str) -> str:
 
     Messages that differ in these alone come out equal, and one that came out of here comes out as it is.
     """
-    text = _BLANKS.sub(" ", message[:READ].replace("\0", " ")).strip()
+    text = _BLANKS.sub(" ", NEXT_LINE.join(_lines(message[:READ].replace("\0", " ")))).strip()
     for _ in range(LONGEST):  # what is left out can bring together what is then left out too
         shorter = _GAPS.sub(GAP, _VARYING.sub(GAP, text))[:LONGEST].strip()
         if shorter == text:
             break
         text = shorter
     return text
+
+
+def _lines(message: str) -> Iterator[str]:
+    """Its lines without those that say again, after a component's name, what another said."""
+    said: list[str] = []
+    for line in filter(None, map(str.strip, message.splitlines())):
+        if not any(line.endswith(other) for other in said):
+            said.append(line)
+            yield line
 
 
 def fingerprint(normalised: str) -> str:
@@ -47,7 +57,7 @@ def fingerprint(normalised: str) -> str:
 def pieces(normalised: str, messages: Iterable[str]) -> list[str]:
     """Up to three literal parts that stand in each of `messages`, the longest first: what a search finds them by."""
     texts = [message.upper() for message in messages]
-    parts = (part.strip(" :;,.()[]\"'\\") for part in normalised.split(GAP))
+    parts = (part.strip(" :;,.()[]\"'\\") for part in re.split(f"{GAP}|{NEXT_LINE}", normalised))
     whole = [part[:LONGEST_PIECE].strip() for part in parts]
     found = {part for part in whole if len(part) >= SHORTEST_PIECE and all(part.upper() in text for text in texts)}
     return sorted(found, key=lambda part: (-len(part), part))[:PIECES]

@@ -18,6 +18,7 @@ from portal.web.words import phase_word
 from .conditions import CONDITIONS, Condition
 from .counting import BEFORE
 from .drawing import number
+from .failures import WHERE
 
 Data = dict[str, Any]
 PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions that are counted beside the phases
@@ -138,11 +139,14 @@ def clusters(failures: Data) -> list[Cluster]:
         Cluster(
             each["message"], each["count"], each["variants"], datetime.fromisoformat(each["first_seen_at"]),
             list_url(q=each["query"]),
-            [(name, [(value or "none", count) for value, count in hit["top"]], hit["more"])
-             for name, hit in each["hit"].items()],
+            [_hit(name, each["hit"][name]) for name in WHERE],
         )
         for each in failures["clusters"]
     ]  # fmt: skip
+
+
+def _hit(name: str, hit: Data) -> tuple[str, list[tuple[str, int]], int]:
+    return name, [(value or "none", count) for value, count in hit["top"]], hit["more"]
 
 
 def tops(data: Data, by: str) -> dict[str, list[Top]]:

@@ -25,7 +25,11 @@ ALIKE = [
         "environment … vanished at …",
     ),
     ("open /workspaces/web-shop/.devcontainer: no such file", "open /tmp/x/y: no such file", "open …: no such file"),
-    ("commit 3c8bdf4 not found\nin 12 refs", "commit e7b8cad1 not found in  7 refs", "commit … not found in … refs"),
+    (
+        "commit 3c8bdf4 not found\nin 12 refs",
+        "commit e7b8cad1 not found\n in  7 refs",
+        "commit … not found · in … refs",
+    ),
     ("GET https://a.example/x?y=1: timeout", "GET http://b.example:8080/z: timeout", "GET … timeout"),
 ]
 
@@ -67,3 +71,7 @@ def test_what_is_searched_for_stands_in_every_message(messages: list[str]) -> No
 def test_the_longest_literal_parts_are_searched_for() -> None:
     message = "step 3: devcontainer build failed: exit status 1 in /tmp/a/b"
     assert pieces(normalise(message), [message]) == ["devcontainer build failed: exit status", "step"]
+
+
+def test_what_a_component_says_again_counts_once() -> None:
+    assert normalise("cannot start: no room\nmachine: cannot start: no room") == "cannot start: no room"
