@@ -30,6 +30,11 @@ def main() -> int:
     prepare = commands.add_parser("prepare", help="migrations, the user admin and, for an address, a sign-in link")
     prepare.add_argument("address", nargs="?")
     commands.add_parser("sync", help="read the organization once")
+    history = commands.add_parser("history", help="make a demo's world with a past, and tell the tables of it")
+    history.add_argument("length", help="of the past, such as 30d")
+    history.add_argument("state", type=Path, help="the file that keeps the world")
+    history.add_argument("environments", type=int)
+    history.add_argument("seed", type=int)
     arguments = parser.parse_args()
     try:
         with stop_signals():
@@ -55,6 +60,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             _prepare(arguments.address)
         case "sync":
             _call(["sync_directory"], ["sync_environments"], ["sync_automations"])
+        case "history":
+            _live(arguments)
     return 0
 
 
@@ -92,6 +99,20 @@ def _prepare(address: str | None) -> None:
         link = io.StringIO()
         _call(["signin_link", "--base-url", address, "--minutes", "60"], stdout=link)
         portal.write_private(portal.ENTRANCE_FILE, link.getvalue().strip())
+
+
+def _live(arguments: argparse.Namespace) -> None:
+    import django
+
+    django.setup()
+    from portal.local.history import tell
+    from portal.sandbox.history import length_of
+    from portal.sandbox.snapshot import save
+    from portal.sandbox.world import World
+
+    world = World(arguments.environments, arguments.seed, history=length_of(arguments.length))
+    save(world, arguments.state)
+    tell(world)
 
 
 def _call(*commands: list[str], stdout: TextIO | None = None) -> None:

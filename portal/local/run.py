@@ -28,6 +28,7 @@ ENTRANCE_FILE = DATA / "entrance"
 WEB_TIMEOUT = 60.0
 PREPARE_TIMEOUT = 600.0
 FIRST_SYNC_TIMEOUT = 3600.0
+HISTORY_UP_TO = 400  # environments: with more, living through a past would hold up the start
 PYTHON = sys.executable
 # Opens an invented organization on loopback: nothing to keep secret.
 SANDBOX_TOKEN = "sandbox"  # noqa: S105
@@ -94,6 +95,8 @@ def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: i
     check()
     new = needs_first_sync(environment)
     if sandbox := environment.get("PORTAL_SANDBOX_PORT"):
+        if new:
+            live_history(environment)
         supervisor.start(sandbox_command(environment))
         if new:
             wait_until(lambda: accepts_connections(int(sandbox)), check)
@@ -144,14 +147,45 @@ def portal_environment(base: Mapping[str, str], port: int, database_url: str, re
     return environment
 
 
+def world_file(environment: Mapping[str, str]) -> Path:
+    """Where the demo's world is kept, beside the database that mirrors it."""
+    return DATA / f"{demo_name(environment)}.world"
+
+
+def history_command(environment: Mapping[str, str]) -> Command | None:
+    """Makes a demo's world that has lived for SANDBOX_HISTORY (10d unless it is a big one), and tells the tables of it.
+
+    None where the demo begins today, or has a world already.
+    """
+    size, seed = demo_size_and_seed(environment)
+    length = environment.get("SANDBOX_HISTORY") or ("10d" if size <= HISTORY_UP_TO else "0d")
+    state = world_file(environment)
+    if length in ("0", "0d", "0h") or state.exists():
+        return None
+    argv = [PYTHON, "-m", "portal.local", "history", length, str(state), str(size), str(seed)]
+    return Command("history", argv, env=environment, cwd=CHECKOUT)
+
+
+def live_history(environment: Mapping[str, str]) -> None:
+    """Give a new demo its past; a failure is told, not fatal, as the demo then begins today."""
+    command = history_command(environment)
+    if command is None:
+        return
+    say("Living through the demo organization's past")
+    try:
+        run_to_end(command, DATA / "log" / "history.log", FIRST_SYNC_TIMEOUT)
+    except CommandFailed as error:
+        say(f"The demo begins without a past: {error}")
+
+
 def sandbox_command(environment: Mapping[str, str]) -> Command:
-    """The stand-in Ona, its world kept beside the database that mirrors it.
+    """The stand-in Ona, which goes on with its world where it has one.
 
     SANDBOX_ENVIRONMENTS, _SEED, _SPEED, _LATENCY_MS and _FAULTS shape the world.
     """
     size, seed = demo_size_and_seed(environment)
     argv = [PYTHON, "manage.py", "sandbox", "--port", environment["PORTAL_SANDBOX_PORT"], "--token", SANDBOX_TOKEN]
-    argv += ["--environments", str(size), "--seed", str(seed), "--state", str(DATA / f"{demo_name(environment)}.world")]
+    argv += ["--environments", str(size), "--seed", str(seed), "--state", str(world_file(environment))]
     for option in ("speed", "latency-ms", "faults"):
         if value := environment.get(f"SANDBOX_{option.upper().replace('-', '_')}"):
             argv += [f"--{option}", value]
