@@ -31,8 +31,8 @@ GENESIS = "0" * 64  # what the first entry is over
 MOST_FINDINGS = 100
 _HEAD = re.compile(r"([0-9a-fA-F]{64})(?::([1-9][0-9]{0,17}))?")
 LINKS = """
-SELECT sequence, operation_id::text, kind, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), content,
-    digest, previous, hash
+SELECT sequence, operation_id::text, kind, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    coalesce(content, ''), digest, previous, coalesce(hash, '')
 FROM ledger_entry ORDER BY sequence
 """
 # One statement, so that each operation and its entries are of the same moment.
@@ -41,7 +41,7 @@ SELECT coalesce(o.id, e.operation_id)::text, (to_jsonb(o) - 'search')::text, e.s
 FROM ledger_operation o
 FULL JOIN (
     SELECT operation_id, array_agg(sequence ORDER BY sequence) AS sequences,
-        array_agg(kind ORDER BY sequence) AS kinds, array_agg(content ORDER BY sequence) AS contents
+        array_agg(kind ORDER BY sequence) AS kinds, array_agg(coalesce(content, '') ORDER BY sequence) AS contents
     FROM ledger_entry GROUP BY operation_id
 ) e ON e.operation_id = o.id
 """

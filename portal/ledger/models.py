@@ -169,6 +169,8 @@ class Entry(models.Model):
     hash = models.TextField()
     at = models.DateTimeField()
 
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
     class Meta:
         verbose_name_plural = "entries"
         indexes: ClassVar = [
@@ -194,6 +196,8 @@ class Verification(models.Model):
     found = models.BigIntegerField()
     findings = models.JSONField(default=list)
     seal = models.TextField()
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         indexes: ClassVar = [

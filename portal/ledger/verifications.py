@@ -17,7 +17,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 
 from . import chain
-from .models import Verification
+from .models import Entry, Verification
 
 log = structlog.get_logger()
 KEPT_FINDINGS = 20
@@ -26,16 +26,25 @@ _SIGNER = "portal.ledger.verification"
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """What `/operations/` says of the chain: its head now, and how the latest verification ended; None for neither."""
+    """What `/operations/` says of the chain: its head now, and how the latest verification ended; None for neither.
+
+    `has_kept_head` is whether the head of that verification is in the chain still.
+    """
 
     head: chain.Head | None
     latest: Verification | None
+    has_kept_head: bool
     now: datetime
 
     @property
     def is_late(self) -> bool:
         """Whether two verifications are overdue."""
         return self.latest is not None and self.now - self.latest.finished_at > 2 * self.interval
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether somebody else than the portal wrote what is known of the latest verification."""
+        return self.latest is not None and not _is_sealed(self.latest)
 
     @property
     def interval(self) -> timedelta:
@@ -49,8 +58,11 @@ class ChainState:
 
 
 def chain_state() -> ChainState:
-    """The chain as of now; two queries, whatever its length."""
-    return ChainState(chain.head(), Verification.objects.order_by("-finished_at").first(), timezone.now())
+    """The chain as of now; three queries, whatever its length."""
+    latest = Verification.objects.order_by("-finished_at").first()
+    kept = {"sequence": latest.head_sequence, "hash": latest.head_hash} if latest and latest.head_sequence else {}
+    has_kept_head = not kept or Entry.objects.filter(**kept).exists()
+    return ChainState(chain.head(), latest, has_kept_head, timezone.now())
 
 
 def verify(heads: Iterable[chain.Head] = ()) -> chain.Report:

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings as configured
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -19,7 +20,7 @@ from portal.ledger import chain
 from portal.ledger.models import Entry, Operation, Verification
 from portal.ledger.tasks import verify_ledger
 from tests import factories
-from tests.ledger.tampering import run, unguarded
+from tests.ledger.tampering import WHOLE, Way, run, unguarded
 from tests.operations import operation
 
 pytestmark = pytest.mark.django_db
@@ -45,9 +46,8 @@ def tamper(reason: str = "another") -> None:
 
 
 def verified(ago: timedelta) -> None:
-    verify_ledger()
-    with unguarded():
-        run("UPDATE ledger_verification SET finished_at = %s", timezone.now() - ago)
+    with time_machine.travel(timezone.now() - ago):
+        verify_ledger()
 
 
 def command(*arguments: str) -> str:
@@ -92,6 +92,28 @@ def test_a_broken_chain_is_a_loud_note_that_names_what_was_found(viewer: Client)
     assert "The ledger's chain does not hold. When it was verified just now, 1 thing was found" in page
     assert f"Operation {made.pk} (environment.stop of quiet-otter by ann): entries" in page
     assert "found broken just now" in page
+
+
+def test_a_verification_that_was_rewritten_does_not_quieten_the_page(viewer: Client) -> None:
+    operation()
+    tamper()
+    verify_ledger()
+    with unguarded():
+        run("UPDATE ledger_verification SET found = 0, findings = '[]'")
+    page = seen(viewer)
+    assert "What is kept of the chain's last verification was changed." in page
+    assert "not known to be verified" in page
+
+
+@pytest.mark.parametrize("way", WHOLE)
+def test_a_chain_that_lacks_the_head_verified_last_is_told_at_once(viewer: Client, way: Way) -> None:
+    operation()
+    operation()
+    verify_ledger()
+    way(list(Entry.objects.order_by("sequence")), 2)
+    page = seen(viewer)
+    assert "The ledger's chain is not the one that was verified just now." in page
+    assert "Entry 4, its head at the time, is missing or has another hash" in page
 
 
 def test_only_the_first_findings_are_shown_with_how_many_there_are_besides(viewer: Client) -> None:
