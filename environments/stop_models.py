@@ -17,4 +17,4 @@ class Stop(models.Model):
     seen_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.environment_id} stopped by {self.seen_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.pk} stopped by {self.seen_at:%Y-%m-%d %H:%M:%S}"

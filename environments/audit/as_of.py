@@ -5,12 +5,12 @@ expression of the same name before the table. Lists, filters, counts and audits 
 
 Rebuilt is what transitions tell of (TEXTS, TIMES), what the specification that was known then says (SPECIFIED), and
 which environments had been seen. A use later than the moment is not known then. All other columns are as now, and pages
-say so.
+say so. What came and went between two sweeps, such as a start that soon ended, was never seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,17 +131,17 @@ def _parsed(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-Execute = Callable[[str, Any, bool, Mapping[str, Any]], Any]
+Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 
-def _shadow(moment: datetime) -> Callable[[Execute, str, Any, bool, Mapping[str, Any]], Any]:
+def _shadow(moment: datetime) -> Callable[[Execute, str, Any, bool, dict[str, Any]], Any]:
     """A wrapper of the database connection that puts the tables of then before those of now, for reads alone."""
     shadows = {
         f'"{Stop._meta.db_table}"': STOPS.format(moment=_literal(moment)),
         f'"{Environment._meta.db_table}"': _environments(_literal(moment)),
     }
 
-    def execute(run: Execute, sql: str, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
+    def execute(run: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if sql.startswith(("SELECT", "(")):
             wanted = [shadow for table, shadow in shadows.items() if table in sql]
             sql = f"WITH {', '.join(wanted)} {sql}" if wanted else sql
@@ -152,7 +152,7 @@ def _shadow(moment: datetime) -> Callable[[Execute, str, Any, bool, Mapping[str,
 
 @cache
 def _columns() -> tuple[str, ...]:
-    return tuple(field.column for field in Environment._meta.concrete_fields)
+    return tuple(field.column for field in Environment._meta.concrete_fields if field.column)
 
 
 def _environments(moment: str) -> str:

@@ -120,7 +120,7 @@ def answer(name: str, value: int, now: datetime) -> Answer:
     question = QUESTIONS[name]
     limit = value * question.unit
     rows = question.rows(limit).annotate(hit_at=question.at(limit))
-    asked = {}
+    asked: dict[str, Count] = {}
     for number, delay in enumerate(SPANS.values()):
         within = Q(hit_at__lte=now + delay)
         asked |= {f"hit_{number}": Count("pk", filter=within), f"lost_{number}": Count("pk", filter=within & _UNPUSHED)}

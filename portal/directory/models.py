@@ -67,6 +67,8 @@ class PolicyVersion(Policies):
     old_seen_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField()
 
+    objects = models.Manager()
+
     class Meta:
         indexes: ClassVar = [
             # the policies of an organization over time, newest first: environments.audit.policy, portal.directory.sync
