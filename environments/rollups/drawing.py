@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 WIDTH, HEIGHT = 1000, 200  # of the drawing; the page stretches its width
-LABELLED = 15  # height from which a band can hold its name
+LABELLED = 18  # height from which a band can hold its name
 NAMED_GAP = 0.14  # share of the width from which a gap can
 TICKS = 6
 Values = Sequence[float] | None

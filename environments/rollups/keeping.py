@@ -77,12 +77,11 @@ def _wait_for_turn() -> None:
 
 
 def _look_back(at: datetime, before: Progress | None, census: counting.Census, *, everything: bool) -> None:
-    """Add what was seen since the last time, and make the parts that show it."""
-    after = before.transition if before else 0
+    """Add what was seen since the last time, and make the parts that show it; the first time begins it all."""
     newest = Transition.objects.aggregate(newest=Max("pk"))["newest"] or 0
     if before is not None:
-        running.add(before.looked_back_at, at, after, newest)
-    startups.keep(at, after, newest)
+        running.add(before.looked_back_at, at, before.transition, newest)
+        startups.keep(at, before.transition, newest)
     is_new_hour = before is None or counting.hour_of(before.looked_back_at) != counting.hour_of(at)
     periods = [period for period in charts.PERIODS.values() if is_new_hour or everything or period.name == "day"]
     if is_new_hour:
