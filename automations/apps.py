@@ -9,14 +9,16 @@ class AutomationsConfig(AppConfig):
     name = "automations"
 
     def ready(self) -> None:
-        """Environments know no automations: tell them what would be lost, what can be done and how lost answers are
-        proven, and have them followed with theirs."""
+        """Environments know no automations: tell them what would be lost, what can be done, how lost answers are proven
+        and what happened, and have them followed with theirs."""
+        from automations import timeline
         from automations.actions import catalogue, proofs
         from automations.following import follow_environment
         from automations.losses import running_work
         from environments.actions import settling
         from environments.actions.catalogue import ACTIONS
         from environments.losses import SOURCES
+        from environments.timeline import sources
         from environments.watching import FOLLOWERS
 
         ACTIONS.update(catalogue.ACTIONS)
@@ -27,6 +29,9 @@ class AutomationsConfig(AppConfig):
             allow_list(settings.LOG_HOSTS)
         except ValueError as error:
             raise ImproperlyConfigured(f"PORTAL_LOG_HOSTS: {error}") from None
+        for source in (timeline.SERVICES, timeline.EXECUTIONS):
+            if source not in sources.SOURCES:
+                sources.SOURCES.append(source)
         if running_work not in SOURCES:
             SOURCES.append(running_work)
         if follow_environment not in FOLLOWERS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from environments.models import Environment, Secret, SyncRun, Transition
+from environments.models import Environment, Secret, SpecificationVersion, SyncRun, Transition
 from portal.web.read_only import ReadOnlyAdmin
 
 
@@ -24,6 +24,14 @@ class TransitionAdmin(ReadOnlyAdmin):
 
     list_display = ("seen_at", "environment_id", "field", "old", "new")
     list_filter = ("field",)
+    ordering = ("-id",)
+
+
+@admin.register(SpecificationVersion)
+class SpecificationVersionAdmin(ReadOnlyAdmin):
+    """Specifications, version by version."""
+
+    list_display = ("seen_at", "environment_id", "spec_version")
     ordering = ("-id",)
 
 

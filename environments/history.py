@@ -10,6 +10,7 @@ from environments.reading import as_time
 from portal.web.words import phase_word
 
 TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
+TEXTS = (Field.FAILURE, Field.SECRETS)
 # what it means that a value appeared, went away, or became another one
 CHANGES: dict[str, tuple[str, str, str]] = {
     Field.FAILURE: ("failing", "no longer failing", "failing otherwise"),
@@ -17,6 +18,9 @@ CHANGES: dict[str, tuple[str, str, str]] = {
     Field.LOCKDOWN: ("lockdown set", "lockdown cleared", "lockdown moved"),
     Field.GONE: ("gone", "back again", "gone again"),
 }
+
+
+SYNC = {"true": "in sync", "false": "not in sync"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +37,29 @@ class Event:
 
 
 def event(transition: Transition) -> Event:
-    kind = "time" if transition.field in TIMES else "text" if transition.field == Field.FAILURE else "phase"
-    old, new = (_value(kind, text) for text in (transition.old, transition.new))
-    return Event(transition.id, _what(transition), kind, old, new, transition.old_seen_at, transition.seen_at)
+    kind = "time" if transition.field in TIMES else "text" if transition.field in TEXTS else "phase"
+    texts = (transition.old, transition.new)
+    if transition.field == Field.SECRETS:
+        texts = (SYNC.get(transition.old, transition.old), SYNC.get(transition.new, transition.new))
+    old, new = (_value(kind, text) for text in texts)
+    what = words(transition.field, transition.old, transition.new)
+    return Event(transition.id, what, kind, old, new, transition.old_seen_at, transition.seen_at)
 
 
 def _value(kind: str, text: str) -> str | datetime:
     return (as_time(text) if kind == "time" else None) or text
 
 
-def _what(transition: Transition) -> str:
+def words(field: str, old: str, new: str) -> str:
     """What happened, in words; a field that is no longer known keeps its name."""
-    if transition.field in CHANGES:
-        appeared, went, changed = CHANGES[transition.field]
-        return changed if transition.old and transition.new else appeared if transition.new else went
-    label = Field(transition.field).label if transition.field in Field.values else transition.field
-    subject = "environment" if transition.field == Field.PHASE else label
-    return f"{subject} became {phase_word(transition.new)}"
+    if field in CHANGES:
+        appeared, went, changed = CHANGES[field]
+        return changed if old and new else appeared if new else went
+    label = Field(field).label if field in Field.values else field
+    subject = "environment" if field == Field.PHASE else label
+    return f"{subject} became {state_word(new)}"
+
+
+def state_word(value: str) -> str:
+    """A phase, or whether secrets are in sync, in words."""
+    return SYNC.get(value) or phase_word(value)

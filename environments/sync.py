@@ -32,13 +32,27 @@ TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 def _text(side: str, field: Field) -> str:
     if field in TIMES:
         return f"""to_char({side}_{field.value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-    return f"{side}_{field.value}"
+    return f"{side}_{field.value}::text"
 
 
 _returned = ", ".join(f"{side}.{field.value} AS {side}_{field.value}" for field in Field for side in ("old", "new"))
 _fields = ", ".join(f"('{field.value}', {_text('old', field)}, {_text('new', field)})" for field in Field)
+# a specification only where it is a new one: it is by far the largest column
+_specification = """
+    new.spec_version AS spec_version, old.spec_version IS DISTINCT FROM new.spec_version AS is_new_spec,
+    CASE WHEN old.spec_version IS DISTINCT FROM new.spec_version THEN new.spec END AS spec
+"""
+_merged = f"merge_action() AS action, i.id AS id, i.sent_at AS sent_at, {_specification}, {_returned}"
 OBSERVE = f"""
-    WITH merged AS ({ENVIRONMENTS.merge(f"merge_action() AS action, i.id AS id, i.sent_at AS sent_at, {_returned}")}),
+    WITH merged AS ({ENVIRONMENTS.merge(_merged)}),
+    kept AS (
+        INSERT INTO environments_specificationversion (environment_id, spec_version, spec, old_seen_at, seen_at)
+        SELECT merged.id, spec_version, spec,
+               CASE WHEN merged.action = 'UPDATE' THEN least(sighting.seen_at, merged.sent_at) END, merged.sent_at
+        FROM merged LEFT JOIN environments_sighting sighting ON sighting.environment_id = merged.id
+        WHERE is_new_spec
+        ON CONFLICT (environment_id, spec_version) DO NOTHING
+    ),
     noted AS (
         INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
         SELECT merged.id, change.field, coalesce(change.old, ''), coalesce(change.new, ''),

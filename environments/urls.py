@@ -1,7 +1,7 @@
 from django.urls import path
 
 from environments import secret_urls
-from environments.views import act, editor, tokens
+from environments.views import act, editor, timeline, tokens
 from environments.views.create import environment_create
 from environments.views.detail import environment_detail
 from environments.views.list import environment_changes, environment_facets, environment_list
@@ -16,5 +16,6 @@ urlpatterns = [
     *act.urls(),
     *tokens.urls(),
     *editor.urls(),
+    *timeline.urls(),
     *secret_urls.of_environment,
 ]

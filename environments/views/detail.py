@@ -1,4 +1,4 @@
-"""`/environments/<id>/`: everything the API tells about one environment, and what has changed so far."""
+"""`/environments/<id>/`: everything the API tells about one environment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -17,14 +17,12 @@ from django.utils.http import urlencode
 from environments import access, detail, identity, watching
 from environments.asked import Standing, standings
 from environments.facts import Document, Fact
-from environments.history import event
 from environments.lifetime import banners, lifetime
 from environments.menu import menu
 from environments.models import Environment, Field, Phase, Transition
 from environments.secrets import card
 from environments.secrets.reach import revision as secrets_revision
 from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
-from portal.ledger.listing import operations_of
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -33,10 +31,9 @@ TABS = {
     "content": "Content",
     "automations": "Automations",
     "access": "Secrets and access",
-    "history": "History",
+    "timeline": "Timeline",
     "documents": "Documents",
 }
-HISTORY_ROWS = 200
 SECONDS, WAITING_SECONDS = 5, 2
 E = TypeVar("E", bound=Entry)
 
@@ -53,6 +50,8 @@ class Tab:
 def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     environment = find(environment_id)
     name = request.GET.get("tab", "")
+    if name == "history":  # as the timeline was called before it had a picture
+        return redirect("environments:timeline", environment.pk)
     fill = FILLS.get(name, overview_tab)
     name = name if name in FILLS else "overview"
     revision = secrets_revision() if name == "access" else ""
@@ -93,14 +92,18 @@ def render_tab(
         "tabs": tabs(environment, tab),
         "tab_template": template,
         "is_changed": request.GET.get("changed") != changed,
-        "poll": f"{request.path}?{urlencode({'tab': tab, 'changed': changed, 'seen': seen})}",
+        "poll": f"{request.path}?{urlencode({**request.GET.dict(), 'tab': tab, 'changed': changed, 'seen': seen})}",
     }
     return render_page(request, "environments/detail.html", "environments/_poll.html", frame | context)
 
 
 def tabs(environment: Environment, current: str) -> list[Tab]:
     here = reverse("environments:detail", args=[environment.id])
-    elsewhere = {"overview": here, "automations": reverse("automations:of-environment", args=[environment.id])}
+    elsewhere = {
+        "overview": here,
+        "automations": reverse("automations:of-environment", args=[environment.id]),
+        "timeline": reverse("environments:timeline", args=[environment.id]),
+    }
     return [
         Tab(name, label, elsewhere.get(name, f"{here}?tab={name}"), name == current) for name, label in TABS.items()
     ]
@@ -198,26 +201,6 @@ def access_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]
     }
 
 
-def history_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
-    """The newest transitions, or those older than the one named by `before`; a made-up one is not heeded."""
-    transitions = Transition.objects.of(environment)
-    before = request.GET.get("before", "")
-    is_id = before.isascii() and before.isdigit() and len(before) < 19
-    anchor = transitions.filter(pk=int(before)).first() if is_id else None
-    if anchor:
-        transitions = transitions.filter(Q(seen_at__lt=anchor.seen_at) | Q(seen_at=anchor.seen_at, id__lt=anchor.id))
-    rows = list(transitions[: HISTORY_ROWS + 1])
-    shown = rows[:HISTORY_ROWS]
-    older = shown[-1].id if len(rows) > HISTORY_ROWS else None
-    operations = operations_of(environment.pk) if anchor is None else []
-    return {
-        "events": [event(row) for row in shown],
-        "older": older,
-        "is_older": anchor is not None,
-        "operations": operations,
-    }
-
-
 def documents_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     parts = {"metadata": environment.metadata, "spec": environment.spec, "status": environment.status}
     return {"documents": {name: json.dumps(part, indent=2, ensure_ascii=False) for name, part in parts.items()}}
@@ -227,6 +210,5 @@ FILLS = {
     "overview": overview_tab,
     "content": content_tab,
     "access": access_tab,
-    "history": history_tab,
     "documents": documents_tab,
 }

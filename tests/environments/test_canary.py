@@ -180,7 +180,8 @@ def look_around(client: Client, everything: Everything) -> None:
     pages = ["/", "/secrets/", "/operations/", "/sync/"]
     pages += [f"/operations/{pk}/" for pk in Operation.objects.values_list("pk", flat=True)[:40]]
     if environment:
-        pages += [f"/environments/{environment}/?tab={tab}" for tab in ("access", "history", "documents")]
+        pages += [f"/environments/{environment}/?tab={tab}" for tab in ("access", "documents")]
+        pages += [f"/environments/{environment}/timeline/{page}" for page in ("", "specification/")]
     for page in pages:
         assert everything.note(client.get(page)).status_code == 200
 

@@ -69,8 +69,10 @@ def look_around(environment: Environment, actor: User, everything: Everything) -
     """Every page that tells of the environment and of what was asked of it."""
     admin = factories.client("Admin")
     page = reverse("environments:detail", args=[environment.pk])
-    for tab in ("overview", "content", "access", "history", "documents"):
+    for tab in ("overview", "content", "access", "documents"):
         everything.note(admin.get(page, {"tab": tab}))
+    for name in ("timeline", "specification"):
+        everything.note(admin.get(reverse(f"environments:{name}", args=[environment.pk])))
     everything.note(admin.get(reverse("operations:list")))
     for operation in Operation.objects.all():
         everything.note(admin.get(reverse("operations:detail", args=[operation.pk])))

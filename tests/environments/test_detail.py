@@ -24,7 +24,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 EXAMPLE = Path(__file__).parent.parent / "ona/data/get_environment.json"
-TABS = ("overview", "content", "access", "history", "documents")
+TABS = ("overview", "content", "access", "documents")
 HTMX = {"HX-Request": "true"}
 
 
@@ -228,39 +228,7 @@ def test_archiving_is_forecast_only_from_a_stop_that_was_seen() -> None:
     assert "Will be archived in 4 d" in main(get(environment))
 
 
-def test_transitions_are_listed_newest_first_in_words_and_page_by_page() -> None:
-    environment = factories.environment()
-    now = timezone.now()
-    Transition.objects.bulk_create(
-        Transition(
-            environment=environment,
-            field="phase",
-            old=Phase.RUNNING,
-            new=f"PHASE_{i:03}",
-            old_seen_at=now - timedelta(days=3),
-            seen_at=now - timedelta(minutes=i // 2),
-        )
-        for i in range(250)
-    )
-    client = factories.client()
-    first = get(environment, "history", client=client)
-    shown = re.findall(r"became (PHASE_\d+)", first)
-    assert len(shown) == 200
-    (before,) = re.findall(r"before=(\d+)", first)
-    rest = re.findall(r"became (PHASE_\d+)", get(environment, "history", client=client, before=before))
-    assert sorted(shown + rest) == [f"PHASE_{i:03}" for i in range(250)]
-
-
-def test_times_of_transitions_are_written_as_times() -> None:
-    environment = factories.environment()
-    Transition.objects.create(
-        environment=environment, field="lockdown_at", old="2026-03-01T12:00:00.000000Z", new="",
-        old_seen_at=timezone.now(), seen_at=timezone.now(),
-    )  # fmt: skip
-    assert "Lockdown cleared 2026-03-01 12:00:00 UTC none" in main(get(environment, "history"))
-
-
-@pytest.mark.parametrize("query", ["tab=nothing", "tab=history&before=x", "tab=history&before=" + "9" * 40, "tab=%00"])
+@pytest.mark.parametrize("query", ["tab=nothing", "tab=documents&before=x", "tab=%00"])
 def test_a_hand_edited_address_shows_something_sensible(query: str) -> None:
     environment = factories.environment()
     response = factories.client().get(reverse("environments:detail", args=[environment.id]) + f"?{query}")

@@ -24,7 +24,7 @@ from portal.web.words import duration_words, phase_word
 from tests import factories
 
 pytestmark = pytest.mark.django_db
-TABS = ("overview", "content", "access")  # history and documents show nothing of the document in words
+TABS = ("overview", "content", "access")  # documents shows nothing of the document in words
 SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9 ann@laptop"
 
 

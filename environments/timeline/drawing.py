@@ -1,0 +1,297 @@
+"""Places on the page: the picture's lanes as shares of its width. Pure.
+
+What is too narrow to be seen or hit is drawn together with what stands beside it, and leads to a closer look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from environments.history import state_word
+from environments.timeline.lanes import Bar, Lane, Mark, Period
+from environments.timeline.observed import Gap
+from environments.timeline.periods import View
+from environments.timeline.reading import Told
+from portal.web.words import duration_words, phase_tone
+
+NARROWEST, WIDEST = 0.7, 1.5  # percent of the width: bars narrower than the one are drawn together up to the other
+FOR_A_LABEL = 5.0
+APART = 1.8  # percent between the middles of two marks
+MIDDLE = 15  # pixels from the top of a lane
+# how high a bar is tells its kind to those who see no colours
+HEIGHTS = {"green": 20, "red": 20, "blue": 12, "amber": 12, "gray": 5, "none": 8, "several": 20}
+WORDS_SHOWN = 50
+SIGNS = {
+    "failure": "Failure",
+    "operation": "Operation",
+    "specification": "Specification version",
+    "lockdown": "Lockdown",
+    "archive": "Archiving",
+    "gone": "Gone or back",
+    "created": "Created",
+    "start": "Last started",
+    "activity": "Last sign of use",
+    "ended": "Execution ended",
+    "several": "Several at once",
+}
+STEPS = [
+    *(timedelta(minutes=minutes) for minutes in (10, 30, 60, 180, 360, 720)),
+    *(timedelta(days=days) for days in (1, 2, 7, 14, 30, 91, 182, 365)),
+]
+MOST_TICKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnBar:
+    """A rectangle: `x` and `width` in percent of the picture, `light` the uncertain part in percent of the bar."""
+
+    id: str
+    x: str
+    width: str
+    light: str
+    rest: str
+    y: int
+    height: int
+    tone: str
+    label: str
+    words: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMark:
+    """A sign in the middle of its lane."""
+
+    id: str
+    x: str
+    kind: str
+    words: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnGap:
+    x: str
+    width: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnLane:
+    name: str
+    label: str
+    bars: list[DrawnBar]
+    marks: list[DrawnMark]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A time on the axis; `anchor` keeps its words within the picture."""
+
+    x: str
+    label: str
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarInWords:
+    """A bar as a row of the table that tells the picture in words."""
+
+    lane: str
+    state: str
+    start: datetime
+    certain_from: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The whole of it. `rows` tells its bars in words, of which there are `bars`; `signs` are those that occur."""
+
+    lanes: list[DrawnLane]
+    gaps: list[DrawnGap]
+    ticks: list[Tick]
+    rows: list[BarInWords]
+    bars: int
+    signs: dict[str, str]
+    left_out: list[str]
+
+
+class _Scale:
+    """Times as shares of the width."""
+
+    def __init__(self, period: Period) -> None:
+        self.start, self.span = period.start, period.end - period.start
+
+    def at(self, moment: datetime) -> float:
+        return (moment - self.start) / self.span * 100
+
+    def between(self, start: datetime, end: datetime) -> float:
+        return (end - start) / self.span * 100
+
+
+def draw(told: Told, view: View) -> Picture:
+    """The picture of what was told."""
+    scale = _Scale(told.period)
+    drawn = [_lane(lane, told.labels[lane.name], scale, view) for lane in told.lanes]
+    bars = [(told.labels[lane.name], bar) for lane in told.lanes for bar in lane.bars]
+    kinds = {mark.kind for lane in drawn for mark in lane.marks}
+    gaps = [
+        DrawnGap(_percent(scale.at(gap.start)), _percent(scale.between(gap.start, gap.end)), _gap_words(gap))
+        for gap in told.gaps
+    ]
+    return Picture(
+        drawn,
+        gaps,
+        list(ticks(told.period)),
+        [
+            BarInWords(lane, state_word(bar.value), bar.start, bar.certain_from, bar.end)
+            for lane, bar in bars[:WORDS_SHOWN]
+        ],
+        len(bars),
+        {kind: label for kind, label in SIGNS.items() if kind in kinds},
+        told.left_out,
+    )
+
+
+def _lane(lane: Lane, label: str, scale: _Scale, view: View) -> DrawnLane:
+    bars = [_together(group, label, scale, view) for group in _groups(lane.bars, scale)]
+    return DrawnLane(lane.name, label, bars, list(_marks(lane.marks, lane.name, scale, view)))
+
+
+def _groups(bars: Sequence[Bar], scale: _Scale) -> Iterator[list[Bar]]:
+    """Bars alone where they are wide enough, those beside each other that are not together."""
+    waiting: list[Bar] = []
+    for bar in bars:
+        is_beside = waiting and scale.between(waiting[-1].end, bar.start) < NARROWEST
+        is_narrow = scale.between(bar.start, bar.end) < NARROWEST
+        is_full = waiting and scale.between(waiting[0].start, bar.end) > WIDEST
+        if waiting and (is_full or not is_beside or not is_narrow):
+            yield waiting
+            waiting = []
+        if is_narrow:
+            waiting.append(bar)
+        else:
+            yield [bar]
+    if waiting:
+        yield waiting
+
+
+def _together(bars: Sequence[Bar], lane: str, scale: _Scale, view: View) -> DrawnBar:
+    first, last = bars[0], bars[-1]
+    x, width = scale.at(first.start), max(scale.between(first.start, last.end), NARROWEST / 2)
+    if len(bars) == 1:
+        return _one(first, lane, min(x, 100 - width), width, scale, view)
+    words = f"{lane}: {len(bars)} states {_from_to(first.start, last.end)}. Look closer."
+    is_failing = any(phase_tone(bar.value) == "red" for bar in bars)
+    url = view.around(first.start, last.end)
+    return _bar("", min(x, 100 - width), width, 0, "red" if is_failing else "several", "", words, url, False)
+
+
+def _one(bar: Bar, lane: str, x: float, width: float, scale: _Scale, view: View) -> DrawnBar:
+    seen, word = bar.seen, state_word(bar.value)
+    url = seen.url or (f"{view.url(transition=seen.key)}#chosen" if seen.key else "")
+    light = min(scale.between(bar.start, bar.certain_from) / width * 100, 100)
+    label = word if width >= FOR_A_LABEL else ""
+    tone = {"true": "green", "false": "red"}.get(bar.value) or phase_tone(bar.value)
+    part = f"{seen.key}-{bar.start.timestamp():.0f}" if seen.key else ""  # a state can be drawn in several pieces
+    return _bar(part, x, width, light, tone, label, bar_words(bar, lane), url, seen.key == view.chosen != "")
+
+
+def _bar(
+    key: str, x: float, width: float, light: float, tone: str, label: str, words: str, url: str, is_chosen: bool
+) -> DrawnBar:
+    height = HEIGHTS.get(tone, HEIGHTS["none"])
+    light_share, rest = _percent(light), _percent(max(100 - light, 0))
+    id_, y = f"bar-{key}" if key else "", MIDDLE - height // 2
+    places = _percent(x), _percent(width)
+    return DrawnBar(id_, *places, light_share, rest, y, height, tone, label, words, url, is_chosen)
+
+
+def bar_words(bar: Bar, lane: str) -> str:
+    """A bar in a sentence: what, from when to when, and how sure that is."""
+    sentence = f"{lane}: {state_word(bar.value)} {_from_to(bar.start, bar.end)}"
+    if bar.until is None:
+        sentence += ", as far as it was seen"
+    if bar.certain_from > bar.start and bar.seen.after is not None:
+        sentence += f". It began at some time {_between(bar.seen.after, bar.seen.at)}"
+    return f"{sentence}."
+
+
+def _marks(marks: Sequence[Mark], lane: str, scale: _Scale, view: View) -> Iterator[DrawnMark]:
+    """Signs far enough apart to be told apart; those that are not as one."""
+    groups: list[list[Mark]] = []
+    for mark in marks:
+        if groups and scale.between(groups[-1][0].at, mark.at) < APART:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    for group in groups:
+        yield _sign(group, lane, scale, view)
+
+
+def _sign(group: Sequence[Mark], lane: str, scale: _Scale, view: View) -> DrawnMark:
+    first, last = group[0], group[-1]
+    x = _percent(min(max(scale.at(first.at), 0.8), 99.2))
+    if len(group) == 1:
+        url = first.url or (f"{view.url(transition=first.key)}#chosen" if first.key else "")
+        id_ = f"mark-{first.key}" if first.key else ""
+        return DrawnMark(id_, x, first.kind, mark_words(first), url, first.key == view.chosen != "")
+    kinds = [kind for kind, _ in groupby(sorted(mark.kind for mark in group))]
+    words = f"{len(group)} at once {_from_to(first.at, last.at)}: {'; '.join(mark_words(mark) for mark in group[:5])}"
+    url = view.around(first.at, last.at) if view.zoom != "hour" else f"{view.url()}#changes"
+    return DrawnMark("", x, kinds[0] if len(kinds) == 1 else "several", words, url, False)
+
+
+def mark_words(mark: Mark) -> str:
+    """A mark in a sentence."""
+    when = f"after {_at(mark.after)}, by {_at(mark.at)}" if mark.after else _at(mark.at)
+    return f"{mark.label}, {when}"
+
+
+def ticks(period: Period) -> Iterator[Tick]:
+    """Round times in UTC, at most eight."""
+    span = period.end - period.start
+    step = next((step for step in STEPS if span / step <= MOST_TICKS), STEPS[-1])
+    seconds = step.total_seconds()
+    moment = datetime.fromtimestamp((period.start.timestamp() // seconds + 1) * seconds, UTC)
+    for _ in range(MOST_TICKS + 1):
+        if moment >= period.end:
+            return
+        share = (moment - period.start) / span * 100
+        anchor = "start" if share < 4 else "end" if share > 96 else "middle"
+        yield Tick(_percent(share), _tick_label(moment, step), anchor)
+        moment += step
+
+
+def _tick_label(moment: datetime, step: timedelta) -> str:
+    if step >= timedelta(days=30):
+        return f"{moment:%b %Y}"
+    if step >= timedelta(days=1) or (moment.hour, moment.minute) == (0, 0):
+        return f"{moment:%b} {moment.day}"
+    return f"{moment:%H:%M}"
+
+
+def _gap_words(gap: Gap) -> str:
+    return f"Not observed {_from_to(gap.start, gap.end)} ({duration_words(gap.end - gap.start)}): {gap.why}."
+
+
+def _from_to(start: datetime, end: datetime) -> str:
+    return f"from {_at(start)} to {_at(end)}"
+
+
+def _between(after: datetime, by: datetime) -> str:
+    return f"after {_at(after)} and by {_at(by)}"
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,109 @@
+"""`/environments/<id>/timeline/`: what happened to one environment; and every version of its specification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+from zlib import crc32
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+
+from environments.models import Environment
+from environments.timeline import drawing, listing, periods, versions
+from environments.timeline.asked_for import ASKED_FOR
+from environments.timeline.periods import View
+from environments.timeline.reading import tell
+from environments.timeline.sources import SOURCES, Chosen, Source
+from environments.timeline.transitions import TRANSITIONS
+from environments.timeline.versions import VERSIONS, Version
+from environments.views.detail import find, nothing_new, render_tab
+from portal.web.permissions import permission
+
+OWN: Final = (TRANSITIONS, VERSIONS, ASKED_FOR)
+GRAIN = 120  # as many times does a picture move while a period passes
+VERSIONS_SHOWN = 25
+
+
+def urls() -> list[Any]:
+    """The addresses of this tab."""
+    return [
+        path("<uuid:environment_id>/timeline/", timeline, name="timeline"),
+        path("<uuid:environment_id>/timeline/specification/", specification, name="specification"),
+    ]
+
+
+@permission("environments.view_environment")
+def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
+    """The picture of a period, what was selected in it, and the same as a list."""
+    environment, now = find(environment_id), timezone.now()
+    sources = [source for source in (*OWN, *SOURCES) if request.user.has_perms(source.permissions)]
+    view = periods.read(request.GET, environment, now)
+    revision = _revision(environment, view, sources)
+    if nothing_new(request, environment, revision):
+        return HttpResponse(status=204)
+    listed = listing.listed(environment, view, sources)
+    context = {
+        "view": view,
+        "picture": drawing.draw(tell(environment, view.period, now, sources), view),
+        "chosen": _chosen(environment, view.chosen, sources),
+        "unchosen_url": view.url(transition=""),
+        "listed": listed,
+        "lanes": listing.lanes(view, sources),
+        "newest_url": view.url(),
+        "is_older": listed.is_older,
+    }
+    return render_tab(request, environment, "timeline", "environments/_timeline.html", context, revision)
+
+
+def _revision(environment: Environment, view: View, sources: Sequence[Source]) -> str:
+    """Of what the sources know; the picture moves on, too, as the environment is seen again."""
+    sighting, span = getattr(environment, "sighting", None), view.period.end - view.period.start
+    moves = max(span.total_seconds() / GRAIN, 1) if view.to is None else 0
+    place = int(sighting.seen_at.timestamp() // moves) if sighting and moves else 0
+    texts = [str(place), *(source.revision(environment) for source in sources)]
+    return f"{crc32(repr(texts).encode()):08x}"
+
+
+def _chosen(environment: Environment, key: str, sources: Sequence[Source]) -> Chosen | None:
+    """What the key in the address stands for; None where it stands for nothing."""
+    source = next((source for source in sources if key and source.letter == key[0]), None)
+    return source.find(environment, key[1:]) if source else None
+
+
+@permission("environments.view_environment", *versions.PERMISSIONS)
+def specification(request: HttpRequest, environment_id: UUID) -> HttpResponse:
+    """Every version that was seen, the highest first, and two of them held against each other."""
+    environment = find(environment_id)
+    below = versions.version_number(request.GET.get("below", ""))
+    shown, older = versions.page(environment, VERSIONS_SHOWN, below)
+    context = {
+        "versions": shown,
+        "older": older,
+        "below": below,
+        "is_older": True,  # it does not change under who chooses two of them
+        **_compared(request, environment, shown),
+    }
+    return render_tab(request, environment, "timeline", "environments/_specification.html", context)
+
+
+def _compared(request: HttpRequest, environment: Environment, shown: Sequence[Version]) -> dict[str, Any]:
+    """The two versions that the address names, or the newest and the one before; none where one was not seen."""
+    asked = [versions.version_number(request.GET.get(name, "")) for name in ("from", "to")]
+    numbers = [number for number in asked if number is not None]
+    if len(numbers) < 2:
+        newest = shown[0] if shown else None
+        numbers = [int(newest.previous.spec_version), newest.number] if newest and newest.previous else []
+    known = versions.numbered(environment, numbers) if numbers else {}
+    missing = [number for number in dict.fromkeys(numbers) if number not in known]
+    if not numbers or missing:
+        return {"from_version": None, "to_version": None, "missing": missing, "changes": []}
+    before, after = known[numbers[0]], known[numbers[1]]
+    return {
+        "from_version": before,
+        "to_version": after,
+        "missing": [],
+        "changes": versions.diff(before, after),
+    }

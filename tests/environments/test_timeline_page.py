@@ -1,0 +1,422 @@
+"""The Timeline tab of an environment's page."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from environments.models import Environment, Field, Phase, Sighting, SpecificationVersion, SyncRun, Transition
+from tests import automation_factories, factories, operations
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return factories.client()
+
+
+def known_for(span: timedelta, **columns: Any) -> Environment:
+    """An environment that was first seen so long ago and has been swept every minute since."""
+    now = timezone.now()
+    made = factories.environment(**{"first_seen_at": now - span, "created_at": now - span - MINUTE} | columns)
+    minutes = range(int(span / MINUTE) + 1)
+    swept([made.first_seen_at + number * MINUTE for number in minutes])
+    return made
+
+
+def swept(moments: Sequence[datetime]) -> None:
+    SyncRun.objects.bulk_create(
+        SyncRun(kind="environments", state="succeeded", started_at=moment, finished_at=moment) for moment in moments
+    )
+
+
+def changed(environment: Environment, field: Field, old: str, new: str, *, minutes_ago: float) -> Transition:
+    """A transition seen so many minutes ago, a minute after the look before."""
+    seen_at = timezone.now() - timedelta(minutes=minutes_ago)
+    return Transition.objects.create(
+        environment=environment, field=field, old=old, new=new, old_seen_at=seen_at - MINUTE, seen_at=seen_at
+    )
+
+
+def page(client: Client, environment: Environment, **query: str) -> str:
+    answer = client.get(reverse("environments:timeline", args=[environment.pk]), query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def words(text: str) -> str:
+    """The content of a page without tags and runs of blanks."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.unescape(text[text.index('<main id="main"') :])))
+
+
+def labels(text: str) -> list[str]:
+    """What bars and marks are called."""
+    return [html.unescape(label) for label in re.findall(r'aria-label="([A-Z][^"]+)"', text)]
+
+
+def bars(text: str, lane: str) -> list[str]:
+    return [label for label in labels(text) if label.startswith(f"{lane}: ")]
+
+
+def test_states_are_bars_from_one_change_to_the_next_with_how_sure_their_beginning_is(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50), phase=Phase.RUNNING)
+    changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=30)
+    first, second = bars(page(viewer, environment), "Environment")
+    assert first.startswith("Environment: starting from ")
+    assert second.startswith("Environment: running from ")
+    assert "It began at some time after " in second
+    assert ", as far as it was seen. It began" in second
+    assert "as far as" not in first
+
+
+def test_every_component_has_a_lane_whatever_is_known_of_it(viewer: Client) -> None:
+    text = words(page(viewer, known_for(timedelta(minutes=10))))
+    for lane in ("Environment", "Machine", "Content", "Devcontainer", "Automations file", "Secrets", "Specification"):
+        assert f" {lane} " in text
+
+
+def test_what_was_not_observed_is_told_and_covered_by_no_bar(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    outage = environment.first_seen_at + 20 * MINUTE, environment.first_seen_at + 35 * MINUTE
+    SyncRun.objects.filter(started_at__gt=outage[0], started_at__lt=outage[1]).delete()
+    text = page(viewer, environment)
+    assert "no sweep ended well" in words(text)
+    assert "before the portal first saw it" in words(text)
+    assert len(bars(text, "Environment")) == 2
+    for bar in text.split("<tr>")[1:]:
+        times = [datetime.fromisoformat(moment) for moment in re.findall(r'datetime="([^"]+)"', bar)]
+        if "<td><bdi>Environment</bdi></td>" in bar:
+            assert times[2] <= outage[0] + MINUTE or times[0] >= outage[1] - MINUTE
+
+
+def test_without_any_sweep_nothing_is_claimed(viewer: Client) -> None:
+    environment = factories.environment(first_seen_at=timezone.now() - timedelta(minutes=40))
+    text = page(viewer, environment)
+    assert bars(text, "Environment") == []
+    assert "no sweep ended well" in words(text)
+
+
+def test_secrets_are_in_sync_or_not_or_unknown_in_words(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50), secrets_in_sync=True)
+    changed(environment, Field.SECRETS, "", "false", minutes_ago=30)
+    changed(environment, Field.SECRETS, "false", "true", minutes_ago=10)
+    text = page(viewer, environment)
+    states = [label.split(" from ")[0] for label in bars(text, "Secrets")]
+    assert states == ["Secrets: unknown", "Secrets: not in sync", "Secrets: in sync"]
+    assert "Secrets became in sync not in sync in sync" in words(text)
+
+
+def test_failures_archiving_lockdown_versions_and_operations_are_marks(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    told = (timezone.now() - timedelta(minutes=12)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    changed(environment, Field.FAILURE, "", "no space left", minutes_ago=40)
+    changed(environment, Field.ARCHIVED, "", told, minutes_ago=10)
+    changed(environment, Field.LOCKDOWN, "2026-03-01T12:00:00.000000Z", "", minutes_ago=20)
+    SpecificationVersion.objects.create(
+        environment=environment, spec_version=7, spec={}, seen_at=timezone.now() - 30 * MINUTE
+    )
+    made = operations.operation("environment.stop", environment_id=environment.pk, reason="nobody uses it")
+    text = page(viewer, environment)
+    named = "\n".join(labels(text))
+    assert "Failing: no space left, after " in named
+    assert f"Archived, {told[:10]} {told[11:19]}" in named
+    assert "Lockdown cleared, after " in named
+    assert "Specification version 7, " in named
+    assert "Stop environment, asked for by ann: succeeded, " in named
+    assert f'href="{reverse("operations:detail", args=[made.pk])}"' in text
+
+
+def test_a_bar_leads_to_what_changed_field_by_field_and_to_what_was_asked_for_shortly_before(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50), phase=Phase.STOPPED, machine_phase="PHASE_STOPPED")
+    changed(environment, Field.MACHINE, "PHASE_RUNNING", "PHASE_STOPPED", minutes_ago=4)
+    row = changed(environment, Field.PHASE, Phase.RUNNING, Phase.STOPPED, minutes_ago=3)
+    together = Transition.objects.create(
+        environment=environment, field=Field.FAILURE, old="", new="out of memory", seen_at=row.seen_at,
+        old_seen_at=row.old_seen_at,
+    )  # fmt: skip
+    operations.operation("environment.stop", environment_id=environment.pk, reason="cost")
+    text = page(viewer, environment)
+    address = re.search(rf'href="([^"]*transition=e{row.pk}#chosen)"', text)
+    assert address
+    chosen = words(
+        viewer.get(reverse("environments:timeline", args=[environment.pk]) + html.unescape(address[1])).content.decode()
+    )
+    assert "Environment became stopped" in chosen
+    assert "phase changed ENVIRONMENT_PHASE_RUNNING ENVIRONMENT_PHASE_STOPPED" in chosen
+    assert "failure added absent out of memory" in chosen
+    assert "machine unchanged PHASE_STOPPED PHASE_STOPPED" in chosen
+    assert "Stop environment , ann" in chosen
+    assert words(page(viewer, environment, transition=f"e{together.pk}")).count("out of memory") >= 2
+
+
+def test_a_version_leads_to_its_difference_from_the_one_before(viewer: Client) -> None:
+    environment, now = known_for(timedelta(minutes=50)), timezone.now()
+    for number, minutes in ((1, 40), (2, 20)):
+        SpecificationVersion.objects.create(
+            environment=environment, spec_version=number, spec={"timeout": {"disconnected": f"{number * 1800}s"}},
+            seen_at=now - minutes * MINUTE, old_seen_at=now - (minutes + 1) * MINUTE,
+        )  # fmt: skip
+    newest = SpecificationVersion.objects.get(spec_version=2)
+    text = words(page(viewer, environment, transition=f"v{newest.pk}"))
+    assert "Specification version 2, held against version 1" in text
+    assert "timeout.disconnected changed 1800s" in text
+    assert "Made outside the portal" in text
+
+
+def test_periods_are_chosen_by_links_that_lead_earlier_and_later(viewer: Client) -> None:
+    environment = known_for(timedelta(hours=5))
+    text = page(viewer, environment, zoom="hour")
+    assert re.search(r'aria-current="true">Hour<', text)
+    (earlier,) = re.findall(r'rel="prev"\s+href="([^"]+)"', text)
+    assert 'rel="next"' not in text
+    back = viewer.get(reverse("environments:timeline", args=[environment.pk]) + html.unescape(earlier)).content.decode()
+    (later,) = re.findall(r'rel="next"\s+href="([^"]+)"', back)
+    assert "to=" not in later, "the newest period goes on with time"
+    everything = page(viewer, environment, zoom="all")
+    assert 'rel="prev"' not in everything
+    assert 'rel="next"' not in everything
+
+
+def test_the_period_at_first_is_the_narrowest_that_shows_all_that_was_seen(viewer: Client) -> None:
+    for seen_for, zoom in ((timedelta(minutes=20), "Hour"), (timedelta(hours=3), "Day"), (timedelta(days=30), "Week")):
+        environment = factories.environment(first_seen_at=timezone.now() - seen_for)
+        assert re.search(rf'aria-current="true">{zoom}<', page(viewer, environment))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "zoom=century&to=never&lane=x&transition=&before=~",
+        "zoom=hour&to=0001-01-01T00:00:00Z",
+        "zoom=week&to=9999-12-31T23:59:59Z",
+        "transition=e99999999999999999999&before=2026-01-01T00:00:00Z~e1",
+        "transition=zzz&before=2026-01-01T00:00:00Z~o1",
+        "transition=a5&before=2026-01-01T00:00:00Z~e018f3c5a-0000-4000-8000-000000000001",
+        "transition=%00&lane=%00&before=%00",
+    ],
+)
+def test_a_hand_edited_address_shows_something_sensible(viewer: Client, query: str) -> None:
+    environment = known_for(timedelta(minutes=5))
+    address = reverse("environments:timeline", args=[environment.pk])
+    assert viewer.get(f"{address}?{query}").status_code == 200
+    assert viewer.get(f"{address}?{query}", headers=HTMX).status_code == 200
+
+
+@pytest.mark.parametrize("created_at", ["0001-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00", None])
+def test_an_odd_time_of_creation_breaks_nothing(viewer: Client, created_at: str | None) -> None:
+    environment = known_for(timedelta(minutes=5), created_at=created_at and datetime.fromisoformat(created_at))
+    for zoom in ("hour", "week", "all"):
+        assert "Environment" in page(viewer, environment, zoom=zoom)
+
+
+def test_the_list_goes_on_page_by_page_with_each_change_once(viewer: Client) -> None:
+    environment, now = known_for(timedelta(hours=30)), timezone.now()
+    Transition.objects.bulk_create(
+        Transition(
+            environment=environment, field="phase", old=Phase.RUNNING, new=f"PHASE_{i:03}",
+            old_seen_at=now - timedelta(days=1), seen_at=now - timedelta(minutes=i // 2),
+        )
+        for i in range(230)
+    )  # fmt: skip
+    made = [
+        operations.operation("environment.stop", environment_id=environment.pk, ago=timedelta(minutes=i))
+        for i in range(30)
+    ]
+    address, found, asked = reverse("environments:timeline", args=[environment.pk]) + "?zoom=all", [], []
+    while address:
+        text = viewer.get(address).content.decode()
+        table = text[text.index('id="changes"') :]
+        found += re.findall(r"became (PHASE_\d+)</bdi>", table)
+        asked += re.findall(r'href="/operations/([0-9a-f-]{36})/"', table)
+        older = re.findall(r'href="([^"]+)">Older', table)
+        address = reverse("environments:timeline", args=[environment.pk]) + html.unescape(older[0]) if older else ""
+    assert sorted(found) == [f"PHASE_{i:03}" for i in range(230)]
+    assert sorted(asked) == sorted(str(each.pk) for each in made)
+
+
+def test_the_list_narrows_to_one_lane(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=30)
+    changed(environment, Field.MACHINE, "PHASE_STARTING", "PHASE_RUNNING", minutes_ago=31)
+    operations.operation("environment.stop", environment_id=environment.pk)
+
+    def listed(lane: str) -> str:
+        return words(page(viewer, environment, lane=lane)).split("Happened between", 1)[-1]
+
+    assert "Machine became running" in listed("machine")
+    assert "Environment became" not in listed("machine")
+    assert "Stop environment asked for" in listed("operations")
+    assert "became" not in listed("operations")
+    assert "Nothing of this lane was seen" in listed("secrets")
+
+
+def test_times_are_written_as_times(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    changed(environment, Field.LOCKDOWN, "2026-03-01T12:00:00.000000Z", "", minutes_ago=5)
+    assert "Lockdown cleared 2026-03-01 12:00:00 UTC none" in words(page(viewer, environment))
+
+
+def test_an_environment_that_is_gone_is_shown_up_to_its_end(viewer: Client) -> None:
+    environment = known_for(timedelta(days=1))
+    now = timezone.now()
+    gone_at = now - timedelta(hours=10)
+    Environment.objects.filter(pk=environment.pk).update(gone_at=gone_at)
+    Sighting.objects.update(seen_at=gone_at - MINUTE)
+    Transition.objects.create(
+        environment=environment, field="gone_at", old="", new=gone_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        old_seen_at=gone_at - MINUTE, seen_at=gone_at,
+    )  # fmt: skip
+    text = page(viewer, environment, zoom="hour")
+    assert "gone at Ona" in words(text)
+    assert len(bars(text, "Environment")) == 1
+    assert any(label.startswith("Gone, after") for label in labels(text))
+
+
+def test_services_and_executions_have_lanes_of_their_own(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    since = {"first_seen_at": environment.first_seen_at}
+    automation_factories.service(environment, **since)
+    task = automation_factories.task(environment, **since)
+    failed = automation_factories.execution(task, ago=20 * MINUTE, took=300, phase="TASK_EXECUTION_PHASE_FAILED")
+    automation_factories.execution(task, ago=18 * MINUTE, took=None)
+    text = page(viewer, environment)
+    assert len(bars(text, "Service Web")) == 1
+    runs = bars(text, "Task Build")
+    assert len(runs) == 2, "two that overlap, each in a lane"
+    assert words(text).count("Task Build") >= 2
+    assert any(label.startswith("Execution of Build failed, ") for label in labels(text))
+    assert f'href="{reverse("automations:execution", args=[failed.pk])}"' in text
+    assert "Execution of Build" in words(page(viewer, environment, lane="executions"))
+
+
+def test_who_may_not_see_operations_or_automations_sees_the_rest() -> None:
+    environment = known_for(timedelta(minutes=50))
+    automation_factories.service(environment, first_seen_at=environment.first_seen_at)
+    operations.operation("environment.stop", environment_id=environment.pk, reason="confidential")
+    changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=4)
+    user = factories.user()
+    user.user_permissions.set(
+        Permission.objects.filter(
+            content_type__app_label="environments", codename__in=["view_environment", "view_transition"]
+        )
+    )
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    row = Transition.objects.get()
+    text = words(page(client, environment, transition=f"e{row.pk}"))
+    assert "Environment became running" in text
+    for hidden in ("confidential", "Stop environment", "Service Web", "Specification version"):
+        assert hidden not in text
+    assert client.get(reverse("environments:specification", args=[environment.pk])).status_code == 403
+
+
+def test_hostile_texts_are_texts(viewer: Client) -> None:
+    markup = '<script>alert(1)</script>"onload=x'
+    environment = known_for(timedelta(minutes=50), name=markup, phase=markup)
+    row = changed(environment, Field.PHASE, Phase.RUNNING, markup, minutes_ago=9)
+    changed(environment, Field.FAILURE, "", markup, minutes_ago=5)
+    task = automation_factories.task(environment, name=markup)
+    automation_factories.execution(task, ago=20 * MINUTE, phase="TASK_EXECUTION_PHASE_FAILED", failure=markup)
+    automation_factories.service(environment, name=markup, phase=markup, first_seen_at=environment.first_seen_at)
+    SpecificationVersion.objects.create(
+        environment=environment, spec_version=1, spec={markup: [markup]}, seen_at=timezone.now() - 9 * MINUTE
+    )
+    operations.operation("environment.stop", environment_id=environment.pk, actor_name=markup, reason=markup)
+    for query in ({}, {"transition": f"e{row.pk}"}, {"lane": markup, "transition": markup}):
+        text = page(viewer, environment, **query)
+        assert "<script>alert" not in text
+        assert '"onload' not in text
+    text = viewer.get(reverse("environments:specification", args=[environment.pk])).content.decode()
+    assert "<script>alert" not in text
+
+
+def test_the_old_address_of_the_history_leads_here(viewer: Client) -> None:
+    environment = factories.environment()
+    answer = viewer.get(reverse("environments:detail", args=[environment.pk]), {"tab": "history"})
+    assert (answer.status_code, answer["Location"]) == (302, reverse("environments:timeline", args=[environment.pk]))
+
+
+def poll_of(text: str) -> str:
+    (address,) = re.findall(r'id="poller"[^>]*hx-get="([^"]+)"', text)
+    return html.unescape(address)
+
+
+def test_a_poll_is_empty_until_something_happens_and_then_shows_the_same_period(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    moment = (timezone.now() - 5 * MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for query in ({"zoom": "week", "lane": "machine"}, {"zoom": "hour", "to": moment}):
+        poll = poll_of(page(viewer, environment, **query))
+        assert viewer.get(poll, headers=HTMX).status_code == 204
+        operations.operation("environment.stop", environment_id=environment.pk, ago=timedelta(0))
+        answer = viewer.get(poll, headers=HTMX)
+        assert answer.status_code == 200
+        text = answer.content.decode()
+        assert 'hx-swap-oob="true"' in text
+        assert re.search(rf'aria-current="true">{query["zoom"].capitalize()}<', text)
+        assert viewer.get(poll_of(text), headers=HTMX).status_code == 204
+
+
+def test_an_older_page_of_the_list_does_not_change_under_its_reader(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    row = changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=4)
+    before = f"{timezone.now():%Y-%m-%dT%H:%M:%SZ}~e{row.pk + 1}"
+    assert 'id="poller"' not in page(viewer, environment, before=before)
+
+
+def busy(transitions: int) -> Environment:
+    """A week with so many transitions, evenly spread over all that has a lane."""
+    now = timezone.now()
+    environment = factories.environment(first_seen_at=now - timedelta(days=6.9), created_at=now - timedelta(days=8))
+    span = timedelta(days=6.9)
+    swept([now - span * (n / 9936) for n in range(9937)])
+    fields = [field for field in Field if field not in (Field.GONE, Field.ARCHIVED, Field.LOCKDOWN)]
+    Transition.objects.bulk_create(
+        Transition(
+            environment=environment, field=fields[n % len(fields)], old=f"PHASE_{n % 5}", new=f"PHASE_{(n + 1) % 5}",
+            seen_at=now - span * ((transitions - n) / transitions),
+            old_seen_at=now - span * ((transitions - n) / transitions) - MINUTE,
+        )
+        for n in range(transitions)
+    )  # fmt: skip
+    return environment
+
+
+@pytest.mark.parametrize("query", [{"zoom": "week"}, {"zoom": "all"}, {"zoom": "hour"}, {"lane": "machine"}])
+def test_5000_transitions_take_as_many_queries_as_5(viewer: Client, query: dict[str, str]) -> None:
+    counts = []
+    for environment in (busy(5), busy(5000)):
+        chosen = Transition.objects.filter(environment=environment).latest("seen_at")
+        with CaptureQueriesContext(connection) as queries:
+            page(viewer, environment, transition=f"e{chosen.pk}", **query)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 45
+
+
+def test_5000_transitions_are_drawn_with_no_more_shapes_than_can_be_told_apart(viewer: Client) -> None:
+    environment = busy(5000)
+    text = page(viewer, environment, zoom="week")
+    assert 300 < text.count("<rect") < 2500
+    began = time.process_time()
+    page(viewer, environment, zoom="week")
+    assert time.process_time() - began < 0.5  # a tenth of a second where nothing else is going on
+
+
+def test_a_gone_environment_nobody_knows_is_not_found(viewer: Client) -> None:
+    for name in ("timeline", "specification"):
+        assert viewer.get(reverse(f"environments:{name}", args=[uuid.uuid4()])).status_code == 404
