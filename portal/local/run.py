@@ -153,12 +153,12 @@ def world_file(environment: Mapping[str, str]) -> Path:
 
 
 def history_command(environment: Mapping[str, str]) -> Command | None:
-    """Makes a demo's world that has lived for SANDBOX_HISTORY (10d unless it is a big one), and tells the tables of it.
+    """Makes a demo's world that has lived for SANDBOX_HISTORY (7d unless it is a big one), and tells the tables of it.
 
     None where the demo begins today, or has a world already.
     """
     size, seed = demo_size_and_seed(environment)
-    length = environment.get("SANDBOX_HISTORY") or ("10d" if size <= HISTORY_UP_TO else "0d")
+    length = environment.get("SANDBOX_HISTORY") or ("7d" if size <= HISTORY_UP_TO else "0d")
     state = world_file(environment)
     if length in ("0", "0d", "0h") or state.exists():
         return None

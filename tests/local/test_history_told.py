@@ -33,7 +33,7 @@ def demo(**given: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("given", "length"),
     [
-        ({}, "10d"),
+        ({}, "7d"),
         ({"SANDBOX_HISTORY": "12h"}, "12h"),
         ({"SANDBOX_HISTORY": "0d"}, None),
         ({"SANDBOX_ENVIRONMENTS": "100000"}, None),
