@@ -1,4 +1,4 @@
-"""Since when an environment is stopped: its newest transition into "stopped", which the archive policy counts from."""
+"""Since when an environment is stopped and not archived, which the archive policy counts from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from django.db import models
 
 
 class Stop(models.Model):
-    """The newest transition of an environment into "stopped": it stopped after `old_seen_at` and by `seen_at`.
+    """The newest transition of an environment into "stopped", or out of the archive, where it is stopped anew: it came
+    after `old_seen_at` and by `seen_at`.
 
     Of one that was stopped already when it was first seen, that time, and no `old_seen_at`. Triggers write it
     (migrations/0006_stops.py), so that counting does not read a million transitions.

@@ -110,7 +110,7 @@ def _since(facts: Facts) -> str:
     after, by = facts.stop
     if after is None:
         return f"It was stopped already when it was first seen, at {moment_words(by)}.{used}"
-    return f"It was seen to stop between {moment_words(after)} and {moment_words(by)}.{used}"
+    return f"It was seen to stop, or to be unarchived, between {moment_words(after)} and {moment_words(by)}.{used}"
 
 
 def _between(after: datetime | None, by: datetime, policy: Policy) -> str:

@@ -62,7 +62,8 @@ STOPS = f"""environments_stop AS NOT MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT t.old_seen_at, t.seen_at FROM environments_transition t
         WHERE t.environment_id = s.environment_id AND t.seen_at <= {{moment}}
-            AND t.field = '{Field.PHASE.value}' AND t.new = '{Phase.STOPPED.value}'
+            AND ((t.field = '{Field.PHASE.value}' AND t.new = '{Phase.STOPPED.value}')
+                OR (t.field = '{Field.ARCHIVED.value}' AND t.new = ''))
         ORDER BY t.seen_at DESC, t.id DESC LIMIT 1
     ) t ON TRUE
     WHERE s.seen_at > {{moment}})"""  # noqa: S608 (constants)

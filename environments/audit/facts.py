@@ -49,8 +49,8 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The columns of an environment that the audits go by. `stop` is its newest transition into "stopped": after the
-    first time and by the second. The first is None where it was stopped already when it was first seen."""
+    """The columns of an environment that the audits go by. `stop` is its newest transition into "stopped" or out of the
+    archive: after the first time and by the second. The first is None where it was first seen stopped."""
 
     phase: str
     first_seen_at: datetime

@@ -5,11 +5,12 @@ from django.db import migrations, models
 
 from portal.accounts.roles import grant_roles
 
-# In a trigger, an unqualified "new" would be the row the trigger is about.
+# Unarchived, it is stopped anew. In a trigger, an unqualified "new" would be the row the trigger is about.
 NEWEST = """
     INSERT INTO environments_stop AS s (environment_id, old_seen_at, seen_at)
     SELECT DISTINCT ON (t.environment_id) t.environment_id, t.old_seen_at, t.seen_at
-    FROM {source} t WHERE t.field = 'phase' AND t.new = 'ENVIRONMENT_PHASE_STOPPED'
+    FROM {source} t
+    WHERE (t.field = 'phase' AND t.new = 'ENVIRONMENT_PHASE_STOPPED') OR (t.field = 'archived_at' AND t.new = '')
     ORDER BY t.environment_id, t.seen_at DESC, t.id DESC
     ON CONFLICT (environment_id) DO UPDATE SET old_seen_at = excluded.old_seen_at, seen_at = excluded.seen_at
     WHERE s.seen_at <= excluded.seen_at

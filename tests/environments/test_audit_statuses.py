@@ -63,7 +63,7 @@ ARCHIVES = [
     ("active", LIMITED, {"phase": Phase.RUNNING}, "status.phase is running"),
     ("active", None, {"phase": Phase.STOPPING}, "metadata.archivedAt is absent"),
     ("active", LIMITED, {"phase": "ENVIRONMENT_PHASE_HIBERNATING"}, "ENVIRONMENT_PHASE_HIBERNATING"),
-    ("due", LIMITED, {"stop": STOP}, "seen to stop between 2026-10-30 11:59 UTC and 2026-10-30 12:00 UTC"),
+    ("due", LIMITED, {"stop": STOP}, "to be unarchived, between 2026-10-30 11:59 UTC and 2026-10-30 12:00 UTC"),
     ("due", LIMITED, {"stop": STOP, "last_used_at": NOW - 3 * DAY}, "between 2026-11-01 12:00 UTC and 2026-11-02"),
     ("due", LIMITED, {"stop": (None, NOW - DAY)}, "stopped already when it was first seen"),
     ("due", LIMITED, {"stop": (None, NOW - 3 * DAY - HOUR)}, "The policy archives after 3 d"),
@@ -188,3 +188,11 @@ def test_one_that_was_first_seen_stopped_stopped_at_a_time_not_known():
     environment = factories.environment(phase=Phase.STOPPED)
     stop = Stop.objects.get()
     assert (stop.old_seen_at, stop.seen_at) == (None, environment.first_seen_at)
+
+
+@pytest.mark.django_db
+def test_one_that_was_unarchived_is_stopped_anew():
+    now = timezone.now()
+    environment = factories.environment(phase=Phase.STOPPED, first_seen_at=now - 9 * DAY)
+    audits.moved(environment, Field.ARCHIVED, now - 3 * DAY, None, by=now - DAY)
+    assert Stop.objects.get().seen_at == now - DAY

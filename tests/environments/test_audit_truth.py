@@ -171,9 +171,11 @@ def true_archive(month: Month, identifier: str, at: datetime) -> set[str]:
     if was.phase != Phase.STOPPED:
         return {"active"}
     phases = [each for each in truth.intervals(identifier, "phase") if each.begin <= at]
-    late = at - phases[-1].begin - days(known, "archiveEnvironmentsAfter") - archive.GRACE
-    unseen = OUTAGE[1] - OUTAGE[0] if OUTAGE[0] < phases[-1].begin < OUTAGE[1] else EVERY
-    if len(phases) == 1 or timedelta(0) <= late <= unseen:
+    kept = [each for each in truth.intervals(identifier, "archived_at") if each.begin <= at]
+    begin = max(phases[-1].begin, kept[-1].begin)  # unarchived, it is stopped anew
+    late = at - begin - days(known, "archiveEnvironmentsAfter") - archive.GRACE
+    unseen = OUTAGE[1] - OUTAGE[0] if OUTAGE[0] < begin < OUTAGE[1] else EVERY
+    if len(phases) == len(kept) == 1 or timedelta(0) <= late <= unseen:
         return {"due", "overdue"}
     return {"overdue"} if late > timedelta(0) else {"due"}
 
@@ -187,7 +189,9 @@ def test_a_stop_lies_between_the_two_times_that_were_observed(month):
     assert len(seen) > 10
     for stop in seen:
         phases = month.world.truth.intervals(str(stop.environment_id), "phase")
+        kept = month.world.truth.intervals(str(stop.environment_id), "archived_at")
         begins = [each.begin for each in phases if each.value == Phase.STOPPED]
+        begins += [each.begin for each in kept if each.value is None]
         assert any(stop.old_seen_at <= begin <= stop.seen_at for begin in begins)
 
 
