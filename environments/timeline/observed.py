@@ -91,8 +91,7 @@ def gaps(
     away = list(cut(sight.gone, Period(LONG_AGO, max(period.end, sight.first))))
     found += [Gap(each.start, each.end, GONE) for each in away]
     life = Period(sight.first, sight.last)
-    moments = sorted({sight.first, sight.last, *sight.moments})
-    missed = [piece for hole in unswept for piece in _pieces(hole, moments, life, longest)]
+    missed = [piece for hole in unswept for piece in _pieces(hole, sight.moments, life, longest)]
     found += [Gap(each.start, each.end, OUTAGE) for each in _beside(missed, away)]
     if sight.last < period.end:
         rest = [Period(max(sight.last, sight.first), period.end)]
@@ -109,7 +108,7 @@ def _pieces(
     hole: tuple[datetime | None, datetime | None], moments: Sequence[datetime], life: Period, longest: timedelta
 ) -> Iterator[Period]:
     start, end = max(hole[0] or life.start, life.start), min(hole[1] or life.end, life.end)
-    ends = [start, *(moment for moment in moments if start < moment < end), end]
+    ends = [start, *sorted(moment for moment in moments if start < moment < end), end]
     for before, after in pairwise(ends):
         if after - before > longest:
             yield Period(before, after)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from django.db.models import BigIntegerField, Func
+
 from environments.history import event, words
 from environments.models import Environment, Field, Transition, TransitionQuerySet
 from environments.reading import as_time
@@ -26,6 +28,7 @@ STATES: Mapping[str, Field] = {
 }
 LABELS = {lane: "Environment" if field == Field.PHASE else field.label.capitalize() for lane, field in STATES.items()}
 LANES = {field.value: lane for lane, field in STATES.items()}
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 NAMED = 120  # characters of a message in a mark
 SHORTLY = timedelta(minutes=10)  # before a change was seen: long enough for a start that somebody asked for
@@ -70,7 +73,19 @@ def story(environment: Environment, period: Period) -> Story:
 
 
 def _noted(own: TransitionQuerySet) -> list[Noted]:
-    return list(map(Noted._make, own.values_list(*Noted._fields)))
+    """Times come as whole microseconds, which are read many times quicker than times as texts."""
+    rows = own.values_list("id", "field", "old", "new", _microseconds("old_seen_at"), _microseconds("seen_at"))
+    return [Noted(*row[:4], _moment(row[4]), EPOCH + timedelta(microseconds=row[5])) for row in rows]
+
+
+def _microseconds(column: str) -> Func:
+    return Func(
+        column, template="(EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint", output_field=BigIntegerField()
+    )
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
 
 
 def nearest_before(environment: Environment, moment: datetime) -> list[Noted]:
