@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+from django.utils.safestring import SafeString
+
 from environments.history import state_word
+from environments.timeline import markup
 from environments.timeline.lanes import Bar, Lane, Mark, Period
 from environments.timeline.observed import Gap
 from environments.timeline.periods import View
 from environments.timeline.reading import Told
 from portal.web.words import duration_words, phase_tone
 
-NARROWEST, WIDEST = 0.7, 1.5  # percent of the width: bars narrower than the one are drawn together up to the other
+NARROWEST, WIDEST = 0.7, 2.5  # percent of the width: bars narrower than the one are drawn together up to the other
 FOR_A_LABEL = 5.0
+THINNEST = 0.1  # percent: a gap that cannot be seen, such as the seconds since the last look, is not told of
 APART = 1.8  # percent between the middles of two marks
 MIDDLE = 15  # pixels from the top of a lane
 # how high a bar is tells its kind to those who see no colours
@@ -88,6 +92,11 @@ class DrawnLane:
     bars: list[DrawnBar]
     marks: list[DrawnMark]
 
+    @property
+    def shapes(self) -> SafeString:
+        """Its bars, and its marks above them, as SVG."""
+        return SafeString(markup.bars(self.bars) + markup.marks(self.marks))
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -144,6 +153,7 @@ def draw(told: Told, view: View) -> Picture:
     gaps = [
         DrawnGap(_percent(scale.at(gap.start)), _percent(scale.between(gap.start, gap.end)), _gap_words(gap))
         for gap in told.gaps
+        if scale.between(gap.start, gap.end) > THINNEST
     ]
     return Picture(
         drawn,
@@ -188,7 +198,7 @@ def _together(bars: Sequence[Bar], lane: str, scale: _Scale, view: View) -> Draw
     if len(bars) == 1:
         return _one(first, lane, min(x, 100 - width), width, scale, view)
     words = f"{lane}: {len(bars)} states {_from_to(first.start, last.end)}. Look closer."
-    is_failing = any(phase_tone(bar.value) == "red" for bar in bars)
+    is_failing = any(phase_tone(value) == "red" for value in {bar.value for bar in bars})
     url = view.around(first.start, last.end)
     return _bar("", min(x, 100 - width), width, 0, "red" if is_failing else "several", "", words, url, False)
 

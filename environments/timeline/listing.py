@@ -9,7 +9,7 @@ from environments.models import Environment
 from environments.timeline.periods import Choice, View
 from environments.timeline.sources import Entry, Place, Slice, Source
 
-ROWS = 100
+ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)

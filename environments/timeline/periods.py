@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import QueryDict
-from django.utils.http import urlencode
 
 from environments.models import Environment
 from environments.reading import as_time

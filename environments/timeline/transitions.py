@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.db.models import BigIntegerField, Func
+from django.db import connection
 
 from environments.history import event, words
 from environments.models import Environment, Field, Transition, TransitionQuerySet
@@ -32,6 +32,12 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 NAMED = 120  # characters of a message in a mark
 SHORTLY = timedelta(minutes=10)  # before a change was seen: long enough for a start that somebody asked for
+WITHIN = """
+SELECT id, field, old, new, (EXTRACT(EPOCH FROM old_seen_at) * 1000000)::bigint,
+    (EXTRACT(EPOCH FROM seen_at) * 1000000)::bigint
+FROM environments_transition
+WHERE environment_id = %s AND seen_at BETWEEN %s AND %s ORDER BY seen_at, id
+"""
 # what is more than a change of phase, and its sign
 KINDS: Mapping[str, str] = {
     Field.FAILURE: "failure",
@@ -54,8 +60,7 @@ class Noted(NamedTuple):
 
 def story(environment: Environment, period: Period) -> Story:
     """Three queries: what was seen in the period, and the nearest before and after it of each field."""
-    own = Transition.objects.filter(environment=environment)
-    within = _noted(own.filter(seen_at__gte=period.start, seen_at__lte=period.end).order_by("seen_at", "id"))
+    within = _within(environment, period)
     earlier, later = nearest_before(environment, period.start), nearest_after(environment, period.end)
     first = set(STATES.values()) - {row.field for row in earlier}
     by_field: dict[str, list[Noted]] = {}
@@ -72,20 +77,20 @@ def story(environment: Environment, period: Period) -> Story:
     return Story(LABELS, seen, [*marks, *_told(environment)], looks, gone)
 
 
+def _within(environment: Environment, period: Period) -> list[Noted]:
+    """Past the ORM, and with times as whole microseconds: together several times quicker, which counts at thousands."""
+    with connection.cursor() as cursor:
+        cursor.execute(WITHIN, [environment.pk, period.start, period.end])
+        return [
+            Noted(
+                *row[:4], None if row[4] is None else EPOCH + timedelta(0, 0, row[4]), EPOCH + timedelta(0, 0, row[5])
+            )
+            for row in cursor.fetchall()
+        ]
+
+
 def _noted(own: TransitionQuerySet) -> list[Noted]:
-    """Times come as whole microseconds, which are read many times quicker than times as texts."""
-    rows = own.values_list("id", "field", "old", "new", _microseconds("old_seen_at"), _microseconds("seen_at"))
-    return [Noted(*row[:4], _moment(row[4]), EPOCH + timedelta(microseconds=row[5])) for row in rows]
-
-
-def _microseconds(column: str) -> Func:
-    return Func(
-        column, template="(EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint", output_field=BigIntegerField()
-    )
-
-
-def _moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
+    return list(map(Noted._make, own.values_list(*Noted._fields)))
 
 
 def nearest_before(environment: Environment, moment: datetime) -> list[Noted]:
