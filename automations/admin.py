@@ -31,6 +31,10 @@ class TaskAdmin(ReadOnlyAdmin):
 class TaskExecutionAdmin(ReadOnlyAdmin):
     """Runs of tasks."""
 
-    list_display = ("id", "task_id", "environment_id", "phase", "started_at", "completed_at", "failure")
-    list_filter = ("phase",)
+    list_display = (
+        "id", "reference", "environment_name", "owner_name", "phase", "started_by_name", "created_at", "duration",
+        "failure", "gone_at",
+    )  # fmt: skip
+    list_filter = ("phase", "reference")
+    search_fields = ("reference", "environment_name", "owner_name", "failure")
     ordering = ("-created_at", "id")

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from automations.actions import catalogue
-from automations.models import UNDER_WAY, Service, ServicePhase, Task, TaskExecution
+from automations.models import (
+    UNDER_WAY,
+    Service,
+    ServicePhase,
+    ServiceSummary,
+    Task,
+    TaskExecution,
+    TaskSummary,
+)
 from environments.actions.catalogue import Action
 from environments.models import Environment, EnvironmentQuerySet, Phase
 
@@ -87,9 +95,9 @@ def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:
 
 
 def references(action: Action) -> list[str]:
-    """References to choose from, in order."""
-    rows = _model(action).objects.present().exclude(reference="").order_by("reference")
-    return list(rows.values_list("reference", flat=True).distinct()[:MOST])
+    """References to choose from, in order, as they were counted last."""
+    summary = TaskSummary if action is catalogue.START_TASK else ServiceSummary
+    return list(summary._default_manager.order_by("reference").values_list("reference", flat=True)[:MOST])
 
 
 def _model(action: Action) -> type[Task] | type[Service]:

@@ -111,6 +111,8 @@ def context(having: Having, reference: str, data: QueryDict) -> dict[str, Any] |
         "reference": reference,
         "line": line(summary) if summary else None,
         "url": url,
+        "environments_url": reverse("environments:list"),
+        "executions_url": f"{reverse('automations:list')}executions/",
         "words": place.one("q"),
         "rows": shown.rows,
         "total": _total(rows),

@@ -24,6 +24,7 @@ COLUMNS = (
     "owner_name", "started_by", "started_by_name", "created_at", "started_at", "duration", "failure", "gone_at",
 )  # fmt: skip
 SHORT = 160  # characters of a failure message
+GONE = '<span class="list-flag">no longer kept by Ona</span>'
 
 Row = dict[str, str]
 
@@ -41,12 +42,7 @@ def _row(execution: TaskExecution, here: str, environments: str, now: datetime) 
         "state": "list-past" if execution.gone_at else "",
         "phase": _phase(execution.phase),
         "task": _task(execution, here),
-        "reference": _reference(execution),
-        "failure": _failure(execution.failure),
-        "gone": _gone(execution.gone_at),
         "environment": _environment(execution, environments),
-        "project": _named("project", execution.project_id, execution.project_name, "no project"),
-        "owner": _named("owner", execution.owner_id, execution.owner_name, "owner unknown"),
         "by": _starter(execution),
         "created": ago(execution.created_at),
         "took": took(execution, now),
@@ -75,6 +71,8 @@ def _task(execution: TaskExecution, here: str) -> SafeString:
     name = execution.task_name or execution.reference or f"execution {str(execution.pk)[:8]}…"
     return SafeString(
         f'<a id="x{execution.pk.hex}" href="{here}executions/{execution.pk}/"><bdi>{escape(name)}</bdi></a>'
+        f' <span class="list-source run-ref">{_reference(execution)}</span>'
+        f"{_failure(execution.failure)}{GONE if execution.gone_at else ''}"
     )
 
 
@@ -84,21 +82,21 @@ def _reference(execution: TaskExecution) -> SafeString:
     return _link(f"?reference={quote(execution.reference)}", execution.reference)
 
 
-def _failure(message: str) -> SafeString:
+def _failure(message: str) -> str:
     """Its beginning; the whole of it in the tooltip."""
     if not message:
-        return SafeString("")
+        return ""
     short = message if len(message) <= SHORT else f"{message[:SHORT]}…"
-    return SafeString(f'<bdi class="run-failure" title="{escape(message[:2000])}">{escape(short)}</bdi>')
-
-
-def _gone(gone_at: datetime | None) -> str:
-    return SafeString('<span class="list-flag">no longer kept by Ona</span>') if gone_at else ""
+    return f'<bdi class="run-failure" title="{escape(message[:2000])}">{escape(short)}</bdi>'
 
 
 def _environment(execution: TaskExecution, environments: str) -> SafeString:
     name = execution.environment_name or f"{str(execution.environment_id)[:8]}…"
-    return _link(f"{environments}{execution.environment_id}/", name)
+    project = _named("project", execution.project_id, execution.project_name, "no project")
+    owner = _named("owner", execution.owner_id, execution.owner_name, "owner unknown")
+    return SafeString(
+        f'{_link(f"{environments}{execution.environment_id}/", name)}<div class="list-source">{project} · {owner}</div>'
+    )
 
 
 def _starter(execution: TaskExecution) -> SafeString:

@@ -23,7 +23,8 @@ from portal.web.lists import SIZES
 from portal.web.pages import page
 from portal.web.permissions import permission
 
-TEXT_KEYS = ("", "task", "env", "project", "owner", "by", "failure")
+# what no index answers alone: each hit is looked up in its row
+LOOKED_UP = ("", "task", "env", "project", "owner", "by", "failure", "duration")
 TO_SEE = ("automations.view_taskexecution", "environments.view_environment")
 
 
@@ -32,7 +33,7 @@ def execution_list(request: HttpRequest) -> HttpResponse:
     state = read_state(request.GET)
     context = list_context(state)
     if not is_fragment(request):
-        (context["freshness_here"],) = freshness(SyncRun.Kind.AUTOMATIONS)
+        context["read"] = SyncRun.objects.latest_good(SyncRun.Kind.AUTOMATIONS)
         context["facets"] = facets(state) if "facets" in request.GET else None
     response = render_page(request, "automations/executions.html", _fragment(request), context)
     if is_fragment(request):
@@ -97,6 +98,7 @@ def _fragment(request: HttpRequest) -> str:
 
 def _total(state: State, rows: AutomationQuerySet) -> Total:
     """How many there are, up to a limit."""
-    limit = COUNTED_WORDS if any(term.key in TEXT_KEYS for term in state.filters.query.terms) else COUNTED
+    is_looked_up = state.selected("duration") or any(term.key in LOOKED_UP for term in state.filters.query.terms)
+    limit = COUNTED_WORDS if is_looked_up else COUNTED
     count = rows.order_by().values("pk")[: limit + 1].count()
     return Total(min(count, limit), count > limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from environments.audit.as_of import observed
 from environments.moment import written
@@ -22,6 +23,7 @@ def bar(moment: datetime | None, place: Place | None = None) -> dict[str, Any]:
         "moment": moment,
         "moment_value": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}" if moment else "",
         "moment_text": written(moment) if moment else "",
+        "clear": f"?{urlencode(pairs(moment))}" if moment else "",
         "moment_pairs": [pair for pair in filters if pair[0] != "as_of"],
         "observed": observed(moment) if moment else None,
         "now_url": place.only("as_of", "") if place else "?",

@@ -103,7 +103,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         kind = "project_class" if "projectId" in after else "environment_class"
         given |= {"branch": after.get("branch"), kind: after.get("class")}
     else:
-        given = {name: request.GET.get(name) for name in ("url", "branch", "project", "name")}
+        given = {name: request.GET.get(name) for name in ("url", "branch", "project", "project_class", "name")}
     if project := given.get("project"):
         known = offers.projects()
         found = offers.find_project(project, known)

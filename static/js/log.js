@@ -287,6 +287,7 @@
 
     tell() {
       const hits = [...this.lines.querySelectorAll(".log-hit")];
+      if (this.query.value && !this.hit && hits.length) return this.go(1);  // the first came after the words
       const at = hits.indexOf(this.hit) + 1;
       const found = hits.length ? `${number.format(at)} of ${number.format(hits.length)}` : "none";
       this.hits.textContent = this.query.value ? found : "";

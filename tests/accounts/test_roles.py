@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, Permission
 
 from portal.accounts.roles import READABLE_APPS, ROLES, grant_roles
 
-OPERATE = {"environments.operate_environment", "automations.run_task"}
+OPERATE = {"environments.operate_environment", "automations.run_task", "automations.read_log"}
 ADMINISTER = {
     "environments.add_environment",
     "environments.change_environment",
@@ -50,7 +50,7 @@ def test_admins_do_what_operators_do_and_edit_create_delete_and_mint_tokens(view
 
 
 def test_auditors_read_and_export(views: set[str]) -> None:
-    assert granted("Auditor") - views == EXPORT
+    assert granted("Auditor") - views == EXPORT | {"automations.read_log"}
 
 
 def test_every_permission_a_role_names_exists(db: None) -> None:

@@ -26,8 +26,12 @@ TASK_SPEC: dict[str, Any] = {"command": "make", "env": [{"name": "MODE", "value"
 
 
 def environment(sandbox: Sandbox) -> Environment:
-    """A running environment."""
-    return cached(sandbox, sandbox.world.add_environment(metadata={"name": "tabby otter"}))
+    """A running environment without automations; the stand-in gives most some."""
+    identifier = sandbox.world.add_environment(metadata={"name": "tabby otter"})
+    for kind in ("TASK_EXECUTION", "TASK", "SERVICE"):
+        for entry in list(sandbox.world.table(kind).walk({"environment": [identifier]})):
+            sandbox.world.drop(kind, entry.key[1])
+    return cached(sandbox, identifier)
 
 
 def service(sandbox: Sandbox, of: Environment, reference: str = "web", **parts: Any) -> Service:

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from automations.batches.choosing import MOST
 from automations.models import Batch, BatchItem, ItemState, Task
+from automations.summaries import refresh
 from environments.models import Phase
 from portal.accounts.roles import grant_roles
 from portal.ledger.models import Operation
@@ -172,3 +173,10 @@ def test_it_takes_as_many_queries_for_many_as_for_few(path: str) -> None:
             client.get(path)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_references_that_were_counted_are_offered() -> None:
+    tasks(1)
+    refresh()
+    page = factories.client("Operator").get(NEW).content.decode()
+    assert '<option value="reindex"></option>' in page

@@ -67,10 +67,10 @@ def _urls() -> dict[str, str]:
     queries |= {f"list, by {sort}": {"sort": sort} for sort in SORTS}
     urls = {name: f"{LIST}?{urlencode(query)}" for name, query in queries.items()}
     return urls | {
-        "list of tasks": f"{LIST}tasks/",
-        "list of services": f"{LIST}services/",
-        "list of a task's environments": f"{LIST}tasks/{row.reference}/",
-        "list of a service's failures": f"{LIST}services/build-server/?phase=failed",
+        "tasks by reference": f"{LIST}tasks/",
+        "services by reference": f"{LIST}services/",
+        "environments of a task": f"{LIST}tasks/{row.reference}/",
+        "environments in which a service failed": f"{LIST}services/build-server/?phase=failed",
     }
 
 

@@ -33,7 +33,7 @@ def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     yield scene("batch-choose", NEW, ADMIN)
     yield scene("batch-new", f"{NEW}?action=task.start&reference={reference}", ADMIN)
     yield scene("batch-nowhere", f"{NEW}?action=task.start&reference={reference}&q=phase:stopped", ADMIN)
-    yield scene("batch-refused", f"{NEW}?action=task.start&reference={reference}", ADMIN, 422, then=_without_reason)
+    yield scene("batch-refused", f"{NEW}?action=task.start&reference={reference}", ADMIN, then=_without_reason)
     choice = choose(START_TASK, reference, Environment.objects.present())
     batch = start_batch(
         action=START_TASK, reference=reference, candidates=choice.candidates, at_once=3, stop_after=3,

@@ -49,7 +49,7 @@ def test_the_automations_have_an_address_of_their_own(signed_in: Page, sandbox: 
     page = signed_in
     service = Service.objects.filter(gone_at=None, environment__gone_at=None).order_by("id")[0]
     page.goto(address(service.environment))
-    page.get_by_role("link", name="Automations", exact=True).click()
+    page.get_by_role("navigation", name="About this environment").get_by_role("link", name="Automations").click()
     expect(page).to_have_url(re.compile(r"/automations/$"))
     expect(page.locator("summary", has_text=str(service)).first).to_be_visible()
     page.go_back()

@@ -30,6 +30,7 @@ RULES = {
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
 NOT_PAGES = {"environments:changes", "environments:facets", "operations:changes", "accounts:sign-out", "alive", "ready"}
 NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream", "automations:batch-cancel"}
+NOT_PAGES |= {"automations:file-download"}
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 # The same form as that of another action, with other words.
 ALIKE = {f"environments:{act}" for act in ("stop", "keep-awake", "archive", "unarchive")}

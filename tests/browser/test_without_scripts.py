@@ -38,5 +38,5 @@ def test_a_visitor_without_scripts_signs_in_searches_pages_and_reads(
     expect(rows).to_have_count(1)
     rows.locator(".list-name > a").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(str(service.environment))
-    page.get_by_role("link", name="Automations", exact=True).click()
+    page.get_by_role("navigation", name="About this environment").get_by_role("link", name="Automations").click()
     expect(page.locator("summary", has_text=str(service)).first).to_be_visible()

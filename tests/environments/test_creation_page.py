@@ -130,6 +130,15 @@ def test_the_classes_follow_the_project(known: Sandbox, client: Client) -> None:
     assert "<form" not in answer
 
 
+def test_a_chosen_class_stays_when_the_project_is_looked_up_again(known: Sandbox, client: Client) -> None:
+    project = known.world.organization.projects[0]
+    second = project["environmentClasses"][1]["environmentClassId"]
+    headers = {"HX-Request": "true", "HX-Target": "project-classes"}
+    asked = {"project": project["metadata"]["name"], "project_class": second}
+    answer = client.get(NEW, asked, headers=headers).content.decode()
+    assert f'<option value="{second}" selected>' in answer
+
+
 def test_only_enabled_classes_are_offered(known: Sandbox, client: Client) -> None:
     page = client.get(NEW).content.decode()
     for each in known.world.organization.classes:
