@@ -82,11 +82,13 @@ def _within(environment: Environment, period: Period) -> list[Noted]:
     with connection.cursor() as cursor:
         cursor.execute(WITHIN, [environment.pk, period.start, period.end])
         return [
-            Noted(
-                *row[:4], None if row[4] is None else EPOCH + timedelta(0, 0, row[4]), EPOCH + timedelta(0, 0, row[5])
-            )
-            for row in cursor.fetchall()
+            Noted(id_, field, old, new, _moment(old_seen), EPOCH + timedelta(0, 0, seen))
+            for id_, field, old, new, old_seen, seen in cursor.fetchall()
         ]
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else EPOCH + timedelta(0, 0, microseconds)
 
 
 def _noted(own: TransitionQuerySet) -> list[Noted]:

@@ -67,7 +67,7 @@ class PolicyVersion(Policies):
     old_seen_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField()
 
-    objects = models.Manager()
+    objects: ClassVar[models.Manager[PolicyVersion]] = models.Manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -8,5 +8,5 @@ def grant(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0003_automations"), ("ledger", "0004_chain")]
+    dependencies = [("accounts", "0003_automations"), ("ledger", "0004_chain"), ("directory", "0002_policies")]
     operations = [migrations.RunPython(grant, migrations.RunPython.noop)]

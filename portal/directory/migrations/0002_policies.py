@@ -3,8 +3,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from portal.accounts.roles import grant_roles
-
 COLUMNS = (
     "policies",
     "maximum_environment_timeout",
@@ -24,12 +22,8 @@ def begin(apps, schema_editor):
         versions.objects.create(organization=organization, seen_at=organization.policies_seen_at, **columns)
 
 
-def grant(apps, schema_editor):
-    grant_roles(apps)
-
-
 class Migration(migrations.Migration):
-    dependencies = [("directory", "0001_initial"), ("accounts", "0001_roles")]
+    dependencies = [("directory", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
@@ -65,5 +59,4 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunPython(begin, migrations.RunPython.noop),
-        migrations.RunPython(grant, migrations.RunPython.noop),
     ]
