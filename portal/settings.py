@@ -35,6 +35,8 @@ LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")
 # Keys from before: what they signed still holds.
 SECRET_KEY_FALLBACKS: list[str] = env.list("PORTAL_OLD_SECRET_KEYS", [])
+# What signs evidence, where it is not to be derived from the secret key: 32 random bytes in base64.
+EVIDENCE_KEY = env.str("PORTAL_EVIDENCE_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("PORTAL_TRUSTED_ORIGINS", [])
