@@ -20,7 +20,8 @@ from environments.timeline.observed import apart
 DAYS = 7  # that the page looks back on
 KEYS = {"owner": "creator_id", "project": "project_id", "class": "class_id"}
 # An environment's changes of phase within the period, each with when the state before it was last certain; and the
-# environments that ran all the time, being the rest of those that run.
+# environments that ran all the time, being the rest of those that run. None ran before it was first seen, or before it
+# came back.
 ADD = f"""
     WITH moved AS (
         SELECT environment_id, old, new, coalesce(old_seen_at, seen_at) AS left_at, seen_at,
@@ -29,15 +30,21 @@ ADD = f"""
         WHERE id > %(after)s AND id <= %(until)s AND field = 'phase'
         WINDOW by_id AS (PARTITION BY environment_id ORDER BY id)
     ),
+    back AS (
+        SELECT environment_id AS id, max(seen_at) AS back_at
+        FROM environments_transition
+        WHERE id > %(after)s AND id <= %(until)s AND field = 'gone_at' AND new = '' GROUP BY environment_id
+    ),
     ran AS (
-        SELECT environment_id, %(begin)s::timestamptz AS begin_at, left_at AS end_at
-        FROM moved WHERE is_first AND old = %(running)s
+        SELECT environment_id, greatest(e.first_seen_at, back_at) AS begin_at, left_at AS end_at
+        FROM moved JOIN environments_environment e ON e.id = environment_id LEFT JOIN back ON back.id = environment_id
+        WHERE is_first AND old = %(running)s
         UNION ALL
         SELECT environment_id, seen_at,
             coalesce(next_left_at, CASE WHEN e.gone_at IS NULL THEN %(end)s ELSE seen_at END)
         FROM moved JOIN environments_environment e ON e.id = environment_id WHERE new = %(running)s
         UNION ALL
-        SELECT id, greatest(first_seen_at, %(begin)s), %(end)s FROM environments_environment
+        SELECT id, greatest(first_seen_at, back_at), %(end)s FROM environments_environment LEFT JOIN back USING (id)
         WHERE gone_at IS NULL AND phase = %(running)s AND id NOT IN (SELECT environment_id FROM moved)
     ),
     spent AS (

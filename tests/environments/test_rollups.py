@@ -113,6 +113,18 @@ def test_what_ran_before_the_look_back_counts_until_it_was_last_seen_running() -
     assert seconds("class") == 180
 
 
+def test_nothing_ran_before_it_was_first_seen_or_came_back() -> None:
+    first_seen = factories.environment(first_seen_at=NOON + 2 * MINUTE)
+    back = old_environment()
+    sweep(NOON)
+    moved(first_seen, Phase.RUNNING, Phase.STOPPED, NOON + 5 * MINUTE, NOON + 6 * MINUTE)
+    Transition.objects.create(
+        environment=back, field=Field.GONE, old="2026-03-09T12:00:00Z", new="", seen_at=NOON + 4 * MINUTE
+    )
+    sweeps(NOON + MINUTE, NOON + 10 * MINUTE)
+    assert seconds("project") == (5 - 2 + 10 - 4) * 60
+
+
 def test_one_that_is_gone_adds_nothing() -> None:
     one = old_environment(phase=Phase.STOPPED)
     sweep(NOON)
