@@ -19,7 +19,11 @@ from tests.browser.scenes import NO_ROLE, VIEWER, Scene, scenes, three_hours_ago
 
 WIDTHS = {1440: 900, 390: 844}
 README = {
-    "list": "overview",
+    "list": "list",
+    "overview-week": "overview",
+    "timeline": "timeline",
+    "audit-lockdown": "lockdown",
+    "audit-archive": "archive",
     "acting-asked": "environment",
     "editor-conflict": "conflict",
     "operations": "operations",
