@@ -1,11 +1,13 @@
 from django.urls import path
 
-from environments.views import audit
+from environments.views import audit, export
 
 app_name = "audit"
 urlpatterns = [
     path("", audit.audit_list, name="list"),
     path("lockdown/", audit.audit_lockdown, name="lockdown"),
+    path("lockdown/export/", export.lockdown_export, name="lockdown-export"),
+    path("archive/export/", export.archive_export, name="archive-export"),
     path("archive/", audit.audit_archive, name="archive"),
     path("what-if/", audit.audit_what_if, name="what-if"),
 ]

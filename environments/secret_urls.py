@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from environments.views.export import secret_export
 from environments.views.secrets import add_secret, delete_secret, secret_list, update_secret
 
 of_environment = [
@@ -11,6 +12,7 @@ of_environment = [
 ]
 everywhere = [
     path("", secret_list, name="list"),
+    path("export/", secret_export, name="export"),
     path("add/", add_secret, name="add"),
     path("<uuid:secret_id>/value/", update_secret, name="update"),
     path("<uuid:secret_id>/delete/", delete_secret, name="delete"),

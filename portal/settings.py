@@ -20,6 +20,7 @@ ONA_ACTION_SECONDS = env.float("ONA_ACTION_SECONDS", 12.0)
 OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.0)
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
+AUDIT_LOG_SECONDS = env.int("PORTAL_AUDIT_LOG_SECONDS", 60)
 SETTLE_SECONDS = env.int("PORTAL_SETTLE_SECONDS", 15)
 VERIFY_SECONDS = env.int("PORTAL_VERIFY_SECONDS", 86_400)
 BATCH_SECONDS = env.int("PORTAL_BATCH_SECONDS", 5)
@@ -30,6 +31,9 @@ LOG_HOSTS: list[str] = env.list("PORTAL_LOG_HOSTS", [])
 # Each log that is being read occupies a thread of the web server; of those there are twice as many.
 LOG_STREAMS = env.int("PORTAL_LOG_STREAMS", 8)
 LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
+# Each export that is being made occupies a thread of the web server and a connection to the database.
+EXPORTS = env.int("PORTAL_EXPORTS", 2)
+EXPORT_SECONDS = env.int("PORTAL_EXPORT_SECONDS", 600)
 
 # --- Django --------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")

@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from django.urls import reverse
 
 from environments.audit.changes import cleared
-from environments.audit.facts import Facts, Verdict, with_stops
+from environments.audit.facts import Cleared, Facts, Verdict, with_stops
 from environments.audit.policy import Policy
 from environments.audit.state import DELETED, AuditState
 from environments.models import Environment, EnvironmentQuerySet
@@ -91,13 +91,18 @@ def read_lines(found: EnvironmentQuerySet) -> EnvironmentQuerySet:
 
 def lines(environments: list[Environment], state: AuditState) -> list[Line]:
     """Two queries, for who cleared the lockdowns of those that have none."""
-    free = [row.pk for row in environments if row.lockdown_at is None] if state.audit.slug == "lockdown" else []
-    by_id = cleared(free, state.now) if free else {}
+    by_id = cleared_of(environments, state)
     found = []
     for row in environments:
         verdict = state.audit.judge(Facts.of(row, by_id.get(row.pk)), state.policy, state.now)
         found.append(_line(row, verdict, state))
     return found
+
+
+def cleared_of(environments: list[Environment], state: AuditState) -> dict[UUID, Cleared]:
+    """Of those without a lockdown, how they lost it: asked by the audit of lockdown alone, in two queries."""
+    free = [row.pk for row in environments if row.lockdown_at is None] if state.audit.slug == "lockdown" else []
+    return cleared(free, state.now) if free else {}
 
 
 def groups(state: AuditState) -> list[Group]:

@@ -166,7 +166,7 @@ def list_context(state: State, seen: str) -> dict[str, Any]:
         "here": f"{url}{place}",
         "rows": shown.rows,
         "total": rows.count(),
-        "chips": _chips(state),
+        "chips": chips(state),
         "selects": _selects(state),
         "columns": [place.column(sort) for sort in SORTS.values()],
         "sort_field": place.sort_field,
@@ -179,7 +179,8 @@ def list_context(state: State, seen: str) -> dict[str, Any]:
     }
 
 
-def _chips(state: State) -> list[Chip]:
+def chips(state: State) -> list[Chip]:
+    """Every active condition by name, those of the search box one by one; one query."""
     terms = state.query.terms
     found = [Chip("", str(term), state.place.only("q", without(terms, term))) for term in terms]
     for select in _selects(state):

@@ -24,7 +24,7 @@ EXPORT = ("environments.export_environment",)
 ROLES: dict[str, tuple[str, ...]] = {
     "Viewer": (),
     "Operator": OPERATE,
-    "Admin": (*OPERATE, *ADMINISTER),
+    "Admin": (*OPERATE, *ADMINISTER, *EXPORT),
     "Auditor": (*EXPORT, "automations.read_log"),
 }
 

@@ -43,9 +43,9 @@ def test_operators_start_and_stop_and_run_tasks(views: set[str]) -> None:
     assert granted("Operator") - views == OPERATE
 
 
-def test_admins_do_what_operators_do_and_edit_create_delete_and_mint_tokens(views: set[str]) -> None:
+def test_admins_do_what_operators_do_and_edit_create_delete_mint_tokens_and_export(views: set[str]) -> None:
     rest = granted("Admin") - views
-    assert rest >= OPERATE | ADMINISTER
+    assert rest >= OPERATE | ADMINISTER | EXPORT
     assert {name.partition(".")[0] for name in rest} == {"environments", "automations"}
 
 

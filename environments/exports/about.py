@@ -1,0 +1,65 @@
+"""What every export says of its moment: what was not observed in the thirty days before it, and the policies then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from environments import moment as moments
+from environments.audit.as_of import observed
+from environments.audit.policy import Policy, policy_at
+from environments.timeline.lanes import Period
+from environments.timeline.observed import OUTAGE, apart, limit
+
+LOOKED_BACK = timedelta(days=30)
+NOT_READ = "unknown: the organization's policies had not been read."
+AS_THEN = (
+    "The environments that were known then. Phases, failure, archived_at, lockdown_at, gone_at, secrets_in_sync, "
+    "spec_version, desired_phase, never_stops and open_to_everyone are as they were known then; a use later than that "
+    "moment is left out; every other column is as it is known now."
+)
+
+
+def about(moment: datetime) -> Mapping[str, Any]:
+    """The entries "observation" and "policy" of an export's head; five queries."""
+    stand = min(moments.now(), moment)  # within `as_of`, what is shown may be older than what was asked for
+    return {"observation": observation(moment, stand), "policy": policy_head(policy_at(stand))}
+
+
+def observation(moment: datetime, stand: datetime) -> dict[str, Any]:
+    """When environments were last looked at before `moment`, and the times in which they were not."""
+    window = Period(moment - LOOKED_BACK, moment)
+    return {
+        "last_sweep_at": observed(moment).last,
+        "shown_as_known_at": stand,
+        "gaps_looked_for_since": window.start,
+        "gaps": [{"from": gap.start, "until": gap.end, "why": OUTAGE} for gap in gaps(window)],
+    }
+
+
+def gaps(window: Period) -> list[Period]:
+    """The times within `window` in which sweeps lay too far apart, in order; one query."""
+    found = (Period(start or window.start, end or window.end) for start, end in apart(window))
+    cut = (Period(max(gap.start, window.start), min(gap.end, window.end)) for gap in found if _long(gap))
+    return sorted(gap for gap in cut if gap.start < gap.end)
+
+
+def policy_head(policy: Policy | None) -> dict[str, Any]:
+    """A policy as a file tells it: durations in seconds, null for those that the organization has not."""
+    if policy is None:
+        return {"lifetime": NOT_READ, "archiving": NOT_READ}
+    return {
+        "lifetime": policy.lifetime_words,
+        "archiving": policy.archive_words,
+        "seen_at": policy.seen_at,
+        "maximum_lifetime_seconds": policy.lifetime,
+        "maximum_lifetime_strict": policy.strict,
+        "archive_after_seconds": policy.archive_after,
+        "archive_after_is_default": policy.archive_is_default,
+        "delete_archived_after_seconds": policy.delete_after,
+    }
+
+
+def _long(gap: Period) -> bool:
+    return gap.end - gap.start > limit()

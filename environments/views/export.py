@@ -1,0 +1,71 @@
+"""Lists as files: each at the address of its list and `export/`, with the same query and `format`."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_GET
+
+from environments import moment as moments
+from environments.audit import policy, state
+from environments.audit.as_of import as_of, read_moment
+from environments.audit.bar import pairs
+from environments.audit.state import AUDITS
+from environments.exports.audits import audit
+from environments.exports.fleet import fleet
+from environments.exports.secrets import secrets
+from environments.secrets import listing
+from environments.state import read_state
+from environments.views.audit import READ
+from environments.views.secrets import VIEW
+from portal.web.downloads import PERMISSION, respond
+from portal.web.exporting import Export
+from portal.web.permissions import permission
+from portal.web.search import Problem
+
+
+@require_GET
+@permission("environments.view_environment", PERMISSION)
+def environment_export(request: HttpRequest) -> HttpResponseBase:
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+    with as_of(moment):
+        asked = read_state(request.GET, more=pairs(moment))
+    problems = [*_given(problem), *asked.problems]
+    return respond(request, "environments", lambda: fleet(request, asked, moment), problems)
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def lockdown_export(request: HttpRequest) -> HttpResponseBase:
+    return _audit(request, "lockdown")
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def archive_export(request: HttpRequest) -> HttpResponseBase:
+    return _audit(request, "archive")
+
+
+@require_GET
+@permission(VIEW, PERMISSION)
+def secret_export(request: HttpRequest) -> HttpResponseBase:
+    """Names and where they go; the portal never has values."""
+    asked = listing.read_state(request.GET)
+    return respond(request, "secrets", lambda: secrets(request, asked), asked.problems)
+
+
+def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+
+    def read() -> state.AuditState:
+        with as_of(moment):
+            return state.read(request.GET, AUDITS[slug], moment, policy.policy_at(moments.now()))
+
+    def build() -> Export:
+        return audit(request, read())  # once more, now in the snapshot: the policy is that of the rows
+
+    return respond(request, f"audit-{slug}", build, [*_given(problem), *read().problems])
+
+
+def _given(problem: Problem | None) -> list[Problem]:
+    return [problem] if problem else []
