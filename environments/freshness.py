@@ -38,6 +38,7 @@ def intervals() -> Mapping[str, timedelta]:
         SyncRun.Kind.ALL_AUTOMATIONS: timedelta(seconds=settings.ALL_AUTOMATIONS_SECONDS),
         SyncRun.Kind.DIRECTORY: timedelta(seconds=settings.DIRECTORY_SECONDS),
         SyncRun.Kind.SECRETS: timedelta(seconds=settings.DIRECTORY_SECONDS),
+        SyncRun.Kind.AUDIT_LOGS: timedelta(seconds=settings.AUDIT_LOG_SECONDS),
     }
 
 
@@ -67,17 +68,25 @@ class Freshness:
 
     @property
     def state(self) -> str:
+        if self.refused:
+            return "refused"
         return "never" if self.good is None else "late" if self.late else "fresh"
 
     @property
     def text(self) -> str:
         """What the frame of a page says beside the time."""
-        return {"never": "Nothing read from Ona yet", "late": "behind", "fresh": ""}[self.state]
+        words = {"never": "Nothing read from Ona yet", "late": "behind", "fresh": "", "refused": "not allowed"}
+        return words[self.state]
 
     @property
     def failure(self) -> SyncRun | None:
         """The run that failed since the last good one; None when the newest finished run was good."""
         return self.latest if self.latest and self.latest.state == SyncRun.State.FAILED else None
+
+    @property
+    def refused(self) -> SyncRun | None:
+        """The newest finished run, where the token may not read this: no failure, and nothing is read."""
+        return self.latest if self.latest and self.latest.state == SyncRun.State.REFUSED else None
 
     @property
     def advice(self) -> str:
@@ -87,7 +96,8 @@ class Freshness:
 def freshness(*kinds: str) -> list[Freshness]:
     """How fresh `kinds` are (all, when none is named), in one query."""
     wanted = kinds or tuple(SyncRun.Kind.values)
-    good, settled = SyncRun.State.SUCCEEDED, (SyncRun.State.SUCCEEDED, SyncRun.State.FAILED)
+    good = SyncRun.State.SUCCEEDED
+    settled = (good, SyncRun.State.FAILED, SyncRun.State.REFUSED)
     first, *rest = [
         SyncRun.objects.filter(kind=kind, state__in=states).order_by("-started_at")[:1]
         for kind in wanted

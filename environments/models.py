@@ -359,12 +359,14 @@ class SyncRun(models.Model):
         ALL_AUTOMATIONS = "all_automations", "automations of all environments"
         DIRECTORY = "directory", "directory and policies"
         SECRETS = "secrets", "secrets"
+        AUDIT_LOGS = "audit_logs", "Ona's audit log"
 
     class State(models.TextChoices):
         RUNNING = "running", "running"
         SUCCEEDED = "succeeded", "succeeded"
         FAILED = "failed", "failed"
         SKIPPED = "skipped", "skipped"
+        REFUSED = "refused", "not allowed"  # the token may not read it: nothing that another run could mend
 
     id = models.BigAutoField(primary_key=True)
     kind = models.TextField(choices=Kind.choices)

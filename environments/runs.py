@@ -39,6 +39,14 @@ class TooManyMissing(SyncError):
     code = "too_many_missing"
 
 
+class Refused(Exception):
+    """What a run may not read with the token it has: no failure, for no other run would do better."""
+
+    def __init__(self, code: str, message: str, request_id: str = "") -> None:
+        super().__init__(message)
+        self.code, self.request_id = code, request_id
+
+
 def no_progress(done: int, total: int | None) -> None:
     """Tell nobody."""
 
@@ -46,8 +54,8 @@ def no_progress(done: int, total: int | None) -> None:
 def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]) -> SyncRun | None:
     """Run `job` and record it; None, without a record, if one of this kind is under way.
 
-    A failure is recorded, not raised: the caller looks at `state`. Only what is no fault of Ona's or of the network
-    is raised too, after it was recorded: a mistake in the portal, or a database that is away.
+    A failure is recorded, not raised, and so is a refusal: the caller looks at `state`. Only what is no fault of Ona's
+    or of the network is raised too, after it was recorded: a mistake in the portal, or a database that is away.
     """
     with only_one(kind) as is_only_one:
         if not is_only_one:
@@ -58,6 +66,8 @@ def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]
         try:
             job(run)
             run.state = SyncRun.State.SUCCEEDED
+        except Refused as error:
+            _end(run, SyncRun.State.REFUSED, error.code, str(error), error.request_id)
         except errors.OnaError as error:
             _fail(run, error.code, error.for_people(), error.request_id or "")
         except SyncError as error:
@@ -91,7 +101,11 @@ def with_ona(kind: SyncRun.Kind, job: Callable[[OnaClient], SyncRun | None]) -> 
 
 
 def _fail(run: SyncRun, code: str, message: str, request_id: str = "") -> None:
-    run.state, run.error_code, run.error, run.request_id = SyncRun.State.FAILED, code, message, request_id
+    _end(run, SyncRun.State.FAILED, code, message, request_id)
+
+
+def _end(run: SyncRun, state: SyncRun.State, code: str, message: str, request_id: str) -> None:
+    run.state, run.error_code, run.error, run.request_id = state, code, message, request_id
 
 
 def _close_interrupted(kind: SyncRun.Kind) -> None:

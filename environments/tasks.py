@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from . import directory, sync
+from . import audit_logs, directory, sync
 from .actions import settling
 from .models import SyncRun
 from .rollups import keeping
@@ -21,6 +21,12 @@ def sync_directory() -> None:
     """Names and policies, and then the secrets, which go by what the directory lists."""
     with_ona(SyncRun.Kind.DIRECTORY, directory.sync_directory)
     with_ona(SyncRun.Kind.SECRETS, secrets.sync_secrets)
+
+
+@shared_task(acks_late=False)
+def sync_audit_logs() -> None:
+    """What is new in Ona's own audit log."""
+    with_ona(SyncRun.Kind.AUDIT_LOGS, audit_logs.sync_audit_logs)
 
 
 @shared_task(acks_late=False)

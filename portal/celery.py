@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
         ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {}),
         ("operations", "environments.tasks.settle_operations", settings.SETTLE_SECONDS, {}),
         ("ledger", "portal.ledger.tasks.verify_ledger", settings.VERIFY_SECONDS, {}),
+        ("audit logs", "environments.tasks.sync_audit_logs", settings.AUDIT_LOG_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {}),
         ("batches", "automations.tasks.drive_batches", settings.BATCH_SECONDS, {}),

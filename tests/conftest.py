@@ -19,6 +19,7 @@ EMPTYING = {
     "ledger_operation": "ledger_truncate",
     "ledger_entry": "ledger_entry_truncate",
     "ledger_verification": "ledger_verification_truncate",
+    "ledger_auditlog": "ledger_auditlog_truncate",
 }
 
 

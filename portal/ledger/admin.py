@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from portal.ledger.models import Entry, Operation, Verification
+from portal.ledger.models import AuditLog, Entry, Operation, Verification
 from portal.web.read_only import ReadOnlyAdmin
 
 
@@ -33,3 +33,12 @@ class VerificationAdmin(ReadOnlyAdmin):
 
     list_display = ("finished_at", "entries", "operations", "found", "head_sequence", "head_hash")
     ordering = ("-finished_at",)
+
+
+@admin.register(AuditLog)
+class AuditLogAdmin(ReadOnlyAdmin):
+    """Ona's own audit log as it was read."""
+
+    list_display = ("at", "actor_id", "action", "subject_type", "subject_id", "operation_id")
+    list_filter = ("kind", "is_own")
+    ordering = ("-at", "-id")

@@ -15,6 +15,9 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat, Upper
 
+from .audit_models import AuditLog as AuditLog
+from .audit_models import AuditLogGap as AuditLogGap
+
 BATCH = "batch"  # the target type of an operation that others are part of
 NEW_LINE = Value("\n", output_field=models.TextField())
 
