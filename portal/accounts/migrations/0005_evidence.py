@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         ("accounts", "0004_chain"),
         ("automations", "0003_lists"),
         ("directory", "0002_policies"),
-        ("environments", "0006_stops"),
-        ("ledger", "0004_chain"),
+        ("environments", "0007_audit_logs"),
+        ("ledger", "0005_audit_logs"),
     ]
     operations = [migrations.RunPython(grant, migrations.RunPython.noop)]
