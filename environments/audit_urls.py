@@ -1,6 +1,6 @@
 from django.urls import path
 
-from environments.views import audit, export
+from environments.views import audit, evidence, export
 
 app_name = "audit"
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     path("archive/export/", export.archive_export, name="archive-export"),
     path("archive/", audit.audit_archive, name="archive"),
     path("what-if/", audit.audit_what_if, name="what-if"),
+    path("evidence/", evidence.evidence, name="evidence"),
 ]

@@ -1,0 +1,3 @@
+"""The Environment Portal."""
+
+VERSION = "0.1.0"

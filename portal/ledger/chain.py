@@ -68,13 +68,14 @@ class Head:
 
 
 class Link(NamedTuple):
-    """An entry as it is stored; `at` as it is hashed, in UTC to the microsecond."""
+    """An entry as it is stored; `at` as it is hashed, in UTC to the microsecond. `content` is None where it is not at
+    hand."""
 
     sequence: int
     operation_id: str
     kind: str
     at: str
-    content: str
+    content: str | None
     digest: str
     previous: str
     hash: str
@@ -122,7 +123,7 @@ def verify(heads: Iterable[Head] = ()) -> Report:
     """Every entry, every operation, and `heads` that were kept; reads as a stream, a hundred rows at a time."""
     report = Report()
     with transaction.atomic():  # what a cursor of the server's needs
-        _follow(report, heads)
+        follow(report, (Link(*row) for row in _stream(LINKS)), heads)
         for identity, now, *told in _stream(OPERATIONS):
             report.operations += now is not None
             for words in compare(identity, now, Told(*told) if told[0] else None):
@@ -130,12 +131,12 @@ def verify(heads: Iterable[Head] = ()) -> Report:
     return report
 
 
-def _follow(report: Report, heads: Iterable[Head]) -> None:
-    """Each entry by itself, over the one before it, and against the heads kept for its place."""
+def follow(
+    report: Report, links: Iterable[Link], heads: Iterable[Head], last: int = 0, last_hash: str = GENESIS
+) -> None:
+    """Each entry by itself, over the one before it, and against the heads kept for its place; from `last` on."""
     numbered, anywhere = _by_place(heads)
-    last, last_hash = 0, GENESIS
-    for row in _stream(LINKS):
-        entry = Link(*row)
+    for entry in links:
         report.entries += 1
         for words in (*_broken(entry, last, last_hash), *_against(entry, numbered.pop(entry.sequence, ()))):
             report.note(words)
@@ -156,7 +157,7 @@ def _broken(entry: Link, last: int, last_hash: str) -> Iterator[str]:
     elif entry.previous != last_hash:
         before = f"over another entry {last} than the one" if last else "as the first of another chain than the one"
         yield f"{_name(entry)} was written {before} that is there."
-    if digest(entry.content) != entry.digest:
+    if entry.content is not None and digest(entry.content) != entry.digest:
         yield f"{_name(entry)} has another content than was written."
     if entry.hash != link(entry.previous, entry.sequence, entry.operation_id, entry.kind, entry.at, entry.digest):
         yield f"{_name(entry)} was changed: its hash is not that of its number, operation, kind, time and content."

@@ -47,6 +47,7 @@ ACTIONS = {
     "secret.create": "add secret",
     "secret.update_value": "give secret a new value",
     "secret.delete": "delete secret",
+    "evidence.make": "make evidence pack",
 }
 ORIGINS: dict[str, str] = {
     Origin.PAGE: "a page of the portal",

@@ -1,0 +1,75 @@
+"""What a pack says of itself and of each of its files: the text that is signed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+FORMAT = "environment-portal evidence 1"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+LONGEST = 1 << 20  # bytes
+Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z_-]{0,60}\\.(csv|json|txt)$")]
+
+
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file: its size in bytes, its SHA-256 in hexadecimal, and its rows where it is a table."""
+
+    name: Name
+    size: Count
+    sha256: Hash
+    rows: Count | None = None
+
+
+class Organization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose environments they are; both unknown before the first sync."""
+
+    id: str | None
+    name: str | None
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The newest entry of the ledger's chain when the pack was made: see `portal.ledger.chain`."""
+
+    sequence: Count
+    hash: Hash
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`since` to `moment` is the period; `key` the fingerprint of the public key, `head` None for an empty ledger."""
+
+    format: str
+    portal_version: str
+    organization: Organization
+    moment: datetime
+    since: datetime
+    made_at: datetime
+    made_by: str
+    reason: str
+    parts: list[str]
+    head: Head | None
+    public_key: str
+    key: Hash
+    files: list[File]
+
+    def encode(self) -> bytes:
+        """The one way this is written, with line ends for people."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Manifest:
+        """Raises ValueError, in words, for whatever is not written as the portal writes it."""
+        try:
+            made = msgspec.json.decode(raw, type=cls)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise ValueError(f"The manifest is not one that a portal writes: {error}") from None
+        if made.format != FORMAT:
+            raise ValueError(f"The manifest is of another format than “{FORMAT}”.")
+        if made.encode() != raw:  # twice the same key, say, of which each reader takes another
+            raise ValueError("The manifest is not written as a portal writes it.")
+        if len({file.name for file in made.files}) < len(made.files):
+            raise ValueError("The manifest names a file twice.")
+        return made

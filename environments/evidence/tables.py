@@ -1,0 +1,140 @@
+"""The tables of a pack: the environments and both audits as of its moment, and what happened in its period.
+
+Rows of environments and audits are those of the exports of their pages; an operation is told as its entries in the
+chain tell it, so that it can be held against them. To be read in a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+from django.http import QueryDict
+
+from environments.audit.as_of import as_of
+from environments.audit.bar import pairs
+from environments.audit.policy import policy_at
+from environments.audit.state import AUDITS
+from environments.audit.state import read as read_audit
+from environments.evidence.archive import Writer
+from environments.evidence.ledger import DOCUMENTS
+from environments.evidence.manifest import File
+from environments.exports import audits, fleet
+from environments.models import Transition
+from environments.moment import now
+from environments.state import read_state
+from portal.ledger.models import Operation
+from portal.web.exporting import FORMATS, Export
+from portal.web.snapshots import streamed
+
+EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment ever seen by then, the oldest first
+TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
+OPERATIONS = tuple(field.attname for field in Operation._meta.concrete_fields if not field.generated)
+ENTRIES = ("sequence", "operation_id", "kind", "at", "digest", "previous", "hash", "content")
+# Those asked for in the period, and those whose beginning was written into the chain in it: that is what a verifier can
+# see from the links alone.
+_CHOSEN = """
+WITH chosen AS (
+    SELECT id FROM ledger_operation WHERE asked_at BETWEEN %(since)s AND %(moment)s
+    UNION SELECT operation_id FROM ledger_entry WHERE kind = 'begun' AND at BETWEEN %(since)s AND %(moment)s
+)
+"""
+_OPERATIONS = f"""{_CHOSEN}
+SELECT (to_jsonb(o) - 'search')::text FROM ledger_operation o JOIN chosen USING (id) ORDER BY o.asked_at, o.id
+"""  # noqa: S608 (a constant)
+# From the entry before all that are told of, which shows that none is missing, to the head.
+_ENTRIES = f"""{_CHOSEN}, told AS (
+    SELECT min(sequence) AS first FROM ledger_entry WHERE at >= %(since)s
+    UNION ALL SELECT min(sequence) FROM ledger_entry WHERE operation_id IN (SELECT id FROM chosen)
+    UNION ALL SELECT max(sequence) + 1 FROM ledger_entry
+)
+SELECT e.sequence, e.operation_id::text, e.kind, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    e.digest, e.previous, coalesce(e.hash, ''), CASE WHEN c.id IS NOT NULL THEN coalesce(e.content, '') END
+FROM ledger_entry e LEFT JOIN chosen c ON c.id = e.operation_id
+WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
+"""  # noqa: S608 (a constant)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a pack is about: `past` is its moment where that is not now, `head` what each table says at its head."""
+
+    since: datetime
+    moment: datetime
+    past: datetime | None
+    head: Mapping[str, Any]
+
+
+def environments(scope: Scope) -> Export:
+    """Every environment seen by then."""
+    with as_of(scope.past):
+        asked = read_state(EVERYTHING, more=pairs(scope.past))
+        found = asked.filters.qs
+    rows = fleet.fleet_rows(found, asked.place.order, scope.past)
+    return Export("environments", "Environments", scope.head, list(fleet.COLUMNS), rows)
+
+
+def audit(slug: str, scope: Scope) -> Export:
+    """The status of every environment in one audit, with what it was derived from."""
+    with as_of(scope.past):
+        asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.past, policy_at(now()))
+    title = f"Audit: {AUDITS[slug].title}"
+    return Export(slug, title, scope.head, audits.COLUMNS, audits.audit_rows(asked))
+
+
+def transitions(scope: Scope) -> Export:
+    """What was seen to change in the period."""
+    found = Transition.objects.filter(seen_at__gte=scope.since, seen_at__lte=scope.moment).order_by("seen_at", "id")
+    rows = streamed(found.values_list(*TRANSITIONS))
+    return Export("transitions", "Transitions", scope.head, TRANSITIONS, rows)
+
+
+def operations(scope: Scope) -> Export:
+    """The ledger's rows of the period, as they are now; `request`, `before` and `after` as JSON in texts."""
+    decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+    rows = (_operation(decode(text)) for (text,) in _streamed(_OPERATIONS, scope))
+    return Export("operations", "Operations", scope.head, OPERATIONS, rows)
+
+
+def entries(scope: Scope) -> Export:
+    """The ledger's chain from before the period to its head, with the contents of the entries of `operations`."""
+    return Export("chain", "The ledger's chain", scope.head, ENTRIES, _streamed(_ENTRIES, scope))
+
+
+def write(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:
+    """Put a table into a pack in each of these formats; it is read once for each."""
+    for name in formats:
+        export = make()
+        rows = _Counted(export.rows)
+        file = writer.add(f"{export.name}.{name}", FORMATS[name][1](replace(export, rows=rows)))
+        yield msgspec.structs.replace(file, rows=rows.count)
+
+
+class _Counted:
+    """Rows that are counted as they pass."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def _operation(cells: dict[str, msgspec.Raw]) -> list[Any]:
+    """The documents stay as Postgres wrote them: the chain is over that."""
+    return [
+        bytes(cells[name]).decode() if name in DOCUMENTS else msgspec.json.decode(cells[name]) for name in OPERATIONS
+    ]
+
+
+def _streamed(statement: str, scope: Scope) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement by a cursor of the server's."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, {"since": scope.since, "moment": scope.moment})
+        yield from cursor
