@@ -30,7 +30,7 @@ from automations.summary_models import Summary
 from environments.views.list import COUNTED, Total
 from portal.directory.models import Project
 from portal.web.lists import Chip, Place, typed
-from portal.web.pages import Sort, page
+from portal.web.pages import Cursor, Sort, page
 from portal.web.search import Problem, one_of
 
 NONE = "none"
@@ -101,12 +101,11 @@ def context(having: Having, reference: str, data: QueryDict) -> dict[str, Any] |
     if summary is None and not of_reference.exists():
         return None
     problems: list[Problem] = []
-    pairs = [*typed(data), *_read(having, data, problems)]
-    place, cursor = Place.read(data, pairs, {s.name: s for s in having.sorts}, "environment", problems)
-    rows = of_reference.filter(_asked(having, place))
+    place, cursor = read_place(having, data, problems)
+    rows = of_reference.filter(asked(having, place))
     shown = page(rows, place.order, place.size, cursor, lambda found: found.only(*having.shown))
     url = reverse(having.url_name, args=[reference])
-    projects = _projects(of_reference)
+    projects = projects_of(of_reference)
     return {
         "reference": reference,
         "line": line(summary) if summary else None,
@@ -119,7 +118,7 @@ def context(having: Having, reference: str, data: QueryDict) -> dict[str, Any] |
         "phases": _phases(having, of_reference),
         "projects": projects,
         "chosen": dict(place.filters),
-        "chips": _chips(place, projects),
+        "chips": chips(place, projects),
         "problems": problems,
         "columns": {sort.name: place.column(sort) for sort in having.sorts},
         "sort_field": place.sort_field,
@@ -130,6 +129,12 @@ def context(having: Having, reference: str, data: QueryDict) -> dict[str, Any] |
         "poll_url": f"{url}{place}&{urlencode({'seen': seen})}",
         "batches": [(words, _batch_url(action, reference, place)) for action, words in having.actions],
     }
+
+
+def read_place(having: Having, data: QueryDict, problems: list[Problem]) -> tuple[Place, Cursor | None]:
+    """The place that `data` names, and where it begins; what makes no sense goes to `problems`."""
+    pairs = [*typed(data), *_read(having, data, problems)]
+    return Place.read(data, pairs, {sort.name: sort for sort in having.sorts}, "environment", problems)
 
 
 def _read(having: Having, data: QueryDict, problems: list[Problem]) -> list[tuple[str, str]]:
@@ -153,15 +158,16 @@ def _phase(having: Having, text: str) -> str:
     return word
 
 
-def _asked(having: Having, place: Place) -> Q:
-    asked = Q()
+def asked(having: Having, place: Place) -> Q:
+    """What the filters ask of what has a reference."""
+    asks = Q()
     for word in place.one("q").split():
-        asked &= Q(environment_name__icontains=word) | Q(owner_name__icontains=word)
+        asks &= Q(environment_name__icontains=word) | Q(owner_name__icontains=word)
     if phase := place.one("phase"):
-        asked &= Q(**{having.phase: having.phases.get(phase, phase.upper())})
+        asks &= Q(**{having.phase: having.phases.get(phase, phase.upper())})
     if project := place.one("project"):
-        asked &= Q(project_id=None if project == NONE else UUID(project))
-    return asked
+        asks &= Q(project_id=None if project == NONE else UUID(project))
+    return asks
 
 
 def _phases(having: Having, rows: AutomationQuerySet) -> list[Choice]:
@@ -171,7 +177,7 @@ def _phases(having: Having, rows: AutomationQuerySet) -> list[Choice]:
     return [Choice(words.get(raw, raw.lower()), f"{words.get(raw, raw)} ({count:,})") for raw, count in counted]
 
 
-def _projects(rows: AutomationQuerySet) -> list[Choice]:
+def projects_of(rows: AutomationQuerySet) -> list[Choice]:
     """The projects that occur, with how many there are; from an index alone, and one query for their names."""
     counted = rows.order_by().values_list("project_id").annotate(count=Count("*")).order_by("-count", "project_id")
     found = list(counted[:MOST_PROJECTS])
@@ -182,7 +188,8 @@ def _projects(rows: AutomationQuerySet) -> list[Choice]:
     ]
 
 
-def _chips(place: Place, projects: list[Choice]) -> list[Chip]:
+def chips(place: Place, projects: list[Choice]) -> list[Chip]:
+    """Every active condition, with the names of projects."""
     named = {choice.value: choice.words.rpartition(" (")[0] for choice in projects}
     labels = {"q": "", "phase": "Phase", "project": "Project"}
     return [Chip(labels[name], named.get(value, value), place.only(name, "")) for name, value in place.filters]

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -21,7 +21,7 @@ from automations.summary_models import Summary
 from environments.freshness import freshness
 from environments.models import SyncRun
 from portal.web.lists import Chip, Place, typed
-from portal.web.pages import Sort, number, page, span
+from portal.web.pages import Cursor, Sort, number, page, span
 from portal.web.search import Problem
 from portal.web.words import TONES, phase_word
 
@@ -99,13 +99,8 @@ def share_percent(summary: Summary) -> int | None:
 def context(listed: Listed, data: QueryDict) -> dict[str, Any]:
     """What the templates of a list by reference show."""
     problems: list[Problem] = []
-    failing = [("failing", "yes")] if data.get("failing") == "yes" else []
-    sorts = {sort.name: sort for sort in listed.sorts}
-    place, cursor = Place.read(data, [*typed(data), *failing], sorts, listed.default_order, problems)
-    words, rows = place.one("q"), listed.model._default_manager.all()
-    for word in words.split():
-        rows = rows.filter(Q(reference__icontains=word) | Q(name__icontains=word))
-    rows = rows.filter(failed__gt=0) if failing else rows
+    place, cursor = read_place(listed, data, problems)
+    rows = rows_at(listed, place)
     shown = page(rows, place.order, place.size, cursor, lambda found: found)
     url = reverse(listed.url_name)
     seen = newest(listed.model)
@@ -113,13 +108,13 @@ def context(listed: Listed, data: QueryDict) -> dict[str, Any]:
     return {
         "things": listed.things,
         "url": url,
-        "words": words,
-        "failing": bool(failing),
+        "words": place.one("q"),
+        "failing": bool(place.one("failing")),
         "lines": [line(summary) for summary in shown.rows],
         "total": rows.count(),
         "computed_at": seen,
         "problems": problems,
-        "chips": _chips(place, words),
+        "chips": chips(place),
         "columns": {sort.name: place.column(sort) for sort in listed.sorts},
         "sort_field": place.sort_field,
         "next_url": shown.next and place.at(shown.next),
@@ -129,6 +124,21 @@ def context(listed: Listed, data: QueryDict) -> dict[str, Any]:
         "poll_url": f"{url}{place}&{urlencode({'seen': seen.isoformat() if seen else ''})}",
         "run": run,
     }
+
+
+def read_place(listed: Listed, data: QueryDict, problems: list[Problem]) -> tuple[Place, Cursor | None]:
+    """The place that `data` names, and where it begins; what makes no sense goes to `problems`."""
+    failing = [("failing", "yes")] if data.get("failing") == "yes" else []
+    sorts = {sort.name: sort for sort in listed.sorts}
+    return Place.read(data, [*typed(data), *failing], sorts, listed.default_order, problems)
+
+
+def rows_at(listed: Listed, place: Place) -> QuerySet[Summary]:
+    """The references that meet all conditions."""
+    rows = listed.model._default_manager.all()
+    for word in place.one("q").split():
+        rows = rows.filter(Q(reference__icontains=word) | Q(name__icontains=word))
+    return rows.filter(failed__gt=0) if place.one("failing") else rows
 
 
 def newest(model: type[Summary]) -> datetime | None:
@@ -184,6 +194,7 @@ def _value(phase: str) -> str:
     return phase_word(phase) if phase in ServicePhase.values or not phase else phase.lower()
 
 
-def _chips(place: Place, words: str) -> list[Chip]:
-    chips = [Chip("", words, place.only("q", ""))] if words else []
-    return chips + ([Chip("Only", "failing", place.only("failing", ""))] if place.one("failing") else [])
+def chips(place: Place) -> list[Chip]:
+    """Every active condition."""
+    found = [Chip("", words, place.only("q", ""))] if (words := place.one("q")) else []
+    return found + ([Chip("Only", "failing", place.only("failing", ""))] if place.one("failing") else [])

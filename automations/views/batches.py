@@ -39,6 +39,7 @@ TONES = {
 }  # fmt: skip
 TO_DO_AGAIN = (ItemState.FAILED, ItemState.UNKNOWN)
 SORTS = {"asked": Sort("asked", "Asked", F("asked_at"), None, first_click_descends=True)}
+DEFAULT_ORDER = "-asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def batch_list(request: HttpRequest) -> HttpResponse:
     if is_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     problems: list[Any] = []
-    place, cursor = Place.read(request.GET, (), SORTS, "-asked", problems)
+    place, cursor = Place.read(request.GET, (), SORTS, DEFAULT_ORDER, problems)
     shown = page(Batch.objects.all(), place.order, place.size, cursor, lambda found: found)
     url = reverse("automations:batches")
     context = {
@@ -189,7 +190,7 @@ def _ticked(form: BatchForm, choice: Choice | None) -> set[str]:
 @permission(*SEE)
 def batch_detail(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """How far it has come, and what came of it in each environment; 204 to an open page while nothing has."""
-    batch = _find(batch_id)
+    batch = find(batch_id)
     seen = batch.changed_at.isoformat()
     if is_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
@@ -217,13 +218,14 @@ def batch_detail(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 @require_POST
 def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Nothing more is asked for; back on its page, which says what became of it."""
-    batch = _find(batch_id)
+    batch = find(batch_id)
     if not cancel_batch(batch=batch, actor=request.user):
         messages.info(request, "There was nothing left to cancel.")
     return redirect("automations:batch", batch.pk)
 
 
-def _find(batch_id: UUID) -> Batch:
+def find(batch_id: UUID) -> Batch:
+    """The batch; Http404 where there is none."""
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None:
         raise Http404("The portal knows no such batch.")

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.http import HttpRequest
-
 from environments.audit import rows as lines
 from environments.audit.as_of import as_of
 from environments.audit.facts import Cleared, Facts
@@ -15,7 +13,7 @@ from environments.audit.state import AuditState, chips
 from environments.exports.about import AS_THEN
 from environments.exports.fleet import word
 from environments.models import Environment
-from portal.web.downloads import head
+from portal.web.downloads import Asking, head
 from portal.web.exporting import Export
 from portal.web.snapshots import in_order, read_within, streamed
 
@@ -27,11 +25,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def audit(request: HttpRequest, asked: AuditState) -> Export:
+def audit(asking: Asking, asked: AuditState) -> Export:
     """The lines of an audit, all in its order, as known at its moment; read in a snapshot."""
     with as_of(asked.moment):
         said = head(
-            request,
+            asking,
             chips=chips(asked),
             order=asked.listed.place.order,
             count=asked.rows.order_by().count(),

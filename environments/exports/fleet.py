@@ -8,13 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.http import HttpRequest
-
 from environments.audit.as_of import as_of
 from environments.exports.about import AS_THEN
 from environments.models import EnvironmentQuerySet
 from environments.state import State, chips
-from portal.web.downloads import head
+from portal.web.downloads import Asking, head
 from portal.web.exporting import Export
 from portal.web.pages import Order
 from portal.web.snapshots import in_order, read_within, streamed
@@ -40,12 +38,12 @@ COLUMNS = {
 PHASES_AT = [position for position, name in enumerate(COLUMNS) if name in PHASES]
 
 
-def fleet(request: HttpRequest, state: State, moment: datetime | None) -> Export:
+def fleet(asking: Asking, state: State, moment: datetime | None) -> Export:
     """The environments of a list, all in its order, as known at `moment`; read in a snapshot."""
     with as_of(moment):
         found = state.filters.qs
         said = head(
-            request,
+            asking,
             chips=chips(state),
             order=state.place.order,
             count=found.order_by().count(),

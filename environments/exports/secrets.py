@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.http import HttpRequest
-
 from environments.secrets.listing import State, chips
-from portal.web.downloads import head
+from portal.web.downloads import Asking, head
 from portal.web.exporting import Export
 from portal.web.snapshots import in_order, read_within, streamed
 
@@ -21,9 +19,9 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def secrets(request: HttpRequest, state: State) -> Export:
+def secrets(asking: Asking, state: State) -> Export:
     """The secrets of a list, all in its order; read in a snapshot."""
-    said = head(request, chips=chips(state), order=state.place.order, count=state.rows.count())
+    said = head(asking, chips=chips(state), order=state.place.order, count=state.rows.count())
     return Export("secrets", "Secrets, without their values", said, list(COLUMNS), _rows(state))
 
 

@@ -18,7 +18,7 @@ from environments.secrets import listing
 from environments.state import read_state
 from environments.views.audit import READ
 from environments.views.secrets import VIEW
-from portal.web.downloads import PERMISSION, respond
+from portal.web.downloads import PERMISSION, Asking, respond
 from portal.web.exporting import Export
 from portal.web.permissions import permission
 from portal.web.search import Problem
@@ -31,7 +31,7 @@ def environment_export(request: HttpRequest) -> HttpResponseBase:
     with as_of(moment):
         asked = read_state(request.GET, more=pairs(moment))
     problems = [*_given(problem), *asked.problems]
-    return respond(request, "environments", lambda: fleet(request, asked, moment), problems)
+    return respond(request, "environments", lambda: fleet(Asking.of(request), asked, moment), problems)
 
 
 @require_GET
@@ -51,7 +51,7 @@ def archive_export(request: HttpRequest) -> HttpResponseBase:
 def secret_export(request: HttpRequest) -> HttpResponseBase:
     """Names and where they go; the portal never has values."""
     asked = listing.read_state(request.GET)
-    return respond(request, "secrets", lambda: secrets(request, asked), asked.problems)
+    return respond(request, "secrets", lambda: secrets(Asking.of(request), asked), asked.problems)
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
@@ -62,7 +62,7 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
             return state.read(request.GET, AUDITS[slug], moment, policy.policy_at(moments.now()))
 
     def build() -> Export:
-        return audit(request, read())  # once more, now in the snapshot: the policy is that of the rows
+        return audit(Asking.of(request), read())  # once more, now in the snapshot: the policy is that of the rows
 
     return respond(request, f"audit-{slug}", build, [*_given(problem), *read().problems])
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from django.conf import settings
@@ -61,17 +61,33 @@ class _Places:
 PLACES = _Places()
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for which list: a user's name, the list's address and the query it was asked for with."""
+
+    actor: str
+    address: str
+    query: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        """The query without what only an export takes."""
+        data = request.GET.copy()
+        data.pop("format", None)
+        return cls(request.user.get_username(), request.path.replace("/export/", "/", 1), data.urlencode())
+
+
 def head(
-    request: HttpRequest, *, chips: Iterable[Chip], order: object, count: int, moment: datetime | None = None
+    asking: Asking, *, chips: Iterable[Chip], order: object, count: int, moment: datetime | None = None
 ) -> dict[str, Any]:
     """What stands at the head of every export: who, when, which list by which filters, how many rows; and what the
     rooms of HEADS know of that moment, which is now for None."""
     now = timezone.now()
     said: dict[str, Any] = {
         "exported_at": now,
-        "exported_by": request.user.get_username(),
-        "list": request.path.removesuffix("export/"),
-        "query": _query(request),
+        "exported_by": asking.actor,
+        "list": asking.address,
+        "query": asking.query,
         "filters": [f"{chip.label}: {chip.text}" if chip.label else chip.text for chip in chips] or ["none"],
         "order": str(order),
         "as_of": moment or now,
@@ -97,7 +113,7 @@ def respond(
         return _refused(request, " ".join(f"{problem.typed}: {problem.message}." for problem in problems))
     if not PLACES.take():
         return _words(FULL)
-    body = _Body(build, wanted, request, name)
+    body = _Body(build, wanted, name, Asking.of(request))
     response = StreamingHttpResponse(body, content_type=FORMATS[wanted][0], headers=HEADERS)
     file_name = f"{name}-{timezone.now():%Y-%m-%dT%H%M%SZ}.{wanted}"
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'
@@ -107,14 +123,12 @@ def respond(
 class _Body(Iterator[bytes]):
     """What is sent. `close()` gives the place back and ends the snapshot; Django calls it, however it ends."""
 
-    def __init__(self, build: Callable[[], Export], wanted: str, request: HttpRequest, name: str) -> None:
+    def __init__(self, build: Callable[[], Export], wanted: str, name: str, asking: Asking) -> None:
         self._build, self._chunks = build, FORMATS[wanted][1]
         self._rows = self._bytes = 0
         self._is_complete = self._is_over = False
         self._began = time.monotonic()
-        self._log = log.bind(
-            actor=request.user.get_username(), list=name, path=request.path, query=_query(request), format=wanted
-        )
+        self._log = log.bind(actor=asking.actor, list=name, query=asking.query, format=wanted)
         self._body = self._told()
 
     def __next__(self) -> bytes:
@@ -151,13 +165,6 @@ class _Body(Iterator[bytes]):
                 raise TooLong(f"{settings.EXPORT_SECONDS} s")
             self._rows += 1
             yield row
-
-
-def _query(request: HttpRequest) -> str:
-    """The query string of the list, without what only the export takes."""
-    data = request.GET.copy()
-    data.pop("format", None)
-    return data.urlencode()
 
 
 def _refused(request: HttpRequest, means: str) -> HttpResponse:
