@@ -3,8 +3,13 @@ from django.urls import include, path
 
 from environments import secret_urls
 from environments.views.overview import overview
+from environments.views.stream import stream
 from environments.views.sync import sync
 from portal import health
+from portal.ledger import urls as ledger
+
+# the stream shows the names that only the rooms above the ledger know
+operations = [*ledger.urlpatterns, path("stream/", stream, name="stream")]
 
 handler400 = "portal.web.errors.bad_request"
 handler403 = "portal.web.errors.forbidden"
@@ -16,7 +21,7 @@ urlpatterns = [
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
     path("secrets/", include((secret_urls.everywhere, "secrets"))),
-    path("operations/", include("portal.ledger.urls")),
+    path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit_urls")),
     path("sync/", sync, name="sync"),
     path("healthz", health.alive, name="alive"),

@@ -1,0 +1,155 @@
+"""Pages of the stream: the nearest rows of both tables, merged. Both are read along an index on (time, id)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from environments.language import contains
+from environments.models import Environment
+from environments.stream.state import State
+from portal.directory.models import Member
+from portal.ledger import language
+from portal.ledger.models import AuditLog, Operation
+from portal.ledger.words import ACTIONS
+from portal.web.pages import Cursor, Order
+
+PORTAL, ONA = "portal", "ona"
+MOST_NAMED = 200  # people or environments that a part of a name may mean
+
+
+class Spot(NamedTuple):
+    """A row by its place in the stream."""
+
+    at: datetime
+    pk: UUID
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the stream in its order, and cursors to the pages beside it, None at the ends."""
+
+    spots: list[Spot]
+    next: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table of the stream: the rows that are asked for, and the column that says when."""
+
+    source: str
+    rows: QuerySet[Any]
+    column: str
+
+
+def page(state: State) -> Page:
+    """The page that `state` asks for; two queries, and one each for the names it filters by."""
+    return _page(list(parts(state)), state.place.order, state.place.size, state.cursor)
+
+
+def parts(state: State) -> Iterator[Part]:
+    """What is asked for of each table; at first sight, operations without their parts: a batch is one line."""
+    source = state.one("source")
+    if source in ("", PORTAL):
+        narrowed = any(state.one(name) for name in ("who", "environment", "what"))
+        operations = Operation.objects.all() if narrowed else Operation.objects.whole()
+        yield Part(PORTAL, operations.filter(_operations(state)), "asked_at")
+    if source != PORTAL:
+        entries = AuditLog.objects.all() if source == ONA else AuditLog.objects.outside()
+        yield Part(ONA, entries.filter(_entries(state)), "at")
+
+
+def _operations(state: State) -> Q:
+    asked = _within(state, "asked_at")
+    if who := state.one("who"):
+        asked &= language.contains(who) & Q(actor_name__icontains=who)
+    if environment := state.one("environment"):
+        asked &= Q(environment_id__in=_environments(environment))
+    if what := state.one("what"):
+        meant = [name for name, words in ACTIONS.items() if what.lower() in words.lower()]
+        asked &= language.contains(what) & Q(action__icontains=what) | Q(action__in=meant)
+    return asked
+
+
+def _entries(state: State) -> Q:
+    asked = _within(state, "at")
+    if who := state.one("who"):
+        asked &= Q(actor_id__in=_people(who))
+    if environment := state.one("environment"):
+        asked &= Q(subject_id__in=_environments(environment))
+    if what := state.one("what"):
+        asked &= language.contains(what) & Q(action__icontains=what)
+    return asked
+
+
+def _within(state: State, column: str) -> Q:
+    within = Q()
+    if state.start:
+        within &= Q(**{f"{column}__gte": state.start})
+    if state.end:
+        within &= Q(**{f"{column}__lte": state.end})
+    return within
+
+
+def _people(text: str) -> list[UUID]:
+    """The accounts that an id, or a part of a name or an address, means."""
+    if identity := _identity(text):
+        return [identity]
+    named = Member.objects.filter(Q(name__icontains=text) | Q(email__icontains=text))
+    return list(named.order_by("pk").values_list("pk", flat=True)[:MOST_NAMED])
+
+
+def _environments(text: str) -> list[UUID]:
+    """The environments, those that are gone too, that an id or a part of a name means."""
+    if identity := _identity(text):
+        return [identity]
+    named = Environment.objects.filter(contains(text), name__icontains=text).order_by("pk")
+    return list(named.values_list("pk", flat=True)[:MOST_NAMED])
+
+
+def _identity(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _page(found: list[Part], order: Order, size: int, cursor: Cursor | None) -> Page:
+    backwards = cursor is not None and cursor.side == "before"
+    descending = order.descending != backwards
+    spots = [spot for part in found for spot in _nearest(part, cursor, size + 1, descending=descending)]
+    spots.sort(key=lambda spot: spot[:2], reverse=descending)
+    if backwards and len(spots) <= size:
+        # fewer rows than a page before the cursor: show the whole first page instead of a short one
+        return _page(found, order, size, None)
+    more, spots = len(spots) > size, spots[:size]
+    if backwards:
+        spots.reverse()
+    return Page(
+        spots,
+        _cursor(order, "after", spots[-1]) if spots and (more or backwards) else None,
+        _cursor(order, "before", spots[0]) if spots and cursor is not None else None,
+    )
+
+
+def _cursor(order: Order, side: Any, spot: Spot) -> str:
+    return Cursor(str(order), side, spot.at.isoformat(), spot.pk).encode()
+
+
+def _nearest(part: Part, cursor: Cursor | None, limit: int, *, descending: bool) -> list[Spot]:
+    """The rows of one table beyond the cursor, the nearest first."""
+    rows, time = part.rows, F(part.column)
+    if cursor is not None and cursor.key is not None:
+        at, than = datetime.fromisoformat(cursor.key), "lt" if descending else "gt"
+        # the first condition bounds the index, the second leaves out rows of the same moment
+        beyond = Q(**{f"{part.column}__{than}": at}) | Q(**{f"id__{than}": cursor.pk})
+        rows = rows.filter(beyond, **{f"{part.column}__{than}e": at})
+    ordered = rows.order_by(time.desc(), F("id").desc()) if descending else rows.order_by(time.asc(), F("id").asc())
+    return [Spot(at, pk, part.source) for at, pk in ordered.values_list(part.column, "pk")[:limit]]
