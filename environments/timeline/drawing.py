@@ -93,9 +93,12 @@ class DrawnLane:
     marks: list[DrawnMark]
 
     @property
-    def shapes(self) -> SafeString:
-        """Its bars, and its marks above them, as SVG."""
-        return SafeString(markup.bars(self.bars) + markup.marks(self.marks))
+    def bar_shapes(self) -> SafeString:
+        return markup.bars(self.bars)
+
+    @property
+    def mark_shapes(self) -> SafeString:
+        return markup.marks(self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,14 @@ class BarInWords:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The whole of it. `rows` tells its bars in words, of which there are `bars`; `signs` are those that occur."""
+    """The whole of it. `rows` tells its bars in words, of which there are `bars`; `signs` are those that occur.
+
+    `gap_shapes` are drawn over the bars of each lane: what is widened so that it can be seen never covers a gap.
+    """
 
     lanes: list[DrawnLane]
     gaps: list[DrawnGap]
+    gap_shapes: SafeString
     ticks: list[Tick]
     rows: list[BarInWords]
     bars: int
@@ -158,6 +165,7 @@ def draw(told: Told, view: View) -> Picture:
     return Picture(
         drawn,
         gaps,
+        markup.gaps(gaps),
         list(ticks(told.period)),
         [
             BarInWords(lane, state_word(bar.value), bar.start, bar.certain_from, bar.end)

@@ -19,6 +19,7 @@ ALL: Final = "all"
 ZOOMS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 LABELS = {"hour": "Hour", "day": "Day", "week": "Week", ALL: "All"}
 OLDEST = timedelta(days=400)  # before the first sight: nobody looks at more of what was not seen
+TOO_LITTLE = 120  # less than so many parts of a period lie before now: it goes on with time
 BESIDE = 12  # a twelfth of the period is shown after an environment was gone
 
 
@@ -77,8 +78,9 @@ class View:
         """Empty where there is nothing later."""
         if self.zoom == ALL or self.period.end >= self.life.end:
             return ""
-        end = self.period.end + ZOOMS[self.zoom]
-        return self.url(to=written(end) if end < self.life.end else "", transition="")
+        span = ZOOMS[self.zoom]
+        end = self.period.end + span
+        return self.url(to=written(end) if end + span / TOO_LITTLE < self.life.end else "", transition="")
 
     def older(self, place: Place) -> str:
         """The list after this row."""
