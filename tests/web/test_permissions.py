@@ -91,6 +91,7 @@ TABLE = {
     "operations:list": Row(READERS),
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
+    "operations:stream": Row(READERS),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "archive", "what-if")},
     "sync": Row(READERS),
 }
