@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from environments.actions import catalogue
 from environments.audit.facts import Cleared
 from environments.models import Environment, Field, Transition
 from environments.reading import as_time
+from environments.stream import guessing
 from portal.ledger.models import Operation, Outcome
 
 OUTSIDE = "somebody outside the portal"
@@ -39,22 +40,26 @@ class Change:
 
 
 def changes(environments: QuerySet[Environment], moment: datetime, limit: int = SHOWN) -> list[Change]:
-    """The newest changes until `moment` of these environments' lockdowns, newest first; two queries."""
+    """The newest changes until `moment` of these environments' lockdowns, newest first; at most four queries."""
     rows = Transition.objects.filter(field=Field.LOCKDOWN, seen_at__lte=moment).filter(environment__in=environments)
     found = list(rows.select_related("environment").only(*_columns()).order_by("-seen_at", "-id")[:limit])
-    operations = _operations({transition.environment_id for transition in found})
-    return [_change(transition, _cause(transition, operations)) for transition in found]
+    causes, named = _causes(found)
+    return [_change(transition, causes[transition.pk], named) for transition in found]
 
 
 def cleared(ids: Iterable[UUID], moment: datetime) -> dict[UUID, Cleared]:
-    """Of those environments whose newest change of lockdown until `moment` took it away, that change; two queries."""
+    """Of those environments whose newest change of lockdown until `moment` took it away, that change; at most four
+    queries."""
     rows = Transition.objects.filter(environment__in=list(ids), field=Field.LOCKDOWN, seen_at__lte=moment)
     newest = rows.order_by("environment", "-seen_at", "-id").distinct("environment")
     found = [transition for transition in newest if not transition.new]
-    operations = _operations({transition.environment_id for transition in found})
+    causes, named = _causes(found)
     return {
         transition.environment_id: Cleared(
-            as_time(transition.old), transition.old_seen_at, transition.seen_at, _who(_cause(transition, operations))
+            as_time(transition.old),
+            transition.old_seen_at,
+            transition.seen_at,
+            _who(transition, causes[transition.pk], named),
         )
         for transition in found
     }
@@ -62,6 +67,18 @@ def cleared(ids: Iterable[UUID], moment: datetime) -> dict[UUID, Cleared]:
 
 def _columns() -> tuple[str, ...]:
     return ("old", "new", "old_seen_at", "seen_at", "field", "environment__name")
+
+
+def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], guessing.Outside | None]:
+    """The operation behind each of these, and what Ona's audit log may say of those that have none."""
+    operations = _operations({transition.environment_id for transition in found})
+    causes = {transition.pk: _cause(transition, operations) for transition in found}
+    outside = [transition for transition in found if causes[transition.pk] is None]
+    if not outside:
+        return causes, None
+    start = min(transition.old_seen_at or transition.seen_at for transition in outside)
+    end = max(transition.seen_at for transition in outside)
+    return causes, guessing.Outside({transition.environment_id for transition in outside}, start, end)
 
 
 def _operations(ids: set[UUID]) -> list[Operation]:
@@ -84,11 +101,15 @@ def _cause(transition: Transition, operations: list[Operation]) -> Operation | N
     return None
 
 
-def _who(operation: Operation | None) -> str:
-    return operation.actor_name if operation else OUTSIDE
+def _who(transition: Transition, operation: Operation | None, log: guessing.Outside | None) -> str:
+    if operation:
+        return operation.actor_name
+    after, by = transition.old_seen_at, transition.seen_at
+    named = log.by(transition.environment_id, after, by, guessing.changes_lockdown) if log and after else ""
+    return f"{OUTSIDE}, {named} ({guessing.SOURCE})" if named else OUTSIDE
 
 
-def _change(transition: Transition, operation: Operation | None) -> Change:
+def _change(transition: Transition, operation: Operation | None, log: guessing.Outside | None) -> Change:
     what = "moved" if transition.old and transition.new else "set" if transition.new else "cleared"
     return Change(
         name=str(transition.environment),
@@ -98,7 +119,7 @@ def _change(transition: Transition, operation: Operation | None) -> Change:
         new=as_time(transition.new),
         after=transition.old_seen_at,
         by=transition.seen_at,
-        who=_who(operation),
+        who=_who(transition, operation, log),
         reason=operation.reason if operation else "",
         operation_url=reverse("operations:detail", args=[operation.pk]) if operation else "",
     )

@@ -31,6 +31,7 @@ WORDS_SHOWN = 50
 SIGNS = {
     "failure": "Failure",
     "operation": "Operation",
+    "outside": "Done outside the portal",
     "specification": "Specification version",
     "lockdown": "Lockdown",
     "archive": "Archiving",

@@ -1,6 +1,7 @@
 """Where a timeline comes from: each source tells its part of the picture and its rows of the list.
 
-This app's own are in `transitions`, `versions` and `asked_for`. Other apps add theirs to SOURCES (automations.apps).
+This app's own are in `transitions`, `versions`, `asked_for` and `outside`. Other apps add theirs to SOURCES
+(automations.apps).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from environments.models import Environment, SpecificationVersion
 from environments.reading import as_number
+from environments.stream import guessing
 from environments.timeline.lanes import Mark, Period
 from environments.timeline.sources import Chosen, Entry, Place, Slice, Source, Story, differences, number
 from portal.ledger.diff import Change, moved
@@ -35,7 +36,8 @@ PERHAPS = "perhaps through the portal: {} had been asked for, but its answer doe
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who made a version. `operation` is what was asked for through the portal, None where nothing is known of it."""
+    """Who made a version. `operation` is what was asked for through the portal, None where nothing is known of it; the
+    words then name whom Ona's audit log names, if any."""
 
     words: str
     operation: Operation | None = None
@@ -111,7 +113,7 @@ def _version(row: SpecificationVersion, previous: SpecificationVersion | None, f
 
 
 def origins(environment: Environment, versions: Sequence[SpecificationVersion]) -> dict[int, Origin]:
-    """By primary key; one query over the ledger."""
+    """By primary key; one query over the ledger, and two over Ona's audit log where versions are from outside."""
     if not versions:
         return {}
     from_ = min(row.old_seen_at or row.seen_at for row in versions)
@@ -119,7 +121,18 @@ def origins(environment: Environment, versions: Sequence[SpecificationVersion]) 
     sent = Operation.objects.of_environment(environment.pk).filter(sent_at__lte=to).exclude(outcome=Outcome.FAILED)
     near = sent.filter(Q(closed_at=None) | Q(closed_at__gte=from_)).filter(target_type="environment").newest_first()
     known = list(near.defer("request", "search", "message")[:MOST_OPERATIONS])
-    return {row.pk: origin(row, known) for row in versions}
+    found = {row.pk: origin(row, known) for row in versions}
+    return found | _named(environment, [row for row in versions if found[row.pk].words == OUTSIDE])
+
+
+def _named(environment: Environment, versions: Sequence[SpecificationVersion]) -> dict[int, Origin]:
+    """Those made outside the portal by somebody whom Ona's audit log names, as a guess."""
+    between = {row.pk: (row.old_seen_at, row.seen_at) for row in versions if row.old_seen_at}
+    if not between:
+        return {}
+    log = guessing.Outside([environment.pk], min(a for a, _ in between.values()), max(b for _, b in between.values()))
+    by = {pk: log.by(environment.pk, *ends, guessing.changes_specification) for pk, ends in between.items()}
+    return {pk: Origin(f"{OUTSIDE}, {words} ({guessing.SOURCE})") for pk, words in by.items() if words}
 
 
 def origin(version: SpecificationVersion, operations: Iterable[Operation]) -> Origin:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from environments.models import Environment
 from environments.timeline import drawing, listing, periods, versions
 from environments.timeline.asked_for import ASKED_FOR
+from environments.timeline.outside import OUTSIDE
 from environments.timeline.periods import View
 from environments.timeline.reading import tell
 from environments.timeline.sources import SOURCES, Chosen, Source
@@ -22,7 +23,7 @@ from environments.timeline.versions import VERSIONS, Version
 from environments.views.detail import find, nothing_new, render_tab
 from portal.web.permissions import permission
 
-OWN: Final = (TRANSITIONS, VERSIONS, ASKED_FOR)
+OWN: Final = (TRANSITIONS, VERSIONS, ASKED_FOR, OUTSIDE)
 GRAIN = 120  # as many times does a picture move while a period passes
 VERSIONS_SHOWN = 25
 

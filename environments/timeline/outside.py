@@ -1,0 +1,72 @@
+"""What was done to an environment outside the portal, as Ona's audit log tells it, in its timeline."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from environments.models import Environment
+from environments.stream.actors import Names, actor, names_of
+from environments.timeline.lanes import Mark, Period
+from environments.timeline.sources import Entry, Place, Slice, Source, Story
+from portal.ledger.models import AuditLog
+
+LETTER: Final = "a"
+LANE: Final = "outside"
+LABELS = {LANE: "Outside the portal"}
+MOST_MARKS = 1000
+TOLD = "Ona's audit log"
+
+
+def story(environment: Environment, period: Period) -> Story:
+    """A mark for each entry of the period; two queries."""
+    own = AuditLog.objects.near([environment.pk], period.start, period.end)
+    found = list(own.defer("document")[:MOST_MARKS])
+    names, url = names_of(found), _url(environment)
+    return Story(LABELS, marks=[_mark(entry, names, url) for entry in found])
+
+
+def _mark(entry: AuditLog, names: Names, url: str) -> Mark:
+    label = f"{_words(entry).capitalize()}, by {actor(entry, names)}, outside the portal"
+    return Mark(LANE, "outside", entry.at, label, key=f"{LETTER}{entry.pk}", url=url)
+
+
+def entries(environment: Environment, part: Slice) -> list[Entry]:
+    """Entries in Ona's words; two queries."""
+    own = AuditLog.objects.of_environment(environment.pk).outside().filter(part.query(LETTER, "at"))
+    found = list(own.newest_first().defer("document")[: part.limit])
+    names, url = names_of(found), _url(environment)
+    return [_entry(entry, names, url) for entry in found]
+
+
+def _entry(entry: AuditLog, names: Names, url: str) -> Entry:
+    return Entry(
+        Place(entry.at, LETTER, entry.pk),
+        LANE,
+        _words(entry),
+        after=entry.at,  # Ona's own: it is known exactly
+        who=actor(entry, names),
+        why=f"outside the portal ({TOLD})",
+        url=url,
+    )
+
+
+def _words(entry: AuditLog) -> str:
+    return entry.action or "something that Ona has no words for"
+
+
+def _url(environment: Environment) -> str:
+    return f"{reverse('operations:stream')}?{urlencode({'environment': str(environment.pk)})}"
+
+
+def revision(environment: Environment) -> str:
+    """Entries are only added; late ones too, so they are counted."""
+    return str(AuditLog.objects.of_environment(environment.pk).outside().count())
+
+
+OUTSIDE: Final[Source] = Source(
+    LETTER, ("ledger.view_operation", "ledger.view_auditlog"), LABELS, story, entries, revision, ids=UUID
+)
