@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
-from uuid import UUID
 
+import msgspec
 import pytest
 
-from environments.models import Environment, Phase, Transition
+from environments.models import Phase, Transition
 from environments.rollup_models import OverviewPart, RunningTime, Snapshot, StartUp
+from environments.rollups import charts
+from environments.rollups.conditions import CONDITIONS
 from environments.rollups.counting import hour_of
 from environments.rollups.keeping import keep
-from portal.sandbox.truth import Facts, Truth
+from environments.sync import observe
+from portal.directory.sync import observe_organization
+from portal.ona.documents.directory import read_organization, read_policies
+from portal.ona.documents.environments import Observation, read_environment
+from portal.sandbox.documents import Document, instant_of, moment, pruned, seconds_of
+from portal.sandbox.truth import FIELDS, Facts, Truth
 from portal.sandbox.world import World
+from tests import factories
 from tests.history import NOW, lived, replay
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OUTAGE = (NOW - 3 * DAY, NOW - 3 * DAY + 7 * HOUR)
+MISSED = [(NOW - 10 * HOUR, NOW - 7 * HOUR)]
+MISSED += [(NOW - days * DAY - 2 * HOUR, NOW - days * DAY + 2 * HOUR) for days in (1, 7)]
+KEYS: Mapping[str, Callable[[Document], str]] = {
+    "owner": lambda document: document["metadata"].get("creator", {}).get("id", ""),
+    "project": lambda document: document["metadata"].get("projectId", ""),
+    "class": lambda document: document["spec"].get("machine", {}).get("class", ""),
+}
 
 
 def truth_of(world: World) -> Truth:
@@ -34,30 +51,142 @@ def facts_at(world: World, at: datetime) -> list[Facts]:
     return [each for each in found if each is not None]
 
 
-def test_counts_at_any_hour_of_eight_days_are_the_truth(settings: Any) -> None:
+def test_figures_at_any_hour_of_eight_days_are_the_truth(settings: Any) -> None:
+    """Of some two thousand pairs of an environment and a moment."""
     settings.SWEEP_SECONDS = 1800
     world, kept = lived(40, 9), {}
     hours = [NOW - number * HOUR for number in range(0, 8 * 24, 4)]
 
     def after(at: datetime) -> None:
-        keep(at)
-        kept[at] = OverviewPart.objects.get(pk="counts").data
+        keep(at, everything=True)
+        kept[at] = {name: OverviewPart.objects.get(pk=name).data for name in ("counts", "failures", "tops")}
 
     replay(world, every=timedelta(minutes=30), outages=[OUTAGE], after=after, after_at=hours)
-    assert len(kept) > 40
-    for at, data in kept.items():
+    # The replay tells the portal of the last policies at once.
+    keep_for, found = kept_for(truth_of(world).policies[-1].document), Counter[str]()
+    for at, parts in kept.items():
         facts = facts_at(world, at)
-        phases = Counter(each.phase for each in facts)
-        assert data["phase"] == dict(phases), at
-        told = {name: data["condition"][name] for name in ("total", "archived", "failing", "locked-down")}
-        assert told == {
-            "total": len(facts),
-            "archived": sum(each.archived_at is not None for each in facts),
-            "failing": sum(bool(each.failures) for each in facts),
-            "locked-down": sum(each.lockdown_at is not None and each.lockdown_at <= at for each in facts),
-        }, at
-    _changes_are_against_the_truth(world, kept[NOW])
+        true = true_conditions(facts, at, keep_for)
+        assert parts["counts"]["phase"] == dict(Counter(each.phase for each in facts)), at
+        assert parts["counts"]["condition"] == {name: true[name] for name in CONDITIONS}, at
+        assert parts["failures"]["environments"] == true["failing"], at
+        _tops_are_the_truth(parts["tops"], facts)
+        found += true
+    assert len(kept) > 40
+    assert found["total"] > 1000
+    assert len(+found) >= 10, "of the conditions, most occurred"
+    _changes_are_against_the_truth(world, kept[NOW]["counts"])
     _no_hour_of_the_outage_is_claimed()
+
+
+def kept_for(policies: Document) -> timedelta:
+    """How long an archived environment is kept."""
+    return timedelta(seconds=seconds_of(policies["deleteArchivedEnvironmentsAfter"]))
+
+
+def true_conditions(facts: list[Facts], at: datetime, keep_for: timedelta) -> Counter[str]:
+    """What is counted, by the vendor's documents and without the portal's code."""
+    return Counter(name for each in facts for name, holds in _conditions(each, at, keep_for).items() if holds)
+
+
+def _conditions(facts: Facts, at: datetime, keep_for: timedelta) -> dict[str, bool]:
+    metadata, spec, status = (facts.document[part] for part in ("metadata", "spec", "status"))
+    git = status.get("content", {}).get("git", {})
+    unpushed = bool(git.get("totalUnpushedCommits") or git.get("totalChangedFiles"))
+    runs, lockdown = facts.phase == Phase.RUNNING, facts.lockdown_at
+    started = metadata.get("lastStartedAt")
+    uses = [facts.active_at, moment(instant_of(started)) if started else None]
+    used = max((each for each in uses if each), default=moment(instant_of(metadata["createdAt"])))
+    container = status.get("devcontainer", {})
+    has_container = container.get("phase") == "PHASE_RUNNING"
+    late = int(status.get("runnerAck", {}).get("specVersion", "0")) < facts.spec_version
+    is_up = facts.phase not in ("", Phase.STOPPED, Phase.DELETED) or facts.desired_phase == Phase.RUNNING
+    stale = has_container and not container.get("secretsInSync", False)
+    rebuilt = has_container and not container.get("devcontainerconfigInSync", False)
+    left = lockdown - at if lockdown else None
+    return {
+        "total": True,
+        "archived": facts.archived_at is not None,
+        "unpushed": unpushed,
+        "locked-down": left is not None and left <= timedelta(0),
+        "not-in-sync": runs and (late or stale or rebuilt),
+        "failing": bool(facts.failures),
+        "past-running": runs and left is not None and left <= timedelta(0),
+        "deletion": bool(facts.archived_at and facts.archived_at + keep_for <= at + 3 * DAY) and unpushed,
+        "open": any(port.get("admission") == "ADMISSION_LEVEL_EVERYONE" for port in spec.get("ports", [])),
+        "lockdown-24h": left is not None and timedelta(0) < left <= DAY,
+        "lockdown-7d": left is not None and timedelta(0) < left <= 7 * DAY,
+        "unacknowledged": late and facts.archived_at is None and is_up,
+        "secrets": runs and stale,
+        "idle": runs and used <= at - DAY,
+        "never-stops": facts.timeout == "0s",
+    }
+
+
+def _tops_are_the_truth(tops: dict[str, Any], facts: list[Facts]) -> None:
+    for dimension, read in KEYS.items():
+        counts = Counter(read(each.document) for each in facts)
+        running = Counter(read(each.document) for each in facts if each.phase == Phase.RUNNING)
+        rows = tops[dimension]["environments"]
+        assert {row["key"]: (row["environments"], row["running"]) for row in rows} == {
+            row["key"]: (counts[row["key"]], running[row["key"]]) for row in rows
+        }
+        assert [row["environments"] for row in rows] == sorted(counts.values(), reverse=True)[: len(rows)]
+        assert tops[dimension]["keys"] == len(counts)
+
+
+def test_every_condition_of_a_fleet_that_has_them_all_is_counted_as_it_is() -> None:
+    world = World(200, 5, NOW)
+    policies = {**world.organization.policies, "deleteArchivedEnvironmentsAfter": "864000s"}
+    organization = read_organization(msgspec.json.encode(world.organization.document))
+    observe_organization(organization, read_policies(msgspec.json.encode(policies)), NOW)
+    documents = [pruned(entry.document()) for entry in world.environments.entries.values()]
+    observe(Observation(NOW, read_environment(msgspec.json.encode(each))) for each in documents)
+    keep(NOW)
+    facts = [Facts(**{name: read(each) for name, read in FIELDS.items()}) for each in documents]
+    true = true_conditions(facts, NOW, kept_for(policies))
+    told = OverviewPart.objects.get(pk="counts").data["condition"]
+    assert told == {name: true[name] for name in CONDITIONS}
+    assert {name for name, count in told.items() if not count} <= {"unacknowledged"}, "nearly each of them occurs"
+
+
+def test_a_day_of_running_environments_is_the_truth_or_not_observed(settings: Any) -> None:
+    settings.SWEEP_SECONDS = 1800
+    world = lived(40, 9)
+    hours = [NOW - number * HOUR for number in range(25)]
+    after = partial(keep, everything=True)
+    replay(world, every=timedelta(minutes=30), outages=MISSED, after=after, after_at=hours)
+    for by in ("phase", "project", "class"):
+        chart = OverviewPart.objects.get(pk=charts.name("day", by)).data
+        told = {datetime.fromisoformat(begin): values for begin, _, values in chart["slots"]}
+        keys = [series["key"] for series in chart["series"]]
+        for at in hours[:24]:
+            is_missed = any(since <= at < until for since, until in MISSED)
+            assert (told[at] is None) == is_missed, at
+            if not is_missed:
+                true = _running_by(by, facts_at(world, at))
+                others = sum(true.values()) - sum(true[key] for key in keys)
+                assert told[at] == [others if key == charts.OTHERS else true[key] for key in keys], (by, at)
+    _the_page_hatches_what_was_missed()
+
+
+def _running_by(by: str, facts: list[Facts]) -> Counter[str]:
+    if by == "phase":
+        return Counter(each.phase for each in facts if each.phase not in charts.STILL)
+    return Counter(KEYS[by](each.document) for each in facts if each.phase == Phase.RUNNING)
+
+
+def _the_page_hatches_what_was_missed() -> None:
+    """Three hours in the picture, one at its beginning; and both days that counts are held against."""
+    page = factories.client().get("/", {"period": "day"}).content.decode()
+    gaps = [tuple(map(float, each)) for each in re.findall(r'class="ov-gap" x="([\d.]+)" width="([\d.]+)"', page)]
+    assert [round(width / 1000 * 24) for _, width in gaps] == [1, 3]
+    rows = page[page.index("The values as a table") :].split("<tr>")
+    assert sum("not observed</td>" in row for row in rows) == 4
+    counts = page[page.index('class="ov-figures"') : page.index('id="look-back"')]
+    changes = re.findall(r'class="ov-change"', counts)
+    assert len(changes) > 20
+    assert counts.count('<span class="visually-hidden">not observed</span>') == len(changes)
 
 
 def _changes_are_against_the_truth(world: World, counts: dict[str, Any]) -> None:
@@ -81,23 +210,29 @@ def test_running_time_is_never_more_than_the_truth_and_less_by_what_was_not_seen
     begin = NOW - 4 * DAY
     moments = [begin + number * HOUR for number in range(0, 4 * 24 + 1, 2)]
     replay(world, every=every, outages=[OUTAGE], after=lambda at: keep(at, everything=True), after_at=moments)
+    for dimension, read in KEYS.items():
+        _running_time_is_the_truth(world, dimension, read, begin, every)
+    (observed,) = {sum(RunningTime.objects.filter(dimension="observed").values_list("seconds", flat=True))}
+    assert abs(observed - (4 * DAY - (OUTAGE[1] - OUTAGE[0])).total_seconds()) <= 2 * every.total_seconds()
+
+
+def _running_time_is_the_truth(
+    world: World, dimension: str, read: Callable[[Document], str], begin: datetime, every: timedelta
+) -> None:
     told: defaultdict[str, float] = defaultdict(float)
-    for row in RunningTime.objects.filter(dimension="project"):
+    for row in RunningTime.objects.filter(dimension=dimension):
         told[row.key] += row.seconds
     true: defaultdict[str, float] = defaultdict(float)
     slack: Counter[str] = Counter()
-    projects = dict(Environment.objects.values_list("pk", "project_id"))
     for identifier in truth_of(world).lives:
-        project = str(projects.get(UUID(identifier)) or "")
+        key = read(truth_of(world).intervals(identifier, "document")[0].value)
         for since, until in _running(truth_of(world), identifier, begin):
-            true[project] += (until - since).total_seconds()
-            slack[project] += 3
-    for project, seconds in told.items():
-        assert seconds <= true[project] + 1, project
-        assert seconds >= true[project] - slack[project] * every.total_seconds(), project
+            true[key] += (until - since).total_seconds()
+            slack[key] += 3
+    for key, seconds in told.items():
+        assert seconds <= true[key] + 1, key
+        assert seconds >= true[key] - slack[key] * every.total_seconds(), key
     assert sum(told.values()) > 0.8 * sum(true.values()) > 0
-    (observed,) = {sum(RunningTime.objects.filter(dimension="observed").values_list("seconds", flat=True))}
-    assert abs(observed - (4 * DAY - (OUTAGE[1] - OUTAGE[0])).total_seconds()) <= 2 * every.total_seconds()
 
 
 def _running(truth: Truth, identifier: str, begin: datetime) -> Iterator[tuple[datetime, datetime]]:
