@@ -17,6 +17,7 @@ from portal.web.conditions import Condition, Conditions
 from portal.web.search import Query, Term, one_of, parse
 
 MOST_VALUES = 100
+MOST_CHOSEN = 100  # environments named one by one: their ids still fit into an address
 LONGEST_IDLE = 36_500  # days
 
 
@@ -32,14 +33,14 @@ class Many(forms.Field):
 
     widget = forms.MultipleHiddenInput
 
-    def __init__(self, *, read: Callable[[str], Any], **options: Any) -> None:
+    def __init__(self, *, read: Callable[[str], Any], most: int = MOST_VALUES, **options: Any) -> None:
         super().__init__(**options)
-        self.read = read
+        self.read, self.most = read, most
 
     def clean(self, value: Any) -> tuple[str, ...]:
         texts = tuple(dict.fromkeys(text.lower() for text in value or () if text))
-        if len(texts) > MOST_VALUES:
-            raise ValidationError(f"takes at most {MOST_VALUES} values")
+        if len(texts) > self.most:
+            raise ValidationError(f"takes at most {self.most} values")
         try:
             for text in texts:
                 self.read(text)
@@ -123,6 +124,8 @@ CONDITIONS = {
     "runner": Condition("Runner", Many, _ids("runner_id"), read=_read_id),
     "class": Condition("Class", Many, _ids("class_id"), read=_read_id),
     "role": Condition("Role", Many, _raw("role", language.ROLES), read=_read_raw(language.ROLES, "environment_role_")),
+    # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
+    "id": Condition("Chosen", Many, _ids("pk"), read=_read_id, most=MOST_CHOSEN + 1),
     "gone": Condition("Gone", One, _all(language.GONE), read=one_of(language.GONE)),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,20 +38,30 @@ class Button:
     is_dangerous: bool
 
 
+Actor = User | AnonymousUser
+
+
 @dataclass(frozen=True, slots=True)
 class Menu:
     first: list[Button]
     more: list[Button]
 
 
-def menu(
-    environment: Environment, organization: Organization | None, user: User | AnonymousUser, now: datetime
-) -> Menu:
+def menu(environment: Environment, organization: Organization | None, user: Actor, now: datetime) -> Menu:
     """All actions, those that cannot be done too."""
+    return Menu(*(buttons(slugs, environment, organization, user, now) for slugs in (FIRST, MORE)))
 
-    def button(slug: str, action: Action) -> Button:
-        why_not = action.impossible(environment, organization, now) if user.has_perm(action.permission) else NOT_ALLOWED
-        url = reverse(f"environments:{slug}", args=[environment.pk])
-        return Button(action.label, url, why_not, action is catalogue.DELETED)
 
-    return Menu([button(*item) for item in FIRST.items()], [button(*item) for item in MORE.items()])
+def buttons(
+    slugs: Iterable[str], environment: Environment, organization: Organization | None, user: Actor, now: datetime
+) -> list[Button]:
+    """Some of the actions, as FIRST and MORE name them, those that cannot be done too."""
+    return [_button(slug, (FIRST | MORE)[slug], environment, organization, user, now) for slug in slugs]
+
+
+def _button(
+    slug: str, action: Action, environment: Environment, organization: Organization | None, user: Actor, now: datetime
+) -> Button:
+    why_not = action.impossible(environment, organization, now) if user.has_perm(action.permission) else NOT_ALLOWED
+    url = reverse(f"environments:{slug}", args=[environment.pk])
+    return Button(action.label, url, why_not, action is catalogue.DELETED)

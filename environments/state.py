@@ -78,6 +78,11 @@ class State:
         return self.place.one("q")
 
     @property
+    def chosen(self) -> tuple[str, ...]:
+        """Ids that narrow the list to environments named one by one."""
+        return self.selected("id")
+
+    @property
     def shows_gone(self) -> bool:
         return bool(self.selected("gone"))
 
@@ -113,10 +118,14 @@ def chips(state: State) -> list[Chip]:
     """Every active condition by name, those of the search box one by one."""
     place, terms = state.place, state.filters.query.terms
     found = [Chip("", str(term), place.only("q", without(terms, term))) for term in terms]
+    if state.chosen:
+        number = sum(value != language.NONE for value in state.chosen)
+        words = f"{number} environment{'' if number == 1 else 's'}"
+        found.append(Chip(CONDITIONS["id"].label, words, place.only("id", "")))
     for name in CONDITIONS:
-        values = state.selected(name) if name != "q" else ()
-        words = labels(name, values)
-        found += [Chip(CONDITIONS[name].label, words[value], place.dropped(name, value)) for value in values]
+        values = state.selected(name) if name not in ("q", "id") else ()
+        named = labels(name, values)
+        found += [Chip(CONDITIONS[name].label, named[value], place.dropped(name, value)) for value in values]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,16 +14,30 @@ from environments.audit.changes import cleared
 from environments.audit.facts import Cleared, Facts, Verdict, with_stops
 from environments.audit.policy import Policy
 from environments.audit.state import DELETED, AuditState
+from environments.menu import Actor, Button, buttons
 from environments.models import Environment, EnvironmentQuerySet
 from environments.state import NAMED, labels
+from portal.directory.models import Organization
 from portal.web.words import duration_words
 
 GROUPS_SHOWN = 50
+# what can be done about an environment in this status: those actions that change it
+FITTING: Mapping[tuple[str, str], tuple[str, ...]] = {
+    **{("lockdown", name): ("lockdown",) for name in ("24h", "7d", "30d", "later", "exempt", "none", "unknown")},
+    ("lockdown", "running"): ("stop", "lockdown"),
+    ("lockdown", "past"): ("lockdown", "archive"),
+    ("archive", "overdue"): ("archive", "unarchive", "delete"),
+    ("archive", "deletion"): ("unarchive", "delete"),
+    ("archive", "archived"): ("unarchive", "delete"),
+    ("archive", "due"): ("start", "archive"),
+    ("archive", "active"): ("stop", "archive"),
+    ("archive", "unknown"): ("archive",),
+}
 # what a line shows and is judged by; lists never read the documents
 COLUMNS = (
     "name", "phase", "creator_id", "owner_name", "project_id", "project_name", "runner_id", "runner_name",
     "created_at", "first_seen_at", "lockdown_at", "archived_at", "gone_at", "last_used_at", "unpushed_commits",
-    "changed_files", "unpushed_work",
+    "changed_files", "unpushed_work", "desired_phase",
 )  # fmt: skip
 
 
@@ -52,7 +67,7 @@ class Line:
     tone: str
     verdict: Verdict
     work: str
-    action_url: str
+    actions: list[Button]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +104,24 @@ def read_lines(found: EnvironmentQuerySet) -> EnvironmentQuerySet:
     return with_stops(found).only(*COLUMNS)
 
 
-def lines(environments: list[Environment], state: AuditState) -> list[Line]:
-    """Two queries, for who cleared the lockdowns of those that have none."""
+def lines(environments: list[Environment], state: AuditState, user: Actor | None = None) -> list[Line]:
+    """At most four queries for who cleared the lockdowns of those that have none; one for what `user` may do now."""
     by_id = cleared_of(environments, state)
+    offered = _offered(state, user if environments and not state.moment else None)
     found = []
     for row in environments:
         verdict = state.audit.judge(Facts.of(row, by_id.get(row.pk)), state.policy, state.now)
-        found.append(_line(row, verdict, state))
+        found.append(_line(row, verdict, state, offered(row, verdict.status)))
     return found
+
+
+def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, str], list[Button]]:
+    """What can be done about an environment in a status; nothing where nobody asks."""
+    if user is None:
+        return lambda row, status: []
+    organization = Organization.objects.present().order_by("id").first()
+    slug = state.audit.slug
+    return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, user, state.now)
 
 
 def cleared_of(environments: list[Environment], state: AuditState) -> dict[UUID, Cleared]:
@@ -135,7 +160,7 @@ def _conditions(state: AuditState) -> dict[str, Q]:
     return {name: Q(gone_at=None) & condition for name, condition in conditions.items()}
 
 
-def _line(row: Environment, verdict: Verdict, state: AuditState) -> Line:
+def _line(row: Environment, verdict: Verdict, state: AuditState, actions: list[Button]) -> Line:
     status = state.audit.statuses[verdict.status]
     url = reverse("environments:detail", args=[row.pk])
     return Line(
@@ -148,15 +173,8 @@ def _line(row: Environment, verdict: Verdict, state: AuditState) -> Line:
         tone=status.tone,
         verdict=verdict,
         work=work_words(row, verdict, state.policy, state.now),
-        action_url="" if row.gone_at else reverse(f"environments:{_action(state, row)}", args=[row.pk]),
+        actions=actions,
     )
-
-
-def _action(state: AuditState, row: Environment) -> str:
-    """The form that an audit's line leads to."""
-    if state.audit.slug == "lockdown":
-        return "lockdown"
-    return "unarchive" if row.archived_at else "archive"
 
 
 def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> tuple[str, str]:

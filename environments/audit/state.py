@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.db.models.expressions import Combinable
@@ -88,6 +89,11 @@ class AuditState:
         if DELETED in self.statuses:
             wanted |= Q(gone_at__isnull=False)
         return self.environments.filter(wanted)
+
+    def listed_alone(self, ids: Sequence[str]) -> str:
+        """The query of the environments' list for those that the filters leave, or for these alone."""
+        filters = [pair for pair in self.listed.place.filters if pair[0] not in ("status", "group", "as_of")]
+        return f"?{urlencode([('id', identity) for identity in ids] or filters)}"
 
 
 def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:

@@ -11,19 +11,23 @@ from django.urls import reverse
 from django.utils import timezone
 
 from environments import language
+from environments import moment as moments
 from environments.audit import changes, policy, rows, state
 from environments.audit.as_of import as_of, read_moment
 from environments.audit.bar import bar
 from environments.audit.forecast import Forecast, forecast
 from environments.audit.state import AUDITS, GROUPS, AuditState
 from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
+from environments.filters import MOST_CHOSEN
 from environments.freshness import freshness
+from environments.menu import Actor
 from environments.models import EnvironmentQuerySet, SyncRun
 from environments.revision import revision
 from portal.web.htmx import is_fragment, render_page
 from portal.web.lists import SIZES
 from portal.web.pages import page
 from portal.web.permissions import permission
+from portal.web.templatetags.portal import url_if_any
 
 READ = ("environments.view_environment", "environments.view_transition")
 
@@ -41,8 +45,8 @@ class Summary:
 def audit_list(request: HttpRequest) -> HttpResponse:
     """Both audits in brief, the policies in words, and how they came to be so."""
     moment, problem = read_moment(request.GET.get("as_of", ""))
-    now = moment or timezone.now()
     with as_of(moment):
+        now = moments.now()
         known = policy.policy_at(now)
         summaries = [_summary(audit, state.read(_only(request), audit, moment, known)) for audit in AUDITS.values()]
     context = {
@@ -81,15 +85,26 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponse(status=204)
     moment, problem = read_moment(request.GET.get("as_of", ""))
     with as_of(moment):
-        known = policy.policy_at(moment or timezone.now())
+        known = policy.policy_at(moments.now())
         asked = state.read(request.GET, AUDITS[slug], moment, known)
-        context = audit_context(asked) | bar(moment, asked.listed.place)
+        context = audit_context(asked, request.user) | bar(moment, asked.listed.place)
     context["problems"] = [*([problem] if problem else []), *asked.problems]
+    context |= _chosen(request, asked, context["total"])
     context["poll_url"] = "" if moment else f"{context['url']}{asked.listed.place}&seen={seen}"
     return render_page(request, "audit/audit.html", "audit/_audit.html", context)
 
 
-def audit_context(asked: AuditState) -> dict[str, Any]:
+def _chosen(request: HttpRequest, asked: AuditState, total: int) -> dict[str, Any]:
+    """Where a task can be run in environments of the audit: those ticked, or all that match."""
+    may = asked.moment is None and request.user.has_perm("automations.run_task")
+    url = url_if_any("automations:batch-new") if may else ""
+    if not url or (asked.statuses and total > MOST_CHOSEN):
+        return {"batch_url": url, "all_url": "", "most_chosen": MOST_CHOSEN}
+    ids = [pk.hex for pk in asked.rows.order_by().values_list("pk", flat=True)[:MOST_CHOSEN]] if asked.statuses else []
+    return {"batch_url": url, "all_url": f"{url}{asked.listed_alone(ids)}", "most_chosen": MOST_CHOSEN}
+
+
+def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
     """What the templates of one audit show."""
     place, audit = asked.listed.place, asked.audit
     figures, total = rows.figures(asked)
@@ -102,7 +117,7 @@ def audit_context(asked: AuditState) -> dict[str, Any]:
         "policy_words": _policy_words(asked),
         "figures": figures,
         "total": total,
-        "lines": rows.lines(shown.rows, asked),
+        "lines": rows.lines(shown.rows, asked, user),
         "chips": state.chips(asked),
         "columns": {column.name: column for column in map(place.column, state.sorts(audit, asked.policy).values())},
         "next_url": shown.next and place.at(shown.next),

@@ -58,8 +58,8 @@ def fill(rows: int) -> None:
 TRANSITIONS = """
     INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
     SELECT e.id, 'phase',
-        CASE WHEN n % 2 = 0 THEN 'ENVIRONMENT_PHASE_RUNNING' ELSE 'ENVIRONMENT_PHASE_STOPPED' END,
-        CASE WHEN n % 2 = 0 THEN 'ENVIRONMENT_PHASE_STOPPED' ELSE 'ENVIRONMENT_PHASE_RUNNING' END,
+        CASE WHEN n %% 2 = 0 THEN 'ENVIRONMENT_PHASE_RUNNING' ELSE 'ENVIRONMENT_PHASE_STOPPED' END,
+        CASE WHEN n %% 2 = 0 THEN 'ENVIRONMENT_PHASE_STOPPED' ELSE 'ENVIRONMENT_PHASE_RUNNING' END,
         at - interval '1 minute', at
     FROM environments_environment e
     CROSS JOIN generate_series(1, %s) n
