@@ -173,6 +173,14 @@ def bench_acting(rows: int) -> Iterator[Result]:
     )
 
 
+def bench_stream(rows: int) -> Iterator[Result]:
+    """Operations and Ona's audit log in one stream, as many of each."""
+    from tests.benchmarks import stream
+
+    for name, p95 in stream.pages(rows):
+        yield Result(f"{name}, {rows:,} operations and as many entries, p95", f"{p95:.1f} ms", "", "", "≤ 100 ms")
+
+
 def bench_chain(entries: int) -> Iterator[Result]:
     """What the ledger's chain costs each operation; its verification beside reading the same rows, and its memory."""
     from tests.benchmarks import chain
@@ -245,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
     parser.add_argument(
-        "--only", choices=["sweep", "memory", "list", "automations", "overview", "audit", "acting", "chain"]
+        "--only", choices=["sweep", "memory", "list", "automations", "overview", "audit", "acting", "stream", "chain"]
     )
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
@@ -256,6 +264,7 @@ def main() -> None:
         "automations": lambda: bench_automations(10 * size),
         "audit": lambda: bench_audit(10 * size),
         "acting": lambda: bench_acting(20 * size),
+        "stream": lambda: bench_stream(20 * size),
         "overview": lambda: bench_overview(10 * size),
         "chain": lambda: bench_chain(20 * size),
     }

@@ -35,6 +35,7 @@ from tests.browser import (
     scenes_logs,
     scenes_overview,
     scenes_secrets,
+    scenes_stream,
     scenes_timeline,
 )
 
@@ -82,6 +83,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from _operations()
         yield from scenes_overview.overview(Scene)
         yield from scenes_chain.chain(Scene)
+        yield from scenes_stream.stream(sandbox, Scene)
         yield from scenes_audit.audits(Scene)
         yield from scenes_acting.acting(sandbox, Scene)
         yield from scenes_editing.editing(sandbox, Scene)
@@ -130,6 +132,7 @@ def _before_the_first_sweep() -> Iterator[Scene]:
     yield Scene("sync-never-swept", "/sync/")
     yield from scenes_audit.empty(Scene)
     yield from scenes_secrets.empty(Scene)
+    yield from scenes_stream.empty(Scene)
     yield from scenes_automations.empty(Scene)
 
 
