@@ -130,7 +130,7 @@ def _oddities(entry: zipfile.ZipInfo) -> Iterator[str]:
         yield "has a name that leads out of the folder it is unpacked into, or hides what it is"
     elif "/" in name:
         yield "is in a folder; a pack has none"
-    if mode and not stat.S_ISREG(mode):
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         yield "is a link or another kind of file than an ordinary one"
     if entry.flag_bits & ~0x806:  # nothing but hints of compression and UTF-8
         yield "is encrypted, or written in a way that packs are not"

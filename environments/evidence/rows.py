@@ -64,12 +64,10 @@ def csv_count(chunks: Iterable[bytes]) -> int:
     csv.field_size_limit(LONGEST)
     try:
         table = csv.reader(_texts(chunks), strict=True)
-        about = 0
-        for row in islice(table, _MOST_ABOUT):
-            if row[:1] != [ABOUT]:
-                break
-            about += 1
-        return _csv_body(table) if about else 0
+        first = next((row for row in islice(table, _MOST_ABOUT) if row[:1] != [ABOUT]), None)
+        if first is None:
+            raise ValueError("it has no headings")
+        return _csv_body(table)
     except csv.Error as error:
         raise ValueError(str(error)) from None
 

@@ -28,6 +28,7 @@ READERS = frozenset({*ROLES, SUPERUSER})
 OPERATORS = frozenset({"Operator", "Admin", SUPERUSER})
 ADMINS = frozenset({"Admin", SUPERUSER})
 LOG_READERS = OPERATORS | {"Auditor"}
+EXPORTERS = ADMINS | {"Auditor"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ TABLE = {
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
     "accounts:link": Row(EVERYBODY, data=(("token", "any"),)),
+    "accounts:start": Row(SIGNED_IN, (302,)),
+    "accounts:view-new": Row(READERS, data=(("list", "environments:list"),)),
+    "accounts:views-menu": Row(READERS, (302,)),
+    **{f"accounts:{page}": Row(READERS) for page in ("views", "view-edit", "view-delete")},
+    "accounts:view": Row(READERS, (302,)),
+    **{f"accounts:{act}": Row(READERS, (302,), "post") for act in ("view-update", "view-start")},
+    "accounts:view-unshare": Row(ADMINS, (302,), "post"),
     "overview": Row(READERS),
     "environments:list": Row(READERS),
     "environments:changes": Row(READERS, (200, 204)),
@@ -93,8 +101,18 @@ TABLE = {
     "operations:detail": Row(READERS),
     "operations:stream": Row(READERS),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "archive", "what-if")},
+    **{
+        name: Row(EXPORTERS, data=(("format", "csv"),))
+        for name in (
+            "environments:export", "secrets:export", "operations:export", "audit:lockdown-export",
+            "audit:archive-export", "automations:execution-export", "automations:tasks-export",
+            "automations:services-export", "automations:task-export", "automations:service-export",
+            "automations:batch-export", "automations:batch-items-export",
+        )
+    },
+    "audit:evidence": Row(EXPORTERS),
     "sync": Row(READERS),
-}
+}  # fmt: skip
 
 
 def url_names(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
@@ -136,6 +154,8 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    if "view_id" in pattern.pattern.converters:
+        values["view_id"] = factories.saved_view(name).pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
@@ -149,7 +169,11 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     if "operation_id" in pattern.pattern.converters:
         values["operation_id"] = operations.operation(environment_id=environment.pk).pk
     if "reference" in pattern.pattern.converters:
-        make = automation_factories.task if name == "automations:task" else automation_factories.service
+        make = (
+            automation_factories.task
+            if name in ("automations:task", "automations:task-export")
+            else automation_factories.service
+        )
         values["reference"] = make(environment).reference
     return reverse(name, kwargs={key: values[key] for key in pattern.pattern.converters})
 
@@ -177,6 +201,8 @@ def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, 
             right = answer.status_code == 403
         if not right:
             wrong.append(f"{name}: {answer.status_code}")
+        if answer.streaming:
+            list(answer)
     assert wrong == []
 
 

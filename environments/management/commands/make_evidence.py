@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--by", metavar="USERNAME", help="the user of the portal in whose name it is made")
         parser.add_argument("--reason", help="what it is made for")
         parser.add_argument("--as-of", default="", metavar="TIME", help="the moment, such as 2026-10-31T23:59Z; now")
-        parser.add_argument("--days", type=_days, default=30, help="how many days before the moment are told of (30)")
+        parser.add_argument("--days", type=_days, default="30", help="how many days before the moment are told of (30)")
         parser.add_argument("--part", action="append", choices=PARTS, help="only this; may be given several times")
         parser.add_argument("--public-key", action="store_true", help="print the public key, and make nothing")
 
