@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.test import Client
 
 from portal.web.exporting import CODED
@@ -26,16 +28,25 @@ class Read:
         return [row[name] for row in self.rows]
 
 
-def taken(client: Client, url: str, **data: Any) -> bytes:
-    """The whole file at an address."""
-    answer = client.get(url, data)
+def taken(client: Client, url: str, wanted: str) -> bytes:
+    """The whole file at the address of an export, which may have a query, in this format."""
+    answer = client.get(f"{url}{'&' if '?' in url else '?'}format={wanted}")
     assert answer.status_code == 200, answer.content
     return b"".join(answer.streaming_content)
 
 
-def read(client: Client, url: str, **data: Any) -> Read:
+def left(answer: Any) -> None:
+    """As a server does with an answer that nobody reads on; the connection stays, with the test's transaction."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        answer.close()
+    finally:
+        request_finished.connect(close_old_connections)
+
+
+def read(client: Client, url: str) -> Read:
     """The export of a list, read as JSON; it has to be whole."""
-    return read_json(taken(client, url, format="json", **data))
+    return read_json(taken(client, url, "json"))
 
 
 def read_json(raw: bytes) -> Read:
