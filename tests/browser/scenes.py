@@ -30,6 +30,7 @@ from tests.browser import (
     scenes_chain,
     scenes_creating,
     scenes_editing,
+    scenes_evidence,
     scenes_execution,
     scenes_file,
     scenes_logs,
@@ -85,6 +86,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         yield from scenes_chain.chain(Scene)
         yield from scenes_stream.stream(sandbox, Scene)
         yield from scenes_audit.audits(Scene)
+        yield from scenes_evidence.evidence(Scene)
         yield from scenes_acting.acting(sandbox, Scene)
         yield from scenes_editing.editing(sandbox, Scene)
         yield from scenes_creating.creating(sandbox, Scene)
