@@ -10,8 +10,8 @@ class AutomationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Environments know no automations: tell them what would be lost, what can be done, how lost answers are proven
-        and what happened, and have them followed with theirs."""
-        from automations import timeline
+        and what happened, and have them followed with theirs. And tell which lists a person may save."""
+        from automations import saved, timeline
         from automations.actions import catalogue, proofs
         from automations.following import follow_environment
         from automations.losses import running_work
@@ -21,6 +21,7 @@ class AutomationsConfig(AppConfig):
         from environments.timeline import sources
         from environments.watching import FOLLOWERS
 
+        saved.register()
         ACTIONS.update(catalogue.ACTIONS)
         settling.PROOFS.update(proofs.PROOFS)
         settling.SEARCHES.update(proofs.SEARCHES)

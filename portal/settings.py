@@ -150,7 +150,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "accounts:sign-in"
-LOGIN_REDIRECT_URL = "overview"
+LOGIN_REDIRECT_URL = "accounts:start"
 LOGOUT_REDIRECT_URL = "accounts:sign-in"
 # Two portals on one host would sign each other out if they shared cookie names.
 COOKIE_SUFFIX = env.str("PORTAL_COOKIE_SUFFIX", "")

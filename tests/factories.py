@@ -17,6 +17,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from environments.models import Environment, Phase, Secret, Sighting
+from portal.accounts.models import SavedView
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 
 PASSWORD = "correct-horse-battery-staple"
@@ -71,6 +72,12 @@ def secret(**columns: Any) -> Secret:
         "first_seen_at": now, "seen_at": now, "changed_at": now,
     }  # fmt: skip
     return Secret.objects.create(**plain | columns)
+
+
+def saved_view(name: str) -> SavedView:
+    """A shared view of the newest user, or of one made for it."""
+    owner = User.objects.order_by("-pk").first() or user()
+    return SavedView.objects.create(owner=owner, name=name, url_name="environments:list", is_shared=True)
 
 
 def _plain() -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""Forms of the sign-in and password pages."""
+"""Forms of the sign-in and password pages, and of saved views."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+
+from portal.accounts.models import LONGEST_NAME
 
 WRONG = "This name and password do not belong together. Both are case-sensitive."
 
@@ -24,6 +27,58 @@ class LinkForm(forms.Form):
     """The token of a one-time link, as the page carries it."""
 
     token = forms.CharField(widget=forms.HiddenInput, max_length=500)
+
+
+# Characters that are not seen but change what is: controls, line and paragraph ends, and what turns text around.
+UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+TURNING = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+SEEN = "LNPS"  # letters, numbers, punctuation, symbols
+
+
+class ViewForm(forms.Form):
+    """What a person may say of a view of theirs."""
+
+    name = forms.CharField(
+        max_length=LONGEST_NAME,
+        error_messages={
+            "required": "Give it a name.",
+            "max_length": f"A name has at most {LONGEST_NAME} characters; this one has %(show_value)d.",
+        },
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "form-control"}),
+    )
+    is_shared = forms.BooleanField(
+        label="Share it with everybody",
+        required=False,
+        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+    )
+    is_start = forms.BooleanField(
+        label="Start with it",
+        required=False,
+        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"auto_id": "view-%s", "label_suffix": ""} | options)
+
+    def clean_name(self) -> str:
+        """In one way of writing it, and with nothing in it that makes it look like another."""
+        name = unicodedata.normalize("NFC", self.cleaned_data["name"])
+        if any(unicodedata.category(character) in UNSEEN or character in TURNING for character in name):
+            raise forms.ValidationError(
+                "A name takes no line breaks, control characters or characters that turn the direction of text."
+            )
+        if not any(unicodedata.category(character)[0] in SEEN for character in name):
+            raise forms.ValidationError("Give it a name that can be seen.")
+        if len(name) > LONGEST_NAME:
+            raise forms.ValidationError(f"A name has at most {LONGEST_NAME} characters.")
+        return name
+
+
+class SavedViewForm(ViewForm):
+    """With the list it is of, by the name of its URL, and the query behind its "?"."""
+
+    list = forms.CharField(widget=forms.HiddenInput, max_length=100)
+    query = forms.CharField(widget=forms.HiddenInput, max_length=20_000, required=False)
 
 
 def as_controls(form: forms.BaseForm) -> None:

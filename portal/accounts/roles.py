@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib.auth.management import create_permissions
 
-# Apps whose cached rows every role may read.
-READABLE_APPS = ("environments", "automations", "directory", "ledger")
+# Apps whose rows every role may read: the cache, the ledger, and saved views, which are kept by whoever may read them.
+READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts")
 
 OPERATE = ("environments.operate_environment", "automations.run_task", "automations.read_log")
 ADMINISTER = (
@@ -17,6 +17,7 @@ ADMINISTER = (
     "environments.mint_environment_token",
     *(f"environments.{verb}_secret" for verb in ("add", "change", "delete")),
     *(f"automations.{verb}_{thing}" for verb in ("add", "change", "delete") for thing in ("service", "task")),
+    "accounts.unshare_savedview",
 )
 EXPORT = ("environments.export_environment",)
 

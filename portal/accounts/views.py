@@ -15,7 +15,7 @@ from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -34,6 +34,11 @@ class SignIn(auth_views.LoginView):
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def get_redirect_url(self, *args: Any, **options: Any) -> str:
+        """Whoever only asked for the portal begins with their start."""
+        url: str = super().get_redirect_url(*args, **options)
+        return "" if url == reverse("overview") else url
 
 
 class ChangePassword(auth_views.PasswordChangeView):

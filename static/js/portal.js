@@ -46,6 +46,11 @@
     }
   });
 
+  // --- another address: which view is open is told when the menu is opened next
+  for (const moved of ["htmx:pushedIntoHistory", "htmx:replacedInHistory"]) {
+    document.addEventListener(moved, () => document.getElementById("views-open")?.replaceChildren());
+  }
+
   // --- copy buttons
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
@@ -80,6 +85,7 @@
 
   // --- htmx: pages in background tabs do not poll; failures are told once and go away when the portal answers again
   document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("details:not([open])")) event.preventDefault(); // what it would show is not seen
     const polling = event.detail.elt.matches('[hx-trigger*="every "]') && !event.detail.requestConfig.triggeringEvent;
     if (polling && document.hidden) event.preventDefault();
   });

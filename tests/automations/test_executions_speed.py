@@ -20,8 +20,8 @@ from tests import automation_factories, factories
 ENVIRONMENTS, EXECUTIONS, REFERENCES = 5_000, 20_000, 40
 # session, user, two for permissions, revision, keys, rows, total
 LIST_QUERIES = 8
-# the organization, the freshness and the groups in the frame
-FRAME_QUERIES = 3
+# the organization, the freshness, the saved views and the groups in the frame
+FRAME_QUERIES = 4
 # how fresh automations are
 HERE_QUERIES = 1
 HTMX = {"HX-Request": "true", "HX-Target": "list"}

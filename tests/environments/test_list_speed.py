@@ -21,8 +21,8 @@ from tests import factories
 ROWS = 20_000
 # session, user, two for permissions, revision, keys, rows, total
 LIST_QUERIES = 8
-# the organization, the freshness and the groups in the frame
-FRAME_QUERIES = 3
+# the organization, the freshness, the saved views and the groups in the frame
+FRAME_QUERIES = 4
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ LIST_QUERIES = 8
 TOTAL_QUERIES = 1
 # actors and actions to choose from
 PANEL_QUERIES = 2
-# the organization, the freshness and the groups in the frame
-FRAME_QUERIES = 3
+# the organization, the freshness, the saved views and the groups in the frame
+FRAME_QUERIES = 4
 # how it was verified last, whether the head of that is in it, and the one now
 CHAIN_QUERIES = 3
 HTMX = {"HX-Request": "true", "HX-Target": "list"}

@@ -1,0 +1,58 @@
+"""The addresses of environments' pages as saved views keep them. See `portal.web.savable`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from environments.audit import bar
+from environments.audit import state as audits
+from environments.audit.as_of import read_moment
+from environments.audit.what_if import WhatIfForm
+from environments.secrets import listing as secrets
+from environments.state import read_state
+from environments.views.audit import READ
+from environments.views.overview import DEFAULTS, read_choices
+from environments.views.secrets import VIEW
+from portal.web.lists import Pair
+from portal.web.savable import SAVABLE, Savable, named, of_place
+
+SEE = ("environments.view_environment",)
+
+
+def register() -> None:
+    """Add the pages of this app."""
+    SAVABLE.update(
+        {
+            "overview": Savable("Overview", SEE, named(DEFAULTS, read_choices)),
+            "environments:list": Savable("Environments", SEE, _environments),
+            "audit:list": Savable("Audit", READ, lambda data: urlencode(_moment(data))),
+            "audit:lockdown": Savable("Lockdown audit", READ, _audit("lockdown")),
+            "audit:archive": Savable("Archive audit", READ, _audit("archive")),
+            "audit:what-if": Savable("What if", READ, lambda data: urlencode(WhatIfForm(data).asked())),
+            "secrets:list": Savable("Secrets", (VIEW,), lambda data: of_place(secrets.read_state(data).place)),
+        }
+    )
+
+
+def _moment(data: QueryDict) -> list[Pair]:
+    """A moment that is not understood stays as it was typed: the page says so whenever the view is opened."""
+    typed = data.get("as_of", "")
+    moment, _ = read_moment(typed)
+    return bar.pairs(moment) if moment or not typed else [("as_of", typed)]
+
+
+def _environments(data: QueryDict) -> str:
+    return of_place(read_state(data, more=_moment(data)).place)
+
+
+def _audit(slug: str) -> Callable[[QueryDict], str]:
+    def canonical(data: QueryDict) -> str:
+        # neither the policy nor the moment decides what a parameter is called
+        place = audits.read(data, audits.AUDITS[slug], None, None).listed.place
+        return of_place(replace(place, filters=(*place.filters, *_moment(data))))
+
+    return canonical

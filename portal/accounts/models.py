@@ -1,0 +1,98 @@
+"""Saved views: a list with its filters under a name, for oneself or for all; and the one that a person starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models.functions import Upper
+from django.urls import reverse
+
+from portal.web.savable import SAVABLE
+
+LONGEST_NAME = 80
+LONGEST_QUERY = 4_000
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    """Questions about saved views."""
+
+    def seen_by(self, user: Any) -> SavedViewQuerySet:
+        """The person's own, and those that others share."""
+        return self.filter(Q(owner=user) | Q(is_shared=True))
+
+    def for_list(self, user: Any) -> SavedViewQuerySet:
+        """The person's own first, by name; each with its owner, and `is_start`: whether `user` starts with it."""
+        starts = Start.objects.filter(user=user, view=OuterRef("pk"))
+        own_first = ExpressionWrapper(Q(owner=user), models.BooleanField()).desc()
+        told = self.select_related("owner").annotate(is_start=Exists(starts))
+        return told.order_by(own_first, Upper("name"), "pk")
+
+
+class SavedView(models.Model):
+    """`query` is what stands behind the "?", as the list writes it; the list reads it anew when the view is opened."""
+
+    owner = models.ForeignKey(User, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=LONGEST_NAME)
+    url_name = models.CharField(max_length=100)
+    query = models.CharField(max_length=LONGEST_QUERY, blank=True)
+    is_shared = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ("view",)
+        permissions = [("unshare_savedview", "Can take away what others share")]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="savedview_name")]
+        indexes = [
+            # the menu of a list: what others share of it
+            models.Index(fields=["url_name"], condition=Q(is_shared=True), name="savedview_shared"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def label(self) -> str:
+        """What the list is called; empty where the portal has no such list any more."""
+        return SAVABLE[self.url_name].label if self.url_name in SAVABLE else ""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query by parameter and value."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+    @property
+    def url(self) -> str:
+        """The address of the list with these filters, always within the portal."""
+        return f"{reverse(self.url_name)}?{urlencode(self.pairs)}" if self.pairs else reverse(self.url_name)
+
+    def is_of(self, query: str) -> bool:
+        """Whether `query` asks for the same, in whatever order it is written."""
+        return sorted(self.pairs) == sorted(parse_qsl(query, keep_blank_values=True))
+
+    def is_open_to(self, user: User) -> bool:
+        """Whether `user` may see this view and open its list."""
+        if self.owner_id != user.pk and not self.is_shared:
+            return False
+        return self.url_name in SAVABLE and user.has_perms(SAVABLE[self.url_name].permissions)
+
+
+class Start(models.Model):
+    """With which view a person starts; `name` says which it was when `view` is gone."""
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    view = models.ForeignKey(SavedView, models.SET_NULL, null=True, related_name="starts")
+    name = models.CharField(max_length=LONGEST_NAME)
+    chosen_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
