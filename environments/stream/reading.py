@@ -8,19 +8,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Upper
 
 from environments.language import contains
 from environments.models import Environment
 from environments.stream.state import State
 from portal.directory.models import Member
-from portal.ledger import language
 from portal.ledger.models import AuditLog, Operation
-from portal.ledger.words import ACTIONS
+from portal.ledger.panel import occurring
+from portal.ledger.words import action_words
 from portal.web.pages import Cursor, Order
 
 PORTAL, ONA = "portal", "ona"
 MOST_NAMED = 200  # people or environments that a part of a name may mean
+MOST_OCCURRING = 5000
 
 
 class Spot(NamedTuple):
@@ -50,7 +52,7 @@ class Part:
 
 
 def page(state: State) -> Page:
-    """The page that `state` asks for; two queries, and one each for the names it filters by."""
+    """The page that `state` asks for: two queries, and two for each name that it filters by."""
     return _page(list(parts(state)), state.place.order, state.place.size, state.cursor)
 
 
@@ -67,25 +69,28 @@ def parts(state: State) -> Iterator[Part]:
 
 
 def _operations(state: State) -> Q:
+    """Names and actions by a part of them are looked up first: there are few, and each has an index."""
     asked = _within(state, "asked_at")
     if who := state.one("who"):
-        asked &= language.contains(who) & Q(actor_name__icontains=who)
+        names = [name for name in occurring("actor_name", MOST_OCCURRING) if who.lower() in name.lower()]
+        asked &= Q(actor_name__in=names)
     if environment := state.one("environment"):
         asked &= Q(environment_id__in=_environments(environment))
-    if what := state.one("what"):
-        meant = [name for name, words in ACTIONS.items() if what.lower() in words.lower()]
-        asked &= language.contains(what) & Q(action__icontains=what) | Q(action__in=meant)
+    if what := state.one("what").lower():
+        names = occurring("action", MOST_OCCURRING)
+        asked &= Q(action__in=[name for name in names if what in f"{name}\n{action_words(name)}".lower()])
     return asked
 
 
 def _entries(state: State) -> Q:
+    """Words are one condition, whose frequency Postgres can guess: rare ones are looked up, common ones soon met."""
     asked = _within(state, "at")
     if who := state.one("who"):
         asked &= Q(actor_id__in=_people(who))
     if environment := state.one("environment"):
         asked &= Q(subject_id__in=_environments(environment))
     if what := state.one("what"):
-        asked &= language.contains(what) & Q(action__icontains=what)
+        asked &= Q(search__contains=Upper(Value(what)))
     return asked
 
 

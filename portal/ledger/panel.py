@@ -39,8 +39,8 @@ class Panel:
 
 def panel(state: State) -> Panel:
     """What the ledger has to choose from, and what is chosen; two queries."""
-    actors = dict.fromkeys((*_occurring("actor_name"), *state.selected("actor")))
-    actions = {*_occurring("action"), *state.selected("action")}
+    actors = dict.fromkeys((*occurring("actor_name"), *state.selected("actor")))
+    actions = {*occurring("action"), *state.selected("action")}
     place = {name: position for position, name in enumerate(ACTIONS)}
     return Panel(
         spans=_labelled("since", (*SPANS, *state.selected("since"))),
@@ -60,8 +60,8 @@ def _labelled(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
     return [(value, label(name, value)) for value in dict.fromkeys(values)]
 
 
-def _occurring(column: str) -> list[str]:
-    """The values that a column has, in order, at most 200; the column needs an index that begins with it."""
+def occurring(column: str, limit: int = MOST_NAMES) -> list[str]:
+    """The values that a column has, in order, at most so many; the column needs an index that begins with it."""
     with connection.cursor() as cursor:
-        cursor.execute(OCCURRING.format(column=sql.Identifier(column)), [MOST_NAMES])
+        cursor.execute(OCCURRING.format(column=sql.Identifier(column)), [limit])
         return [name for (name,) in cursor.fetchall()]
