@@ -40,6 +40,8 @@ def check(client: OnaClient) -> Iterator[Finding]:
     for name, pages in (("services", client.service_pages), ("tasks", client.task_pages)):
         yield _try(name, lambda pages=pages: _first(pages()), f"The portal shows no {name}.")  # type: ignore[misc]
     yield _try("task executions", lambda: _first(client.execution_pages()), "The portal shows no executions.")
+    outside = "What is done outside the portal has no name here."
+    yield _try("audit log", lambda: _first(client.audit_log_pages(page_size=1)), outside)
 
 
 def _describe(identity: Identity) -> Finding:

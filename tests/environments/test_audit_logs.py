@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as configured
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection
 from django.utils import timezone
 
@@ -246,6 +250,22 @@ def test_the_scheduler_reads_it_every_minute_and_reading_costs_no_operation(conn
     assert SyncRun.objects.get(kind=KIND).state == GOOD
     assert not Operation.objects.exists()
     assert audit_logs.MOST_PAGES * 100 == 10_000
+
+
+def test_by_hand_it_is_read_and_explained_by_commands(connect: Any) -> None:
+    world = World(environments=0, seed=1)
+    note(world, "by hand")
+    with connect(world) as server:
+        told = StringIO()
+        call_command("sync_audit_logs", stdout=told)
+        assert "1 entries listed" in told.getvalue()
+        call_command("check_ona", stdout=told)
+        assert re.search(r"ok .*audit log: 1", told.getvalue())
+    with connect(world, server.token + MEMBER):
+        call_command("check_ona", stdout=told)
+        assert "What is done outside the portal has no name here." in told.getvalue()
+        with pytest.raises(CommandError, match="may not read Ona's audit log"):
+            call_command("sync_audit_logs")
 
 
 def test_the_newest_entry_counts_only_where_it_is_not_in_the_future(sandbox: Sandbox, client: OnaClient) -> None:
