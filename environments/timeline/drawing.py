@@ -6,7 +6,7 @@ What is too narrow to be seen or hit is drawn together with what stands beside i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -65,6 +65,7 @@ class DrawnBar:
     words: str
     url: str
     is_chosen: bool
+    anchor: str = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,18 @@ def draw(told: Told, view: View) -> Picture:
 
 def _lane(lane: Lane, label: str, scale: _Scale, view: View) -> DrawnLane:
     bars = [_together(group, label, scale, view) for group in _groups(lane.bars, scale)]
-    return DrawnLane(lane.name, label, bars, list(_marks(lane.marks, lane.name, scale, view)))
+    marks = list(_marks(lane.marks, lane.name, scale, view))
+    taken = [float(mark.x) for mark in marks]
+    return DrawnLane(lane.name, label, [_beside(bar, taken) for bar in bars], marks)
+
+
+def _beside(bar: DrawnBar, taken: Sequence[float]) -> DrawnBar:
+    """A bar with its label where no mark hides it: at its start, else at its end, else nowhere."""
+    start, end = float(bar.x), float(bar.x) + float(bar.width)
+    if not bar.label or not any(start - APART < each < start + FOR_A_LABEL for each in taken):
+        return bar
+    is_free = end - start > 2 * FOR_A_LABEL and not any(end - FOR_A_LABEL < each < end + APART for each in taken)
+    return replace(bar, anchor="end") if is_free else replace(bar, label="")
 
 
 def _groups(bars: Sequence[Bar], scale: _Scale) -> Iterator[list[Bar]]:

@@ -18,7 +18,8 @@ BAR = (
     '<rect class="tl-bar tl-{tone}" x="{light}%" width="{rest}%" y="{y}" height="{height}"/>{uncertain}{label}</svg>'
 )
 UNCERTAIN = '<rect class="tl-bar tl-light tl-{tone}" width="{light}%" y="{y}" height="{height}"/>'
-LABEL = '<text class="tl-label" x="6" y="{y}">{label}</text>'
+LABEL = '<text class="tl-label" {place} y="{y}">{label}</text>'
+PLACES = {"start": SafeString('x="6"'), "end": SafeString('x="100%" dx="-6" text-anchor="end"')}
 SIGN = '<use class="tl-sign tl-sign-{kind}" href="#tl-{kind}" x="{x}%" y="15"/>'
 GAP = (
     '<rect class="tl-gap" x="{x}%" width="{width}%" y="2" height="26" fill="url(#tl-hatch)">'
@@ -54,5 +55,7 @@ def _linked(drawn: DrawnBar | DrawnMark, inside: SafeString) -> SafeString:
 def _bar(bar: DrawnBar) -> SafeString:
     places = {"tone": bar.tone, "light": bar.light, "y": bar.y, "height": bar.height}
     uncertain = format_html(UNCERTAIN, **places) if bar.light != "0" else NOTHING
-    label = format_html(LABEL, y=19 if bar.height > LOW else 10, label=bar.label) if bar.label else NOTHING
+    label = NOTHING
+    if bar.label:
+        label = format_html(LABEL, place=PLACES[bar.anchor], y=19 if bar.height > LOW else 10, label=bar.label)
     return format_html(BAR, x=bar.x, width=bar.width, rest=bar.rest, uncertain=uncertain, label=label, **places)

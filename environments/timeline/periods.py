@@ -91,7 +91,7 @@ def read(data: QueryDict, environment: Environment, now: datetime) -> View:
     """Understand an address."""
     life = _life(environment, now)
     zoom = data.get("zoom", "")
-    zoom = zoom if zoom in LABELS else _fitting(environment, now)
+    zoom = zoom if zoom in LABELS else _fitting(environment, life)
     asked = as_time(data.get("to"))
     to = min(max(asked, life.start), life.end) if asked and zoom != ALL else None
     to = to if to and to < life.end else None
@@ -108,10 +108,11 @@ def _life(environment: Environment, now: datetime) -> Period:
     return Period(min(start, now - timedelta(minutes=1)), now)
 
 
-def _fitting(environment: Environment, now: datetime) -> str:
+def _fitting(environment: Environment, life: Period) -> str:
     """The narrowest period that shows all that was seen, but never more than a week."""
-    seen_for = now - environment.first_seen_at
-    return next((name for name, span in ZOOMS.items() if seen_for <= span), "week")
+    seen_for = life.end - environment.first_seen_at
+    zoom = next((name for name, span in ZOOMS.items() if seen_for <= span), "week")
+    return ALL if life.end - life.start < ZOOMS[zoom] else zoom
 
 
 def _period(zoom: str, to: datetime | None, life: Period, gone_at: datetime | None) -> Period:

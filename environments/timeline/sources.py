@@ -65,14 +65,14 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the list: `kind` says how `old` and `new` are written (phase, time, text)."""
+    """A row of the list: `kind` says how `old` and `new` are written (phase, time, text); None: there is no such."""
 
     place: Place
     lane: str
     what: str
     kind: str = "text"
-    old: str | datetime = ""
-    new: str | datetime = ""
+    old: str | datetime | None = None
+    new: str | datetime | None = None
     after: datetime | None = None
     who: str = ""
     why: str = ""

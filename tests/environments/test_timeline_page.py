@@ -4,74 +4,26 @@ from __future__ import annotations
 
 import html
 import re
-import time
 import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from environments.models import Environment, Field, Phase, Sighting, SpecificationVersion, SyncRun, Transition
 from tests import automation_factories, factories, operations
+from tests.environments.timelines import MINUTE, bars, changed, known_for, labels, page, words
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def viewer() -> Client:
     return factories.client()
-
-
-def known_for(span: timedelta, **columns: Any) -> Environment:
-    """An environment that was first seen so long ago and has been swept every minute since."""
-    now = timezone.now()
-    made = factories.environment(**{"first_seen_at": now - span, "created_at": now - span - MINUTE} | columns)
-    minutes = range(int(span / MINUTE) + 1)
-    swept([made.first_seen_at + number * MINUTE for number in minutes])
-    return made
-
-
-def swept(moments: Sequence[datetime]) -> None:
-    SyncRun.objects.bulk_create(
-        SyncRun(kind="environments", state="succeeded", started_at=moment, finished_at=moment) for moment in moments
-    )
-
-
-def changed(environment: Environment, field: Field, old: str, new: str, *, minutes_ago: float) -> Transition:
-    """A transition seen so many minutes ago, a minute after the look before."""
-    seen_at = timezone.now() - timedelta(minutes=minutes_ago)
-    return Transition.objects.create(
-        environment=environment, field=field, old=old, new=new, old_seen_at=seen_at - MINUTE, seen_at=seen_at
-    )
-
-
-def page(client: Client, environment: Environment, **query: str) -> str:
-    answer = client.get(reverse("environments:timeline", args=[environment.pk]), query)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
-def words(text: str) -> str:
-    """The content of a page without tags and runs of blanks."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.unescape(text[text.index('<main id="main"') :])))
-
-
-def labels(text: str) -> list[str]:
-    """What bars and marks are called."""
-    return [html.unescape(label) for label in re.findall(r'aria-label="([A-Z][^"]+)"', text)]
-
-
-def bars(text: str, lane: str) -> list[str]:
-    return [label for label in labels(text) if label.startswith(f"{lane}: ")]
 
 
 def test_states_are_bars_from_one_change_to_the_next_with_how_sure_their_beginning_is(viewer: Client) -> None:
@@ -194,9 +146,12 @@ def test_periods_are_chosen_by_links_that_lead_earlier_and_later(viewer: Client)
 
 
 def test_the_period_at_first_is_the_narrowest_that_shows_all_that_was_seen(viewer: Client) -> None:
+    long_ago, now = timezone.now() - timedelta(days=90), timezone.now()
     for seen_for, zoom in ((timedelta(minutes=20), "Hour"), (timedelta(hours=3), "Day"), (timedelta(days=30), "Week")):
-        environment = factories.environment(first_seen_at=timezone.now() - seen_for)
+        environment = factories.environment(first_seen_at=now - seen_for, created_at=long_ago)
         assert re.search(rf'aria-current="true">{zoom}<', page(viewer, environment))
+        new = factories.environment(first_seen_at=now - seen_for, created_at=now - seen_for - MINUTE)
+        assert re.search(rf'aria-current="true">{zoom if zoom == "Week" else "All"}<', page(viewer, new))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +219,29 @@ def test_the_list_narrows_to_one_lane(viewer: Client) -> None:
     assert "Stop environment asked for" in listed("operations")
     assert "became" not in listed("operations")
     assert "Nothing of this lane was seen" in listed("secrets")
+
+
+def test_what_has_no_values_before_and_after_has_none_in_the_list(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    operations.operation("environment.stop", environment_id=environment.pk, reason="cost")
+    SpecificationVersion.objects.create(environment=environment, spec_version=7, spec={}, seen_at=timezone.now())
+    listed = words(page(viewer, environment)).split("Happened between", 1)[1]
+    assert "Stop environment asked for succeeded ann cost" in listed
+    assert "Specification version 7 first seen before the portal first saw it" in listed
+    assert "none" not in listed
+
+
+def test_the_label_of_a_bar_stands_where_no_mark_hides_it(viewer: Client) -> None:
+    unmarked = {"created_at": None, "last_started_at": None, "active_at": None}
+    environment = known_for(timedelta(minutes=50), phase=Phase.RUNNING, **unmarked)
+    now, text = timezone.now(), page(viewer, environment, zoom="hour")
+    assert re.search(r'x="6" y="19">running<', text)
+    Environment.objects.filter(pk=environment.pk).update(last_started_at=now - 49 * MINUTE, active_at=now - 20 * MINUTE)
+    text = page(viewer, environment, zoom="hour")
+    assert re.search(r'text-anchor="end" y="19">running<', text)
+    Environment.objects.filter(pk=environment.pk).update(active_at=now - MINUTE)
+    lane = page(viewer, environment, zoom="hour").split('id="lane-2"')[0]
+    assert ">running<" not in lane[lane.index('id="lane-1"') :]
 
 
 def test_times_are_written_as_times(viewer: Client) -> None:
@@ -377,44 +355,6 @@ def test_an_older_page_of_the_list_does_not_change_under_its_reader(viewer: Clie
     row = changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=4)
     before = f"{timezone.now():%Y-%m-%dT%H:%M:%SZ}~e{row.pk + 1}"
     assert 'id="poller"' not in page(viewer, environment, before=before)
-
-
-def busy(transitions: int) -> Environment:
-    """A week with so many transitions, evenly spread over all that has a lane."""
-    now = timezone.now()
-    environment = factories.environment(first_seen_at=now - timedelta(days=6.9), created_at=now - timedelta(days=8))
-    span = timedelta(days=6.9)
-    swept([now - span * (n / 9936) for n in range(9937)])
-    fields = [field for field in Field if field not in (Field.GONE, Field.ARCHIVED, Field.LOCKDOWN)]
-    Transition.objects.bulk_create(
-        Transition(
-            environment=environment, field=fields[n % len(fields)], old=f"PHASE_{n % 5}", new=f"PHASE_{(n + 1) % 5}",
-            seen_at=now - span * ((transitions - n) / transitions),
-            old_seen_at=now - span * ((transitions - n) / transitions) - MINUTE,
-        )
-        for n in range(transitions)
-    )  # fmt: skip
-    return environment
-
-
-@pytest.mark.parametrize("query", [{"zoom": "week"}, {"zoom": "all"}, {"zoom": "hour"}, {"lane": "machine"}])
-def test_5000_transitions_take_as_many_queries_as_5(viewer: Client, query: dict[str, str]) -> None:
-    counts = []
-    for environment in (busy(5), busy(5000)):
-        chosen = Transition.objects.filter(environment=environment).latest("seen_at")
-        with CaptureQueriesContext(connection) as queries:
-            page(viewer, environment, transition=f"e{chosen.pk}", **query)
-        counts.append(len(queries))
-    assert counts[0] == counts[1] <= 45
-
-
-def test_5000_transitions_are_drawn_with_no_more_shapes_than_can_be_told_apart(viewer: Client) -> None:
-    environment = busy(5000)
-    text = page(viewer, environment, zoom="week")
-    assert 200 < text.count("<rect") < 2500
-    began = time.process_time()
-    page(viewer, environment, zoom="week")
-    assert time.process_time() - began < 0.5  # a tenth of a second where nothing else is going on
 
 
 def test_a_gone_environment_nobody_knows_is_not_found(viewer: Client) -> None:
