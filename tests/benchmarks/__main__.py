@@ -181,6 +181,26 @@ def bench_stream(rows: int) -> Iterator[Result]:
         yield Result(f"{name}, {rows:,} operations and as many entries, p95", f"{p95:.1f} ms", "", "", "≤ 100 ms")
 
 
+def bench_exports(rows: int) -> Iterator[Result]:
+    """Files of all environments beside Postgres' own COPY of the same columns, and what they hold in memory."""
+    from tests.benchmarks import exports
+
+    growth = {}
+    for count in (rows // 10, rows):
+        exports.fill(count)
+        growth[count] = {name: measure(url, module="exports") for name, url in exports.urls().items()}
+    copied = measure("copy", module="exports")
+    for name, run in growth[rows].items():
+        small = growth[rows // 10][name]
+        what = f"export of {rows:,} {name} ({run['bytes'] / 2**20:.0f} MB)"
+        rate = f"{run['seconds']:.1f} s, {rows / run['seconds']:,.0f} rows/s"
+        yield Result(
+            what, rate, f"COPY {copied['seconds']:.2f} s", f"{run['seconds'] / copied['seconds']:.0f} ×", "≤ 60 s"
+        )
+        peer = f"of {rows // 10:,}: {small['megabytes']:.0f} MB"
+        yield Result(f"{what}, memory it takes", f"{run['megabytes']:.0f} MB", peer, "", "flat")
+
+
 def bench_chain(entries: int) -> Iterator[Result]:
     """What the ledger's chain costs each operation; its verification beside reading the same rows, and its memory."""
     from tests.benchmarks import chain
@@ -207,7 +227,7 @@ def bench_chain(entries: int) -> Iterator[Result]:
 
 
 def bench_overview(rows: int) -> Iterator[Result]:
-    """The overview at ten transitions an environment, and what keeping it adds to a sweep."""
+    """The overview at ten transitions an environment, and what keeping it adds to a sweep; a busy timeline."""
     from tests.benchmarks.overview import measure as measure_overview
 
     measured, seconds = measure_overview(rows)
@@ -253,7 +273,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
     parser.add_argument(
-        "--only", choices=["sweep", "memory", "list", "automations", "overview", "audit", "acting", "stream", "chain"]
+        "--only",
+        choices=["sweep", "memory", "list", "automations", "overview", "audit", "acting", "stream", "exports", "chain"],
     )
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
@@ -265,6 +286,7 @@ def main() -> None:
         "audit": lambda: bench_audit(10 * size),
         "acting": lambda: bench_acting(20 * size),
         "stream": lambda: bench_stream(20 * size),
+        "exports": lambda: bench_exports(10 * size),
         "overview": lambda: bench_overview(10 * size),
         "chain": lambda: bench_chain(20 * size),
     }

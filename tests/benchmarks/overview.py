@@ -1,20 +1,23 @@
-"""How long the overview takes, and what keeping it costs the sync.
+"""How long the overview and a timeline take, and what keeping the overview costs the sync.
 
-100,000 environments with 1,000,000 transitions and three months of hours; milliseconds through Django's test client.
-Needs Django set up and a migrated database.
+100,000 environments with 1,000,000 transitions and three months of hours, one of them with 5,000 in a week that was
+swept every minute; milliseconds through Django's test client. Needs Django set up and a migrated database.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 from tests.benchmarks.list_page import Row, measured_all, step
 
 TRANSITIONS = 10  # of each environment
 SWEEPS = 15
+BUSY = 5_000  # transitions of the environment whose timeline is looked at
+WEEK = 7 * 24 * 60  # minutes
 PAST = """
     INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
     SELECT e.id, 'phase', step.old, step.new, at - interval '1 minute', at
@@ -26,6 +29,13 @@ PAST = """
             (ARRAY['STOPPED', 'STARTING', 'RUNNING', 'STOPPING'])[(n - 1) %% 4 + 1] AS old
     ) AS word
     CROSS JOIN LATERAL (SELECT 'ENVIRONMENT_PHASE_' || word.old AS old, 'ENVIRONMENT_PHASE_' || word.new AS new) AS step
+"""
+CROWD = """
+    INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
+    SELECT %(id)s, (ARRAY['phase', 'machine_phase', 'content_phase', 'devcontainer_phase', 'failure'])[n %% 5 + 1],
+        'PHASE_' || n / 5 %% 4, 'PHASE_' || (n / 5 + 1) %% 4, at - interval '1 minute', at
+    FROM generate_series(1, %(count)s) AS n
+    CROSS JOIN LATERAL (SELECT %(now)s - (%(count)s - n) * %(apart)s - interval '1 minute') AS moment(at)
 """
 NEWS = """
     INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
@@ -40,7 +50,8 @@ HOURS = """
 
 
 def measure(rows: int) -> tuple[list[Row], dict[str, float]]:
-    """The ways to look at the overview of `rows` environments; and the seconds that keeping it takes after a sweep."""
+    """The ways to look at the overview of `rows` environments, and at one busy environment's timeline; and the seconds
+    that keeping the overview takes after a sweep."""
     from django.contrib.auth.models import User
     from django.test import Client
     from django.utils import timezone
@@ -62,6 +73,9 @@ def measure(rows: int) -> tuple[list[Row], dict[str, float]]:
     user = User.objects.create_superuser(f"bench-{time.time_ns()}")
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     urls = {"overview": "/"} | {f"overview, a {each}": f"/?period={each}&by=project" for each in ("day", "quarter")}
+    timeline = f"/environments/{_busy(now)}/timeline/"
+    for zoom in ("hour", "day", "week", "all"):
+        urls[f"timeline of {BUSY:,} transitions, {zoom}"] = f"{timeline}?zoom={zoom}"
     return measured_all({name: step(client, url) for name, url in urls.items()}), seconds
 
 
@@ -76,22 +90,40 @@ def _fill(rows: int, now: datetime) -> None:
     )
     factories.environments(rows)
     _execute(PAST, {"now": now, "each": TRANSITIONS})
-    _sweeps(now)
+    _sweeps(now, 100)
     _execute("VACUUM ANALYZE environments_environment", {})
     _execute("VACUUM ANALYZE environments_transition", {})
 
 
-def _sweeps(now: datetime) -> None:
+def _busy(now: datetime) -> UUID:
+    """An environment that changed every two minutes for a week, all of it seen."""
+    from environments.models import Environment, Sighting, SyncRun
+
+    environment = Environment.objects.order_by("id")[0]
+    since = now - timedelta(minutes=WEEK)
+    Environment.objects.filter(pk=environment.pk).update(first_seen_at=since, created_at=since)
+    Sighting.objects.update_or_create(environment=environment, defaults={"seen_at": now})
+    _execute("DELETE FROM environments_transition WHERE environment_id = %(id)s", {"id": environment.pk})
+    apart = timedelta(minutes=WEEK) / BUSY
+    _execute(CROWD, {"id": environment.pk, "now": now, "count": BUSY, "apart": apart})
+    SyncRun.objects.all().delete()
+    _sweeps(now, WEEK)
+    _execute("VACUUM ANALYZE environments_transition", {})
+    _execute("VACUUM ANALYZE environments_syncrun", {})
+    return environment.pk
+
+
+def _sweeps(now: datetime, minutes: int) -> None:
     _execute(
         "INSERT INTO environments_syncrun (kind, state, started_at, finished_at, pages, requests, retries, listed,"
         " changed, transitions, malformed, missing, gone, error_code, error, request_id)"
         " SELECT 'environments', 'succeeded', %(now)s - n * interval '1 minute', %(now)s - n * interval '1 minute',"
-        " 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '' FROM generate_series(0, 100) AS n",
-        {"now": now},
+        " 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '' FROM generate_series(0, %(minutes)s) AS n",
+        {"now": now, "minutes": minutes},
     )
 
 
-def _execute(statement: str, values: dict[str, datetime | int]) -> None:
+def _execute(statement: str, values: Mapping[str, datetime | timedelta | int | UUID]) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
