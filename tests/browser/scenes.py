@@ -38,6 +38,7 @@ from tests.browser import (
     scenes_secrets,
     scenes_stream,
     scenes_timeline,
+    scenes_views,
 )
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
@@ -80,6 +81,7 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         world.remove(str(_one(phase="ENVIRONMENT_PHASE_STOPPED", archived_at=None, unpushed_work=True).id))
         fleet.read_environments(sandbox)
         yield from _filled()
+        yield from scenes_views.views(Scene)
         yield from _details()
         yield from _operations()
         yield from scenes_overview.overview(Scene)

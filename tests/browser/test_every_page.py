@@ -32,6 +32,8 @@ NOT_PAGES = {"environments:changes", "environments:facets", "operations:changes"
 NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream", "automations:batch-cancel"}
 NOT_PAGES |= {"automations:file-download"}
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
+NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
+NOT_PAGES |= {"accounts:views-menu"}
 # The same form as that of another action, with other words.
 ALIKE = {f"environments:{act}" for act in ("stop", "keep-awake", "archive", "unarchive")}
 

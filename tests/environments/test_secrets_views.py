@@ -189,7 +189,7 @@ def test_the_number_of_queries_does_not_grow_with_the_list(django_assert_max_num
     for number in range(60):
         factories.secret(name=f"KEY_{number}")
     client = factories.client()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get("/secrets/?scope=project&q=key")
 
 
