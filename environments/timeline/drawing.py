@@ -197,11 +197,12 @@ def _beside(bar: DrawnBar, taken: Sequence[float]) -> DrawnBar:
 
 def _groups(bars: Sequence[Bar], scale: _Scale) -> Iterator[list[Bar]]:
     """Bars alone where they are wide enough, those beside each other that are not together."""
+    narrow, wide = scale.span * NARROWEST / 100, scale.span * WIDEST / 100
     waiting: list[Bar] = []
     for bar in bars:
-        is_beside = waiting and scale.between(waiting[-1].end, bar.start) < NARROWEST
-        is_narrow = scale.between(bar.start, bar.end) < NARROWEST
-        is_full = waiting and scale.between(waiting[0].start, bar.end) > WIDEST
+        is_beside = waiting and bar.start - waiting[-1].end < narrow
+        is_narrow = bar.end - bar.start < narrow
+        is_full = waiting and bar.end - waiting[0].start > wide
         if waiting and (is_full or not is_beside or not is_narrow):
             yield waiting
             waiting = []

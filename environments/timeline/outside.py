@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 
 from environments.models import Environment
 from environments.stream.actors import Names, actor, names_of
+from environments.stream.guessing import SOURCE
 from environments.timeline.lanes import Mark, Period
 from environments.timeline.sources import Entry, Place, Slice, Source, Story
 from portal.ledger.models import AuditLog
@@ -18,7 +19,8 @@ LETTER: Final = "a"
 LANE: Final = "outside"
 LABELS = {LANE: "Outside the portal"}
 MOST_MARKS = 1000
-TOLD = "Ona's audit log"
+OUTSIDE_THE_PORTAL = "outside the portal"
+OWN = "by the account of the portal's own token, though no operation fits"
 
 
 def story(environment: Environment, period: Period) -> Story:
@@ -30,7 +32,7 @@ def story(environment: Environment, period: Period) -> Story:
 
 
 def _mark(entry: AuditLog, names: Names, url: str) -> Mark:
-    label = f"{_words(entry).capitalize()}, by {actor(entry, names)}, outside the portal"
+    label = f"{_words(entry).capitalize()}, by {actor(entry, names)}, {_where(entry)}"
     return Mark(LANE, "outside", entry.at, label, key=f"{LETTER}{entry.pk}", url=url)
 
 
@@ -49,13 +51,18 @@ def _entry(entry: AuditLog, names: Names, url: str) -> Entry:
         _words(entry),
         after=entry.at,  # Ona's own: it is known exactly
         who=actor(entry, names),
-        why=f"outside the portal ({TOLD})",
+        why=f"{_where(entry)} ({SOURCE})",
         url=url,
     )
 
 
 def _words(entry: AuditLog) -> str:
     return entry.action or "something that Ona has no words for"
+
+
+def _where(entry: AuditLog) -> str:
+    """The portal itself, too, asks for tokens without an operation: to read a log."""
+    return OWN if entry.is_own else OUTSIDE_THE_PORTAL
 
 
 def _url(environment: Environment) -> str:
