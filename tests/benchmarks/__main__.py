@@ -19,6 +19,7 @@ import tests.services  # noqa: F401  (Postgres and Redis of its own, before Djan
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 LATENCY_MS = 80
+PARTS = ("sweep", "memory", "list", "automations", "overview", "audit", "acting", "stream", "exports", "chain")
 
 
 @dataclass
@@ -272,10 +273,7 @@ def print_table(results: Iterable[Result]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the environments")
-    parser.add_argument(
-        "--only",
-        choices=["sweep", "memory", "list", "automations", "overview", "audit", "acting", "stream", "exports", "chain"],
-    )
+    parser.add_argument("--only", choices=PARTS)
     arguments = parser.parse_args()
     size = 1_000 if arguments.quick else 10_000
     benches = {
