@@ -17,6 +17,11 @@ def now() -> datetime:
     return _moment.get() or timezone.now()
 
 
+def is_past() -> bool:
+    """Whether questions are asked as of a past moment, of which nothing changes any more."""
+    return _moment.get() is not None
+
+
 @contextmanager
 def standing_at(moment: datetime) -> Iterator[None]:
     """Everything asked within is asked as of `moment`."""

@@ -50,9 +50,11 @@ def conditions(policy: Policy | None, now: datetime) -> dict[str, Q]:
     return asked
 
 
-def when(policy: Policy | None) -> Combinable:
-    """The time a status tells of, as `judge` does, for rows annotated with `stopped_by`."""
-    times: dict[Q, Combinable] = {Q(gone_at__isnull=False): F("gone_at"), ~HERE: Value(None)}
+def when(policy: Policy | None, gone: bool) -> Combinable:
+    """The time a status tells of, as `judge` does, for rows annotated with `stopped_by`. Where none of them is gone, an
+    index tells it: the column that says so is in none."""
+    times: dict[Q, Combinable] = {Q(gone_at__isnull=False): F("gone_at")} if gone else {}
+    times[~HERE] = Value(None)
     if policy is None or not policy.delete_after:
         times[ARCHIVED] = F("archived_at")
     else:

@@ -77,6 +77,11 @@ def observed(moment: datetime) -> Observed:
     return Observed(moment, last, begins.filter(started_at__gt=moment).order_by("started_at").first())
 
 
+def was_swept() -> bool:
+    """Whether any sweep has ended well: until then nothing is known."""
+    return bool(_sweeps().exists())
+
+
 @contextmanager
 def as_of(moment: datetime | None) -> Iterator[None]:
     """What is read of environments within is as it was known at `moment` (in a gap: at the last sweep before it); as it

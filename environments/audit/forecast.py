@@ -6,12 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from django.db.models import Count
-from django.db.models.expressions import Combinable
-from django.db.models.functions import TruncDay
-
-from environments.models import EnvironmentQuerySet
-
 DAYS = 30
 HEIGHT = 100  # of the picture, in its own units
 STEP = 20  # from bar to bar
@@ -51,22 +45,29 @@ class Forecast:
         return sum(day.total for day in self.days)
 
     @property
+    def last(self) -> date:
+        return self.days[-1].day
+
+    @property
     def width(self) -> int:
         return len(self.days) * STEP
 
 
-def forecast(kinds: Mapping[str, tuple[EnvironmentQuerySet, Combinable]], now: datetime) -> Forecast:
-    """Of each kind, how many environments come to the time its expression tells, by day in UTC; a query for each."""
-    begin = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    counted = [_by_day(rows, at, now, begin + timedelta(days=DAYS)) for rows, at in kinds.values()]
+def begin_of(now: datetime) -> datetime:
+    """When the first of the days began, in UTC."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def forecast(kinds: Mapping[str, tuple[str, ...]], ahead: Mapping[str, Mapping[date, int]], now: datetime) -> Forecast:
+    """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each."""
+    begin = begin_of(now)
     days = [(begin + timedelta(days=number)).date() for number in range(DAYS)]
-    return draw(tuple(kinds), {day: tuple(counts.get(day, 0) for counts in counted) for day in days})
+    counted = {day: tuple(_sum(ahead, statuses, day) for statuses in kinds.values()) for day in days}
+    return draw(tuple(kinds), counted)
 
 
-def _by_day(rows: EnvironmentQuerySet, at: Combinable, begin: datetime, end: datetime) -> dict[date, int]:
-    ahead = rows.annotate(at=at).filter(at__gt=begin, at__lt=end)
-    pairs = ahead.order_by().values_list(TruncDay("at", tzinfo=UTC)).annotate(count=Count("pk"))
-    return {moment.date(): count for moment, count in pairs}
+def _sum(ahead: Mapping[str, Mapping[date, int]], statuses: tuple[str, ...], day: date) -> int:
+    return sum(ahead.get(status, {}).get(day, 0) for status in statuses)
 
 
 def draw(kinds: tuple[str, ...], counts: Mapping[date, tuple[int, ...]]) -> Forecast:

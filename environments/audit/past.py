@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
@@ -41,8 +42,7 @@ VALUES: dict[str, str] = {
 }
 # Of environments whose newest stop came later, the newest before; without one, it was first seen stopped, or that stop
 # belongs to a phase that was not its phase then.
-REBUILD = f"""
-CREATE TEMPORARY TABLE {{table}} ON COMMIT DROP AS
+REBUILT = f"""
 WITH later AS (
     SELECT DISTINCT ON (environment_id, field) environment_id, field, old FROM environments_transition
     WHERE seen_at > {{moment}} ORDER BY environment_id, field, seen_at, id
@@ -78,35 +78,60 @@ ENVIRONMENTS = """environments_environment AS NOT MATERIALIZED (
     SELECT {columns} FROM {table} t LEFT JOIN environments_environment e ON e.id = t.id)"""
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 _numbers = count()
+_innermost = ContextVar("innermost", default="")  # the table that counts where one moment is asked about within another
 
 
 @contextmanager
 def standing_before(moment: datetime) -> Iterator[None]:
-    """Within, every query on environments and their stops reads them as they were known at `moment`."""
+    """Within, every query on environments and their stops reads them as they were known at `moment`.
+
+    In a transaction that may not write, such as an export's, each query rebuilds them for itself.
+    """
     table = f"environments_then_{next(_numbers)}"
+    if _is_read_only():
+        with _in_front(table, f"{table} AS MATERIALIZED ({_rebuilt(moment)})"):
+            yield
+        return
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Sorting a million transitions in memory, and without compiling the statement first, is several times
             # quicker. Both hold until the transaction ends.
             cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
-            cursor.execute(_rebuild(table, moment))
-        with connection.execute_wrapper(_shadow(table)):
+            cursor.execute(f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS {_rebuilt(moment)}")
+        with _in_front(table):
             yield
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP TABLE {table}")
 
 
-def _shadow(table: str) -> Callable[[Execute, str, Any, bool, dict[str, Any]], Any]:
-    """A wrapper of the database connection that puts the tables of then before those of now, for reads alone."""
+def _is_read_only() -> bool:
+    if not connection.in_atomic_block:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')::boolean")
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def _in_front(table: str, *before: str) -> Iterator[None]:
+    """Within, reads find the tables of then before those of now."""
+    token = _innermost.set(table)
+    try:
+        with connection.execute_wrapper(_shadow(table, *before)):
+            yield
+    finally:
+        _innermost.reset(token)
+
+
+def _shadow(table: str, *before: str) -> Callable[[Execute, str, Any, bool, dict[str, Any]], Any]:
+    """A wrapper of the database connection, for reads alone."""
     shadows = {
         f'"{Stop._meta.db_table}"': STOPS.format(table=table),
         f'"{Environment._meta.db_table}"': ENVIRONMENTS.format(table=table, columns=_columns()),
     }
 
     def execute(run: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if sql.startswith(("SELECT", "(")):
+        if sql.startswith(("SELECT", "(")) and _innermost.get() == table:
             wanted = [shadow for name, shadow in shadows.items() if name in sql]
-            sql = f"WITH {', '.join(wanted)} {sql}" if wanted else sql
+            sql = f"WITH {', '.join((*before, *wanted))} {sql}" if wanted else sql
         return run(sql, params, many, context)
 
     return execute
@@ -118,10 +143,9 @@ def _columns() -> str:
     return ", ".join(f"{'t' if name in VALUES or name == 'id' else 'e'}.{name}" for name in names)
 
 
-def _rebuild(table: str, moment: datetime) -> str:
+def _rebuilt(moment: datetime) -> str:
     was = (*TEXTS, *TIMES, Field.SECRETS)
-    return REBUILD.format(
-        table=table,
+    return REBUILT.format(
         was=", ".join(f"max(old) FILTER (WHERE field = '{field.value}') AS {field.value}" for field in was),
         specified=", ".join(f"{value} AS {name}" for name, value in SPECIFIED.items()),
         values=", ".join(f"{value} AS {name}" for name, value in VALUES.items()),

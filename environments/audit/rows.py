@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.urls import reverse
 
 from environments.audit.changes import cleared
 from environments.audit.facts import Cleared, Facts, Verdict, with_stops
+from environments.audit.keeping import kept
 from environments.audit.policy import Policy
 from environments.audit.state import DELETED, AuditState
+from environments.audit.tally import conditions_of, tally
 from environments.menu import Actor, Button, buttons
 from environments.models import Environment, EnvironmentQuerySet
 from environments.state import NAMED, labels
 from portal.directory.models import Organization
+from portal.web.pages import Page, page
 from portal.web.words import duration_words
 
 GROUPS_SHOWN = 50
@@ -81,12 +85,9 @@ class Group:
 
 
 def figures(state: AuditState) -> tuple[list[Figure], int]:
-    """Every status with its number, whichever is selected, and how many lines there are in all; two queries."""
-    conditions = _conditions(state)
-    asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
-    answers = state.environments.order_by().aggregate(every=Count("pk"), **asked)
-    counts = {name: answers[f"n_{number}"] for number, name in enumerate(conditions)}
-    counts[DELETED] += state.gone.order_by().count()
+    """Every status with its number, whichever is selected, and how many lines there are in all."""
+    numbers = tally(state)
+    counts = numbers.statuses
     place = state.listed.place
     found = [
         Figure(
@@ -96,12 +97,25 @@ def figures(state: AuditState) -> tuple[list[Figure], int]:
         )
         for name, status in state.audit.statuses.items()
     ]  # fmt: skip
-    return found, sum(counts[name] for name in state.statuses) if state.statuses else answers["every"]
+    return found, sum(counts[name] for name in state.statuses) if state.statuses else numbers.every
 
 
 def read_lines(found: EnvironmentQuerySet) -> EnvironmentQuerySet:
     """The columns of these environments that lines are made of."""
     return with_stops(found).only(*COLUMNS)
+
+
+def read_page(state: AuditState) -> Page[Environment]:
+    """The page that is asked for, ready for `lines`. Which rows are on it is kept: all are compared to find them."""
+    place = state.listed.place
+
+    def find() -> tuple[list[UUID], str | None, str | None]:
+        found = page(state.rows, place.order, place.size, state.listed.cursor, lambda rows: rows.only("pk"))
+        return [row.pk for row in found.rows], found.next, found.previous
+
+    pks, following, previous = kept(state, f"page {place.order} {place.size} {place.cursor}", find)
+    by_pk = read_lines(Environment.objects.all()).in_bulk(pks)
+    return Page([by_pk[pk] for pk in pks if pk in by_pk], following, previous)
 
 
 def lines(environments: list[Environment], state: AuditState, user: Actor | None = None) -> list[Line]:
@@ -131,33 +145,30 @@ def cleared_of(environments: list[Environment], state: AuditState) -> dict[UUID,
 
 
 def groups(state: AuditState) -> list[Group]:
-    """The audit's environments by project, owner or runner, the greatest groups first; two queries."""
+    """The audit's environments by project, owner or runner, the greatest groups first; two queries, or one where they
+    are kept."""
     if not state.group:
         return []
     column = NAMED[state.group][1]
-    conditions = _conditions(state)
-    asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
-    rows = state.environments.order_by().values(column).annotate(total=Count("pk"), **asked)
-    found = list(rows.order_by("-total", column)[:GROUPS_SHOWN])
+    found = kept(state, "groups", lambda: _grouped(state, column))
     words = labels(state.group, [str(row[column]) for row in found if row[column]])
     place = state.listed.place
     return [
         Group(
             words.get(str(row[column]), "none"),
             place.only(state.group, str(row[column] or "none")),
-            [row[f"n_{number}"] for number in range(len(conditions))],
+            [row[f"n_{number}"] for number in range(len(state.audit.statuses))],
             row["total"],
         )
         for row in found
     ]
 
 
-def _conditions(state: AuditState) -> dict[str, Q]:
-    """Without the question whether it is gone where none is, so that the counts are read from an index."""
-    conditions = state.audit.conditions(state.policy, state.now)
-    if not state.listed.filters.asks_for_gone:
-        return conditions
-    return {name: Q(gone_at=None) & condition for name, condition in conditions.items()}
+def _grouped(state: AuditState, column: str) -> list[dict[str, Any]]:
+    conditions = conditions_of(state)
+    asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
+    rows = state.environments.order_by().values(column).annotate(total=Count("pk"), **asked)
+    return list(rows.order_by("-total", column)[:GROUPS_SHOWN])
 
 
 def _line(row: Environment, verdict: Verdict, state: AuditState, actions: list[Button]) -> Line:

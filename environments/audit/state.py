@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 from urllib.parse import urlencode
 
@@ -20,6 +20,7 @@ from environments.audit.facts import STOPPED_BY, Facts, Status, Verdict
 from environments.audit.policy import Policy
 from environments.filters import EnvironmentFilters
 from environments.models import Environment, EnvironmentQuerySet
+from environments.revision import revision
 from environments.state import SORTS, State
 from portal.web.lists import Chip, Pair
 from portal.web.pages import Sort
@@ -39,15 +40,30 @@ class Audit:
     title: str
     statuses: Mapping[str, Status]
     conditions: Callable[[Policy | None, datetime], dict[str, Q]]
-    when: Callable[[Policy | None], Combinable]
+    when: Callable[[Policy | None, bool], Combinable]
     judge: Callable[[Facts, Policy | None, datetime], Verdict]
+    ahead: Mapping[str, tuple[str, ...]]  # what the forecast counts: in words, and the statuses that lead to it
 
 
 AUDITS = {
     "lockdown": Audit(
-        "lockdown", "Lockdown", lockdown.STATUSES, lockdown.conditions, lambda _: lockdown.WHEN, lockdown.judge
+        "lockdown",
+        "Lockdown",
+        lockdown.STATUSES,
+        lockdown.conditions,
+        lambda *_: lockdown.WHEN,
+        lockdown.judge,
+        {"locked down": tuple(lockdown.AHEAD)},
     ),
-    "archive": Audit("archive", "Archive", archive.STATUSES, archive.conditions, archive.when, archive.judge),
+    "archive": Audit(
+        "archive",
+        "Archive",
+        archive.STATUSES,
+        archive.conditions,
+        archive.when,
+        archive.judge,
+        {"archived": ("due",), "deleted": ("deletion",)},
+    ),
 }
 
 
@@ -63,6 +79,11 @@ class AuditState:
     now: datetime
     policy: Policy | None
     problems: tuple[Problem, ...]
+
+    @cached_property
+    def revision(self) -> str:
+        """Another text once an environment has changed."""
+        return revision()
 
     @property
     def environments(self) -> EnvironmentQuerySet:
@@ -110,14 +131,20 @@ def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy 
     more: list[Pair] = [("status", name) for name in statuses]
     more += [("group", group)] if group else []
     more += bar.pairs(moment)
-    listed = lists.read_state(data, sorts=sorts(audit, policy), default_order=DEFAULT_ORDER, more=more)
+    listed = lists.read_state(
+        data, sorts=sorts(audit, policy, _may_be_gone(data)), default_order=DEFAULT_ORDER, more=more
+    )
     problems += listed.problems
     return AuditState(audit, listed, statuses, group, moment, moments.now(), policy, tuple(problems))
 
 
-def sorts(audit: Audit, policy: Policy | None) -> dict[str, Sort]:
-    """By time first, which is what an audit is about."""
-    return {"when": Sort("when", "When", audit.when(policy), None)} | {name: SORTS[name] for name in SORTED_BY}
+def sorts(audit: Audit, policy: Policy | None, gone: bool) -> dict[str, Sort]:
+    """By time first, which is what an audit is about; `gone`: whether some of the rows may be."""
+    return {"when": Sort("when", "When", audit.when(policy, gone), None)} | {name: SORTS[name] for name in SORTED_BY}
+
+
+def _may_be_gone(data: QueryDict) -> bool:
+    return bool(data.get("gone")) or "gone:" in data.get("q", "").lower()
 
 
 def chips(state: AuditState) -> list[Chip]:

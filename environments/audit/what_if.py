@@ -23,7 +23,8 @@ SPANS = {"at once": timedelta(0), "within 24 h": DAY, "within 7 days": 7 * DAY, 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`unit` is what the number counts; `rows` and `at` tell which environments another policy reaches, and when."""
+    """`unit` is what the number counts; `rows` tells which environments another policy reaches, `since` what their time
+    counts from."""
 
     label: str
     unit: timedelta
@@ -31,7 +32,7 @@ class Question:
     most: int
     means: str
     rows: Callable[[timedelta], EnvironmentQuerySet]
-    at: Callable[[timedelta], Combinable]
+    since: Combinable
 
     @property
     def unit_word(self) -> str:
@@ -69,25 +70,25 @@ QUESTIONS = {
         "If every environment had this maximum lifetime from its creation on: when it would be locked down. At Ona a "
         "changed policy applies to new environments only.",
         lambda _: Environment.objects.present(),
-        lambda limit: F("created_at") + Value(limit),
+        F("created_at"),
     ),
     "timeout": Question(
         "Maximum timeout", HOUR, 1, 24 * 30,
         "Of running environments that stop later or never: when they would stop if nobody used them any more.",
         _longer,
-        lambda limit: F("last_used_at") + Value(limit),
+        F("last_used_at"),
     ),
     "archive": Question(
         "Archive after", DAY, 1, 30,
         "Of stopped environments: when they would be archived.",
         lambda _: Environment.objects.present().filter(STOPPED),
-        lambda limit: STOPPED_BY + Value(limit),
+        STOPPED_BY,
     ),
     "delete": Question(
         "Delete archived after", DAY, 1, 28,
         "Of archived environments: when they would be deleted.",
         lambda _: Environment.objects.present().filter(ARCHIVED),
-        lambda limit: F("archived_at") + Value(limit),
+        F("archived_at"),
     ),
 }  # fmt: skip
 
@@ -119,14 +120,14 @@ def answer(name: str, value: int, now: datetime) -> Answer:
     """Whom a policy of `value` units would hit, in three queries; the first ones by time with their columns."""
     question = QUESTIONS[name]
     limit = value * question.unit
-    rows = question.rows(limit).annotate(hit_at=question.at(limit))
+    rows = question.rows(limit).annotate(since=question.since, hit_at=question.since + Value(limit))
     asked: dict[str, Count] = {}
     for number, delay in enumerate(SPANS.values()):
         within = Q(hit_at__lte=now + delay)
         asked |= {f"hit_{number}": Count("pk", filter=within), f"lost_{number}": Count("pk", filter=within & _UNPUSHED)}
     found = rows.order_by().aggregate(total=Count("pk"), unknown=Count("pk", filter=Q(hit_at=None)), **asked)
     counts = [(span, found[f"hit_{number}"], found[f"lost_{number}"]) for number, span in enumerate(SPANS)]
-    first = rows.filter(hit_at__isnull=False).for_list().order_by("hit_at", "pk")[:LISTED]
+    first = rows.filter(since__isnull=False).for_list().order_by("since", "pk")[:LISTED]
     hits = [Hit(row, getattr(row, "hit_at")) for row in first]  # noqa: B009 (an annotation, not a field)
     return Answer(name, question, value, counts, found["total"], found["unknown"], hits)
 

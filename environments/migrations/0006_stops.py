@@ -17,12 +17,22 @@ NEWEST = """
 """
 SEEN_STOPPED = """
     INSERT INTO environments_stop (environment_id, seen_at)
-    SELECT e.id, e.first_seen_at FROM {source} e WHERE e.phase = 'ENVIRONMENT_PHASE_STOPPED'
+    SELECT e.id, e.first_seen_at FROM {source} e WHERE e.phase = 'ENVIRONMENT_PHASE_STOPPED' {more}
     ON CONFLICT DO NOTHING
 """
-FORWARD = f"""
+# What was stopped once and was never seen to stop was stopped when it was first seen.
+WAS_STOPPED = """
+    OR EXISTS (
+        SELECT FROM environments_transition t
+        WHERE t.environment_id = e.id AND t.field = 'phase' AND t.old = 'ENVIRONMENT_PHASE_STOPPED'
+    )
+"""
+FILL = f"""
 {NEWEST.format(source="environments_transition")};
-{SEEN_STOPPED.format(source="environments_environment")};
+{SEEN_STOPPED.format(source="environments_environment", more=WAS_STOPPED)};
+"""
+FORWARD = f"""
+{FILL}
 CREATE FUNCTION environments_note_stops() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     {NEWEST.format(source="noted")};
@@ -32,7 +42,7 @@ CREATE TRIGGER environments_stops AFTER INSERT ON environments_transition
     REFERENCING NEW TABLE AS noted FOR EACH STATEMENT EXECUTE FUNCTION environments_note_stops();
 CREATE FUNCTION environments_note_seen_stopped() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    {SEEN_STOPPED.format(source="made")};
+    {SEEN_STOPPED.format(source="made", more="")};
     RETURN NULL;
 END $$;
 CREATE TRIGGER environments_seen_stopped AFTER INSERT ON environments_environment

@@ -13,19 +13,19 @@ from django.utils import timezone
 from environments import language
 from environments import moment as moments
 from environments.audit import changes, policy, rows, state
-from environments.audit.as_of import as_of, read_moment
+from environments.audit.as_of import as_of, read_moment, was_swept
 from environments.audit.bar import bar
-from environments.audit.forecast import Forecast, forecast
+from environments.audit.forecast import forecast
 from environments.audit.state import AUDITS, GROUPS, AuditState
+from environments.audit.tally import tally
 from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
 from environments.filters import MOST_CHOSEN
 from environments.freshness import freshness
 from environments.menu import Actor
-from environments.models import EnvironmentQuerySet, SyncRun
+from environments.models import SyncRun
 from environments.revision import revision
 from portal.web.htmx import is_fragment, render_page
 from portal.web.lists import SIZES
-from portal.web.pages import page
 from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any
 
@@ -40,6 +40,11 @@ class Summary:
     url: str
     figures: list[rows.Figure]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to count, or a sweep that found nothing."""
+        return any(figure.count for figure in self.figures) or was_swept()
+
 
 @permission(*READ)
 def audit_list(request: HttpRequest) -> HttpResponse:
@@ -52,6 +57,7 @@ def audit_list(request: HttpRequest) -> HttpResponse:
     context = {
         "policy": known,
         "summaries": summaries,
+        "is_unknown": not any(summary.is_known for summary in summaries),
         "history": policy.history(now),
         "problems": [problem] if problem else [],
         "url": reverse("audit:list"),
@@ -108,7 +114,7 @@ def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
     """What the templates of one audit show."""
     place, audit = asked.listed.place, asked.audit
     figures, total = rows.figures(asked)
-    shown = page(asked.rows, place.order, place.size, asked.listed.cursor, rows.read_lines)
+    shown = rows.read_page(asked)
     return {
         "audit": audit,
         "state": asked,
@@ -119,7 +125,7 @@ def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
         "total": total,
         "lines": rows.lines(shown.rows, asked, user),
         "chips": state.chips(asked),
-        "columns": {column.name: column for column in map(place.column, state.sorts(audit, asked.policy).values())},
+        "columns": {name: place.column(sort) for name, sort in state.sorts(audit, asked.policy, gone=False).items()},
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
@@ -130,10 +136,11 @@ def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
         "groups": rows.groups(asked),
         "group_choices": GROUPS.items(),
         "group_label": GROUPS.get(asked.group, ""),
-        "forecast": _forecast(asked),
+        "forecast": forecast(asked.audit.ahead, tally(asked).ahead, asked.now),
         "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
         "keys": language.KEYS.values(),
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
+        "is_unknown": not shown.rows and not was_swept(),
     }
 
 
@@ -141,19 +148,6 @@ def _policy_words(asked: AuditState) -> str:
     if asked.policy is None:
         return "unknown: the organization's policies had not been read."
     return asked.policy.lifetime_words if asked.audit.slug == "lockdown" else asked.policy.archive_words
-
-
-def _forecast(asked: AuditState) -> Forecast:
-    """Lockdowns by day; or, of the archive, what will be archived and what deleted."""
-    conditions = asked.audit.conditions(asked.policy, asked.now)
-    when, rows_of = asked.audit.when(asked.policy), asked.environments.filter(gone_at=None)
-    if asked.audit.slug == "lockdown":
-        return forecast({"locked down": (rows_of, when)}, asked.now)
-    kinds: dict[str, tuple[EnvironmentQuerySet, Any]] = {
-        "archived": (rows_of.filter(conditions["due"]), when),
-        "deleted": (rows_of.filter(conditions["deletion"]), when),
-    }
-    return forecast(kinds, asked.now)
 
 
 def _summary(audit: state.Audit, asked: AuditState) -> Summary:

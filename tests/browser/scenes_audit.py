@@ -40,6 +40,7 @@ def audits(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("audit-lockdown-grouped", f"{LOCKDOWN}?group=project&status=past&status=running")
     yield scene("audit-lockdown-not-understood", f"{LOCKDOWN}?status=lost&as_of=soon&q=phase:sleeping")
     yield scene("audit-lockdown-nothing-matches", f"{LOCKDOWN}?q=nothing-is-called-like-this")
+    yield scene("audit-lockdown-none-chosen", f"{LOCKDOWN}?id=none", ADMIN)
     yield scene("audit-lockdown-as-of", f"{LOCKDOWN}?as_of={moment}")
     yield scene("audit-archive", ARCHIVE, ADMIN, then=_explained)
     yield scene("audit-archive-grouped", f"{ARCHIVE}?group=owner&status=due&size=25")

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from environments.audit.as_of import as_of, observed, read_moment
 from environments.audit.facts import Facts, with_stops
+from environments.language import lockdown
 from environments.models import Environment, Field, Phase
+from environments.moment import now as moments_now
 from tests import audits, factories
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +167,44 @@ def test_what_is_asked_outside_is_as_of_now_again(now):
     with as_of(now - 2 * DAY):
         assert Environment.objects.running().count() == 1
     assert Environment.objects.running().count() == 0
+
+
+def test_a_transaction_that_may_not_write_reads_the_past_alike(now):
+    row = factories.environment(name="otter", first_seen_at=now - 10 * DAY, phase=Phase.STOPPED, failure="no image")
+    factories.environment(name="later", first_seen_at=now - DAY)
+    audits.stopped(row, now - 6 * DAY)
+    audits.stopped(row, now - 2 * DAY)
+    audits.moved(row, Field.FAILURE, "", "no image", by=now - 3 * DAY)
+
+    def seen(moment: datetime) -> list[tuple[object, ...]]:
+        with as_of(moment):
+            rows = with_stops(Environment.objects.present()).order_by("name")
+            return list(rows.values_list("name", "phase", "failing", "stop_seen_at", "spec_version"))
+
+    moments = [now - 8 * DAY, now - 5 * DAY, now - HOUR]
+    written = [seen(moment) for moment in moments]
+    with transaction.atomic():
+        connection.cursor().execute("SET TRANSACTION READ ONLY")
+        assert [seen(moment) for moment in moments] == written
+        transaction.set_rollback(True)
+    assert [len(rows) for rows in written] == [1, 1, 2]
+
+
+def test_a_moment_within_a_moment_is_the_inner_one(now):
+    row = factories.environment(name="otter", first_seen_at=now - 10 * DAY, phase=Phase.STOPPED)
+    audits.stopped(row, now - 2 * DAY)
+    with as_of(now - DAY):
+        with as_of(now - 5 * DAY):
+            assert Environment.objects.running().count() == 1
+        assert Environment.objects.running().count() == 0
+
+
+def test_in_a_gap_time_stands_still_at_the_last_sweep(settings):
+    settings.SWEEP_SECONDS = 3600
+    now = timezone.now()
+    factories.environment(name="otter", first_seen_at=now - 20 * DAY, lockdown_at=now - 5 * DAY)
+    audits.swept(now - 9 * DAY, now - DAY)
+    for moment, stands in ((now - 3 * DAY, now - 9 * DAY), (now - DAY, now - DAY)):
+        with as_of(moment):
+            assert moments_now() == stands
+            assert Environment.objects.filter(lockdown("past", moments_now())).exists() == (stands > now - 5 * DAY)

@@ -9,7 +9,10 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from environments.audit.forecast import draw
@@ -280,6 +283,7 @@ def test_a_page_takes_as_many_queries_however_many_environments_there_are(
         for _ in range(number):
             row = factories.environment(owner_name="Ann", creator_id=uuid.uuid4(), first_seen_at=now - 3 * DAY)
             audits.moved(row, Field.LOCKDOWN, now, None, by=now - 2 * HOUR)
+        cache.clear()  # of counts
 
     fill(2)
     with django_assert_max_num_queries(30) as few:
@@ -354,3 +358,17 @@ def test_the_past_offers_nothing_to_do():
     page = get(factories.client("Admin"), LOCKDOWN, as_of=(timezone.now() - timedelta(minutes=30)).isoformat())
     assert ticks(page) == []
     assert "/stop/" not in page
+
+
+def test_counts_are_kept_until_an_environment_changes_and_made_anew_without_the_cache(viewer, settings):
+    audits.policies(lifetime=7)
+    row = factories.environment(lockdown_at=timezone.now() + HOUR)
+    with CaptureQueriesContext(connection) as first:
+        assert counts(get(viewer, LOCKDOWN))["within 24 h"] == 1
+    with CaptureQueriesContext(connection) as second:
+        assert counts(get(viewer, LOCKDOWN))["within 24 h"] == 1
+    assert len(second) < len(first)
+    Environment.objects.filter(pk=row.pk).update(lockdown_at=None, changed_at=timezone.now())
+    assert counts(get(viewer, LOCKDOWN))["within 24 h"] == 0
+    settings.CACHES = settings.CACHES | {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    assert counts(get(viewer, LOCKDOWN))["exempt"] == 1

@@ -159,7 +159,7 @@ def test_the_database_counts_what_the_functions_judge(seed, policy):
     now = timezone.now()
     fill(seed, now)
     rows = list(with_stops(Environment.objects.all()))
-    for audit, when in ((lockdown, lockdown.WHEN), (archive, archive.when(policy))):
+    for audit, when in ((lockdown, lockdown.WHEN), (archive, archive.when(policy, True))):
         judged = {row.pk: audit.judge(Facts.of(row), policy, now) for row in rows}
         present = Environment.objects.present().annotate(stopped_by=STOPPED_BY, when=when)
         for status, condition in audit.conditions(policy, now).items():
