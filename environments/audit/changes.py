@@ -78,7 +78,8 @@ def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], g
         return causes, None
     start = min(transition.old_seen_at or transition.seen_at for transition in outside)
     end = max(transition.seen_at for transition in outside)
-    return causes, guessing.Outside({transition.environment_id for transition in outside}, start, end)
+    ids = {transition.environment_id for transition in outside}
+    return causes, guessing.Outside(ids, start, end, guessing.LOCKDOWNS)
 
 
 def _operations(ids: set[UUID]) -> list[Operation]:

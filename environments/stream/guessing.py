@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Q
+
 from environments.stream.actors import Names, names_of, probably
 from portal.ledger.models import AuditLog
 
@@ -21,14 +23,20 @@ SOURCE = "Ona's audit log"
 _WORD = re.compile(r"[A-Z]?[a-z]+")
 _CHANGES = ("updat", "chang", "set", "edit", "patch")
 _LEAVES_SPECIFICATION = ("active", "token", "signal")
+# what `changes_lockdown` may say yes to: starts and stops are many
+LOCKDOWNS = Q(action__icontains="lockdown") | Q(action__iregex="|".join(_CHANGES)) & ~Q(action__contains=":")
 Fits = Callable[[AuditLog], bool]
 
 
 class Outside:
-    """What was done to some environments outside the portal within a time, with the names behind it; two queries."""
+    """What was done to some environments outside the portal within a time, with the names behind it; two queries.
 
-    def __init__(self, environment_ids: Iterable[UUID], start: datetime, end: datetime) -> None:
+    Of more than some thousand entries the newest count. `words` leaves out what cannot matter.
+    """
+
+    def __init__(self, environment_ids: Iterable[UUID], start: datetime, end: datetime, words: Q | None = None) -> None:
         near = AuditLog.objects.near(environment_ids, start - SKEW, end + SKEW).defer("document")
+        near = near.filter(words) if words else near
         self.entries: Sequence[AuditLog] = list(near[:MOST])
         self.names: Names = names_of(self.entries)
 

@@ -88,6 +88,12 @@ def test_what_is_an_operations_own_is_not_shown_a_second_time(viewer: Client, ot
     assert "outside the portal" not in text(get(viewer, "timeline", otter, lane="outside"))
 
 
+def test_what_the_portals_own_account_did_is_not_called_outside(viewer: Client, otter: Environment) -> None:
+    own("create environment logs token", subject_id=otter.pk)
+    shown = text(get(viewer, "timeline", otter, lane="outside"))
+    assert "by the account of the portal's own token, though no operation fits (Ona's audit log)" in shown
+
+
 def test_the_list_of_the_timeline_pages_across_entries(viewer: Client, otter: Environment) -> None:
     Environment.objects.filter(pk=otter.pk).update(first_seen_at=timezone.now() - timedelta(days=3))
     told = {f"deed {number}" for number in range(70)}
@@ -179,11 +185,13 @@ def test_who_moved_or_cleared_a_lockdown_outside_gets_a_name(otter: Environment)
         ("EnvironmentLockdownCleared", True, True),
         ("start environment", False, True),
         ("", False, True),
+        ("unarchive environment", False, True),
     ],
 )
 def test_words_of_the_log_tell_what_they_may_have_changed(action: str, lockdown: bool, specification: bool) -> None:
-    told = AuditLog(action=action)
+    told = entry(action)
     assert guessing.changes_lockdown(told) is lockdown
+    assert AuditLog.objects.filter(guessing.LOCKDOWNS).exists() >= lockdown
     assert guessing.changes_specification(told) is specification
 
 
