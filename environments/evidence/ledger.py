@@ -14,7 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain as chained
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -48,7 +48,7 @@ Read = Callable[[str], Iterable[bytes]]
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
     """A row of chain.json: `portal.ledger.chain.Link`."""
 
-    sequence: int
+    sequence: Annotated[int, msgspec.Meta(ge=1, lt=1 << 62)]
     operation_id: str
     kind: str
     at: str
@@ -69,7 +69,7 @@ def verify(report: Report, read: Read, manifest: Manifest, heads: Iterable[Head]
             told.executescript(_INDEXES)
             for words in _compared(told):
                 found.note(words)
-        except (ValueError, msgspec.MsgspecError, sqlite3.Error, RecursionError) as error:
+        except (ValueError, sqlite3.Error, RecursionError) as error:
             guarded(report, f"{CHAIN} or {OPERATIONS}", error)
             return
     for words in found.findings:

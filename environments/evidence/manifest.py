@@ -12,6 +12,7 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 LONGEST = 1 << 20  # bytes
 Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z_-]{0,60}\\.(csv|json|txt)$")]
 
 
@@ -44,9 +45,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: str
     portal_version: str
     organization: Organization
-    moment: datetime
-    since: datetime
-    made_at: datetime
+    moment: Moment
+    since: Moment
+    made_at: Moment
     made_by: str
     reason: str
     parts: list[str]
@@ -70,6 +71,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"The manifest is of another format than “{FORMAT}”.")
         if made.encode() != raw:  # twice the same key, say, of which each reader takes another
             raise ValueError("The manifest is not written as a portal writes it.")
-        if len({file.name for file in made.files}) < len(made.files):
-            raise ValueError("The manifest names a file twice.")
+        if len({MANIFEST, *(file.name for file in made.files)}) <= len(made.files):
+            raise ValueError("The manifest names a file twice, or itself.")
+        if any(moment.utcoffset() for moment in (made.moment, made.since, made.made_at)):
+            raise ValueError("The manifest has times that are not in UTC.")
         return made

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,6 +33,7 @@ from tests.evidence import DAY, HOUR, Files, manifest_of, told, unpacked
 
 pytestmark = pytest.mark.django_db
 TABLES = ("environments", "lockdown", "archive", "transitions", "operations")
+ROOT = Path(__file__).parents[2]
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
@@ -248,6 +251,18 @@ def test_the_exit_code_tells_unknown_from_broken(made, tmp_path: Path, capsys):
     assert code == 1
     assert "NOT hold" in said
     assert command(capsys, tmp_path / "nothing.zip")[0] == 2
+
+
+@pytest.mark.parametrize("more", [["--offline"], []])
+def test_elsewhere_neither_a_secret_nor_a_database_is_needed(made, tmp_path: Path, more: list[str]):
+    path = tmp_path / "pack.zip"
+    path.write_bytes(evidence.packed())
+    bare = {"PORTAL_SECRET_KEY": "none", "DATABASE_URL": "postgresql://127.0.0.1:1/none", "PATH": os.environ["PATH"]}
+    words = [sys.executable, "manage.py", "verify_evidence", str(path), "--public-key", signing.public_key().text]
+    done = subprocess.run([*words, *more], cwd=ROOT, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    assert ("This portal's database is not at hand" in done.stdout) == (not more)
+    assert "The evidence holds" in done.stdout
 
 
 def test_the_public_key_is_printed(db, capsys):

@@ -364,6 +364,32 @@ def test_a_manifest_that_promises_more_than_any_portal_makes_is_not_followed(fil
     assert "no portal makes such a pack" in failures(zipped(signed(huge)))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"moment": "0001-01-01T00:00:00+14:00"},
+        {"moment": "2026-01-01T00:00:00"},
+        {"format": "environment-portal evidence 2"},
+        {"files": [{"name": "manifest.json", "size": 1, "sha256": "0" * 64, "rows": None}]},
+        {"files": [{"name": "../up.csv", "size": 1, "sha256": "0" * 64, "rows": None}]},
+        {"files": [{"name": "up.csv", "size": -1, "sha256": "0" * 64, "rows": None}]},
+        {"head": {"sequence": 1, "hash": "x"}},
+        {"more": 1},
+    ],
+)
+def test_a_manifest_that_no_portal_writes_is_refused_in_words(files, change):
+    odd = with_manifest(files, lambda manifest: manifest.update(change))
+    assert "manifest" in failures(zipped(signed(odd, FOREIGN)))
+    assert told(zipped(signed(odd, FOREIGN))).code == FAILS
+
+
+@pytest.mark.parametrize("sequence", [0, -1, 1 << 62, 1 << 63, 1 << 70])
+def test_numbers_that_no_chain_has_are_refused_in_words(files, sequence):
+    first, *rest = rows(files, "chain.json")[1]
+    odd = [json.dumps(json.loads(first) | {"sequence": sequence}).encode(), *rest]
+    assert "chain.json" in failures(zipped(signed(rehashed(with_rows(files, "chain.json", odd)))))
+
+
 def test_the_hash_that_the_ledger_has_is_that_of_the_manifest(files):
     made = Operation.objects.get(action="evidence.make")
     assert made.after["manifestSha256"] == hashlib.sha256(files[MANIFEST]).hexdigest()
