@@ -21,12 +21,12 @@ from environments.timeline.reading import Told
 from portal.web.words import duration_words, phase_tone
 
 NARROWEST, WIDEST = 0.7, 2.5  # percent of the width: bars narrower than the one are drawn together up to the other
-FOR_A_LABEL = 5.0
+FOR_A_LABEL, FOR_A_LETTER = 5.0, 0.7
 THINNEST = 0.1  # percent: a gap that cannot be seen, such as the seconds since the last look, is not told of
 APART = 1.8  # percent between the middles of two marks
 MIDDLE = 15  # pixels from the top of a lane
 # how high a bar is tells its kind to those who see no colours
-HEIGHTS = {"green": 20, "red": 20, "blue": 12, "amber": 12, "gray": 5, "none": 8, "several": 20}
+HEIGHTS = {"green": 20, "red": 20, "blue": 12, "amber": 12, "gray": 5, "none": 8, "several": 20, "mixed": 20}
 WORDS_SHOWN = 50
 SIGNS = {
     "failure": "Failure",
@@ -219,17 +219,18 @@ def _together(bars: Sequence[Bar], lane: str, scale: _Scale, view: View) -> Draw
     x, width = scale.at(first.start), max(scale.between(first.start, last.end), NARROWEST / 2)
     if len(bars) == 1:
         return _one(first, lane, min(x, 100 - width), width, scale, view)
-    words = f"{lane}: {len(bars)} states {_from_to(first.start, last.end)}. Look closer."
     is_failing = any(phase_tone(value) == "red" for value in {bar.value for bar in bars})
+    failing = ", a failure among them," if is_failing else ""
+    words = f"{lane}: {len(bars)} states{failing} {_from_to(first.start, last.end)}. Look closer."
     url = view.around(first.start, last.end)
-    return _bar("", min(x, 100 - width), width, 0, "red" if is_failing else "several", "", words, url, False)
+    return _bar("", min(x, 100 - width), width, 0, "mixed" if is_failing else "several", "", words, url, False)
 
 
 def _one(bar: Bar, lane: str, x: float, width: float, scale: _Scale, view: View) -> DrawnBar:
     seen, word = bar.seen, state_word(bar.value)
     url = seen.url or (f"{view.url(transition=seen.key)}#chosen" if seen.key else "")
     light = min(scale.between(bar.start, bar.certain_from) / width * 100, 100)
-    label = word if width >= FOR_A_LABEL else ""
+    label = word if width >= max(FOR_A_LABEL, len(word) * FOR_A_LETTER) else ""
     tone = {"true": "green", "false": "red"}.get(bar.value) or phase_tone(bar.value)
     part = f"{seen.key}-{bar.start.timestamp():.0f}" if seen.key else ""  # a state can be drawn in several pieces
     return _bar(part, x, width, light, tone, label, bar_words(bar, lane), url, seen.key == view.chosen != "")

@@ -244,6 +244,17 @@ def test_the_label_of_a_bar_stands_where_no_mark_hides_it(viewer: Client) -> Non
     assert ">running<" not in lane[lane.index('id="lane-1"') :]
 
 
+def test_what_is_too_narrow_is_drawn_together_and_a_short_failure_colours_none_of_it(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50), devcontainer_phase="PHASE_RUNNING")
+    changed(environment, Field.DEVCONTAINER, "PHASE_RUNNING", "PHASE_FAILED", minutes_ago=30)
+    changed(environment, Field.DEVCONTAINER, "PHASE_FAILED", "PHASE_RUNNING", minutes_ago=28)
+    text = page(viewer, environment, zoom="week")
+    (together,) = bars(text, "Devcontainer")
+    assert together.startswith("Devcontainer: 3 states, a failure among them, from ")
+    assert "tl-bar tl-mixed" in text
+    assert "tl-bar tl-red" not in text
+
+
 def test_times_are_written_as_times(viewer: Client) -> None:
     environment = known_for(timedelta(minutes=50))
     changed(environment, Field.LOCKDOWN, "2026-03-01T12:00:00.000000Z", "", minutes_ago=5)
