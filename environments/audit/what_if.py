@@ -11,7 +11,7 @@ from django import forms
 from django.db.models import Count, F, Q, Value
 from django.db.models.expressions import Combinable
 
-from environments.audit.archive import ARCHIVED, STOPPED
+from environments.audit.archive import ARCHIVED, HERE, STOPPED
 from environments.audit.facts import STOPPED_BY
 from environments.models import Environment, EnvironmentQuerySet
 
@@ -69,7 +69,7 @@ QUESTIONS = {
         "Maximum lifetime", DAY, 1, 365,
         "If every environment had this maximum lifetime from its creation on: when it would be locked down. At Ona a "
         "changed policy applies to new environments only.",
-        lambda _: Environment.objects.present(),
+        lambda _: Environment.objects.present().filter(HERE),
         F("created_at"),
     ),
     "timeout": Question(
