@@ -14,12 +14,25 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 import tests.services  # noqa: F401  (Postgres and Redis of its own, before Django reads its settings)
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 LATENCY_MS = 80
-PARTS = ("sweep", "memory", "list", "automations", "overview", "audit", "acting", "stream", "exports", "chain")
+PARTS = (
+    "sweep",
+    "memory",
+    "list",
+    "automations",
+    "overview",
+    "audit",
+    "acting",
+    "stream",
+    "exports",
+    "evidence",
+    "chain",
+)
 
 
 @dataclass
@@ -202,6 +215,23 @@ def bench_exports(rows: int) -> Iterator[Result]:
         yield Result(f"{what}, memory it takes", f"{run['megabytes']:.0f} MB", peer, "", "flat")
 
 
+def bench_evidence(rows: int) -> Iterator[Result]:
+    """A signed pack made and verified, with everything of ten days; its memory beside that of a tenth of it."""
+    from tests.benchmarks import evidence
+
+    runs: dict[int, dict[str, dict[str, float]]] = {}
+    with TemporaryDirectory() as folder:
+        for count in (rows // 10, rows):
+            evidence.fill(count)
+            path = f"{folder}/{count}.zip"
+            runs[count] = {name: measure(name, path, module="evidence") for name in ("make", "verify")}
+    for name, run in runs[rows].items():
+        what = f"evidence of {rows:,} ({run['bytes'] / 2**20:.0f} MB), {name}"
+        memory = f"of {rows // 10:,}: {runs[rows // 10][name]['megabytes']:.0f} MB"
+        yield Result(what, f"{run['seconds']:.1f} s", "", "", "")
+        yield Result(f"{what}, memory it takes", f"{run['megabytes']:.0f} MB", memory, "", "flat")
+
+
 def bench_chain(entries: int) -> Iterator[Result]:
     """What the ledger's chain costs each operation; its verification beside reading the same rows, and its memory."""
     from tests.benchmarks import chain
@@ -285,6 +315,7 @@ def main() -> None:
         "acting": lambda: bench_acting(20 * size),
         "stream": lambda: bench_stream(20 * size),
         "exports": lambda: bench_exports(10 * size),
+        "evidence": lambda: bench_evidence(10 * size),
         "overview": lambda: bench_overview(10 * size),
         "chain": lambda: bench_chain(20 * size),
     }

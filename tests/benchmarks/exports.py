@@ -84,13 +84,13 @@ def main() -> None:
     django.setup()
     what = sys.argv[1]
     _copy() if what == "copy" else _export("/operations/export/?format=csv&origin=api")  # what is imported but once
-    before, began = _most_memory(), time.perf_counter()
+    before, began = most_memory(), time.perf_counter()
     size = _copy() if what == "copy" else _export(what)
-    seconds, after = time.perf_counter() - began, _most_memory()
+    seconds, after = time.perf_counter() - began, most_memory()
     print(json.dumps({"seconds": seconds, "megabytes": (after - before) / 1024, "bytes": size}))
 
 
-def _most_memory() -> int:
+def most_memory() -> int:
     """KiB of this process at its peak; what getrusage tells begins with the parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
