@@ -26,15 +26,9 @@ COLUMNS = (
 
 
 def audit(asking: Asking, asked: AuditState) -> Export:
-    """The lines of an audit, all in its order, as known at its moment; read in a snapshot."""
-    with as_of(asked.moment):
-        said = head(
-            asking,
-            chips=chips(asked),
-            order=asked.listed.place.order,
-            count=asked.rows.order_by().count(),
-            moment=asked.moment,
-        )
+    """The lines of an audit, all in its order; to be made within `as_of` its moment, and read in a snapshot."""
+    order, count = asked.listed.place.order, asked.rows.order_by().count()
+    said = head(asking, chips=chips(asked), order=order, count=count, moment=asked.moment)
     said["statuses"] = {name: f"{status.label}: {status.means}" for name, status in asked.audit.statuses.items()}
     said |= {"note": AS_THEN} if asked.moment else {}
     return Export(f"audit-{asked.audit.slug}", f"Audit: {asked.audit.title}", said, COLUMNS, audit_rows(asked))

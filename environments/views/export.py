@@ -28,8 +28,7 @@ from portal.web.search import Problem
 @permission("environments.view_environment", PERMISSION)
 def environment_export(request: HttpRequest) -> HttpResponseBase:
     moment, problem = read_moment(request.GET.get("as_of", ""))
-    with as_of(moment):
-        asked = read_state(request.GET, more=pairs(moment))
+    asked = read_state(request.GET, more=pairs(moment))
     problems = [*_given(problem), *asked.problems]
     return respond(request, "environments", lambda: fleet(Asking.of(request), asked, moment), problems)
 
@@ -58,11 +57,11 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
     moment, problem = read_moment(request.GET.get("as_of", ""))
 
     def read() -> state.AuditState:
-        with as_of(moment):
-            return state.read(request.GET, AUDITS[slug], moment, policy.policy_at(moments.now()))
+        return state.read(request.GET, AUDITS[slug], moment, policy.policy_at(moments.now()))
 
     def build() -> Export:
-        return audit(Asking.of(request), read())  # once more, now in the snapshot: the policy is that of the rows
+        with as_of(moment):  # read once more, now in the snapshot: the policy is that of the rows
+            return audit(Asking.of(request), read())
 
     return respond(request, f"audit-{slug}", build, [*_given(problem), *read().problems])
 

@@ -16,12 +16,14 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 AT_ONCE = 2_000  # rows that are in memory together
 # A reader may be slow, but does not keep the transaction, and with it every old row, for as long as it likes. All rows
-# are wanted, not the first ones soon.
+# are wanted, not the first ones soon; and they are sorted.
 BEGIN = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL statement_timeout = '120s';
 SET LOCAL idle_in_transaction_session_timeout = '120s';
-SET LOCAL cursor_tuple_fraction = 1
+SET LOCAL cursor_tuple_fraction = 1;
+SET LOCAL work_mem = '64MB';
+SET LOCAL jit = off
 """
 
 
@@ -47,16 +49,13 @@ def in_order(rows: QuerySet[M], order: Order) -> QuerySet[M]:
 def read_within(
     rows: Callable[[], Iterable[T]], scope: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> Iterator[list[T]]:
-    """The rows in pieces; the query is made, and each piece read, within `scope`, which is left in between."""
-    iterator: Iterator[T] | None = None
-    while True:
-        with scope():
-            iterator = iterator or iter(rows())
-            piece = list(islice(iterator, AT_ONCE))
-        if piece:
-            yield piece
-        if len(piece) < AT_ONCE:
-            return
+    """The rows in pieces; the query is made, and the first piece read, within `scope`."""
+    with scope():
+        iterator = iter(rows())
+        piece = list(islice(iterator, AT_ONCE))
+    while piece:
+        yield piece
+        piece = list(islice(iterator, AT_ONCE)) if len(piece) == AT_ONCE else []
 
 
 def streamed(rows: QuerySet[Any, T]) -> Iterator[T]:

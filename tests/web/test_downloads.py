@@ -6,19 +6,23 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import structlog
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 
-from environments.models import Environment
+from environments.models import Environment, Field, Phase
+from environments.moment import written
 from portal.web.downloads import PLACES
 from portal.web.snapshots import AT_ONCE
-from tests import factories
-from tests.exports import left, read_csv, read_json
+from tests import audits, factories
+from tests.exports import left, read, read_csv, read_json
 
 URL = "/environments/export/"
 MANY = 20_000
@@ -165,6 +169,21 @@ def test_nothing_can_be_written_while_an_export_is_made_from_its_transaction() -
         assert cursor.fetchone() == (1,)
     left(answer)
     assert not connection.in_atomic_block
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("url", ["/environments/", "/audit/lockdown/", "/audit/archive/"])
+def test_a_past_moment_is_read_from_a_transaction_that_cannot_write(url: str) -> None:
+    root, now = superuser(), timezone.now()
+    rows = factories.environments(30, now=now - timedelta(days=9))
+    audits.swept(*(now - timedelta(hours=number) for number in range(24 * 12)))
+    audits.moved(rows[0], Field.PHASE, Phase.CREATING, rows[0].phase, by=now - timedelta(days=1))
+    then = urlencode({"as_of": written(now - timedelta(days=2))})
+    context = root.get(f"{url}?{then}&size=100").context
+    listed = [line.environment for line in context["lines"]] if "lines" in context else context["page"].rows
+    file = read(root, f"{url}export/?{then}")
+    assert file.column("id") == [str(row.pk) for row in listed]
+    assert {row["id"]: row["phase"] for row in file.rows}[str(rows[0].pk)] == "creating"
 
 
 @pytest.mark.django_db(transaction=True)
