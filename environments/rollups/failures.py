@@ -75,7 +75,7 @@ def _note_first_seen(found: dict[str, Cluster], at: datetime) -> None:
     for key, cluster in found.items():
         cluster.first_seen_at = first.get(key, at)
     FailureKind.objects.bulk_create(
-        [FailureKind(pk=key, message=each.message, first_seen_at=each.first_seen_at, last_seen_at=at)
+        [FailureKind(pk=key, message=each.message, first_seen_at=first.get(key, at), last_seen_at=at)
          for key, each in found.items()],
         update_conflicts=True, unique_fields=["fingerprint"], update_fields=["last_seen_at"],
     )  # fmt: skip
