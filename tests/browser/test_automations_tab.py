@@ -63,6 +63,7 @@ def test_a_service_is_made_changed_and_deleted(administering: Page, sandbox: San
     card = page.locator(".auto-service", has_text="cache")
     expect(card).to_contain_text("1 min 30 s")
     expect(page.locator("#panel")).to_be_hidden()
+    expect(page.locator("#environment .note").first).to_contain_text("cache created as ada asked")
     open_form(page, "Edit Cache")
     expect(page.get_by_label("Value, row 1")).to_have_value("")
     expect(page.get_by_label("Value, row 1")).to_have_attribute("placeholder", "kept")
@@ -74,6 +75,8 @@ def test_a_service_is_made_changed_and_deleted(administering: Page, sandbox: San
     spec = there(sandbox, Service.objects.get(environment=environment, reference="cache"))["spec"]
     assert spec["env"] == [{"name": "MODE", "value": "fast"}]
     assert spec["runsOn"] == {"docker": {"image": "redis:7"}}
+    # what is swapped between a mouse's down and up loses the click: the page has come to rest
+    expect(page.locator("#environment .note").first).to_contain_text("Cache changed as ada asked")
     open_form(page, "Delete Cache")
     page.get_by_label("Reason").fill("not needed")
     save(page, "Delete service")
