@@ -82,6 +82,7 @@ def take_readme(browser: Browser, url: str, directory: Path) -> None:
     for scene in scenes(three_hours_ago(130), beside=beside):
         if scene.name in README:
             page = _open(browser, url, scene, 1440, 900)
+            page.evaluate("scrollTo(0, 0)")
             page.screenshot(path=directory / f"{README[scene.name]}.png")
             page.context.close()
 
