@@ -16,7 +16,7 @@ from portal.sandbox.audit import note_owner
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import DAY, HOUR, SECOND, Document, rfc3339, seconds_of
 from portal.sandbox.environments import git_status
-from portal.sandbox.people import pick
+from portal.sandbox.people import pick, stop
 from portal.sandbox.refusals import Refused
 from portal.sandbox.truth import Truth
 
@@ -134,13 +134,6 @@ def _start(world: "World") -> None:
         note_owner(world, identifier, "unarchive environment")
 
 
-def _stop(world: "World") -> None:
-    identifier = pick(world, "RUNNING")
-    if identifier:
-        operations.stop(world, identifier)
-        note_owner(world, identifier, "stop environment")
-
-
 def _make(world: "World") -> None:
     rng = world.rng
     condition = replace(
@@ -240,7 +233,7 @@ def _break(world: "World") -> None:
 
 _WAYS: Mapping[Callable[["World"], None], int] = {
     _start: 46,
-    _stop: 8,
+    stop: 8,
     _make: 9,
     _delete: 3,
     _archive: 2,

@@ -47,7 +47,8 @@ def _start(world: "World") -> None:
             note_owner(world, identifier, "unarchive environment")
 
 
-def _stop(world: "World") -> None:
+def stop(world: "World") -> None:
+    """Somebody stops an environment that runs."""
     identifier = pick(world, "RUNNING")
     if identifier:
         operations.stop(world, identifier)
@@ -83,6 +84,6 @@ def _run_task(world: "World") -> None:
         world.audit.note(world.instant, creator, "TASK", task.key[1], "start task")
 
 
-_DEEDS: tuple[Callable[["World"], None], ...] = (_start, _stop, _make, _delete, _rename, _run_task)
+_DEEDS: tuple[Callable[["World"], None], ...] = (_start, stop, _make, _delete, _rename, _run_task)
 _WEIGHTS = (50, 12, 10, 6, 2, 20)
 HANDLERS: dict[str, Callable[["World", str, int], None]] = {"people": people}
