@@ -78,7 +78,7 @@ def _wait_for_turn() -> None:
 
 
 def _names_came(since: datetime) -> bool:
-    """Whether members, projects and classes were read for the first time since: what was kept names them by their ids."""
+    """Whether members, projects and classes were first read since: what was kept has ids in place of their names."""
     read = SyncRun.objects.filter(kind=SyncRun.Kind.DIRECTORY, state=SyncRun.State.SUCCEEDED).order_by("started_at")
     first = read.values_list("finished_at", flat=True).first()
     return first is not None and first > since
