@@ -132,7 +132,7 @@ def answer(name: str, value: int, now: datetime) -> Answer:
         asked |= {f"hit_{number}": Count("pk", filter=within), f"lost_{number}": Count("pk", filter=within & _UNPUSHED)}
     found = rows.order_by().aggregate(total=Count("pk"), unknown=Count("pk", filter=Q(hit_at=None)), **asked)
     counts = [(span, found[f"hit_{number}"], found[f"lost_{number}"]) for number, span in enumerate(SPANS)]
-    first = rows.filter(Q(since__isnull=False)).for_list().order_by("since", "pk")[:LISTED]
+    first = rows.filter(Q(since__isnull=False)).for_list().order_by(F("since").asc(), "pk")[:LISTED]
     hits = [Hit(row, getattr(row, "hit_at")) for row in first]  # noqa: B009 (an annotation, not a field)
     return Answer(name, question, value, counts, found["total"], found["unknown"], hits)
 
