@@ -2,13 +2,13 @@
 
 Axe takes longest over contrast, which it works out for every text anew, though most look as on the pages before. A
 text looks the same where its colour, size and weight are, and all that is painted behind it. Contrast is asked for
-texts whose look has not passed yet in this theme at this width, at most two of a page that look the same; what failed,
-or could not be told, is asked for every time.
+texts whose look has not passed yet in this theme at this width, at most two of a page that look the same. What failed
+is asked for every time; what could not be told, on IN_VAIN pages.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +18,7 @@ from playwright.sync_api import Page, expect
 SERIOUS = {"serious", "critical"}
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 CONTRAST = "color-contrast"
+IN_VAIN = 4
 # Only colours differ between the themes.
 RULES = {
     "resultTypes": ["violations"],
@@ -64,13 +65,14 @@ async ([known, rule]) => {
     times.set(its, (times.get(its) || 0) + 1);
     if (!passed.has(its) && times.get(its) <= 2) looks.set(element, its);
   }
-  if (!looks.size) return {violations: [], passed: []};
+  if (!looks.size) return {violations: [], asked: [], passed: []};
   const found = await axe.run({include: [...looks.keys()]}, {runOnly: [rule], elementRef: true, preload: false});
   const of = (results) => results.flatMap((result) => result.nodes.map((node) => looks.get(node.element)));
   const failed = new Set(of(found.violations));
   const violations = found.violations.map(({id, impact, nodes}) => (
     {id, impact, nodes: nodes.map(({target, html}) => ({target, html}))}));
-  return {violations, passed: [...new Set(of(found.passes))].filter((each) => each && !failed.has(each))};
+  const asked = [...new Set(looks.values())].filter((each) => !failed.has(each));
+  return {violations, asked, passed: [...new Set(of(found.passes))].filter((each) => each && !failed.has(each))};
 }
 """
 
@@ -80,6 +82,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.passed: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self.asked: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
 
     def complaints(self, page: Page, theme: str) -> Iterator[str]:
         """What a reader could stumble over on the page as it is, shown in this theme."""
@@ -97,6 +100,9 @@ class Judge:
         passed = self.passed[theme, width]
         answer = page.evaluate(ASK_CONTRAST, [sorted(passed), CONTRAST])
         passed.update(answer["passed"])
+        asked = self.asked[theme, width]
+        asked.update(answer["asked"])
+        passed.update(look for look in answer["asked"] if asked[look] >= IN_VAIN)
         return list(answer["violations"])
 
 
