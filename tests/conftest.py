@@ -7,20 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection as database
+from django.test import TransactionTestCase
 
 from portal import celery as celery  # as in portal.wsgi: pages call workers through it
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
-
-# The triggers that refuse to empty the ledger.
-EMPTYING = {
-    "ledger_operation": "ledger_truncate",
-    "ledger_entry": "ledger_entry_truncate",
-    "ledger_verification": "ledger_verification_truncate",
-    "ledger_auditlog": "ledger_auditlog_truncate",
-}
+from tests.emptying import empty_filled_tables, let_the_ledger_be_emptied
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +24,10 @@ def _quick_passwords(settings):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Tests of real transactions end by emptying every table, which the ledger would refuse."""
-    with django_db_blocker.unblock(), database.cursor() as cursor:
-        for table, trigger in EMPTYING.items():
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+    """Tests of real transactions end by emptying every table they filled."""
+    with django_db_blocker.unblock():
+        let_the_ledger_be_emptied()
+    TransactionTestCase._fixture_teardown = empty_filled_tables
 
 
 @pytest.fixture

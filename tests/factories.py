@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.db.models import Model
@@ -19,7 +18,6 @@ from psycopg import sql
 
 from environments.models import Environment, Phase, Secret, Sighting
 from portal.accounts.models import SavedView
-from portal.accounts.roles import grant_roles
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 
 PASSWORD = "correct-horse-battery-staple"
@@ -45,8 +43,6 @@ def user(role: str = "", *, username: str = "") -> User:
     """A user in the group of `role` (Viewer, Operator, Admin, Auditor; none when empty)."""
     made = User.objects.create_user(username or f"{role or 'nobody'}-{uuid.uuid4().hex[:8]}".lower(), password=PASSWORD)
     if role:
-        if not Group.objects.exists():
-            grant_roles(apps)  # a test that committed had every table emptied after it
         made.groups.add(Group.objects.get(name=role))
     return made
 

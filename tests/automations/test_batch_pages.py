@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -17,7 +16,6 @@ from automations.batches.choosing import MOST
 from automations.models import Batch, BatchItem, ItemState, Task
 from automations.summaries import refresh
 from environments.models import Phase
-from portal.accounts.roles import grant_roles
 from portal.ledger.models import Operation
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
@@ -26,11 +24,6 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NEW = "/automations/batches/new/"
-
-
-@pytest.fixture(autouse=True)
-def _roles(transactional_db: None) -> None:
-    grant_roles(apps)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import connection
@@ -22,7 +21,6 @@ from automations.sync import sync_automations
 from environments.actions.performing import NotPossible, ReasonMissing
 from environments.models import Environment
 from environments.sync import sweep
-from portal.accounts.roles import grant_roles
 from portal.directory import connection as directory
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
@@ -38,7 +36,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sandbox(connect: Callable[..., Any]) -> Iterator[Sandbox]:
-    grant_roles(apps)
     with connect(World(environments=3, seed=6, speed=0)) as server:
         yield server
 

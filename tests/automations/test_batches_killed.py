@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.apps import apps
 
 from automations.actions.catalogue import START_TASK
 from automations.batches.asking import start_batch
@@ -14,7 +13,6 @@ from automations.batches.choosing import choose
 from automations.models import ENDED, Batch, ItemState
 from automations.tasks import drive_batches
 from environments.models import Environment
-from portal.accounts.roles import grant_roles
 from portal.ledger.models import Operation, Outcome
 from portal.sandbox.world import World
 from tests import factories
@@ -31,7 +29,6 @@ def ring() -> bool:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_in_200_environments_outlives_its_worker(connect: Callable[..., Any]) -> None:
-    grant_roles(apps)
     with connect(World(environments=3, seed=5, speed=120)) as sandbox:
         ids = with_task(sandbox, ENVIRONMENTS)
         choice = choose(START_TASK, REFERENCE, Environment.objects.filter(pk__in=ids))

@@ -14,12 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
 
-from portal.accounts.roles import grant_roles
 from portal.sandbox.logs import LogScript
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
@@ -61,7 +59,6 @@ def resident(process: int) -> int:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 @pytest.mark.django_db(transaction=True)
 def test_a_gigabyte_of_log_leaves_the_web_servers_memory_flat() -> None:
-    grant_roles(apps)
     with running(World(environments=20, seed=11)) as sandbox:
         document = next(iter(sandbox.world.services.entries.values())).document()
         row = automation_factories.service(factories.environment(id=document["environmentId"]), id=document["id"])

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from portal.accounts.roles import grant_roles
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
@@ -55,8 +53,7 @@ def browser_context_args(browser_context_args: dict[str, Any], live_server: Live
 
 @pytest.fixture
 def _portal(live_server: LiveServer) -> None:
-    """Other tests' emptied tables and kept counts are not part of this one."""
-    grant_roles(apps)
+    """What other tests left in the cache is not part of this one."""
     cache.clear()
 
 

@@ -1,11 +1,13 @@
 """Every page of the portal in every state worth a look, one after another.
 
-`scenes()` makes each state happen before it yields the scene that shows it, so they are to be looked at in order.
+`scenes()` makes each state happen before it yields the scene that shows it, so they are to be looked at in order; so
+does each of GROUPS, which needs none of the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +19,7 @@ from playwright.sync_api import Page, expect
 from environments.models import Environment, SyncRun
 from portal.accounts.links import make_token
 from portal.sandbox.conditions import Condition
-from portal.sandbox.server import running
+from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 from tests import operations
 from tests.browser import (
@@ -59,6 +61,11 @@ class Scene:
     status: int = 200
     then: Callable[[Page], None] = _nothing
 
+    @property
+    def is_acted_on(self) -> bool:
+        """Whether it takes more than opening the page."""
+        return self.then is not _nothing
+
 
 def three_hours_ago(environments: int) -> World:
     """An organization whose clock is behind by as much as `scenes` lets it live."""
@@ -66,13 +73,26 @@ def three_hours_ago(environments: int) -> World:
 
 
 def scenes(world: World, *, beside: User) -> Iterator[Scene]:
-    """`beside` is a user who may sign in by a link."""
+    """Every scene, group after group. `beside` is a user who may sign in by a link."""
+    yield from beginning(beside)
+    with read(world) as sandbox:
+        for group in GROUPS.values():
+            yield from group(sandbox)
+
+
+def beginning(beside: User) -> Iterator[Scene]:
+    """Signed out, and before there is anything to show."""
     yield from _signed_out(beside)
     yield from _before_the_first_sweep()
-    with running(World(environments=0, seed=world.seed)) as empty:
+    with running(World(environments=0, seed=7)) as empty:
         fleet.read_environments(empty)
         yield Scene("list-of-an-empty-organization", "/environments/")
     SyncRun.objects.all().delete()
+
+
+@contextmanager
+def read(world: World) -> Iterator[Sandbox]:
+    """The world, read by the portal, three hours later: what the groups of scenes begin with."""
     with running(world) as sandbox, fleet.connected(sandbox):
         fleet.read_all(sandbox)
         world.advance(timedelta(hours=3))
@@ -80,29 +100,46 @@ def scenes(world: World, *, beside: User) -> Iterator[Scene]:
         world.add_environment(Condition(failing="devcontainer", git="unpushed"))
         world.remove(str(_one(phase="ENVIRONMENT_PHASE_STOPPED", archived_at=None, unpushed_work=True).id))
         fleet.read_environments(sandbox)
-        yield from _filled()
-        yield from scenes_views.views(Scene)
-        yield from _details()
-        yield from _operations()
-        yield from scenes_overview.overview(Scene)
-        yield from scenes_chain.chain(Scene)
-        yield from scenes_stream.stream(sandbox, Scene)
-        yield from scenes_audit.audits(Scene)
-        yield from scenes_evidence.evidence(Scene)
-        yield from scenes_acting.acting(sandbox, Scene)
-        yield from scenes_editing.editing(sandbox, Scene)
-        yield from scenes_creating.creating(sandbox, Scene)
-        yield from scenes_secrets.secrets(Scene)
-        yield from scenes_automations.automations(Scene)
-        yield from scenes_automations_tab.automations_tab(sandbox, Scene)
-        yield from scenes_file.files(sandbox, Scene)
-        yield from scenes_logs.logs(sandbox, Scene)
-        yield from scenes_execution.executions(sandbox, Scene)
-        yield from scenes_batches.batches(sandbox, Scene)
-        yield from _refusals()
-        fleet.read_environments(sandbox, token="another-token")
-        yield Scene("sync-failing", "/sync/")
-        yield Scene("overview-failing", "/")
+        yield sandbox
+
+
+def _lists(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from _filled()
+    yield from scenes_views.views(Scene)
+
+
+def _recorded(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from _operations()
+    yield from scenes_chain.chain(Scene)
+    yield from scenes_stream.stream(sandbox, Scene)
+
+
+def _overview(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from scenes_overview.overview(Scene)
+
+
+def _audits(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from scenes_audit.audits(Scene)
+    yield from scenes_evidence.evidence(Scene)
+
+
+def _changes(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from scenes_acting.acting(sandbox, Scene)
+    yield from scenes_editing.editing(sandbox, Scene)
+    yield from scenes_creating.creating(sandbox, Scene)
+    yield from scenes_secrets.secrets(Scene)
+
+
+def _automations(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from scenes_automations.automations(Scene)
+    yield from scenes_automations_tab.automations_tab(sandbox, Scene)
+    yield from scenes_file.files(sandbox, Scene)
+
+
+def _executions(sandbox: Sandbox) -> Iterator[Scene]:
+    yield from scenes_logs.logs(sandbox, Scene)
+    yield from scenes_execution.executions(sandbox, Scene)
+    yield from scenes_batches.batches(sandbox, Scene)
 
 
 def _signed_out(user: User) -> Iterator[Scene]:
@@ -172,7 +209,7 @@ def _unlike_passwords(page: Page) -> None:
     expect(page.locator(".field-error").first).to_be_visible()
 
 
-def _details() -> Iterator[Scene]:
+def _details(sandbox: Sandbox) -> Iterator[Scene]:
     hostile = address(_one(name__startswith="<script>"))
     yield Scene("detail", hostile)
     for tab in ("content", "access"):
@@ -209,7 +246,7 @@ def _unfold_operation(page: Page) -> None:
         summary.click()
 
 
-def _refusals() -> Iterator[Scene]:
+def _refusals(sandbox: Sandbox) -> Iterator[Scene]:
     yield Scene("refused-400", "/fails/400/", status=400)
     yield Scene("refused-403", "/sync/", NO_ROLE, 403)
     yield Scene("refused-404", "/environments/00000000-0000-4000-8000-000000000000/", status=404)
@@ -217,6 +254,9 @@ def _refusals() -> Iterator[Scene]:
     yield Scene("refused-404-signed-out", "/no/such/page/", NOBODY, 404)
     yield Scene("broken-500", "/fails/500/", status=500)
     yield Scene("broken-503", "/fails/503/", status=503)
+    fleet.read_environments(sandbox, token="another-token")
+    yield Scene("sync-failing", "/sync/")
+    yield Scene("overview-failing", "/")
 
 
 def _one(**columns: object) -> Environment:
@@ -227,3 +267,17 @@ def _one(**columns: object) -> Environment:
 def address(environment: Environment) -> str:
     """Its page."""
     return reverse("environments:detail", args=[environment.id])
+
+
+# Each begins with `read` and whatever came before: alone, or after the others.
+GROUPS: dict[str, Callable[[Sandbox], Iterator[Scene]]] = {
+    "lists": _lists,
+    "details": _details,
+    "recorded": _recorded,
+    "overview": _overview,
+    "audits": _audits,
+    "changes": _changes,
+    "automations": _automations,
+    "executions": _executions,
+    "refusals": _refusals,
+}

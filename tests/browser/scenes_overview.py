@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from environments.models import SyncRun
 from environments.rollup_models import OverviewPart, RunningTime, Snapshot
-from environments.rollups.counting import count, keep_snapshot
+from environments.rollups.counting import count, hour_of, keep_snapshot
 from environments.rollups.keeping import keep
 
 if TYPE_CHECKING:
@@ -32,16 +32,15 @@ def overview(scene: type[Scene]) -> Iterator[Scene]:
 
 def _past() -> None:
     now = timezone.now()
-    census = count(now)
-    for ago in range(HOURS):
-        if any(ago in outage for outage in OUTAGES):
-            continue
-        at = now - timedelta(hours=ago)
-        keep_snapshot(at, census)
-        share = 0.4 + 0.6 * (7 < at.hour < 19) * (at.weekday() < 5) * (1 - ago / HOURS / 2)
-        for row in Snapshot.objects.filter(at=at):
-            row.counts = {key: round(number * share) for key, number in row.counts.items()}
-            row.save()
+    keep_snapshot(now, count(now))
+    present = list(Snapshot.objects.filter(hour=hour_of(now)))
+    Snapshot.objects.all().delete()
+    Snapshot.objects.bulk_create(
+        _smaller(row, now - timedelta(hours=ago), ago)
+        for ago in range(HOURS)
+        if not any(ago in outage for outage in OUTAGES)
+        for row in present
+    )
     for minutes in range(12):
         SyncRun.objects.create(
             kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED,
@@ -51,6 +50,13 @@ def _past() -> None:
     RunningTime.objects.all().delete()
     keep(now - timedelta(minutes=11), everything=True)
     keep(now, everything=True)
+
+
+def _smaller(row: Snapshot, at: datetime, ago: int) -> Snapshot:
+    """Less at night and at weekends, and less the longer ago."""
+    share = 0.4 + 0.6 * (7 < at.hour < 19) * (at.weekday() < 5) * (1 - ago / HOURS / 2)
+    counts = {key: round(number * share) for key, number in row.counts.items()}
+    return Snapshot(hour=hour_of(at), dimension=row.dimension, at=at, counts=counts)
 
 
 def _unfold(page: Page) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
@@ -15,18 +13,13 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests import factories
 from tests.browser import chromium
-from tests.browser.scenes import NO_ROLE, Scene, scenes, three_hours_ago
+from tests.browser.accessibility import Judge
+from tests.browser.scenes import GROUPS, NO_ROLE, Scene, beginning, read, scenes, three_hours_ago
 
 pytestmark = pytest.mark.browser
 
-SERIOUS = {"serious", "critical"}
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-OPTIONS = {"resultTypes": ["violations"], "preload": False}
-# Only colours differ between the themes.
-RULES = {
-    "light": OPTIONS | {"runOnly": {"type": "tag", "values": TAGS}},
-    "dark": OPTIONS | {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
-}
+# How wide a window is, and how narrow it may become while the page still fits.
+WIDTHS = {1440: 1280, 390: 390}
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
 NOT_PAGES = {"environments:changes", "environments:facets", "operations:changes", "accounts:sign-out", "alive", "ready"}
 NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream", "automations:batch-cancel"}
@@ -46,10 +39,16 @@ ALIKE = {f"environments:{act}" for act in ("stop", "keep-awake", "archive", "una
 
 
 @pytest.fixture
-def scene_by_scene(settings: LazySettings, viewer: User) -> Iterator[Scene]:
+def beside(settings: LazySettings, viewer: User) -> User:
+    """Addresses and users of the scenes; the one who may sign in by a link."""
     settings.ROOT_URLCONF = "tests.browser.urls"
     factories.user(username=NO_ROLE)
-    return scenes(three_hours_ago(60), beside=factories.user("Admin", username="ada"))
+    return factories.user("Admin", username="ada")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge()
 
 
 class Visitor:
@@ -72,40 +71,51 @@ class Visitor:
         scene.then(self.page)
         return self.page
 
+    def wide(self, width: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": 900})
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_every_page_is_accessible_in_both_themes_and_as_wide_as_its_window(
-    context: BrowserContext, live_server: LiveServer, scene_by_scene: Iterator[Scene], watch: chromium.Watch, width: int
-) -> None:
+
+@pytest.fixture
+def visitor(context: BrowserContext, live_server: LiveServer, watch: chromium.Watch) -> Visitor:
     watch.allowed_statuses |= {400, 403, 404, 410, 429, 500, 503}
-    visitor, complaints = Visitor(context, live_server.url), []
-    visitor.page.set_viewport_size({"width": width, "height": 900})
-    for scene in scene_by_scene:
-        complaints += [f"{scene.name}: {complaint}" for complaint in _complaints(visitor.open(scene), width)]
+    return Visitor(context, live_server.url)
+
+
+def test_the_first_pages_are_accessible_in_both_themes_and_as_wide_as_their_window(
+    visitor: Visitor, judge: Judge, beside: User
+) -> None:
+    _look_at(beginning(beside), visitor, judge)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_page_is_accessible_in_both_themes_and_as_wide_as_its_window(
+    visitor: Visitor, judge: Judge, beside: User, group: str
+) -> None:
+    with read(three_hours_ago(60)) as sandbox:
+        _look_at(GROUPS[group](sandbox), visitor, judge)
+
+
+def _look_at(scenes_: Iterator[Scene], visitor: Visitor, judge: Judge) -> None:
+    complaints = [f"{scene.name}: {each}" for scene in scenes_ for each in _complaints(scene, visitor, judge)]
     assert not complaints, "\n".join(complaints)
 
 
-def _complaints(page: Page, width: int) -> Iterator[str]:
-    page.evaluate(Axe().axe_script)
-    for theme, rules in RULES.items():
-        page.emulate_media(color_scheme=theme)
-        for violation in page.evaluate("rules => axe.run(document, rules)", rules)["violations"]:
-            if violation["impact"] in SERIOUS:
-                yield f"{violation['id']} ({theme}): {_where(violation)}"
-    page.set_viewport_size({"width": min(width, 1280), "height": 900})
-    if too_wide := chromium.overflow(page):
-        yield f"{too_wide} pixels wider than its window"
-    page.set_viewport_size({"width": width, "height": 900})
+def _complaints(scene: Scene, visitor: Visitor, judge: Judge) -> Iterator[str]:
+    """A page on which nothing is done is only made narrower; what is done on the others is done at each width."""
+    for width, narrowest in WIDTHS.items():
+        visitor.wide(width)
+        if width == max(WIDTHS) or scene.is_acted_on:
+            visitor.open(scene)
+        for theme in ("light", "dark"):
+            yield from (f"{each} at {width}" for each in judge.complaints(visitor.page, theme))
+        visitor.wide(narrowest)
+        if too_wide := chromium.overflow(visitor.page):
+            yield f"{too_wide} pixels wider than its window of {narrowest}"
 
 
-def _where(violation: dict[str, Any]) -> str:
-    return "; ".join(f"{node['target'][0]} {node['html'][:120]}" for node in violation["nodes"][:4])
-
-
-def test_every_address_of_the_portal_is_among_the_pages_looked_at(
-    db: None, scene_by_scene: Iterator[Scene], settings: LazySettings
-) -> None:
-    looked_at = {resolve(scene.path.partition("?")[0]).view_name for scene in scene_by_scene if scene.status < 400}
+def test_every_address_of_the_portal_is_among_the_pages_looked_at(db: None, beside: User) -> None:
+    shown = scenes(three_hours_ago(60), beside=beside)
+    looked_at = {resolve(scene.path.partition("?")[0]).view_name for scene in shown if scene.status < 400}
     assert set(_names(get_resolver("portal.urls"))) - NOT_PAGES - ALIKE == looked_at
 
 

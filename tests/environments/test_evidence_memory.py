@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
-from portal.accounts.roles import grant_roles
 from tests import audits, factories
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +37,6 @@ def peak(*words: str) -> int:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.django_db(transaction=True)
 def test_memory_stays_flat_from_few_environments_to_many(tmp_path: Path) -> None:
-    grant_roles(apps)
     audits.policies(lifetime=7, archive=3, delete=14)
     audits.swept(timezone.now())
     factories.user("Auditor", username="iris")

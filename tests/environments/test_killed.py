@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
@@ -21,7 +20,6 @@ from django.utils import timezone
 from environments.actions.settling import settle_operations
 from environments.models import Environment
 from environments.sync import observe
-from portal.accounts.roles import grant_roles
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
@@ -100,7 +98,6 @@ class Scene:
 
     def __init__(self, victims: Victims, sandbox: Sandbox, kind: str) -> None:
         self.victims, self.sandbox, self.name, self.kind = victims, sandbox, kind, KINDS[kind]
-        grant_roles(apps)  # other tests' emptied tables
         self.actor = factories.user("Admin")
 
     def killed_by_itself(self, where: str) -> tuple[Operation, bool]:

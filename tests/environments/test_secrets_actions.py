@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connections
@@ -23,7 +22,6 @@ from environments.models import Environment, Secret
 from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync import sweep
-from portal.accounts.roles import grant_roles
 from portal.directory.connection import ona
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
@@ -168,7 +166,6 @@ def test_where_the_scope_cannot_be_read_nothing_is_sent(ona_read: Sandbox, admin
 
 @pytest.mark.django_db(transaction=True)
 def test_a_read_back_that_fails_leaves_the_new_secret_in_the_cache(ona_read: Sandbox) -> None:
-    grant_roles(apps)
     actor = factories.user("Admin")
     with ona_read.hold(CREATE) as hold, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(add, actor)
