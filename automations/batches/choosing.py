@@ -1,10 +1,12 @@
-"""Where a batch would run, where it cannot, and why: from the cache, before anything is asked for."""
+"""Where a batch would be asked for, where it cannot be, and why: from the cache, before anything is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from django.utils import timezone
 
 from automations.actions import catalogue
 from automations.models import (
@@ -16,31 +18,35 @@ from automations.models import (
     TaskExecution,
     TaskSummary,
 )
+from environments import losses
 from environments.actions.catalogue import Action
 from environments.models import Environment, EnvironmentQuerySet, Phase
+from portal.directory.models import Organization
 
 MOST = 500  # environments of one batch
-NAMED = 50  # of those where it cannot run, for each reason
+NAMED = 50  # of those where it cannot be, for each reason
 NOT_RUNNING = "not running"
 MISSING = {"task": "has no such task", "service": "has no such service"}
 SEVERAL = "has more than one of that reference"
 BUSY = "a run of it is under way"
 ALREADY = {"service.start": "runs already", "service.stop": "is stopped already"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
-ACTIONS = {action.name: action for action in (catalogue.START_TASK, catalogue.START_SERVICE, catalogue.STOP_SERVICE)}
+# by which it is known what can be done to an environment, and what that would lose
+STANDING = (*COLUMNS, "desired_phase", "archived_at", "lockdown_at", "gone_at", *losses.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An environment and its task or service of the reference."""
+    """An environment and its task or service of the reference, or itself; `losses` are what is at risk in it."""
 
     environment: Environment
     target_id: UUID
+    losses: Sequence[losses.Loss] = ()
 
 
 @dataclass(slots=True)
 class Obstacle:
-    """Why it cannot run in `count` environments; the first of them by name."""
+    """Why it cannot be in `count` environments; the first of them by name."""
 
     why: str
     count: int
@@ -84,6 +90,33 @@ def choose(action: Action, reference: str, environments: EnvironmentQuerySet) ->
     if count := others.count():
         choice.obstacles.append(Obstacle(NOT_RUNNING, count, list(others[:NAMED])))
     return choice
+
+
+def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
+    """Sort `environments` into those for which `action` would be asked, and those for which it cannot be.
+
+    A handful of queries, whatever their number.
+    """
+    organization, now = Organization.objects.present().order_by("id").first(), timezone.now()
+    choice, possible = Choice(), list[Environment]()
+    found: dict[str, list[Environment]] = {}
+    for environment in environments.order_by("name", "pk").only(*STANDING).iterator():
+        if why := action.impossible(environment, organization, now):
+            found.setdefault(why, []).append(environment)
+        elif len(possible) < MOST:
+            possible.append(environment)
+        else:
+            choice.is_more = True
+    risks = losses.risks(possible) if action.loses_work else {}
+    choice.candidates = [Candidate(each, each.pk, risks.get(each.pk, ())) for each in possible]
+    choice.obstacles = [Obstacle(why, len(some), some[:NAMED]) for why, some in found.items()]
+    return choice
+
+
+def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:
+    """These environments; those that are gone left out."""
+    found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS)
+    return [Candidate(environment, environment.pk) for environment in found]
 
 
 def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:
