@@ -74,7 +74,7 @@ def _of_environment(environment: Environment | None, action: Action, operation: 
         return ItemState.UNKNOWN, GONE
     if (age := now - operation.asked_at) < action.patience:
         return None
-    late = f"Ona accepted it {duration_words(age)} ago, but the environment is still {phase_word(environment.phase)}."
+    late = f"Ona accepted it {duration_words(age)} ago, but the environment is {phase_word(environment.phase)}."
     if action is START and environment.failure:
         return ItemState.FAILED, f"{late} It says: {environment.failure}"
     return ItemState.UNKNOWN, late
