@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from automations.actions import catalogue
+from automations.batches.standing import standings
 from automations.models import (
     UNDER_WAY,
     Service,
@@ -21,7 +23,6 @@ from automations.models import (
 from environments import losses
 from environments.actions.catalogue import Action
 from environments.models import Environment, EnvironmentQuerySet, Phase
-from portal.directory.models import Organization
 
 MOST = 500  # environments of one batch
 NAMED = 50  # of those where it cannot be, for each reason
@@ -31,8 +32,7 @@ SEVERAL = "has more than one of that reference"
 BUSY = "a run of it is under way"
 ALREADY = {"service.start": "runs already", "service.stop": "is stopped already"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
-# by which it is known what can be done to an environment, and what that would lose
-STANDING = (*COLUMNS, "desired_phase", "archived_at", "lockdown_at", "gone_at", *losses.COLUMNS)
+STANDING = (*COLUMNS, "lockdown_at", *losses.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +95,18 @@ def choose(action: Action, reference: str, environments: EnvironmentQuerySet) ->
 def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
     """Sort `environments` into those for which `action` would be asked, and those for which it cannot be.
 
-    A handful of queries, whatever their number.
+    A handful of queries, whatever their number: for each reason that there is, one more.
     """
-    organization, now = Organization.objects.present().order_by("id").first(), timezone.now()
-    choice, possible = Choice(), list[Environment]()
-    found: dict[str, list[Environment]] = {}
-    for environment in environments.order_by("name", "pk").only(*STANDING).iterator():
-        if why := action.impossible(environment, organization, now):
-            found.setdefault(why, []).append(environment)
-        elif len(possible) < MOST:
-            possible.append(environment)
-        else:
-            choice.is_more = True
-    risks = losses.risks(possible) if action.loses_work else {}
-    choice.candidates = [Candidate(each, each.pk, risks.get(each.pk, ())) for each in possible]
-    choice.obstacles = [Obstacle(why, len(some), some[:NAMED]) for why, some in found.items()]
-    return choice
+    found = standings(action, environments, timezone.now())
+    by_name = environments.order_by("name", "pk").only(*STANDING)
+    _, possible = found.pop("", (0, Q(pk__in=())))
+    rows = list(by_name.filter(possible)[: MOST + 1])
+    risks = losses.risks(rows[:MOST]) if action.loses_work else {}
+    return Choice(
+        [Candidate(each, each.pk, risks.get(each.pk, ())) for each in rows[:MOST]],
+        [Obstacle(why, count, list(by_name.filter(those)[:NAMED])) for why, (count, those) in found.items()],
+        is_more=len(rows) > MOST,
+    )
 
 
 def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:

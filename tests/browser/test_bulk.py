@@ -47,7 +47,7 @@ def test_two_that_run_in_spite_of_their_lockdown_are_ticked_and_stopped(administ
 
     page.get_by_role("link", name="those beneath it").click()
     expect(page.locator("#list tbody tr")).to_have_count(2)
-    expect(page.locator("#list tbody tr", has_text="stop environment")).to_have_count(2)
+    expect(page.locator("#list tbody tr", has_text="Stop environment")).to_have_count(2)
     assert Operation.objects.filter(parent_id=Batch.objects.get().pk).count() == 2
 
 
