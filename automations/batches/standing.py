@@ -24,7 +24,7 @@ Standing = Mapping[str, Any]  # the columns above
 def standings(action: Action, environments: EnvironmentQuerySet, now: datetime) -> dict[str, tuple[int, Q]]:
     """Why `action` cannot be done, in words, or "" where it can be: for how many of `environments`, and for which.
 
-    Two queries. An action that asks for more than PHASES and MOMENTS of an environment raises Environment.DoesNotExist.
+    Two queries. An action that asks for more than PHASES and MOMENTS of an environment raises AttributeError.
     """
     organization = Organization.objects.present().order_by("id").first()
     found: dict[str, tuple[int, Q]] = {}
