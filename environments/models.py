@@ -1,4 +1,4 @@
-"""The cache of the organization's environments, their history, and the runs that keep it current."""
+"""The cache of the organization's environments and their history."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from environments.rollup_models import OverviewPart as OverviewPart
 from environments.rollup_models import RunningTime as RunningTime
 from environments.rollup_models import Snapshot as Snapshot
 from environments.rollup_models import StartUp as StartUp
+from environments.run_models import SyncRun as SyncRun
+from environments.run_models import SyncRunQuerySet as SyncRunQuerySet
 from environments.secret_models import Secret as Secret  # tables of the same cache, in files of their own
 from environments.stop_models import Stop as Stop  # likewise
 from environments.version_models import SpecificationVersion as SpecificationVersion
@@ -338,70 +340,12 @@ class Transition(models.Model):
             models.Index(
                 F("seen_at").desc(), F("id").desc(), name="transition_of_lockdown", condition=Q(field=Field.LOCKDOWN)
             ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.old} → {self.new}"
-
-
-class SyncRunQuerySet(models.QuerySet["SyncRun"]):
-    def latest_good(self, kind: str) -> SyncRun | None:
-        """The newest run of `kind` that ended well: what pages show as "as of"."""
-        return self.filter(kind=kind, state=SyncRun.State.SUCCEEDED).order_by("-started_at").first()
-
-
-class SyncRun(models.Model):
-    """One run of a sync job, with what it did and how it ended. A row left running by a crash is closed by the next."""
-
-    class Kind(models.TextChoices):
-        ENVIRONMENTS = "environments", "environments"
-        AUTOMATIONS = "automations", "automations of running environments"
-        ALL_AUTOMATIONS = "all_automations", "automations of all environments"
-        DIRECTORY = "directory", "directory and policies"
-        SECRETS = "secrets", "secrets"
-        AUDIT_LOGS = "audit_logs", "Ona's audit log"
-
-    class State(models.TextChoices):
-        RUNNING = "running", "running"
-        SUCCEEDED = "succeeded", "succeeded"
-        FAILED = "failed", "failed"
-        SKIPPED = "skipped", "skipped"
-        REFUSED = "refused", "not allowed"  # the token may not read it: nothing that another run could mend
-
-    id = models.BigAutoField(primary_key=True)
-    kind = models.TextField(choices=Kind.choices)
-    state = models.TextField(choices=State.choices, default=State.RUNNING)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    pages = models.IntegerField(default=0)
-    requests = models.IntegerField(default=0)
-    retries = models.IntegerField(default=0)
-    listed = models.IntegerField(default=0)
-    changed = models.IntegerField(default=0)
-    transitions = models.IntegerField(default=0)
-    malformed = models.IntegerField(default=0)
-    missing = models.IntegerField(default=0)
-    gone = models.IntegerField(default=0)
-    error_code = models.TextField(blank=True, default="")
-    error = models.TextField(blank=True, default="")
-    request_id = models.TextField(blank=True, default="")
-
-    objects = SyncRunQuerySet.as_manager()
-
-    class Meta:
-        indexes: ClassVar = [
-            # the runs of one kind, newest first: SyncRunQuerySet.latest_good, environments.views.sync
-            models.Index(F("kind"), F("started_at").desc(), name="syncrun_newest_of_kind"),
-            # when all environments were looked at, without reading the rows: environments.timeline.observed
+            # since when an environment was stopped at a past moment: environments.audit.past
             models.Index(
-                fields=["started_at"], include=["finished_at"],
-                name="syncrun_swept", condition=Q(kind="environments", state="succeeded"),
+                fields=["environment", "-seen_at", "-id"], include=["old_seen_at"], name="transition_of_stop",
+                condition=Q(field=Field.PHASE, new=Phase.STOPPED) | Q(field=Field.ARCHIVED, new=""),
             ),
         ]  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.state} {self.started_at:%Y-%m-%d %H:%M:%S}"
-
-    @property
-    def seconds(self) -> float | None:
-        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+        return f"{self.field}: {self.old} → {self.new}"

@@ -14,9 +14,11 @@ from environments.audit.as_of import read_moment
 from environments.audit.what_if import WhatIfForm
 from environments.secrets import listing as secrets
 from environments.state import read_state
+from environments.stream import state as stream
 from environments.views.audit import READ
 from environments.views.overview import DEFAULTS, read_choices
 from environments.views.secrets import VIEW
+from environments.views.stream import READ as STREAM
 from portal.web.lists import Pair
 from portal.web.savable import SAVABLE, Savable, named, of_place
 
@@ -34,6 +36,7 @@ def register() -> None:
             "audit:archive": Savable("Archive audit", READ, _audit("archive")),
             "audit:what-if": Savable("What if", READ, lambda data: urlencode(WhatIfForm(data).asked())),
             "secrets:list": Savable("Secrets", (VIEW,), lambda data: of_place(secrets.read_state(data).place)),
+            "operations:stream": Savable("Stream", STREAM, lambda data: of_place(stream.read_state(data).place)),
         }
     )
 

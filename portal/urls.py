@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from environments import secret_urls
+from environments.views.export import stream_export
 from environments.views.overview import overview
 from environments.views.stream import stream
 from environments.views.sync import sync
@@ -9,7 +10,11 @@ from portal import health
 from portal.ledger import urls as ledger
 
 # the stream shows the names that only the rooms above the ledger know
-operations = [*ledger.urlpatterns, path("stream/", stream, name="stream")]
+operations = [
+    *ledger.urlpatterns,
+    path("stream/", stream, name="stream"),
+    path("stream/export/", stream_export, name="stream-export"),
+]
 
 handler400 = "portal.web.errors.bad_request"
 handler403 = "portal.web.errors.forbidden"

@@ -21,6 +21,7 @@ from environments.evidence.report import Report
 from environments.evidence.verifying import Trust, verify
 from environments.models import Environment, Field, Phase
 from tests import audits, factories, operations
+from tests.audit_entries import entry
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 Files = dict[str, bytes]
@@ -46,6 +47,8 @@ def organization() -> list[Environment]:
     for number in range(4):
         operations.operation(reason=f"reason {number}", before={"n": 1.50}, after={"n": 2, "text": "Ω, \u2028"})
     operations.operation("environment.archive", is_open=True)
+    for days in (1, 3, 45):
+        entry("update spec", ago=days * DAY, subject_id=made[1].pk)
     return made
 
 

@@ -64,9 +64,9 @@ class Facts:
 
     @classmethod
     def of(cls, environment: Environment, cleared: Cleared | None = None) -> Facts:
-        """Of a row read by `with_stops`."""
+        """Of a row read by `with_stops`, or by itself for an audit that does not ask since when it is stopped."""
         columns: Any = environment  # the annotations are no fields of the model
-        stop = (columns.stop_after, columns.stop_seen_at) if columns.stop_seen_at else None
+        stop = (columns.stop_after, columns.stop_seen_at) if getattr(columns, "stop_seen_at", None) else None
         return cls(
             environment.phase, environment.first_seen_at, environment.created_at, environment.lockdown_at,
             environment.archived_at, environment.gone_at, environment.last_used_at, stop, cleared,

@@ -1,4 +1,4 @@
-"""The tables of a past moment, rebuilt in one statement and put before those of now for as long as they are asked for.
+"""The tables of a past moment, each rebuilt in one statement and put before those of now while they are asked for.
 
 The value of a field at a moment is the one that the first change after it changed; where none came, it is as now. What
 changes tell is sorted once, into a temporary table of the columns that differ from now (VALUES), one row for each
@@ -40,45 +40,46 @@ VALUES: dict[str, str] = {
     **{name: f"CASE WHEN e.{name} <= {{moment}} THEN e.{name} END" for name in USES},
     "first_seen_at": "e.first_seen_at",
 }
-# Of environments whose newest stop came later, the newest before; without one, it was first seen stopped, or that stop
-# belongs to a phase that was not its phase then.
-REBUILT = f"""
+REBUILT = """
 WITH later AS (
     SELECT DISTINCT ON (environment_id, field) environment_id, field, old FROM environments_transition
-    WHERE seen_at > {{moment}} ORDER BY environment_id, field, seen_at, id
+    WHERE seen_at > {moment} ORDER BY environment_id, field, seen_at, id
 ), was AS (
-    SELECT environment_id, {{was}} FROM later GROUP BY environment_id
-), stopped AS (
+    SELECT environment_id, {was} FROM later GROUP BY environment_id
+), specified AS (
+    SELECT DISTINCT ON (v.environment_id) v.environment_id, {specified} FROM environments_specificationversion v
+    WHERE v.seen_at <= {moment} AND v.environment_id IN (
+        SELECT environment_id FROM environments_specificationversion WHERE seen_at > {moment})
+    ORDER BY v.environment_id, v.spec_version DESC
+)
+SELECT e.id, {values}
+FROM environments_environment e
+LEFT JOIN was w ON w.environment_id = e.id
+LEFT JOIN specified d ON d.environment_id = e.id
+WHERE e.first_seen_at <= {moment}"""
+# Of environments whose newest stop came later, the newest before; without one, it was first seen stopped, or that stop
+# belongs to a phase that was not its phase then.
+STOPPED = f"""
+WITH before AS (
     SELECT DISTINCT ON (environment_id) environment_id, old_seen_at, seen_at FROM environments_transition
     WHERE seen_at <= {{moment}} AND ((field = '{Field.PHASE.value}' AND new = '{Phase.STOPPED.value}')
         OR (field = '{Field.ARCHIVED.value}' AND new = ''))
         AND environment_id IN (SELECT environment_id FROM environments_stop WHERE seen_at > {{moment}})
     ORDER BY environment_id, seen_at DESC, id DESC
-), specified AS (
-    SELECT DISTINCT ON (v.environment_id) v.environment_id, {{specified}} FROM environments_specificationversion v
-    WHERE v.seen_at <= {{moment}} AND v.environment_id IN (
-        SELECT environment_id FROM environments_specificationversion WHERE seen_at > {{moment}})
-    ORDER BY v.environment_id, v.spec_version DESC
 )
-SELECT e.id, {{values}},
-    CASE WHEN s.seen_at <= {{moment}} THEN s.old_seen_at ELSE p.old_seen_at END AS stop_after,
-    CASE WHEN s.seen_at <= {{moment}} THEN s.seen_at
-        WHEN s.seen_at IS NOT NULL THEN coalesce(p.seen_at, e.first_seen_at) END AS stop_by
-FROM environments_environment e
-LEFT JOIN was w ON w.environment_id = e.id
-LEFT JOIN specified d ON d.environment_id = e.id
-LEFT JOIN environments_stop s ON s.environment_id = e.id
-LEFT JOIN stopped p ON p.environment_id = e.id
-WHERE e.first_seen_at <= {{moment}}"""  # noqa: S608 (constants)
-STOPS = """environments_stop AS NOT MATERIALIZED (
-    SELECT id AS environment_id, stop_after AS old_seen_at, stop_by AS seen_at FROM {table}
-    WHERE stop_by IS NOT NULL)"""
+SELECT t.id AS environment_id,
+    CASE WHEN s.seen_at <= {{moment}} THEN s.old_seen_at ELSE p.old_seen_at END AS old_seen_at,
+    CASE WHEN s.seen_at <= {{moment}} THEN s.seen_at ELSE coalesce(p.seen_at, t.first_seen_at) END AS seen_at
+FROM {{table}} t
+JOIN environments_stop s ON s.environment_id = t.id
+LEFT JOIN before p ON p.environment_id = t.id"""  # noqa: S608 (constants)
+STOPS = "environments_stop AS NOT MATERIALIZED (SELECT * FROM {table}_stops)"
 # Where a query asks for no column but rebuilt ones, Postgres leaves the join out.
 ENVIRONMENTS = """environments_environment AS NOT MATERIALIZED (
     SELECT {columns} FROM {table} t LEFT JOIN environments_environment e ON e.id = t.id)"""
+STOP, ENVIRONMENT = f'"{Stop._meta.db_table}"', f'"{Environment._meta.db_table}"'  # as Django writes them
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 _numbers = count()
-_innermost = ContextVar("innermost", default="")  # the table that counts where one moment is asked about within another
 
 
 @contextmanager
@@ -87,9 +88,8 @@ def standing_before(moment: datetime) -> Iterator[None]:
 
     In a transaction that may not write, such as an export's, each query rebuilds them for itself.
     """
-    table = f"environments_then_{next(_numbers)}"
     if _is_read_only():
-        with _in_front(table, f"{table} AS MATERIALIZED ({_rebuilt(moment)})"):
+        with _in_front(_Past(moment, is_read_only=True)):
             yield
         return
     with transaction.atomic():
@@ -97,8 +97,7 @@ def standing_before(moment: datetime) -> Iterator[None]:
             # Sorting a million transitions in memory, and without compiling the statement first, is several times
             # quicker. Both hold until the transaction ends.
             cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
-            cursor.execute(f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS {_rebuilt(moment)}")
-        with _in_front(table):
+        with _in_front(_Past(moment, is_read_only=False)):
             yield
 
 
@@ -110,31 +109,55 @@ def _is_read_only() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+class _Past:
+    """The tables of a moment: temporary ones made when they are first read, or parts of each query that reads them."""
+
+    def __init__(self, moment: datetime, *, is_read_only: bool) -> None:
+        table = f"environments_then_{next(_numbers)}"
+        self.is_read_only = is_read_only
+        self.made: set[str] = set()
+        # the second is made of the first
+        self.statements = {table: _rebuilt(moment), f"{table}_stops": _stopped(moment, table)}
+        self.shadows = {
+            STOP: STOPS.format(table=table),
+            ENVIRONMENT: ENVIRONMENTS.format(table=table, columns=_columns()),
+        }
+
+    def execute(self, run: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        """A wrapper of the database connection, for reads alone."""
+        if sql.startswith(("SELECT", "(")) and _innermost.get() is self:
+            wanted = [shadow for name, shadow in self.shadows.items() if name in sql]
+            if wanted:
+                before = self._before(reads_stops=STOP in sql)
+                sql = f"WITH {', '.join((*before, *wanted))} {sql}"
+        return run(sql, params, many, context)
+
+    def _before(self, *, reads_stops: bool) -> list[str]:
+        """Make what is read where that is allowed; else what stands before a query."""
+        wanted = list(self.statements.items())[: 2 if reads_stops else 1]
+        if self.is_read_only:
+            return [f"{name} AS MATERIALIZED ({statement})" for name, statement in wanted]
+        for name, statement in wanted:
+            if name not in self.made:
+                with connection.cursor() as cursor:
+                    cursor.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {statement}")
+                self.made.add(name)
+        return []
+
+
+# the past that counts where one moment is asked about within another
+_innermost: ContextVar[_Past | None] = ContextVar("innermost", default=None)
+
+
 @contextmanager
-def _in_front(table: str, *before: str) -> Iterator[None]:
+def _in_front(past: _Past) -> Iterator[None]:
     """Within, reads find the tables of then before those of now."""
-    token = _innermost.set(table)
+    token = _innermost.set(past)
     try:
-        with connection.execute_wrapper(_shadow(table, *before)):
+        with connection.execute_wrapper(past.execute):
             yield
     finally:
         _innermost.reset(token)
-
-
-def _shadow(table: str, *before: str) -> Callable[[Execute, str, Any, bool, dict[str, Any]], Any]:
-    """A wrapper of the database connection, for reads alone."""
-    shadows = {
-        f'"{Stop._meta.db_table}"': STOPS.format(table=table),
-        f'"{Environment._meta.db_table}"': ENVIRONMENTS.format(table=table, columns=_columns()),
-    }
-
-    def execute(run: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if sql.startswith(("SELECT", "(")) and _innermost.get() == table:
-            wanted = [shadow for name, shadow in shadows.items() if name in sql]
-            sql = f"WITH {', '.join((*before, *wanted))} {sql}" if wanted else sql
-        return run(sql, params, many, context)
-
-    return execute
 
 
 @cache
@@ -148,6 +171,14 @@ def _rebuilt(moment: datetime) -> str:
     return REBUILT.format(
         was=", ".join(f"max(old) FILTER (WHERE field = '{field.value}') AS {field.value}" for field in was),
         specified=", ".join(f"{value} AS {name}" for name, value in SPECIFIED.items()),
-        values=", ".join(f"{value} AS {name}" for name, value in VALUES.items()),
-        moment="{moment}",
-    ).replace("{moment}", f"'{moment.astimezone(UTC).isoformat()}'::timestamptz")
+        values=", ".join(f"{value} AS {name}" for name, value in VALUES.items()).format(moment=_literal(moment)),
+        moment=_literal(moment),
+    )
+
+
+def _stopped(moment: datetime, table: str) -> str:
+    return STOPPED.format(moment=_literal(moment), table=table)
+
+
+def _literal(moment: datetime) -> str:
+    return f"'{moment.astimezone(UTC).isoformat()}'::timestamptz"

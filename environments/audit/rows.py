@@ -100,9 +100,9 @@ def figures(state: AuditState) -> tuple[list[Figure], int]:
     return found, sum(counts[name] for name in state.statuses) if state.statuses else numbers.every
 
 
-def read_lines(found: EnvironmentQuerySet) -> EnvironmentQuerySet:
-    """The columns of these environments that lines are made of."""
-    return with_stops(found).only(*COLUMNS)
+def read_lines(found: EnvironmentQuerySet, *, stops: bool = True) -> EnvironmentQuerySet:
+    """The columns of these environments that lines are made of, and since when they are stopped."""
+    return (with_stops(found) if stops else found).only(*COLUMNS)
 
 
 def read_page(state: AuditState) -> Page[Environment]:
@@ -114,7 +114,7 @@ def read_page(state: AuditState) -> Page[Environment]:
         return [row.pk for row in found.rows], found.next, found.previous
 
     pks, following, previous = kept(state, f"page {place.order} {place.size} {place.cursor}", find)
-    by_pk = read_lines(Environment.objects.all()).in_bulk(pks)
+    by_pk = read_lines(Environment.objects.all(), stops=state.audit.asks_since_when_stopped).in_bulk(pks)
     return Page([by_pk[pk] for pk in pks if pk in by_pk], following, previous)
 
 

@@ -43,6 +43,7 @@ class Audit:
     when: Callable[[Policy | None, bool], Combinable]
     judge: Callable[[Facts, Policy | None, datetime], Verdict]
     ahead: Mapping[str, tuple[str, ...]]  # what the forecast counts: in words, and the statuses that lead to it
+    asks_since_when_stopped: bool = False
 
 
 AUDITS = {
@@ -63,6 +64,7 @@ AUDITS = {
         archive.when,
         archive.judge,
         {"archived": ("due",), "deleted": ("deletion",)},
+        asks_since_when_stopped=True,
     ),
 }
 
@@ -88,7 +90,7 @@ class AuditState:
     @property
     def environments(self) -> EnvironmentQuerySet:
         """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
-        return _with_times(self.listed.filters.qs)
+        return self._with_times(self.listed.filters.qs)
 
     @property
     def gone(self) -> EnvironmentQuerySet:
@@ -98,7 +100,10 @@ class AuditState:
             data.appendlist(name, value)
         data["gone"] = "only"
         found: EnvironmentQuerySet = EnvironmentFilters(data, queryset=Environment.objects.all()).qs
-        return _with_times(found)
+        return self._with_times(found)
+
+    def _with_times(self, environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
+        return environments.annotate(stopped_by=STOPPED_BY) if self.audit.asks_since_when_stopped else environments
 
     @property
     def rows(self) -> EnvironmentQuerySet:
@@ -160,7 +165,3 @@ def _known(name: str, audit: Audit, problems: list[Problem]) -> bool:
     text = f"Status: takes {', '.join(audit.statuses)}{suggestion(name, audit.statuses)}"
     problems.append(Problem(f"status={name}"[:60], text))
     return False
-
-
-def _with_times(environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
-    return environments.annotate(stopped_by=STOPPED_BY)

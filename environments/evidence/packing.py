@@ -31,6 +31,7 @@ PARTS = {
     "audits": "Audits of lockdown and archive",
     "transitions": "Transitions: what was seen to change",
     "operations": "Operations, with the ledger's chain",
+    "log": "Ona's audit log, as far as it was read",
 }
 MADE_WORDS = "The pack was made and signed. Nothing was sent to Ona."
 
@@ -102,3 +103,5 @@ def _tables(writer: Writer, wanted: Wanted, scope: tables.Scope) -> Iterator[Fil
     if "operations" in wanted.parts:
         yield from tables.write(writer, partial(tables.operations, scope))
         yield from tables.write(writer, partial(tables.entries, scope), ["json"])
+    if "log" in wanted.parts:
+        yield from tables.write(writer, partial(tables.onas_log, scope))

@@ -27,13 +27,14 @@ from environments.exports import audits, fleet
 from environments.models import Transition
 from environments.moment import now
 from environments.state import read_state
-from portal.ledger.models import Operation
+from portal.ledger.models import AuditLog, Operation
 from portal.web.exporting import FORMATS, Export
 from portal.web.snapshots import streamed
 
 EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment ever seen by then, the oldest first
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
 OPERATIONS = tuple(field.attname for field in Operation._meta.concrete_fields if not field.generated)
+LOG = tuple(field.attname for field in AuditLog._meta.concrete_fields if not field.generated)
 ENTRIES = ("sequence", "operation_id", "kind", "at", "digest", "previous", "hash", "content")
 # Those asked for in the period, and those whose beginning was written into the chain in it: that is what a verifier can
 # see from the links alone.
@@ -103,6 +104,12 @@ def operations(scope: Scope) -> Export:
 def entries(scope: Scope) -> Export:
     """The ledger's chain from before the period to its head, with the contents of the entries of `operations`."""
     return Export("chain", "The ledger's chain", scope.head, ENTRIES, _streamed(_ENTRIES, scope))
+
+
+def onas_log(scope: Scope) -> Export:
+    """Ona's own audit log of the period, as far as it was read; `operation_id` is only probable."""
+    found = AuditLog.objects.filter(at__gte=scope.since, at__lte=scope.moment).order_by("at", "id")
+    return Export("onas_log", "Ona's audit log", scope.head, LOG, streamed(found.values_list(*LOG)))
 
 
 def write(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
 WIDTH, HEIGHT = 1000, 200  # of the drawing; the page stretches its width
 LABELLED = 18  # height from which a band can hold its name
 NAMED_GAP = 0.14  # share of the width from which a gap can
@@ -53,6 +56,15 @@ class Row:
     observed: int
     hours: int
     values: list[str]
+
+    @property
+    def cells(self) -> SafeString:
+        """The values as cells: a quarter has hundreds, each of which takes a template ten times as long."""
+        return format_html_join("", '<td class="text-end">{}</td>', ((value,) for value in self.values))
+
+    @property
+    def share(self) -> str:
+        return f"{self.observed} of {self.hours}"
 
 
 @dataclass(frozen=True, slots=True)

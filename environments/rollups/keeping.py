@@ -54,7 +54,7 @@ def after_sweep(run: SyncRun | None) -> None:
 def keep(at: datetime, *, everything: bool = False) -> bool:
     """Bring the roll-ups up to `at`, when the sweep that has just ended began; False where they are as new already.
 
-    What looks back over days follows every five minutes, or at once with `everything`.
+    What looks back over days follows every five minutes, or at once with `everything`; and once names came to be known.
     """
     with transaction.atomic():
         _wait_for_turn()
@@ -64,6 +64,7 @@ def keep(at: datetime, *, everything: bool = False) -> bool:
         census = counting.count(at)
         counting.keep_snapshot(at, census)
         _save(at, {"counts": counting.part(at, census), "failures": failures.part(at)})
+        everything = everything or (before is not None and _names_came(before.looked_back_at))
         if before is None or everything or at - before.looked_back_at >= RARELY:
             _look_back(at, before, census, everything=everything)
         else:
@@ -74,6 +75,13 @@ def keep(at: datetime, *, everything: bool = False) -> bool:
 def _wait_for_turn() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [KEEPING])
+
+
+def _names_came(since: datetime) -> bool:
+    """Whether members, projects and classes were first read since: what was kept has ids in place of their names."""
+    read = SyncRun.objects.filter(kind=SyncRun.Kind.DIRECTORY, state=SyncRun.State.SUCCEEDED).order_by("started_at")
+    first = read.values_list("finished_at", flat=True).first()
+    return first is not None and first > since
 
 
 def _look_back(at: datetime, before: Progress | None, census: counting.Census, *, everything: bool) -> None:

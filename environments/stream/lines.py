@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,16 +23,24 @@ from portal.ledger.models import AuditLog, Operation
 PREFIX = "RESOURCE_TYPE_"
 UNNAMED = "unnamed"
 OWN = "the account of the portal's own token, but no operation fits: done with it elsewhere, or to read a log"
-# what has a name here, by Ona's type
-NAMED: Mapping[str, Any] = {
-    ENVIRONMENT: Environment,
-    f"{PREFIX}SECRET": Secret,
-    f"{PREFIX}PROJECT": Project,
-    f"{PREFIX}RUNNER": Runner,
-    f"{PREFIX}ENVIRONMENT_CLASS": EnvironmentClass,
-    f"{PREFIX}USER": Member,
-    f"{PREFIX}ORGANIZATION": Organization,
-    f"{PREFIX}ORGANIZATION_POLICY": Organization,
+Named = Callable[[Iterable[UUID]], Mapping[UUID, str]]
+
+
+def by_name(model: Any) -> Named:
+    """The names of the rows of a model that has such a column."""
+    return lambda ids: dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
+
+
+# what has a name here, by Ona's type; other apps add theirs (automations.apps)
+NAMED: dict[str, Named] = {
+    ENVIRONMENT: by_name(Environment),
+    f"{PREFIX}SECRET": by_name(Secret),
+    f"{PREFIX}PROJECT": by_name(Project),
+    f"{PREFIX}RUNNER": by_name(Runner),
+    f"{PREFIX}ENVIRONMENT_CLASS": by_name(EnvironmentClass),
+    f"{PREFIX}USER": by_name(Member),
+    f"{PREFIX}ORGANIZATION": by_name(Organization),
+    f"{PREFIX}ORGANIZATION_POLICY": by_name(Organization),
 }
 
 
@@ -130,5 +138,5 @@ def _things(entries: Iterable[AuditLog]) -> dict[UUID, str]:
             ids[entry.subject_type].add(entry.subject_id)
     found: dict[UUID, str] = {}
     for subject_type, wanted in ids.items():
-        found.update(NAMED[subject_type].objects.filter(pk__in=wanted).values_list("pk", "name"))
+        found.update(NAMED[subject_type](wanted))
     return found

@@ -28,7 +28,7 @@ GONE = "gone at Ona"
 # Where sweeps lie too far apart: the beginning of the one before and the end of the one after, since an environment is
 # looked at somewhere within a sweep. A NULL stands for where there is no sweep before, or none after.
 APART = """
-WITH ended AS (
+WITH ended AS NOT MATERIALIZED (
     SELECT started_at, finished_at FROM environments_syncrun
     WHERE kind = 'environments' AND state = 'succeeded' AND finished_at IS NOT NULL
 ),

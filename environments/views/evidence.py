@@ -14,6 +14,7 @@ from environments.evidence import signing
 from environments.evidence.packing import make
 from environments.forms.evidence import EvidenceForm
 from environments.views.audit import READ
+from environments.views.stream import READ as READ_STREAM
 from portal.ledger import chain
 from portal.web.downloads import HEADERS, PERMISSION, PLACES
 from portal.web.permissions import permission
@@ -23,7 +24,7 @@ FULL = "As many files are being made as the portal has room for. Try again in a 
 
 
 @require_http_methods(["GET", "POST"])
-@permission(*READ, "ledger.view_operation", PERMISSION)
+@permission(*READ, *READ_STREAM, PERMISSION)
 def evidence(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         moment, _ = read_moment(request.GET.get("as_of", ""))

@@ -14,10 +14,13 @@ from environments.audit.state import AUDITS
 from environments.exports.audits import audit
 from environments.exports.fleet import fleet
 from environments.exports.secrets import secrets
+from environments.exports.stream import stream
 from environments.secrets import listing
 from environments.state import read_state
+from environments.stream.state import read_state as read_stream
 from environments.views.audit import READ
 from environments.views.secrets import VIEW
+from environments.views.stream import READ as READ_STREAM
 from portal.web.downloads import PERMISSION, Asking, respond
 from portal.web.exporting import Export
 from portal.web.permissions import permission
@@ -51,6 +54,13 @@ def secret_export(request: HttpRequest) -> HttpResponseBase:
     """Names and where they go; the portal never has values."""
     asked = listing.read_state(request.GET)
     return respond(request, "secrets", lambda: secrets(Asking.of(request), asked), asked.problems)
+
+
+@require_GET
+@permission(*READ_STREAM, PERMISSION)
+def stream_export(request: HttpRequest) -> HttpResponseBase:
+    asked = read_stream(request.GET)
+    return respond(request, "stream", lambda: stream(Asking.of(request), asked), asked.problems)
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:

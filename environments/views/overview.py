@@ -101,14 +101,16 @@ def _live(parts: dict[str, OverviewPart], user: User | AnonymousUser) -> dict[st
 
 def _latest() -> list[Seen]:
     rows = Transition.objects.filter(field__in=TELLING).select_related("environment")
-    rows = rows.only("environment__name", "field", "old", "new", "old_seen_at", "seen_at").order_by("-id")[:LATEST]
+    rows = rows.only("environment__name", "field", "old", "new", "old_seen_at", "seen_at").order_by("-id")[: 3 * LATEST]
+    # what was found out later, such as which are gone, is written after what was seen since
+    latest = sorted(rows, key=lambda row: row.seen_at, reverse=True)[:LATEST]
     return [
         Seen(
             event(row),
             row.environment.name or str(row.environment_id),
             reverse("environments:detail", args=[row.environment_id]),
         )
-        for row in rows
+        for row in latest
     ]
 
 

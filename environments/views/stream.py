@@ -19,8 +19,10 @@ from portal.web.htmx import is_fragment, render_page
 from portal.web.lists import SIZES
 from portal.web.permissions import permission
 
+READ = ("ledger.view_operation", "ledger.view_auditlog")
 
-@permission("ledger.view_operation", "ledger.view_auditlog")
+
+@permission(*READ)
 def stream(request: HttpRequest) -> HttpResponse:
     """One page of the stream; what an open page asks for again (`seen`) is 204 while nothing is new."""
     seen = _revision()
@@ -53,6 +55,7 @@ def stream_context(state: State, seen: str) -> dict[str, Any]:
         "sizes": [(size, place.sized(size)) for size in SIZES],
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
+        "first_url": place.at(None),
         "changes_url": f"{url}{place}&{urlencode({'seen': seen})}" if state.cursor is None else "",
     }
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 from structlog.testing import capture_logs
@@ -16,43 +14,7 @@ from portal.accounts import saving
 from portal.accounts.models import LONGEST_QUERY, SavedView
 from portal.web.savable import SAVABLE
 from tests import factories
-
-LIST = "/environments/"
-NEW = "/accounts/views/new/"
-ALL = "/accounts/views/"
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return factories.user("Viewer", username="ann")
-
-
-@pytest.fixture
-def bo(db: None) -> User:
-    return factories.user("Operator", username="bo")
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def view(owner: User, name: str = "Stopped", query: str = "phase=stopped", **columns: Any) -> SavedView:
-    return SavedView.objects.create(owner=owner, name=name, query=query, **{"url_name": "environments:list"} | columns)
-
-
-def save(client: Client, name: str = "Stopped", query: str = "phase=stopped", **more: str) -> Any:
-    return client.post(NEW, {"name": name, "list": "environments:list", "query": query} | more)
-
-
-def address(view: SavedView, act: str = "") -> str:
-    return f"{ALL}{view.pk}/{act}"
-
-
-def text(answer: Any) -> str:
-    return answer.content.decode()
-
+from tests.saved_views import ALL, LIST, NEW, address, browser, save, text, view
 
 # --- saving
 
@@ -247,58 +209,6 @@ def test_changes_to_an_opened_view_are_saved_into_it(ann: User) -> None:
 def test_views_of_other_lists_are_not_in_the_menu(ann: User) -> None:
     view(ann, url_name="operations:list", query="outcome=failed")
     assert browser(ann).get(LIST).context["menu"].mine == []
-
-
-# --- the menu, as htmx asks for it
-
-
-def htmx(path: str, here: str) -> dict[str, Any]:
-    return {"path": path, "headers": {"HX-Request": "true", "HX-Current-URL": f"http://testserver{here}"}}
-
-
-def test_the_menu_knows_the_address_as_htmx_has_changed_it(ann: User) -> None:
-    view(ann)
-    answer = browser(ann).get(**htmx(f"{ALL}menu/?list=environments:list", f"{LIST}?phase=stopped&size=50"))
-    assert answer.status_code == 200
-    assert 'aria-current="true"><bdi>Stopped</bdi>' in text(answer)
-    assert 'hx-swap-oob="true"' in text(answer)
-    assert "<html" not in text(answer)
-
-
-def test_what_is_saved_is_what_stands_in_the_address_at_that_moment(ann: User) -> None:
-    form = {"name": "Now", "list": "environments:list", "query": "phase=stopped"}
-    answer = browser(ann).post(data=form, **htmx(NEW, f"{LIST}?phase=running"))
-    assert answer.status_code == 200
-    assert "Saved as Now." in text(answer)
-    assert SavedView.objects.get().query == "phase=running"
-
-
-def test_the_address_of_another_page_is_not_taken_for_the_lists(ann: User) -> None:
-    form = {"name": "Now", "list": "environments:list", "query": "phase=stopped"}
-    browser(ann).post(data=form, **htmx(NEW, "/operations/?outcome=failed"))
-    assert SavedView.objects.get().query == "phase=stopped"
-
-
-def test_an_error_in_the_menu_is_told_in_the_menu(ann: User) -> None:
-    view(ann)
-    form = {"name": "Stopped", "list": "environments:list", "query": ""}
-    answer = browser(ann).post(data=form, **htmx(NEW, f"{LIST}?phase=running"))
-    assert answer.status_code == 422
-    assert "You already have a view called Stopped." in text(answer)
-    assert '<details id="views-form" open>' in text(answer)
-
-
-def test_the_menu_takes_one_query(ann: User, bo: User, django_assert_num_queries: Any) -> None:
-    client = browser(ann)
-    client.get("/accounts/password/")
-    with django_assert_num_queries(5):
-        few = client.get(**htmx(f"{ALL}menu/?list=environments:list", LIST))
-    for number in range(30):
-        view(ann, f"mine {number}")
-        view(bo, f"shared {number}", is_shared=True)
-    with django_assert_num_queries(5):
-        many = client.get(**htmx(f"{ALL}menu/?list=environments:list", LIST))
-    assert len(many.content) > len(few.content)
 
 
 # --- changing and deleting

@@ -10,9 +10,7 @@ from django.test import Client
 
 from portal.accounts.models import SavedView, Start
 from tests import factories
-from tests.accounts.test_saved_views import ALL, LIST, address, ann, bo, browser, save, text, view
-
-__all__ = ["ann", "bo"]
+from tests.saved_views import ALL, LIST, address, browser, save, text, view
 
 START = "/accounts/start/"
 SIGN_IN = "/accounts/sign-in/"

@@ -73,9 +73,10 @@ def measure(rows: int) -> tuple[list[Row], dict[str, float]]:
     user = User.objects.create_superuser(f"bench-{time.time_ns()}")
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     urls = {"overview": "/"} | {f"overview, a {each}": f"/?period={each}&by=project" for each in ("day", "quarter")}
-    timeline = f"/environments/{_busy(now)}/timeline/"
+    busy, usual = _busy(now), _usual()
+    urls[f"timeline of {TRANSITIONS} transitions, week"] = f"/environments/{usual}/timeline/?zoom=week"
     for zoom in ("hour", "day", "week", "all"):
-        urls[f"timeline of {BUSY:,} transitions, {zoom}"] = f"{timeline}?zoom={zoom}"
+        urls[f"timeline of {BUSY:,} transitions, {zoom}"] = f"/environments/{busy}/timeline/?zoom={zoom}"
     return measured_all({name: step(client, url) for name, url in urls.items()}), seconds
 
 
@@ -111,6 +112,13 @@ def _busy(now: datetime) -> UUID:
     _execute("VACUUM ANALYZE environments_transition", {})
     _execute("VACUUM ANALYZE environments_syncrun", {})
     return environment.pk
+
+
+def _usual() -> UUID:
+    """An environment that changed as often as most."""
+    from environments.models import Environment
+
+    return Environment.objects.order_by("id")[1].pk
 
 
 def _sweeps(now: datetime, minutes: int) -> None:

@@ -35,7 +35,7 @@ NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu"}
 # Files to keep.
-NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")}
+NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")} | {"operations:stream-export"}
 NOT_PAGES |= {f"audit:{slug}-export" for slug in ("lockdown", "archive")}
 NOT_PAGES |= {
     f"automations:{list_}-export"

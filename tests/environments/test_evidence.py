@@ -27,12 +27,12 @@ from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.models import Environment, Phase
 from environments.moment import now, written
 from portal.ledger import chain
-from portal.ledger.models import Entry, Operation
+from portal.ledger.models import AuditLog, Entry, Operation
 from tests import evidence, factories, operations
 from tests.evidence import DAY, HOUR, Files, manifest_of, told, unpacked
 
 pytestmark = pytest.mark.django_db
-TABLES = ("environments", "lockdown", "archive", "transitions", "operations")
+TABLES = ("environments", "lockdown", "archive", "transitions", "operations", "onas_log")
 ROOT = Path(__file__).parents[2]
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -68,7 +68,7 @@ def test_a_pack_that_was_just_made_holds_in_everything(made):
     assert (report.code, report.found) == (0, 0)
     said = "\n".join(line.words for line in report.lines)
     for words in (
-        "The archive is plain: 16 entries", "The signature is that of one of this portal's", "environments.csv: ",
+        "The archive is plain: 18 entries", "The signature is that of one of this portal's", "environments.csv: ",
         "operations.json: 6 operations, each as its entries in the chain tell, and none left out",
         "the policy is that of the newest of 2 versions", "This portal's chain has the head still, as entry 12",
         "This portal's ledger has its making: operation ", "by iris",
@@ -115,6 +115,14 @@ def test_the_tables_equal_what_the_pages_tell_of_the_moment(made):
             assert {row["id"]: row["status"] for row in rows(files, slug)} == {
                 pk: audit.judge(Facts.of(row), policy_at(at), at).status for pk, row in known.items()
             }
+
+
+def test_onas_own_log_of_the_period_is_in_it_as_it_came(made):
+    files = unpacked(evidence.packed(since=timezone.now() - 7 * DAY))
+    first, second = AuditLog.objects.filter(at__gte=timezone.now() - 7 * DAY).order_by("at")
+    assert [(row["id"], row["subject_id"], row["action"]) for row in rows(files, "onas_log")] == [
+        (str(each.pk), str(made[1].pk), "update spec") for each in (first, second)
+    ]
 
 
 def test_a_past_moment_is_told_as_it_was_known_then(made):

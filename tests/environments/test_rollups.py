@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -13,6 +14,7 @@ from environments.rollup_models import FailureKind, OverviewPart, RunningTime, S
 from environments.rollups import charts, running
 from environments.rollups.keeping import after_sweep, keep
 from environments.rollups.startups import Change, Measured, measure
+from portal.directory.models import Member
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -140,6 +142,19 @@ def test_a_pause_of_the_sync_adds_no_time() -> None:
     sweeps(NOON + MINUTE, NOON + 5 * MINUTE)
     sweeps(NOON + 3 * HOUR, NOON + 3 * HOUR + 5 * MINUTE)
     assert seconds("observed") == seconds("owner") == 600
+
+
+def test_owners_have_their_names_with_the_next_sweep_once_names_are_known() -> None:
+    owner = uuid4()
+    factories.environment(creator_id=owner)
+    keep(NOON)
+    Member.objects.create(id=owner, name="Ada Lovelace", first_seen_at=NOON, seen_at=NOON)
+    SyncRun.objects.create(
+        kind=SyncRun.Kind.DIRECTORY, state=SyncRun.State.SUCCEEDED, started_at=NOON, finished_at=NOON + MINUTE
+    )
+    keep(NOON + 2 * MINUTE)
+    (top,) = OverviewPart.objects.get(pk="tops").data["owner"]["environments"]
+    assert top["name"] == "Ada Lovelace"
 
 
 def test_days_begin_at_midnight() -> None:

@@ -104,10 +104,10 @@ TABLE = {
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
-            "environments:export", "secrets:export", "operations:export", "audit:lockdown-export",
-            "audit:archive-export", "automations:execution-export", "automations:tasks-export",
-            "automations:services-export", "automations:task-export", "automations:service-export",
-            "automations:batch-export", "automations:batch-items-export",
+            "environments:export", "secrets:export", "operations:export", "operations:stream-export",
+            "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
+            "automations:tasks-export", "automations:services-export", "automations:task-export",
+            "automations:service-export", "automations:batch-export", "automations:batch-items-export",
         )
     },
     "audit:evidence": Row(EXPORTERS),

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from tests import factories
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    return factories.user("Viewer", username="ann")
+
+
+@pytest.fixture
+def bo(db: None) -> User:
+    return factories.user("Operator", username="bo")

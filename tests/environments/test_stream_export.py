@@ -1,0 +1,96 @@
+"""The stream as a file: the rows of the page, of both sides, in its order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from environments.stream.reading import pieces
+from environments.stream.state import read_state
+from portal.ledger.matching import match
+from portal.ledger.models import AuditLog
+from tests import factories, operations
+from tests.audit_entries import entry, own, person
+from tests.exports import read, read_csv, taken
+
+pytestmark = pytest.mark.django_db
+STREAM = "/operations/stream/"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def auditor() -> Client:
+    return factories.client("Auditor")
+
+
+def mixed(count: int) -> list[tuple[str, str]]:
+    """So many operations and entries of Ona's log in turn, newest first: their source and id."""
+    made = []
+    for number in range(count):
+        ago = number * MINUTE
+        of_ona = number % 3 == 1
+        row: Any = entry(ago=ago) if of_ona else operations.operation(ago=ago)
+        made.append(("ona" if of_ona else "portal", str(row.pk)))
+    return made
+
+
+@pytest.mark.parametrize("order", ["", "sort=at"])
+def test_rows_are_those_of_the_stream_in_its_order(auditor: Client, order: str) -> None:
+    made = mixed(30)
+    expected = made[::-1] if order else made
+    file = read(auditor, f"{STREAM}export/?{order}")
+    assert list(zip(file.column("source"), file.column("id"), strict=True)) == expected
+    assert file.head["rows"] == len(made)
+    as_csv = read_csv(taken(auditor, f"{STREAM}export/?{order}", "csv"))
+    assert as_csv.is_whole
+    assert as_csv.column("id") == [identity for _, identity in expected]
+
+
+@pytest.mark.parametrize("size", [1, 7, 29, 30, 31])
+def test_pieces_of_any_size_hold_each_row_once(size: int) -> None:
+    made = mixed(30)
+    found = [spot for piece in pieces(read_state(QueryDict("")), size) for spot in piece]
+    assert [(spot.source, str(spot.pk)) for spot in found] == made
+
+
+def test_filters_narrow_the_file_and_stand_at_its_head(auditor: Client) -> None:
+    mixed(9)
+    file = read(auditor, f"{STREAM}export/?source=outside")
+    assert set(file.column("source")) == {"ona"}
+    assert file.head["filters"] == ["Show: done outside the portal"]
+    assert "only probable" in file.head["note"]
+
+
+def test_an_entry_that_probably_tells_of_an_operation_stands_with_it(auditor: Client) -> None:
+    environment = factories.environment()
+    operation = operations.operation(environment_id=environment.pk, target_id=environment.pk)
+    told = own("stop environment", subject_id=environment.pk, at=operation.sent_at)
+    assert match(AuditLog.objects.all()) == 1
+    file = read(auditor, f"{STREAM}export/")
+    assert file.column("probably_in_onas_log") == [str(told.pk)]
+    assert read(auditor, f"{STREAM}export/?source=ona").column("probably_of_operation") == [str(operation.pk)]
+
+
+def test_people_are_named_and_a_filter_without_sense_makes_no_file(auditor: Client) -> None:
+    ada = person("Ada Lovelace")
+    entry(actor_id=ada.pk)
+    assert "Ada Lovelace" in str(read(auditor, f"{STREAM}export/").column("actor"))
+    assert auditor.get(f"{STREAM}export/?format=csv&source=nowhere").status_code == 400
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(auditor: Client) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            taken(auditor, f"{STREAM}export/", "json")
+        return len(captured)
+
+    mixed(6)
+    few = queries()
+    mixed(60)
+    assert queries() == few
