@@ -10,5 +10,6 @@ urlpatterns = [
     path("archive/export/", export.archive_export, name="archive-export"),
     path("archive/", audit.audit_archive, name="archive"),
     path("what-if/", audit.audit_what_if, name="what-if"),
+    path("what-if/export/", export.what_if_export, name="what-if-export"),
     path("evidence/", evidence.evidence, name="evidence"),
 ]

@@ -116,18 +116,23 @@ class WhatIfForm(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if value is not None}
 
 
-def answer(name: str, value: int, now: datetime) -> Answer:
-    """Whom a policy of `value` units would hit, in three queries; the first ones by time with their columns."""
+def reached(name: str, value: int) -> EnvironmentQuerySet:
+    """Those that a policy of `value` units is about, with `since` and `hit_at`, None where that cannot be told."""
     question = QUESTIONS[name]
     limit = value * question.unit
-    rows = question.rows(limit).annotate(since=question.since, hit_at=question.since + Value(limit))
+    return question.rows(limit).annotate(since=question.since, hit_at=question.since + Value(limit))
+
+
+def answer(name: str, value: int, now: datetime) -> Answer:
+    """Whom a policy of `value` units would hit, in three queries; the first ones by time with their columns."""
+    question, rows = QUESTIONS[name], reached(name, value)
     asked: dict[str, Count] = {}
     for number, delay in enumerate(SPANS.values()):
         within = Q(hit_at__lte=now + delay)
         asked |= {f"hit_{number}": Count("pk", filter=within), f"lost_{number}": Count("pk", filter=within & _UNPUSHED)}
     found = rows.order_by().aggregate(total=Count("pk"), unknown=Count("pk", filter=Q(hit_at=None)), **asked)
     counts = [(span, found[f"hit_{number}"], found[f"lost_{number}"]) for number, span in enumerate(SPANS)]
-    first = rows.filter(since__isnull=False).for_list().order_by("since", "pk")[:LISTED]
+    first = rows.filter(Q(since__isnull=False)).for_list().order_by(F("since").asc(), "pk")[:LISTED]
     hits = [Hit(row, getattr(row, "hit_at")) for row in first]  # noqa: B009 (an annotation, not a field)
     return Answer(name, question, value, counts, found["total"], found["unknown"], hits)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -81,7 +82,13 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
     """Whom other policies would hit, and when; the question is in the address."""
     form, now = WhatIfForm(request.GET), timezone.now()
     answers = [answer(name, value, now) for name, value in form.asked().items()]
-    context = {"form": form, "answers": answers, "questions": QUESTIONS.values(), "policy": policy.policy_at(now)}
+    context = {
+        "form": form,
+        "answers": answers,
+        "questions": QUESTIONS.values(),
+        "policy": policy.policy_at(now),
+        "query": f"?{urlencode(form.asked())}",
+    }
     return render(request, "audit/what_if.html", context)
 
 

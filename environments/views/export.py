@@ -11,10 +11,12 @@ from environments.audit import policy, state
 from environments.audit.as_of import as_of, read_moment
 from environments.audit.bar import pairs
 from environments.audit.state import AUDITS
+from environments.audit.what_if import WhatIfForm
 from environments.exports.audits import audit
 from environments.exports.fleet import fleet
 from environments.exports.secrets import secrets
 from environments.exports.stream import stream
+from environments.exports.what_if import what_if
 from environments.secrets import listing
 from environments.state import read_state
 from environments.stream.state import read_state as read_stream
@@ -61,6 +63,17 @@ def secret_export(request: HttpRequest) -> HttpResponseBase:
 def stream_export(request: HttpRequest) -> HttpResponseBase:
     asked = read_stream(request.GET)
     return respond(request, "stream", lambda: stream(Asking.of(request), asked), asked.problems)
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def what_if_export(request: HttpRequest) -> HttpResponseBase:
+    form = WhatIfForm(request.GET)
+    asked = form.asked()
+    problems = [Problem(name, " ".join(map(str, errors)).rstrip(".")) for name, errors in form.errors.items()]
+    if not asked and not problems:
+        problems = [Problem("what if", "an export needs a question, such as lifetime=14")]
+    return respond(request, "what-if", lambda: what_if(Asking.of(request), asked), problems)
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:

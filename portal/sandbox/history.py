@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from portal.sandbox import failures, operations, phases, working
@@ -16,7 +17,7 @@ from portal.sandbox.audit import note_owner
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import DAY, HOUR, SECOND, Document, rfc3339, seconds_of
 from portal.sandbox.environments import git_status
-from portal.sandbox.people import pick, stop
+from portal.sandbox.people import delete, pick, rename, start, stop
 from portal.sandbox.refusals import Refused
 from portal.sandbox.truth import Truth
 
@@ -122,18 +123,6 @@ def _by_admin(world: "World", identifier: str, action: str) -> None:
 # What people do
 
 
-def _start(world: "World") -> None:
-    identifier = pick(world, "STOPPED")
-    if not identifier:
-        return
-    if not world.environments.entries[identifier].facts.archived:
-        operations.start(world, identifier)
-        note_owner(world, identifier, "start environment")
-    elif world.rng.random() < 0.06:
-        operations.unarchive(world, identifier)
-        note_owner(world, identifier, "unarchive environment")
-
-
 def _make(world: "World") -> None:
     rng = world.rng
     condition = replace(
@@ -148,26 +137,11 @@ def _make(world: "World") -> None:
     note_owner(world, identifier, "create environment")
 
 
-def _delete(world: "World") -> None:
-    identifier = pick(world, "STOPPED")
-    if identifier:
-        operations.delete(world, identifier)
-        note_owner(world, identifier, "delete environment")
-
-
 def _archive(world: "World") -> None:
     identifier = pick(world, "STOPPED")
     if identifier and not world.environments.entries[identifier].facts.archived:
         operations.archive(world, identifier)
         note_owner(world, identifier, "archive environment")
-
-
-def _rename(world: "World") -> None:
-    identifier = pick(world, "RUNNING")
-    if identifier:
-        name = world.document(identifier)["metadata"].get("name", "").removesuffix(" (2)")
-        world.change(identifier, metadata={"name": f"{name[:76]} (2)"})
-        note_owner(world, identifier, "update environment: metadata.name")
 
 
 def _work(world: "World") -> None:
@@ -232,12 +206,12 @@ def _break(world: "World") -> None:
 
 
 _WAYS: Mapping[Callable[["World"], None], int] = {
-    _start: 46,
+    partial(start, back=0.06): 46,
     stop: 8,
     _make: 9,
-    _delete: 3,
+    delete: 3,
     _archive: 2,
-    _rename: 2,
+    rename: 2,
     _work: 14,
     _respecify: 10,
     _move_lockdown: 4,

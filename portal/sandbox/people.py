@@ -35,16 +35,18 @@ def pick(world: "World", phase: str) -> str:
     return world.rng.choice(keys)[1] if keys else ""
 
 
-def _start(world: "World") -> None:
+def start(world: "World", back: float = 0.1) -> None:
+    """Somebody starts an environment that stands still; an archived one is brought back by so many of those who want
+    it."""
     identifier = pick(world, "STOPPED")
-    if identifier:
-        archived = world.environments.entries[identifier].facts.archived
-        if not archived:
-            operations.start(world, identifier)
-            note_owner(world, identifier, "start environment")
-        elif world.rng.random() < 0.1:
-            operations.unarchive(world, identifier)
-            note_owner(world, identifier, "unarchive environment")
+    if not identifier:
+        return
+    if not world.environments.entries[identifier].facts.archived:
+        operations.start(world, identifier)
+        note_owner(world, identifier, "start environment")
+    elif world.rng.random() < back:
+        operations.unarchive(world, identifier)
+        note_owner(world, identifier, "unarchive environment")
 
 
 def stop(world: "World") -> None:
@@ -59,14 +61,16 @@ def _make(world: "World") -> None:
     note_owner(world, world.add_environment(Condition("CREATING", lockdown="later")), "create environment")
 
 
-def _delete(world: "World") -> None:
+def delete(world: "World") -> None:
+    """Somebody deletes an environment that stands still."""
     identifier = pick(world, "STOPPED")
     if identifier:
         operations.delete(world, identifier)
         note_owner(world, identifier, "delete environment")
 
 
-def _rename(world: "World") -> None:
+def rename(world: "World") -> None:
+    """Somebody gives a running environment another name, or its first one back."""
     identifier = pick(world, "RUNNING")
     if identifier:
         name = world.document(identifier)["metadata"].get("name", "").removesuffix(" (2)")
@@ -84,6 +88,6 @@ def _run_task(world: "World") -> None:
         world.audit.note(world.instant, creator, "TASK", task.key[1], "start task")
 
 
-_DEEDS: tuple[Callable[["World"], None], ...] = (_start, stop, _make, _delete, _rename, _run_task)
+_DEEDS: tuple[Callable[["World"], None], ...] = (start, stop, _make, delete, rename, _run_task)
 _WEIGHTS = (50, 12, 10, 6, 2, 20)
 HANDLERS: dict[str, Callable[["World", str, int], None]] = {"people": people}

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from environments.audit.what_if import answer
 from environments.models import Environment, Field, Phase, Secret
 from environments.moment import written
 from environments.timeline.observed import limit
@@ -251,3 +252,21 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     with django_assert_max_num_queries(20) as many:
         assert len(read(auditor, f"{url}export/").rows) > 1_400
     assert len(many) == len(few)
+
+
+def test_whom_another_policy_would_hit_is_told_to_the_last_one(auditor: Client, fleet: list[Environment]) -> None:
+    file = read(auditor, "/audit/what-if/export/?archive=2&lifetime=14")
+    now = timezone.now()
+    by_question = {name: [row for row in file.rows if row["question"] == name] for name in ("lifetime", "archive")}
+    assert file.head["filters"] == ["Maximum lifetime: 14 days", "Archive after: 2 days"]
+    for name, value in (("lifetime", 14), ("archive", 2)):
+        told, rows = answer(name, value, now), by_question[name]
+        assert len(rows) == told.total > 50
+        assert [row["id"] for row in rows if row["hit_at"]][:50] == [str(hit.environment.pk) for hit in told.hits]
+        assert sum(row["hit_at"] is None for row in rows) == told.unknown
+    assert len(file.rows) == sum(map(len, by_question.values())) == file.head["rows"]
+
+
+@pytest.mark.parametrize("query", ["", "lifetime=9999", "archive=soon"])
+def test_a_question_without_sense_makes_no_file(auditor: Client, query: str) -> None:
+    assert auditor.get(f"/audit/what-if/export/?format=csv&{query}").status_code == 400

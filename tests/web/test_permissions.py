@@ -110,6 +110,7 @@ TABLE = {
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
         )
     },
+    "audit:what-if-export": Row(EXPORTERS, data=(("format", "csv"), ("archive", "2"))),
     "audit:evidence": Row(EXPORTERS),
     "sync": Row(READERS),
 }  # fmt: skip
