@@ -26,8 +26,8 @@ class Batch(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    action = models.TextField()  # of an item: task.start, service.start, service.stop
-    reference = models.TextField()
+    action = models.TextField()  # of an item: task.start, environment.stop, …, see automations.batches.kinds
+    reference = models.TextField()  # of the task or service; empty where it is about the environments themselves
     at_once = models.IntegerField()  # how many environments are under way at the same time
     stop_after = models.IntegerField(null=True)  # failures; NULL: never
     again_of = models.UUIDField(null=True)
@@ -49,7 +49,7 @@ class Batch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.reference}"
+        return f"{self.action} {self.reference}".strip()
 
 
 class ItemState(models.TextChoices):
@@ -75,7 +75,7 @@ class BatchItem(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="items", db_index=False)
     environment_id = models.UUIDField()
     environment_name = models.TextField(blank=True, default="")
-    target_id = models.UUIDField()  # of the task or service
+    target_id = models.UUIDField()  # of the task or service, or the environment
     state = models.TextField(choices=ItemState.choices, default=ItemState.WAITING)
     why = models.TextField(blank=True, default="")
     operation_id = models.UUIDField(null=True)

@@ -1,6 +1,9 @@
-"""What automations know of the work that stopping an environment would end."""
+"""What automations know of the work that stopping environments would end."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from automations.models import ExecutionPhase, Service, ServicePhase, Task, TaskExecution
 from environments.losses import Loss
@@ -8,19 +11,31 @@ from environments.models import Environment
 
 NAMED = 5
 UNDER_WAY = [ExecutionPhase.PENDING, ExecutionPhase.RUNNING]
+UP = [ServicePhase.STARTING, ServicePhase.RUNNING]
 
 
-def running_work(environment: Environment) -> list[Loss]:
-    """Executions and services under way."""
-    under_way = TaskExecution.objects.of(environment).filter(phase__in=UNDER_WAY)
-    tasks = list(under_way.values_list("task_id", flat=True)[: NAMED + 1])
-    known = Task.objects.in_bulk(tasks)
-    services = Service.objects.of(environment).filter(phase__in=[ServicePhase.STARTING, ServicePhase.RUNNING])
-    found = [
-        ("red", "task execution", [str(known.get(task, "")) for task in tasks]),
-        ("gray", "service", list(services.values_list("reference", flat=True)[: NAMED + 1])),
-    ]
-    return [Loss(tone, _words(thing, names)) for tone, thing, names in found if names]
+def running_work(environments: Sequence[Environment]) -> dict[UUID, list[Loss]]:
+    """Executions and services under way in each; three queries."""
+    ids = [environment.pk for environment in environments]
+    executions = TaskExecution.objects.present().filter(environment__in=ids, phase__in=UNDER_WAY)
+    started = list(executions.values_list("environment_id", "task_id"))
+    known = Task.objects.only("name", "reference").in_bulk({task_id for _, task_id in started})
+    services = Service.objects.present().filter(environment__in=ids, phase__in=UP)
+    found: dict[UUID, list[Loss]] = {}
+    for tone, thing, named in (
+        ("red", "task execution", [(id_, str(known.get(task_id, ""))) for id_, task_id in started]),
+        ("gray", "service", services.values_list("environment_id", "reference")),
+    ):
+        for id_, names in _by_environment(named).items():
+            found.setdefault(id_, []).append(Loss(tone, _words(thing, names)))
+    return found
+
+
+def _by_environment(named: Iterable[tuple[UUID, str]]) -> dict[UUID, list[str]]:
+    found: dict[UUID, list[str]] = {}
+    for id_, name in named:
+        found.setdefault(id_, []).append(name)
+    return found
 
 
 def _words(thing: str, names: list[str]) -> str:

@@ -1,13 +1,12 @@
-"""What stopping, archiving or deleting an environment would lose, from what is known; unknown counts as unsafe."""
+"""What stopping, archiving or deleting environments would lose, from what is known; unknown counts as unsafe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from environments import detail
-from environments.facts import Document
 from environments.models import Environment
 from portal.web.words import ago_words
 
@@ -20,23 +19,37 @@ class Loss:
     text: str
 
 
-# Other apps add what they know: functions from an environment to its losses (see automations.apps).
-SOURCES: list[Callable[[Environment], list[Loss]]] = []
+# Other apps add what they know: functions from environments to the losses of each (see automations.apps).
+SOURCES: list[Callable[[Sequence[Environment]], Mapping[UUID, list[Loss]]]] = []
+COLUMNS = ("branch", "unpushed_commits", "changed_files")  # that `risks` reads
 
 
 def losses(environment: Environment, now: datetime) -> list[Loss]:
     """Git state, running work, last use, and how old that knowledge is."""
-    found = [_git(environment), *(loss for source in SOURCES for loss in source(environment))]
-    return [*found, _use(environment, now), _age(environment, now)]
+    return [*_work([environment])[environment.pk], _use(environment, now), _age(environment, now)]
+
+
+def risks(environments: Sequence[Environment]) -> dict[UUID, list[Loss]]:
+    """Of each, what would be lost and what is unknown; as many queries for many as for one."""
+    work = _work(environments)
+    return {pk: [loss for loss in found if loss.tone != "gray"] for pk, found in work.items()}
+
+
+def _work(environments: Sequence[Environment]) -> dict[UUID, list[Loss]]:
+    found = {environment.pk: [_git(environment)] for environment in environments}
+    for source in SOURCES:
+        for pk, more in source(environments).items():
+            found[pk] += more
+    return found
 
 
 def _git(environment: Environment) -> Loss:
-    git = detail.git(Document(environment))
-    if not git.known or git.total_commits is None or git.total_changes is None:
-        return Loss("amber", "Whether work is unpushed is unknown: Ona tells nothing of Git here. Take it as unsafe.")
-    if not git.total_commits and not git.total_changes:
+    if environment.unpushed_commits is None or environment.changed_files is None:
+        return Loss("amber", "Whether work is unpushed is unknown. Take it as unsafe.")
+    if not environment.unpushed_commits and not environment.changed_files:
         return Loss("gray", "No unpushed commits and no changed files were reported.")
-    commits, changes = _count(git.total_commits, "unpushed commit"), _count(git.total_changes, "changed file")
+    commits = _count(environment.unpushed_commits, "unpushed commit")
+    changes = _count(environment.changed_files, "changed file")
     branch = f" on {environment.branch}" if environment.branch else ""
     return Loss("red", f"{commits} and {changes}{branch}.")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -14,8 +17,10 @@ from environments.actions.performing import look_at
 from environments.actions.settling import settle
 from environments.asked import standings
 from environments.models import Environment
-from portal.directory.connection import ona_now
+from environments.sync import observe
+from portal.directory.connection import ona, ona_now
 from portal.ona import OnaError
+from portal.ona.documents.environments import Observation
 
 log = structlog.get_logger()
 PAUSE_SECONDS = 2
@@ -41,6 +46,22 @@ def follow(environment: Environment) -> None:
                 settle(client, operation, is_late=False)
     except (OnaError, ValueError) as error:
         log.info("watching failed", environment_id=str(environment.pk), error=str(error))
+
+
+def look_at_many(ids: Sequence[UUID]) -> None:
+    """Read these environments from Ona, side by side. One that cannot be read stays as of its last sighting; what is
+    gone is for the sweep to find."""
+
+    def look(id_: UUID) -> Observation | None:
+        try:
+            return ona().get_environment(id_)
+        except (OnaError, ValueError) as error:
+            log.info("watching failed", environment_id=str(id_), error=str(error))
+            return None
+
+    with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
+        found = list(pool.map(look, ids))
+    observe([observation for observation in found if observation])
 
 
 def turn(name: str) -> bool:

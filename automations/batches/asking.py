@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Unpack
 from uuid import UUID
 
@@ -13,11 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from automations.actions.catalogue import RUN
-from automations.batches.choosing import ACTIONS, MOST, Candidate
+from automations.batches.choosing import MOST, Candidate
+from automations.batches.kinds import KINDS
 from automations.models import Batch, BatchItem, ItemState
 from automations.tasks import drive_batches
 from environments.actions.catalogue import Action, unless_gone
+from environments.actions.lifecycle import check_lockdown
 from environments.actions.performing import NotPossible, authorize
 from portal.ledger import recording
 from portal.ledger.models import BATCH
@@ -25,10 +27,12 @@ from portal.ledger.recording import Asked, Target
 
 log = structlog.get_logger()
 AT_ONCE = 50
-NAMES = {name: f"batch.{name.replace('.', '_')}" for name in ACTIONS}
+NAMES = {name: f"batch.{name.replace('.', '_')}" for name in KINDS}
 BATCHES = {
-    name: Action(batch, f"{ACTIONS[name].label} in many environments", RUN, unless_gone, needs_reason=True)
-    for name, batch in NAMES.items()
+    name: Action(
+        NAMES[name], f"{kind.words} in many environments", kind.action.permission, unless_gone, needs_reason=True
+    )
+    for name, kind in KINDS.items()
 }
 
 
@@ -39,21 +43,25 @@ def start_batch(
     candidates: Sequence[Candidate],
     at_once: int,
     stop_after: int | None,
+    lockdown_at: datetime | None = None,
     query: str = "",
     again_of: UUID | None = None,
     **asked: Unpack[Asked],
 ) -> Batch:
     """Ask for `action` in all environments of `candidates`, `at_once` under way at the same time, no more of them after
-    `stop_after` failures. `query` is the environments' list they were chosen from.
+    `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown.
+    `query` is the environments' list they were chosen from.
 
     Returns before anything is sent: workers do it. Asked twice under one operation id, it is one batch.
-    PermissionDenied, ReasonMissing; NotPossible where nothing is chosen or the limits make no sense.
+    PermissionDenied, ReasonMissing; NotPossible where nothing is chosen, or limits or moment make no sense.
     """
     authorize(BATCHES[action.name], asked)
     if not 0 < len(candidates) <= MOST:
         raise NotPossible(f"Choose at least one environment, and at most {MOST}.")
     if not 1 <= at_once <= AT_ONCE or (stop_after is not None and stop_after < 1):
         raise NotPossible(f"Between 1 and {AT_ONCE} environments can be under way at once.")
+    if KINDS[action.name].needs_moment:
+        check_lockdown(lockdown_at)
     request = {
         "action": action.name,
         "reference": reference,
@@ -61,10 +69,12 @@ def start_batch(
         "atOnce": at_once,
         "stopAfter": stop_after,
         "chosenFrom": query,
+        **({"lockdownAt": lockdown_at} if lockdown_at else {}),
         **({"againOf": again_of} if again_of else {}),
     }
     count = len(candidates)
-    target = Target(BATCH, None, f"{reference} in {count:,} environment{'s' if count != 1 else ''}")
+    named = f"{count:,} environment{'s' if count != 1 else ''}"
+    target = Target(BATCH, None, f"{reference} in {named}" if reference else named)
     operation, _ = recording.begin(NAMES[action.name], target, asked, request=request)
     columns = {
         "action": action.name,
@@ -100,7 +110,7 @@ def ring(batch: Batch) -> None:
 
 def cancel_batch(*, batch: Batch, actor: User | AnonymousUser) -> bool:
     """Ask for nothing more; what is under way goes on. False where it has ended or was cancelled. PermissionDenied."""
-    if not actor.has_perm(RUN):
+    if not actor.has_perm(BATCHES[batch.action].permission):
         raise PermissionDenied("Your roles do not let you cancel this.")
     now = timezone.now()
     cancelled = Batch.objects.filter(pk=batch.pk, closed_at=None, cancelled_at=None).update(

@@ -1,4 +1,4 @@
-"""Where a batch would run, where it cannot, and why: from the cache, before anything is asked for."""
+"""Where a batch would be asked for, where it cannot be, and why: from the cache, before anything is asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db.models import Q
+from django.utils import timezone
+
 from automations.actions import catalogue
+from automations.batches.standing import standings
 from automations.models import (
     UNDER_WAY,
     Service,
@@ -16,31 +20,33 @@ from automations.models import (
     TaskExecution,
     TaskSummary,
 )
+from environments import losses
 from environments.actions.catalogue import Action
 from environments.models import Environment, EnvironmentQuerySet, Phase
 
 MOST = 500  # environments of one batch
-NAMED = 50  # of those where it cannot run, for each reason
+NAMED = 50  # of those where it cannot be, for each reason
 NOT_RUNNING = "not running"
 MISSING = {"task": "has no such task", "service": "has no such service"}
 SEVERAL = "has more than one of that reference"
 BUSY = "a run of it is under way"
 ALREADY = {"service.start": "runs already", "service.stop": "is stopped already"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
-ACTIONS = {action.name: action for action in (catalogue.START_TASK, catalogue.START_SERVICE, catalogue.STOP_SERVICE)}
+STANDING = (*COLUMNS, "lockdown_at", *losses.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An environment and its task or service of the reference."""
+    """An environment and its task or service of the reference, or itself; `losses` are what is at risk in it."""
 
     environment: Environment
     target_id: UUID
+    losses: Sequence[losses.Loss] = ()
 
 
 @dataclass(slots=True)
 class Obstacle:
-    """Why it cannot run in `count` environments; the first of them by name."""
+    """Why it cannot be in `count` environments; the first of them by name."""
 
     why: str
     count: int
@@ -84,6 +90,29 @@ def choose(action: Action, reference: str, environments: EnvironmentQuerySet) ->
     if count := others.count():
         choice.obstacles.append(Obstacle(NOT_RUNNING, count, list(others[:NAMED])))
     return choice
+
+
+def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
+    """Sort `environments` into those for which `action` would be asked, and those for which it cannot be.
+
+    A handful of queries, whatever their number: for each reason that there is, one more.
+    """
+    found = standings(action, environments, timezone.now())
+    by_name = environments.order_by("name", "pk").only(*STANDING)
+    _, possible = found.pop("", (0, Q(pk__in=())))
+    rows = list(by_name.filter(possible)[: MOST + 1])
+    risks = losses.risks(rows[:MOST]) if action.loses_work else {}
+    return Choice(
+        [Candidate(each, each.pk, risks.get(each.pk, ())) for each in rows[:MOST]],
+        [Obstacle(why, count, list(by_name.filter(those)[:NAMED])) for why, (count, those) in found.items()],
+        is_more=len(rows) > MOST,
+    )
+
+
+def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:
+    """These environments; those that are gone left out."""
+    found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS)
+    return [Candidate(environment, environment.pk) for environment in found]
 
 
 def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:

@@ -14,16 +14,13 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from automations import following
-from automations.actions.services import start_service, stop_service
-from automations.actions.tasks import start_task
-from automations.batches.ending import ended
-from automations.models import ENDED, Batch, BatchItem, ItemState, Service, Task
+from automations.batches.kinds import KINDS
+from automations.models import ENDED, Batch, BatchItem, ItemState
 from environments.actions.performing import NotPossible
 from environments.actions.settling import NEVER_SENT, NOT_DONE_WORDS, settle
 from environments.runs import only_one
@@ -146,7 +143,7 @@ def _claim(item: BatchItem) -> bool:
 def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
     actor = User.objects.filter(pk=whole.actor_id or 0, is_active=True).first()
     if actor is None:
-        return _set(item, ItemState.LEFT_OUT, NO_PERSON)
+        return _pass_over(item, NO_PERSON)
     asked: Asked = {
         "actor": actor,
         "reason": whole.reason,
@@ -154,21 +151,21 @@ def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
         "parent_id": batch.pk,
     }
     try:
-        operation = _perform(batch.action, item.target_id, asked)
+        operation = KINDS[batch.action].ask(item.target_id, whole.request, asked)
     except PermissionDenied:
-        return _set(item, ItemState.LEFT_OUT, NOT_ALLOWED)
-    except (Task.DoesNotExist, Service.DoesNotExist):
-        return _set(item, ItemState.LEFT_OUT, NO_LONGER_THERE)
+        return _pass_over(item, NOT_ALLOWED)
+    except NotPossible as reason:
+        return _pass_over(item, str(reason))
+    except ObjectDoesNotExist:
+        return _pass_over(item, NO_LONGER_THERE)
     _write_down(item, operation)
     return None
 
 
-def _perform(action: str, target_id: uuid.UUID, asked: Asked) -> Operation:
-    if action == "task.start":
-        return start_task(task=Task.objects.select_related("environment").get(pk=target_id), **asked)
-    service = Service.objects.select_related("environment").get(pk=target_id)
-    act = start_service if action == "service.start" else stop_service
-    return act(service=service, **asked)
+def _pass_over(item: BatchItem, why: str) -> None:
+    """Leave out an item of which no operation was begun."""
+    BatchItem.objects.filter(pk=item.pk).update(operation_id=None)
+    _set(item, ItemState.LEFT_OUT, why)
 
 
 def _write_down(item: BatchItem, operation: Operation) -> None:
@@ -177,7 +174,7 @@ def _write_down(item: BatchItem, operation: Operation) -> None:
         case Outcome.SUCCEEDED:
             execution_id = operation.after.get("executionId")
             BatchItem.objects.filter(pk=item.pk).update(execution_id=execution_id)
-            _set(item, ItemState.UNDER_WAY)
+            _set(item, ItemState.UNDER_WAY if KINDS[item.batch.action].ended else ItemState.SUCCEEDED)
         case Outcome.FAILED:
             left_out = operation.code == NotPossible.code
             _set(item, ItemState.LEFT_OUT if left_out else ItemState.FAILED, operation.explanation)
@@ -187,11 +184,11 @@ def _write_down(item: BatchItem, operation: Operation) -> None:
 
 def _follow(batch: Batch) -> None:
     """Items under way that have ended."""
-    items = list(batch.items.filter(state=ItemState.UNDER_WAY))
-    if not items:
+    kind, items = KINDS[batch.action], list(batch.items.filter(state=ItemState.UNDER_WAY))
+    if not items or kind.ended is None:
         return
-    following.follow_all()
-    for item, end in ended(batch.action, items, timezone.now()):
+    kind.follow(items)
+    for item, end in kind.ended(items, timezone.now()):
         _set(item, *end)
 
 

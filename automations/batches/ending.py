@@ -1,4 +1,4 @@
-"""How items of a batch end: by what became of the execution, or of the service."""
+"""How items of a batch end: by what became of the execution, the service, or the environment."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from automations.models import BatchItem, ExecutionPhase, ItemState, Service, ServicePhase, TaskExecution
+from environments.actions.catalogue import START, Action
+from environments.models import Environment
+from portal.ledger.models import Operation
+from portal.web.words import duration_words, phase_word
 
 End = tuple[ItemState, str]
 EXECUTIONS = {
@@ -51,6 +55,29 @@ def _of_service(service: Service | None, wanted: str, item: BatchItem, now: date
     if service.phase == ServicePhase.FAILED:
         return ItemState.FAILED, service.failure
     return (ItemState.UNKNOWN, NOT_FOLLOWED) if _is_older(item, now, LONGEST_WAIT) else None
+
+
+def ended_environments(action: Action, items: Sequence[BatchItem], now: datetime) -> Iterator[tuple[BatchItem, End]]:
+    """As `ended`, of an action that Ona follows with the environment itself."""
+    environments = Environment.objects.in_bulk([item.environment_id for item in items])
+    operations = Operation.objects.in_bulk([item.operation_id for item in items])
+    for item in items:
+        environment, operation = environments.get(item.environment_id), operations[item.operation_id]
+        if end := _of_environment(environment, action, operation, now):
+            yield item, end
+
+
+def _of_environment(environment: Environment | None, action: Action, operation: Operation, now: datetime) -> End | None:
+    if environment and action.followed and action.followed(environment, operation):
+        return ItemState.SUCCEEDED, ""
+    if environment is None or environment.gone_at:
+        return ItemState.UNKNOWN, GONE
+    if (age := now - operation.asked_at) < action.patience:
+        return None
+    late = f"Ona accepted it {duration_words(age)} ago, but the environment is {phase_word(environment.phase)}."
+    if action is START and environment.failure:
+        return ItemState.FAILED, f"{late} It says: {environment.failure}"
+    return ItemState.UNKNOWN, late
 
 
 def _is_older(item: BatchItem, now: datetime, age: timedelta) -> bool:

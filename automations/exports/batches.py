@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from automations.batches.kinds import lockdown_of
 from automations.models import Batch, BatchItem, ItemState
 from portal.ledger.models import Operation
 from portal.web.downloads import Asking, head
@@ -16,8 +17,8 @@ from portal.web.lists import Chip, Place
 from portal.web.snapshots import in_order, read_within, streamed
 
 COLUMNS = (
-    "id", "action", "reference", "asked_by", "reason", "asked_at", "at_once", "stop_after", "again_of", "cancelled_at",
-    "cancelled_by", "closed_at", "trouble", "environments", *(str(state) for state in ItemState.values),
+    "id", "action", "reference", "lockdown_at", "asked_by", "reason", "asked_at", "at_once", "stop_after", "again_of",
+    "cancelled_at", "cancelled_by", "closed_at", "trouble", "environments", *(str(state) for state in ItemState.values),
 )  # fmt: skip
 ITEMS = {
     "id": "id", "environment_id": "environment_id", "environment": "environment_name", "target_id": "target_id",
@@ -36,7 +37,7 @@ def items(asking: Asking, batch: Batch, state: str) -> Export:
     """The environments of a batch by name; those in one state where it is given."""
     found = batch.items.filter(state=state) if state else batch.items.all()
     chips = [Chip("State", str(ItemState(state).label), "")] if state else []
-    said = {"batch": batch.pk, "action": batch.action, "reference": batch.reference}
+    said = {"batch": batch.pk, "action": batch.action, "reference": batch.reference or None}
     said |= head(asking, chips=chips, order="environment", count=found.count())
     rows = found.order_by("environment_name", "pk").values_list(*ITEMS.values())
     return Export(f"batch-{str(batch.pk)[:8]}", f"Batch: {batch}", said, list(ITEMS), _known(rows))
@@ -53,10 +54,11 @@ def _rows(place: Place) -> Iterator[Sequence[Any]]:
 
 def _row(batch: Batch, operation: Operation | None, counts: dict[str, int]) -> Sequence[Any]:
     asked = (operation.actor_name, operation.reason or None) if operation else (None, None)
+    lockdown_at = lockdown_of(operation.request) if operation else None
     return (
-        batch.pk, batch.action, batch.reference, *asked, batch.asked_at, batch.at_once, batch.stop_after,
-        batch.again_of, batch.cancelled_at, batch.cancelled_by or None, batch.closed_at, batch.trouble or None,
-        sum(counts.values()), *(counts.get(state, 0) for state in ItemState.values),
+        batch.pk, batch.action, batch.reference or None, lockdown_at, *asked, batch.asked_at, batch.at_once,
+        batch.stop_after, batch.again_of, batch.cancelled_at, batch.cancelled_by or None, batch.closed_at,
+        batch.trouble or None, sum(counts.values()), *(counts.get(state, 0) for state in ItemState.values),
     )  # fmt: skip
 
 

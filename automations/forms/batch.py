@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from automations.batches.asking import AT_ONCE
-from automations.batches.choosing import ACTIONS, MOST
-from environments.actions.catalogue import Action
+from automations.batches.choosing import MOST
+from automations.batches.kinds import KINDS, Kind
+from environments.actions.lifecycle import SOONEST
 from environments.forms.base import ActionForm
+from environments.forms.lifecycle import PASSED, MomentField
 
 NOTHING = "Tick at least one environment."
 NOT_OURS = "What was ticked makes no sense: open the form again."
 
 
 class Targets(forms.Field):
-    """Ids of tasks or services, from tick boxes that the template draws."""
+    """Ids of tasks, services or environments, from tick boxes that the template draws."""
 
     widget = forms.MultipleHiddenInput
 
@@ -38,8 +42,8 @@ class Targets(forms.Field):
 class BatchForm(ActionForm):
     """What is asked for stands in hidden fields: it was chosen, and shown, before."""
 
-    action = forms.ChoiceField(choices=[(name, name) for name in ACTIONS], widget=forms.HiddenInput)
-    reference = forms.CharField(max_length=128, widget=forms.HiddenInput)
+    action = forms.ChoiceField(choices=[(name, name) for name in KINDS], widget=forms.HiddenInput)
+    reference = forms.CharField(max_length=128, required=False, widget=forms.HiddenInput)
     chosen_from = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
     again_of = forms.UUIDField(required=False, widget=forms.HiddenInput)
     target = Targets()
@@ -56,7 +60,7 @@ class BatchForm(ActionForm):
         required=False,
         initial=5,
         label="Stop after failures",
-        help_text="After so many failures nothing more is started; what is under way goes on. Empty: never.",
+        help_text="After so many failures nothing more is asked for; what is under way goes on. Empty: never.",
     )
 
     def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
@@ -68,5 +72,28 @@ class BatchForm(ActionForm):
         return set(self["target"].value() or ()) if self.is_bound else None
 
     @property
-    def chosen_action(self) -> Action:
-        return ACTIONS[self.cleaned_data["action"]]
+    def moment(self) -> datetime | None:
+        """When the environments are to be locked down, where that is asked for."""
+        return self.cleaned_data.get("lockdown_at")
+
+
+class LockdownBatchForm(BatchForm):
+    lockdown_at = MomentField(
+        label="Lock down at, in UTC",
+        help_text="One moment for all of them. It replaces the one that each has now.",
+    )
+
+    def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
+        in_a_week = (timezone.now() + timedelta(days=7)).replace(second=0, microsecond=0)
+        super().__init__(data, initial={"lockdown_at": in_a_week, **(initial or {})})
+
+    def clean_lockdown_at(self) -> datetime:
+        at: datetime = self.cleaned_data["lockdown_at"]
+        if at < timezone.now() + SOONEST:
+            raise ValidationError(PASSED)
+        return at
+
+
+def form_of(kind: Kind) -> type[BatchForm]:
+    """The form that begins a batch of this kind."""
+    return LockdownBatchForm if kind.needs_moment else BatchForm

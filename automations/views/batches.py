@@ -1,28 +1,24 @@
-"""`/automations/batches/`: things asked for in many environments: begin one, watch it, cancel it, do it again."""
+"""`/automations/batches/`: things asked for in many environments: watch one, cancel it, do it again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count, F
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from automations.batches.asking import cancel_batch, start_batch
-from automations.batches.choosing import ACTIONS, MOST, Choice, choose, chosen, references
-from automations.forms.batch import BatchForm
+from automations.batches.asking import cancel_batch
+from automations.batches.kinds import KINDS, Kind, lockdown_of
 from automations.models import ENDED, Batch, BatchItem, ItemState
-from environments.actions.catalogue import Action
-from environments.actions.performing import NotPossible
-from environments.models import EnvironmentQuerySet
-from environments.state import State, chips, read_state
-from environments.views.panel import NOT_ACCEPTED
+from environments.menu import NOT_ALLOWED, Actor
 from portal.ledger.models import Operation
 from portal.web.htmx import is_fragment, render_page
 from portal.web.lists import Place
@@ -30,9 +26,6 @@ from portal.web.pages import Sort, page
 from portal.web.permissions import permission
 
 SEE = ("automations.view_batch", "environments.view_environment")
-RUN = "automations.run_task"
-OWN = ("action", "reference", "again", "csrfmiddlewaretoken")  # parameters that are not of the environments' list
-WORDS = {"task.start": "Start task", "service.start": "Start service", "service.stop": "Stop service"}
 TONES = {
     ItemState.WAITING: "gray", ItemState.ASKED: "blue", ItemState.UNDER_WAY: "blue", ItemState.SUCCEEDED: "green",
     ItemState.FAILED: "red", ItemState.STOPPED: "amber", ItemState.LEFT_OUT: "gray", ItemState.UNKNOWN: "amber",
@@ -59,11 +52,21 @@ class Line:
     """A batch as the list shows it."""
 
     batch: Batch
-    words: str
+    kind: Kind
     counts: list[StateCount]
     total: int
     ended: int
     operation: Operation | None
+
+    @property
+    def lockdown_at(self) -> datetime | None:
+        """When the environments are to be locked down, where that was asked for."""
+        return lockdown_of(self.operation.request) if self.operation else None
+
+
+def may(user: Actor, kind: Kind) -> bool:
+    """Whether this person may ask for it in many environments: as in one."""
+    return user.has_perm(kind.action.permission)
 
 
 @permission(*SEE)
@@ -80,6 +83,8 @@ def batch_list(request: HttpRequest) -> HttpResponse:
     context = {
         "url": url,
         "lines": _lines(shown.rows),
+        "may_begin": any(may(request.user, kind) for kind in KINDS.values()),
+        "not_allowed": NOT_ALLOWED,
         "problems": problems,
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
@@ -87,104 +92,6 @@ def batch_list(request: HttpRequest) -> HttpResponse:
         "poll_url": f"{url}{place}&{urlencode({'seen': seen})}",
     }
     return render_page(request, "automations/batches.html", "automations/_batches.html", context)
-
-
-@permission(*SEE, RUN)
-def batch_new(request: HttpRequest) -> HttpResponse:
-    """What, and where: first where it would run and where it cannot, then, as a POST, the batch."""
-    form = BatchForm(request.POST) if request.method == "POST" else None
-    if form and form.is_valid() and (batch := _start(request, form)):
-        return redirect("automations:batch", batch.pk)
-    return _show_new(request, form)
-
-
-def _start(request: HttpRequest, form: BatchForm) -> Batch | None:
-    """The batch; None where it is not possible, which the form then says."""
-    given = form.cleaned_data
-    try:
-        return start_batch(
-            action=form.chosen_action,
-            reference=given["reference"],
-            candidates=chosen(form.chosen_action, given["target"]),
-            at_once=given["at_once"],
-            stop_after=given["stop_after"],
-            query=given["chosen_from"],
-            again_of=given["again_of"],
-            **form.asked(request.user),
-        )
-    except NotPossible as reason:
-        form.add_error(None, str(reason))
-        return None
-
-
-def _show_new(request: HttpRequest, form: BatchForm | None) -> HttpResponse:
-    data = QueryDict(form["chosen_from"].value() or "") if form else request.GET
-    asked = form.data if form else data
-    action = ACTIONS.get(asked.get("action", "task.start"), ACTIONS["task.start"])
-    reference = asked.get("reference", "").strip()[:128]
-    again = _again_of(asked.get("again_of" if form else "again", ""))
-    state = read_state(_of_environments(data))
-    choice = choose(action, reference, _environments(state, again)) if reference else None
-    query = data.urlencode()
-    form = form or BatchForm(
-        initial={"action": action.name, "reference": reference, "chosen_from": query, "again_of": again and again.pk}
-    )
-    context = {
-        "form": form,
-        "action": action.name,
-        "actions": WORDS.items(),
-        "words": WORDS[action.name],
-        "reference": reference,
-        "references": references(action),
-        "state": state,
-        "kept": [pair for pair in state.place.filters if pair[0] != "q"],
-        "chips": [(chip, _url(action, reference, again, chip.url)) for chip in chips(state)],
-        "choice": choice,
-        "ticked": _ticked(form, choice),
-        "again": again,
-        "most": MOST,
-    }
-    return render_page(
-        request,
-        "automations/batch_new.html",
-        "automations/_batch_new.html",
-        context,
-        status=NOT_ACCEPTED if form.is_bound else 200,
-    )
-
-
-def _of_environments(data: QueryDict) -> QueryDict:
-    """The parameters of the environments' list."""
-    kept = data.copy()
-    for name in OWN:
-        kept.pop(name, None)
-    return kept
-
-
-def _environments(state: State, again: Batch | None) -> EnvironmentQuerySet:
-    found: EnvironmentQuerySet = state.filters.qs
-    if again:
-        items = again.items.filter(state__in=TO_DO_AGAIN)
-        found = found.filter(pk__in=items.values("environment_id"))
-    return found
-
-
-def _again_of(text: str) -> Batch | None:
-    try:
-        return Batch.objects.filter(pk=UUID(text)).first()
-    except ValueError:
-        return None
-
-
-def _url(action: Action, reference: str, again: Batch | None, filters: str) -> str:
-    own = {"action": action.name, "reference": reference} | ({"again": str(again.pk)} if again else {})
-    return f"?{urlencode(own)}&{filters.removeprefix('?')}"
-
-
-def _ticked(form: BatchForm, choice: Choice | None) -> set[str]:
-    if form.ticked is not None:
-        return form.ticked
-    return {str(each.target_id) for each in choice.candidates} if choice else set()
 
 
 @permission(*SEE)
@@ -206,18 +113,24 @@ def batch_detail(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "line": line,
         "rows": [(item, TONES[ItemState(item.state)]) for item in items.order_by("environment_name", "pk")],
         "state": state,
+        "may": may(request.user, line.kind),
         "again": again,
         "waits": any(count.state == ItemState.WAITING for count in line.counts),
-        "again_url": f"{reverse('automations:batch-new')}{_url(ACTIONS[batch.action], batch.reference, batch, '')}",
+        "again_url": f"{reverse('automations:batch-new')}{again_query(batch)}",
         "poll_url": "" if batch.closed_at else f"{url}?{urlencode({'state': state, 'seen': seen})}",
     }
     return render_page(request, "automations/batch.html", "automations/_batch.html", context)
 
 
-@permission(*SEE, RUN)
+def again_query(batch: Batch) -> str:
+    """The query of the page that begins a batch, for another like this one where this one failed."""
+    return f"?{urlencode({'action': batch.action, 'reference': batch.reference, 'again': batch.pk})}"
+
+
+@permission(*SEE)
 @require_POST
 def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """Nothing more is asked for; back on its page, which says what became of it."""
+    """Nothing more is asked for; back on its page, which says what became of it. For those who may do the action."""
     batch = find(batch_id)
     if not cancel_batch(batch=batch, actor=request.user):
         messages.info(request, "There was nothing left to cancel.")
@@ -250,4 +163,4 @@ def _line(batch: Batch, operation: Operation | None, counts: dict[str, int], url
         if counts.get(each)
     ]
     ended = sum(counts.get(state, 0) for state in ENDED)
-    return Line(batch, WORDS[batch.action], shown, sum(counts.values()), ended, operation)
+    return Line(batch, KINDS[batch.action], shown, sum(counts.values()), ended, operation)

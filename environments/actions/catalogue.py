@@ -97,6 +97,10 @@ def _cannot_unarchive(environment: Environment, organization: Organization | Non
     return _gone(environment) or ("" if environment.archived_at else "It is not archived.")
 
 
+def _cannot_clear_lockdown(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    return _gone(environment) or ("" if environment.lockdown_at else "It has no lockdown.")
+
+
 def _cannot_delete(environment: Environment, organization: Organization | None, now: datetime) -> str:
     return _gone(environment)
 
@@ -135,7 +139,9 @@ FORCE_DELETED = Action(
 )  # fmt: skip
 RENAME = Action("environment.rename", "Rename", CHANGE, unless_gone, "renamed")
 LOCKDOWN = Action("environment.set_lockdown", "Lockdown", CHANGE, unless_gone, "given another lockdown", True)
-CLEAR_LOCKDOWN = Action("environment.clear_lockdown", "Clear lockdown", CHANGE, unless_gone, "freed of lockdown", True)
+CLEAR_LOCKDOWN = Action(
+    "environment.clear_lockdown", "Clear lockdown", CHANGE, _cannot_clear_lockdown, "freed of lockdown", True
+)
 LOGS_TOKEN = Action("environment.create_logs_token", "Logs token", MINT, _only_running, "given a logs token", True)
 ACCESS_TOKEN = Action("environment.create_access_token", "Access token", MINT, _only_running, "given a token", True)
 CREATE = Action(

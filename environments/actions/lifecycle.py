@@ -124,9 +124,14 @@ def rename_environment(*, environment: Environment, name: str, **asked: Unpack[A
 
 def set_lockdown(*, environment: Environment, at: datetime, **asked: Unpack[Asked]) -> Operation:
     """UpdateEnvironment.metadata.lockdownAt; NotPossible where `at` (aware) is not a minute in the future."""
-    if at < timezone.now() + SOONEST:
-        raise NotPossible("A lockdown lies at least a minute in the future: Ona refuses past times.")
+    check_lockdown(at)
     return _metadata(environment, catalogue.LOCKDOWN, {"lockdownAt": at}, lockdown, asked)
+
+
+def check_lockdown(at: datetime | None) -> None:
+    """NotPossible where `at` (aware) is not a minute in the future, or there is none."""
+    if at is None or at < timezone.now() + SOONEST:
+        raise NotPossible("A lockdown lies at least a minute in the future: Ona refuses past times.")
 
 
 def clear_lockdown(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:

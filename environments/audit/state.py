@@ -119,7 +119,7 @@ class AuditState:
     def listed_alone(self, ids: Sequence[str]) -> str:
         """The query of the environments' list for those that the filters leave, or for these alone."""
         filters = [pair for pair in self.listed.place.filters if pair[0] not in ("status", "group", "as_of")]
-        return f"?{urlencode([('id', identity) for identity in ids] or filters)}"
+        return urlencode([("id", identity) for identity in ids] or filters)
 
 
 def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:

@@ -18,6 +18,24 @@ EXACT, CLEAR = "exact", "clear"
 PRESETS = {"1": "in 1 day", "7": "in 7 days", "14": "in 14 days", "30": "in 30 days", "90": "in 90 days"}
 
 
+PASSED = "This time has passed. Ona takes times at least a minute in the future."
+
+
+class MomentField(forms.DateTimeField):
+    """A time in UTC, to the minute."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+            input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
+            error_messages={
+                "required": "Say when.",
+                "invalid": "Write a time such as 2026-12-31 18:00; it is read as UTC.",
+            },
+            **options,
+        )
+
+
 class EnvironmentForm(ActionForm):
     """A form about one environment."""
 
@@ -64,14 +82,7 @@ class LockdownForm(EnvironmentForm):
         widget=forms.RadioSelect,
         initial="7",
     )
-    at = forms.DateTimeField(
-        label="Time in UTC",
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-        help_text="For “at an exact time”.",
-        error_messages={"invalid": "Write a time such as 2026-12-31 18:00; it is read as UTC."},
-    )
+    at = MomentField(label="Time in UTC", required=False, help_text="For “at an exact time”.")
 
     def clean(self) -> dict[str, Any]:
         """The exact time is there where it is asked for, and lies ahead."""
@@ -80,7 +91,7 @@ class LockdownForm(EnvironmentForm):
             if cleaned["at"] is None:
                 self.add_error("at", "Say when.")
             elif cleaned["at"] < timezone.now() + SOONEST:
-                self.add_error("at", "This time has passed. Ona takes times at least a minute in the future.")
+                self.add_error("at", PASSED)
         return cleaned
 
     def moment(self) -> datetime | None:

@@ -19,6 +19,7 @@ from environments.audit.bar import bar
 from environments.audit.forecast import forecast
 from environments.audit.state import AUDITS, GROUPS, AuditState
 from environments.audit.tally import tally
+from environments.audit.together import offers
 from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
 from environments.filters import MOST_CHOSEN
 from environments.freshness import freshness
@@ -108,13 +109,15 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest, asked: AuditState, total: int) -> dict[str, Any]:
-    """Where a task can be run in environments of the audit: those ticked, or all that match."""
-    may = asked.moment is None and request.user.has_perm("automations.run_task")
-    url = url_if_any("automations:batch-new") if may else ""
+    """What can be done in environments of the audit, and where: in those ticked, or in all that match."""
+    offered = offers(asked, request.user)
+    url = url_if_any("automations:batch-new") if offered else ""
+    context = {"batch_url": url, "offers": offered, "all_url": "", "most_chosen": MOST_CHOSEN}
     if not url or (asked.statuses and total > MOST_CHOSEN):
-        return {"batch_url": url, "all_url": "", "most_chosen": MOST_CHOSEN}
+        return context
     ids = [pk.hex for pk in asked.rows.order_by().values_list("pk", flat=True)[:MOST_CHOSEN]] if asked.statuses else []
-    return {"batch_url": url, "all_url": f"{url}{asked.listed_alone(ids)}", "most_chosen": MOST_CHOSEN}
+    first = next(offer.action for offer in offered if not offer.why_not)
+    return context | {"all_url": f"{url}?action={first}&{asked.listed_alone(ids)}"}
 
 
 def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:

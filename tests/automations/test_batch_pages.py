@@ -58,7 +58,11 @@ def test_the_preview_ticks_where_it_will_run_and_names_where_it_cannot() -> None
 
 def test_the_filters_of_the_environments_list_choose() -> None:
     shop, other = tasks(1, project_name="shop")[0], tasks(1, project_name="other")[0]
-    page = factories.client("Operator").get(NEW, {"reference": "reindex", "q": "project:shop"}).content.decode()
+    page = (
+        factories.client("Operator")
+        .get(NEW, {"action": "task.start", "reference": "reindex", "q": "project:shop"})
+        .content.decode()
+    )
     assert str(shop.pk) in page
     assert str(other.pk) not in page
 
@@ -155,7 +159,7 @@ def test_the_items_of_one_state_are_shown_alone() -> None:
     assert "waiting-one" in client.get(f"/automations/batches/{batch.pk}/?state=nonsense").content.decode()
 
 
-@pytest.mark.parametrize("path", ["/automations/batches/", f"{NEW}?reference=reindex"])
+@pytest.mark.parametrize("path", ["/automations/batches/", f"{NEW}?action=task.start&reference=reindex"])
 def test_it_takes_as_many_queries_for_many_as_for_few(path: str) -> None:
     client, counts = factories.client("Operator"), []
     for _ in range(2):

@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from automations.actions.catalogue import START_TASK
 from automations.batches.asking import start_batch
 from automations.batches.choosing import choose
 from automations.batches.driving import drive_batches
+from automations.batches.kinds import KINDS
 from automations.models import Task
+from environments.actions.catalogue import LOCKDOWN
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
@@ -47,13 +50,46 @@ def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
         sandbox.world.advance(timedelta(hours=1))
         drive_batches()
     yield scene("batch-ended", f"/automations/batches/{batch.pk}/", ADMIN)
+    yield from _on_environments(sandbox, scene)
     yield scene("batches", "/automations/batches/", ADMIN)
+
+
+def _on_environments(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
+    """Stopped and moved in many: the plans, with what is at risk; a moment that has passed; under way; ended."""
+    stop = KINDS["environment.stop"]
+    yield scene("batch-stop", f"{NEW}?action=environment.stop&q=phase:running", ADMIN)
+    yield scene("batch-archive-all", f"{NEW}?action=environment.archive", ADMIN)
+    yield scene("batch-lockdown-passed", f"{NEW}?action=environment.set_lockdown&q=phase:stopped", ADMIN, then=_passed)
+    yield scene("batch-not-allowed", f"{NEW}?action=environment.stop", status=403)
+    candidates = stop.choose("", Environment.objects.running()).candidates[:6]
+    batch = start_batch(
+        action=stop.action, reference="", candidates=candidates, at_once=3, stop_after=3,
+        actor=User.objects.get(username=ADMIN), reason="Locked down and still running",
+    )  # fmt: skip
+    drive_batches()
+    yield scene("batch-stop-under-way", f"/automations/batches/{batch.pk}/", ADMIN)
+    for _ in candidates:
+        sandbox.world.advance(timedelta(minutes=3))
+        drive_batches()
+    yield scene("batch-stop-ended", f"/automations/batches/{batch.pk}/", ADMIN)
+    start_batch(
+        action=LOCKDOWN, reference="", candidates=candidates, at_once=3, stop_after=None, reason="Extended",
+        lockdown_at=timezone.now() + timedelta(days=14), actor=User.objects.get(username=ADMIN),
+    )  # fmt: skip
+    drive_batches()
 
 
 def _commonest() -> str:
     running = Task.objects.present().filter(environment__phase="ENVIRONMENT_PHASE_RUNNING")
     references = list(running.values_list("reference", flat=True))
     return max(sorted(set(references)), key=references.count)
+
+
+def _passed(page: Page) -> None:
+    page.get_by_label("Lock down at").fill("2020-01-01T10:00")
+    page.get_by_label("Reason").fill("extended")
+    page.get_by_role("button", name="these environments").click()
+    expect(page.get_by_text("This time has passed")).to_be_visible()
 
 
 def _without_reason(page: Page) -> None:

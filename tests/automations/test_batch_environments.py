@@ -1,0 +1,387 @@
+"""One action on many environments: where it is possible, what came of it, who may, and what outlives a worker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from automations.batches import choosing, driving
+from automations.batches.asking import cancel_batch, start_batch
+from automations.batches.kinds import KINDS
+from automations.models import Batch, ItemState
+from automations.tasks import drive_batches
+from environments.actions import catalogue
+from environments.actions.catalogue import Action
+from environments.actions.performing import NotPossible
+from environments.models import Environment, Phase
+from environments.sync import sweep
+from portal.accounts.roles import grant_roles
+from portal.directory import connection as directory
+from portal.directory.models import Organization
+from portal.ledger import recording
+from portal.ledger.models import Operation, Outcome
+from portal.ona import OnaClient
+from portal.sandbox.conditions import Condition
+from portal.sandbox.server import Sandbox
+from portal.sandbox.world import World
+from tests import factories
+from tests.automation_factories import execution, task
+from tests.automations.batching import celery_worker, kill, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DAY = timedelta(days=1)
+ON_ENVIRONMENTS = [kind.action for kind in KINDS.values() if not kind.has_reference]
+RUNNING = Condition("RUNNING", never_stops=True)
+
+
+@pytest.fixture
+def sandbox(connect: Callable[..., Any]) -> Iterator[Sandbox]:
+    grant_roles(apps)
+    with connect(World(environments=3, seed=6, speed=0)) as server:
+        yield server
+
+
+@pytest.fixture
+def admin(sandbox: Sandbox) -> User:
+    return factories.user("Admin")
+
+
+def known(sandbox: Sandbox, count: int, condition: Condition = RUNNING) -> list[str]:
+    """So many new environments of a kind, in the cache."""
+    ids = [sandbox.world.add_environment(condition) for _ in range(count)]
+    with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=5000) as client:
+        sweep(client)
+    return ids
+
+
+def begin(action: Action, ids: list[str], actor: User, **options: Any) -> Batch:
+    candidates = KINDS[action.name].choose("", Environment.objects.filter(pk__in=ids)).candidates
+    given = {"at_once": 10, "stop_after": None, "reason": "for a test"} | options
+    return start_batch(action=action, reference="", candidates=candidates, actor=actor, **given)
+
+
+def turn(sandbox: Sandbox, minutes: float = 3) -> None:
+    """A worker's turn, after some time at Ona."""
+    sandbox.world.advance(timedelta(minutes=minutes))
+    driving.drive_batches()
+
+
+def states(batch: Batch) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for state in batch.items.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+def at_ona(sandbox: Sandbox, id_: str) -> dict[str, Any]:
+    return sandbox.world.document(id_)
+
+
+@pytest.mark.parametrize(
+    ("action", "can", "cannot", "why"),
+    [
+        (catalogue.STOP, {}, {"phase": Phase.STOPPED}, "It is not running."),
+        (catalogue.START, {"phase": Phase.STOPPED}, {}, "It is running already, or on its way."),
+        (
+            catalogue.START,
+            {"phase": Phase.STOPPED},
+            {"phase": Phase.STOPPED, "archived_at": timezone.now()},
+            "It is archived. Unarchive it first.",
+        ),
+        (catalogue.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is archived already."),
+        (catalogue.UNARCHIVE, {"archived_at": timezone.now()}, {}, "It is not archived."),
+        (catalogue.LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
+        (catalogue.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),
+    ],
+)
+def test_a_plan_says_for_which_environments_it_is_possible_and_why_not_for_others(
+    action: Action, can: dict[str, Any], cannot: dict[str, Any], why: str
+) -> None:
+    possible, impossible = factories.environment(**can), factories.environment(**cannot)
+    choice = KINDS[action.name].choose("", Environment.objects.all())
+    assert [each.environment for each in choice.candidates] == [possible]
+    assert [(obstacle.why, list(obstacle.environments)) for obstacle in choice.obstacles] == [(why, [impossible])]
+
+
+def test_a_plan_counts_all_that_cannot_and_names_the_first() -> None:
+    now = timezone.now()
+    for number in range(60):
+        factories.environment(name=f"e{number:02}", phase=Phase.STOPPED, lockdown_at=now - number * DAY)
+    gone = factories.environment(gone_at=now)
+    choice = KINDS["environment.stop"].choose("", Environment.objects.all())
+    counts = {obstacle.why: obstacle for obstacle in choice.obstacles}
+    assert counts["It is not running."].count == 60
+    assert [str(each) for each in counts["It is not running."].environments] == [
+        f"e{number:02}" for number in range(50)
+    ]
+    assert list(counts["It is gone: Ona confirmed that it was deleted."].environments) == [gone]
+    assert choice.left_out == 61
+
+
+def test_a_strict_policy_keeps_what_is_locked_down_from_being_started() -> None:
+    now = timezone.now()
+    Organization.objects.create(
+        id=uuid.uuid4(), name="Acme", first_seen_at=now, seen_at=now, maximum_environment_lifetime_strict=True
+    )
+    factories.environment(phase=Phase.STOPPED, lockdown_at=now - DAY)
+    later = factories.environment(phase=Phase.STOPPED, lockdown_at=now + DAY)
+    choice = KINDS["environment.start"].choose("", Environment.objects.all())
+    assert [each.environment for each in choice.candidates] == [later]
+    assert "locked down and the organization's policy is strict" in choice.obstacles[0].why
+
+
+def test_more_than_a_batch_takes_are_the_first_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "MOST", 2)
+    for name in "cab":
+        factories.environment(name=name)
+    choice = KINDS["environment.stop"].choose("", Environment.objects.all())
+    assert [str(each.environment) for each in choice.candidates] == ["a", "b"]
+    assert choice.is_more
+
+
+def test_a_plan_of_what_can_lose_work_says_what_is_at_risk_in_each() -> None:
+    busy = factories.environment(name="a", unpushed_commits=2, changed_files=1, git_branch="fix")
+    execution(task(busy), took=None)
+    clean = factories.environment(name="b", unpushed_commits=0, changed_files=0)
+    unknown = factories.environment(name="c", unpushed_commits=None, changed_files=None)
+    choice = KINDS["environment.stop"].choose("", Environment.objects.all())
+    said = {each.environment: [loss.text for loss in each.losses] for each in choice.candidates}
+    assert said[busy] == ["2 unpushed commits and 1 changed file on fix.", "Running task executions: Build."]
+    assert said[clean] == []
+    assert "Take it as unsafe" in said[unknown][0]
+    assert not any(
+        each.losses for each in KINDS["environment.set_lockdown"].choose("", Environment.objects.all()).candidates
+    )
+
+
+@pytest.mark.parametrize("action", ["environment.stop", "environment.archive"])
+def test_a_plan_takes_as_many_queries_for_many_as_for_few(action: str, django_assert_num_queries: Any) -> None:
+    for count in (2, 20):
+        for _ in range(count):
+            execution(task(factories.environment()), took=None)
+        with django_assert_num_queries(6):
+            KINDS[action].choose("", Environment.objects.all())
+
+
+def test_many_environments_stop_a_few_at_a_time_and_each_stop_is_followed(sandbox: Sandbox, admin: User) -> None:
+    ids = known(sandbox, 5)
+    batch = begin(catalogue.STOP, ids, admin, at_once=2, reason="locked down and running")
+    driving.drive_batches()
+    assert states(batch) == {ItemState.UNDER_WAY: 2, ItemState.WAITING: 3}
+    for _ in range(4):
+        turn(sandbox)
+    assert states(batch) == {ItemState.SUCCEEDED: 5}
+    assert {at_ona(sandbox, id_)["status"]["phase"] for id_ in ids} == {Phase.STOPPED.value}
+    assert sandbox.requests["EnvironmentService/StopEnvironment"] == 5
+    whole = Operation.objects.get(pk=batch.pk)
+    assert (whole.outcome, whole.action, whole.target_name) == (
+        Outcome.SUCCEEDED, "batch.environment_stop", "5 environments",
+    )  # fmt: skip
+    parts = Operation.objects.filter(parent_id=batch.pk)
+    assert {str(part.environment_id) for part in parts} == set(ids)
+    assert {(part.action, part.reason, part.actor_name) for part in parts} == {
+        ("environment.stop", "locked down and running", admin.get_username())
+    }
+
+
+def test_archived_brought_back_and_started_again(sandbox: Sandbox, admin: User) -> None:
+    ids = known(sandbox, 2, Condition("STOPPED"))
+    for action, phase, archived in (
+        (catalogue.ARCHIVE, Phase.STOPPED, True),
+        (catalogue.UNARCHIVE, Phase.STOPPED, False),
+        (catalogue.START, Phase.RUNNING, False),
+    ):
+        batch = begin(action, ids, admin)
+        for _ in range(2):
+            turn(sandbox)
+        assert states(batch) == {ItemState.SUCCEEDED: 2}
+        rows = Environment.objects.filter(pk__in=ids)
+        assert {(row.phase, row.archived_at is not None) for row in rows} == {(phase, archived)}
+
+
+def test_a_lockdown_is_moved_for_all_and_cleared_for_all(sandbox: Sandbox, admin: User) -> None:
+    ids, at = known(sandbox, 6), timezone.now().replace(microsecond=0) + 9 * DAY
+    moved = begin(catalogue.LOCKDOWN, ids, admin, at_once=2, lockdown_at=at)
+    driving.drive_batches()  # Ona's answer is the end of it: one turn does for all
+    assert states(moved) == {ItemState.SUCCEEDED: 6}
+    assert set(Environment.objects.filter(pk__in=ids).values_list("lockdown_at", flat=True)) == {at}
+    cleared = begin(catalogue.CLEAR_LOCKDOWN, ids, admin)
+    driving.drive_batches()
+    assert states(cleared) == {ItemState.SUCCEEDED: 6}
+    assert not any("lockdownAt" in at_ona(sandbox, id_)["metadata"] for id_ in ids)
+
+
+@pytest.mark.parametrize("lockdown_at", [None, timezone.now() - DAY])
+def test_a_lockdown_wants_a_moment_ahead(lockdown_at: Any, sandbox: Sandbox, admin: User) -> None:
+    ids = known(sandbox, 1)
+    with pytest.raises(NotPossible):
+        begin(catalogue.LOCKDOWN, ids, admin, lockdown_at=lockdown_at)
+    assert not Operation.objects.exists()
+
+
+def test_environments_whose_turn_comes_after_the_moment_are_left_out_in_words(sandbox: Sandbox, admin: User) -> None:
+    batch = begin(catalogue.LOCKDOWN, known(sandbox, 2), admin, lockdown_at=timezone.now() + timedelta(minutes=2))
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        driving.drive_batches()
+    assert states(batch) == {ItemState.LEFT_OUT: 2}
+    assert {item.why.partition(":")[0] for item in batch.items.all()} == {
+        "A lockdown lies at least a minute in the future"
+    }
+    assert {item.operation_id for item in batch.items.all()} == {None}  # there is none to look at
+    batch.refresh_from_db()
+    assert batch.closed_at
+
+
+def test_what_ona_refuses_is_told_and_stops_the_batch_after_as_many_as_were_allowed(
+    sandbox: Sandbox, admin: User
+) -> None:
+    ids = known(sandbox, 5, Condition("STOPPED"))
+    batch = begin(catalogue.START, ids, admin, at_once=1, stop_after=2)
+    with OnaClient(sandbox.token, sandbox.base_url) as client:
+        for id_ in ids:  # somebody archives them, and the portal has not seen it
+            client.archive_environment(id_)
+    driving.drive_batches()
+    assert states(batch) == {ItemState.FAILED: 2, ItemState.LEFT_OUT: 3}
+    assert all("archived" in item.why for item in batch.items.filter(state=ItemState.FAILED))
+
+
+def test_what_ona_accepted_and_does_not_come_to_ends_as_unknown(sandbox: Sandbox, admin: User) -> None:
+    batch = begin(catalogue.STOP, known(sandbox, 1), admin)
+    driving.drive_batches()
+    with time_machine.travel(timezone.now() + catalogue.STOP.patience):
+        driving.drive_batches()  # at Ona no time has passed
+    assert states(batch) == {ItemState.UNKNOWN: 1}
+    assert batch.items.get().why == "Ona accepted it 3 min ago, but the environment is stopping."
+
+
+def test_a_start_that_failed_says_what_the_environment_says(sandbox: Sandbox, admin: User) -> None:
+    (id_,) = known(sandbox, 1, Condition("STOPPED"))
+    batch = begin(catalogue.START, [id_], admin)
+    driving.drive_batches()
+    sandbox.world.change(id_, status={"failureMessage": ["no machine is free"]})
+    with time_machine.travel(timezone.now() + catalogue.START.patience):
+        driving.drive_batches()
+    assert states(batch) == {ItemState.FAILED: 1}
+    assert "no machine is free" in batch.items.get().why
+
+
+def test_one_that_is_deleted_meanwhile_ends_as_unknown(sandbox: Sandbox, admin: User) -> None:
+    (id_,) = known(sandbox, 1)
+    batch = begin(catalogue.STOP, [id_], admin)
+    driving.drive_batches()
+    sandbox.world.remove(id_)
+    known(sandbox, 0)
+    driving.drive_batches()
+    assert states(batch) == {ItemState.UNKNOWN: 1}
+
+
+@pytest.mark.parametrize("action", ON_ENVIRONMENTS)
+@pytest.mark.parametrize("role", ["", "Viewer", "Auditor", "Operator", "Admin"])
+def test_who_may_do_it_in_one_environment_may_in_many_and_nobody_else(role: str, action: Action) -> None:
+    environment = factories.environment(phase=Phase.RUNNING)
+    candidates = KINDS[action.name].chosen([environment.pk])
+    user = factories.user(role)
+    given: dict[str, Any] = {
+        "action": action, "reference": "", "candidates": candidates, "at_once": 1, "stop_after": None,
+        "lockdown_at": timezone.now() + DAY, "actor": user, "reason": "x",
+    }  # fmt: skip
+    if user.has_perm(action.permission):
+        assert role == "Admin" or (role == "Operator" and action in (catalogue.START, catalogue.STOP))
+        assert cancel_batch(batch=start_batch(**given), actor=user)
+        return
+    assert role != "Admin"
+    with pytest.raises(PermissionDenied):
+        start_batch(**given)
+    assert not Operation.objects.exists()
+    batch = start_batch(**given | {"actor": factories.user("Admin")})
+    with pytest.raises(PermissionDenied):
+        cancel_batch(batch=batch, actor=user)
+
+
+def test_who_may_no_longer_archive_does_not_through_a_batch(sandbox: Sandbox, admin: User) -> None:
+    ids = known(sandbox, 2, Condition("STOPPED"))
+    batch = begin(catalogue.ARCHIVE, ids, admin)
+    admin.groups.clear()
+    driving.drive_batches()
+    assert states(batch) == {ItemState.LEFT_OUT: 2}
+    assert sandbox.requests["EnvironmentService/ArchiveEnvironment"] == 0
+
+
+def test_a_cancelled_batch_stops_nothing_more(sandbox: Sandbox, admin: User) -> None:
+    batch = begin(catalogue.STOP, known(sandbox, 4), admin, at_once=1)
+    driving.drive_batches()
+    assert cancel_batch(batch=batch, actor=admin)
+    turn(sandbox)
+    assert states(batch) == {ItemState.SUCCEEDED: 1, ItemState.LEFT_OUT: 3}
+    assert sandbox.requests["EnvironmentService/StopEnvironment"] == 1
+
+
+@pytest.mark.parametrize("moment", ["before it was asked for", "before it was sent", "before it was written down"])
+def test_a_worker_that_dies_leaves_what_another_takes_up(
+    moment: str, sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = begin(catalogue.STOP, known(sandbox, 3), admin)
+    owner, name = {
+        "before it was asked for": (recording, "begin"),
+        "before it was sent": (recording, "sent"),
+        "before it was written down": (driving, "_write_down"),
+    }[moment]
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    recording.sent(Operation.objects.get(pk=batch.pk))
+    with monkeypatch.context() as dying:
+        dying.setattr(owner, name, die)
+        with pytest.raises(KeyboardInterrupt):
+            driving.drive_batches()
+    assert states(batch)[ItemState.ASKED] == 3
+    for _ in range(3):
+        turn(sandbox)
+    assert states(batch) == {ItemState.SUCCEEDED: 3}
+    assert sandbox.requests["EnvironmentService/StopEnvironment"] == 3
+
+
+def test_a_lost_answer_is_proven_before_anything_is_asked_again(sandbox: Sandbox, admin: User, settings: Any) -> None:
+    settings.ONA_ACTION_SECONDS = 0.5
+    directory._client.cache_clear()
+    batch = begin(catalogue.ARCHIVE, known(sandbox, 1, Condition("STOPPED")), admin)
+    with sandbox.hold("EnvironmentService/ArchiveEnvironment", "after") as held:
+        driving.drive_batches()
+        assert held.arrived.is_set()
+    assert states(batch) == {ItemState.ASKED: 1}
+    for _ in range(2):
+        driving.drive_batches()
+    assert states(batch) == {ItemState.SUCCEEDED: 1}
+    assert sandbox.requests["EnvironmentService/ArchiveEnvironment"] == 1
+
+
+def test_a_stop_of_60_environments_outlives_its_worker(connect: Callable[..., Any]) -> None:
+    grant_roles(apps)
+    stop, count = "EnvironmentService/StopEnvironment", 60
+    with connect(World(environments=3, seed=5, speed=60)) as sandbox:
+        ids = known(sandbox, count)
+        batch = begin(catalogue.STOP, ids, factories.user("Operator"), at_once=20)
+
+        def ring() -> bool:
+            drive_batches.apply_async(expires=1)
+            return True
+
+        with celery_worker(sandbox, PORTAL_OPERATION_PATIENCE_SECONDS="2") as worker:
+            wait_until(lambda: ring() and sandbox.requests[stop] >= 15)
+            kill(worker)
+        assert sandbox.requests[stop] < count
+        with celery_worker(sandbox, PORTAL_OPERATION_PATIENCE_SECONDS="2"):
+            wait_until(lambda: ring() and Batch.objects.get().closed_at, 120)
+        assert states(batch) == {ItemState.SUCCEEDED: count}
+    parts = Operation.objects.filter(parent_id=batch.pk, outcome=Outcome.SUCCEEDED)
+    assert {str(id_) for id_ in parts.values_list("environment_id", flat=True)} == set(ids)

@@ -1,0 +1,71 @@
+"""From an audit to one action on many environments: ticked, planned, confirmed, done, and in the ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from automations.batches.driving import drive_batches
+from automations.models import Batch
+from environments.models import Environment, Phase
+from portal.ledger.models import Operation
+from portal.sandbox.conditions import Condition
+from portal.sandbox.server import Sandbox
+from tests.browser import fleet
+
+pytestmark = pytest.mark.browser
+
+
+def test_two_that_run_in_spite_of_their_lockdown_are_ticked_and_stopped(administering: Page, sandbox: Sandbox) -> None:
+    page = administering
+    names = ("left-over-one", "left-over-two", "left-over-three")
+    for name in names:
+        sandbox.world.add_environment(Condition(name=name, lockdown="past", git="unpushed", never_stops=True))
+    fleet.read_environments(sandbox)
+    page.goto("/audit/lockdown/?status=running&q=left-over")
+    for name in names[:2]:
+        page.get_by_label(f"Choose {name}").check()
+    page.get_by_role("button", name="Stop… the ticked").click()
+
+    expect(page.get_by_role("heading", name="Stop 2 environments")).to_be_visible()
+    targets = page.get_by_role("group", name="Where it will be asked for")
+    expect(targets.get_by_role("checkbox")).to_have_count(2)
+    expect(targets.get_by_text("unpushed commit").first).to_be_visible()
+    page.get_by_label("Reason").fill("locked down and still running")
+    page.get_by_role("button", name="Stop these environments").click()
+
+    expect(page.get_by_role("heading", name="Stop many environments")).to_be_visible()
+    drive_batches()
+    expect(page.get_by_text("under way", exact=True).first).to_be_visible()
+    sandbox.world.advance(timedelta(minutes=3))
+    drive_batches()
+    expect(page.get_by_role("link", name="2 succeeded")).to_be_visible()
+    phases = dict(Environment.objects.filter(name__in=names).values_list("name", "phase"))
+    assert phases == {names[0]: Phase.STOPPED, names[1]: Phase.STOPPED, names[2]: Phase.RUNNING}
+
+    page.get_by_role("link", name="those beneath it").click()
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    expect(page.locator("#list tbody tr", has_text="Stop environment")).to_have_count(2)
+    assert Operation.objects.filter(parent_id=Batch.objects.get().pk).count() == 2
+
+
+def test_the_field_for_a_reference_is_there_for_what_has_one_and_what_was_typed_stays(
+    administering: Page, sandbox: Sandbox
+) -> None:
+    page = administering
+    page.goto("/automations/batches/new/?q=phase:running")
+    what, reference = page.locator("select[name=action]"), page.get_by_label("Reference of the task or service")
+    what.select_option(label="Stop")
+    expect(reference).to_be_hidden()
+    what.select_option(label="Start task")
+    expect(reference).to_be_visible()
+    what.select_option(label="Set lockdown")
+    page.get_by_role("button", name="See the plan").click()
+    page.get_by_label("Lock down at, in UTC").fill("2020-01-01T10:00")
+    page.get_by_label("Reason").fill("extended by a week")
+    page.get_by_role("button", name="Set lockdown of these environments").click()
+    expect(page.get_by_text("This time has passed.")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_have_value("extended by a week")
+    expect(page.get_by_label("Lock down at, in UTC")).to_have_value("2020-01-01T10:00")
