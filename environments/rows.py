@@ -48,7 +48,7 @@ def _row(environment: Environment, url: str, now: datetime) -> Row:
     return {
         "id": environment.pk.hex,
         "state": "list-past" if environment.archived_at or environment.gone_at else "",
-        "phase": _phase(environment.phase) + _past(environment),
+        "phase": phase_cell(environment.phase) + _past(environment),
         "name": _link(f"{url}{environment.pk}/", environment.name or str(environment.pk), f"e{environment.pk.hex}"),
         "flags": _flags(environment),
         "repository": _text(environment.repository),
@@ -73,7 +73,8 @@ def short_repository(url: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _phase(phase: str) -> SafeString:
+def phase_cell(phase: str) -> SafeString:
+    """A phase as dot and word."""
     return phase_dot(phase)
 
 

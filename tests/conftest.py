@@ -22,6 +22,14 @@ def _quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_rendered_before():
+    """What the overview keeps as it was rendered goes by moments, which tests may share."""
+    from environments.views.overview import look_back
+
+    look_back.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """Tests of real transactions end by emptying every table they filled."""

@@ -16,6 +16,7 @@ from environments import moment as moments
 from environments.audit import changes, policy, rows, state
 from environments.audit.as_of import as_of, read_moment, was_swept
 from environments.audit.bar import bar
+from environments.audit.cells import cells
 from environments.audit.forecast import forecast
 from environments.audit.state import AUDITS, GROUPS, AuditState
 from environments.audit.tally import tally
@@ -102,6 +103,8 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponse:
         known = policy.policy_at(moments.now())
         asked = state.read(request.GET, AUDITS[slug], moment, known)
         context = audit_context(asked, request.user) | bar(moment, asked.listed.place)
+    seen_then = context["observed"]
+    context["rows"] = cells(context["lines"], is_past=moment is not None, is_gap=bool(seen_then and seen_then.is_gap))
     context["problems"] = [*([problem] if problem else []), *asked.problems]
     context |= _chosen(request, asked, context["total"])
     context["poll_url"] = "" if moment else f"{context['url']}{asked.listed.place}&seen={seen}"

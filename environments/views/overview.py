@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from environments.freshness import freshness
 from environments.history import Event, event
@@ -20,10 +24,11 @@ from environments.rollups import charts, shown
 from environments.rollups.drawing import Picture, picture
 from portal.ledger import listing
 from portal.ledger.models import Operation
-from portal.web.htmx import is_fragment, render_page
+from portal.web.htmx import is_fragment, varied
 from portal.web.permissions import permission
 
 LATEST = 8
+LOOK_BACKS = 64  # as many are kept: every choice there is, twice
 # Machine, content and devcontainer change along with the phase: the list would be full of them.
 TELLING = (Field.PHASE, Field.FAILURE, Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 CHOICES = {"period": tuple(charts.PERIODS), "by": tuple(charts.DIMENSIONS), "top": ("environments", "running time")}
@@ -52,8 +57,7 @@ class Seen:
 def overview(request: HttpRequest) -> HttpResponse:
     """The page; for htmx, what a choice changes, or with `seen` what the last sweep changed (204 where nothing)."""
     asked = read_choices(request.GET)
-    chart = charts.name(asked["period"], asked["by"])
-    parts = OverviewPart.objects.in_bulk(["counts", "failures", "tops", "startups", chart])
+    parts = OverviewPart.objects.in_bulk(["counts", "failures"])
     seen = parts["counts"].at.isoformat() if "counts" in parts else "never"
     is_poll = is_fragment(request) and "seen" in request.GET
     if is_poll and request.GET["seen"] == seen:
@@ -62,10 +66,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {"poll": f"{url}?{urlencode({**asked, 'seen': seen})}", "as_of": _at(parts, "counts")}
     if is_poll:
         return render(request, "overview/_live.html", context | _live(parts, request.user))
-    context |= _look_back(parts, asked, chart)
-    if not is_fragment(request):
-        context |= _live(parts, request.user) | {"kinds": freshness()}
-    return render_page(request, "overview.html", "overview/_look_back.html", context)
+    looked_back = look_back(tuple(asked.items()), _looked_back_at(asked))
+    if is_fragment(request):
+        return varied(HttpResponse(looked_back))
+    context |= _live(parts, request.user) | {"look_back": looked_back, "kinds": freshness()}
+    return varied(render(request, "overview.html", context))
 
 
 def read_choices(data: QueryDict) -> dict[str, str]:
@@ -114,8 +119,22 @@ def _latest() -> list[Seen]:
     ]
 
 
-def _look_back(parts: dict[str, OverviewPart], asked: dict[str, str], chart: str) -> dict[str, Any]:
-    """What looks back over days: running over time, tops, start-ups."""
+def _looking_back(asked: Mapping[str, str]) -> list[str]:
+    return ["tops", "startups", charts.name(asked["period"], asked["by"])]
+
+
+def _looked_back_at(asked: Mapping[str, str]) -> tuple[tuple[str, datetime], ...]:
+    """Of what moment each part is; one query that reads none of them."""
+    parts = OverviewPart.objects.filter(pk__in=_looking_back(asked)).order_by("name")
+    return tuple(parts.values_list("name", "at"))
+
+
+@lru_cache(maxsize=LOOK_BACKS)
+def look_back(choices: tuple[tuple[str, str], ...], _at: tuple[tuple[str, datetime], ...]) -> SafeString:
+    """What looks back over days: running over time, tops, start-ups. The same for everybody until it is kept anew, and
+    most of the page: rendered once for the moments in `_at`."""
+    asked = dict(choices)
+    parts, chart = OverviewPart.objects.in_bulk(_looking_back(asked)), charts.name(asked["period"], asked["by"])
     context: dict[str, Any] = {"asked": asked, "choices": {name: _choices(name, asked) for name in CHOICES}}
     if chart in parts:
         drawn = picture(parts[chart].data)
@@ -124,7 +143,7 @@ def _look_back(parts: dict[str, OverviewPart], asked: dict[str, str], chart: str
         context |= {"tops": shown.tops(parts["tops"].data, asked["top"]), "tops_data": parts["tops"].data}
     if "startups" in parts:
         context |= {"starts": shown.starts(parts["startups"].data), "starts_data": parts["startups"].data}
-    return context
+    return render_to_string("overview/_look_back.html", context)
 
 
 def _legend(drawn: Picture, by: str) -> list[dict[str, Any]]:

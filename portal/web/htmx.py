@@ -27,6 +27,10 @@ def render_page(
     request: HttpRequest, page: str, fragment: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """Render the template `page`, or `fragment` alone where htmx asks for it; both get the same context."""
-    response = render(request, fragment if is_fragment(request) else page, dict(context or {}), status=status)
+    return varied(render(request, fragment if is_fragment(request) else page, dict(context or {}), status=status))
+
+
+def varied(response: HttpResponse) -> HttpResponse:
+    """Say that the same address has a page and a part of it, so that no cache takes one for the other."""
     patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request", "HX-Boosted"])
     return response
