@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import statistics
 import sys
@@ -128,6 +129,8 @@ def _deep(client: object) -> str:
 
 def measured_all(steps: dict[str, Callable[[], None]], rounds: int = ROUNDS) -> list[Row]:
     """Round by round, so that what else the machine does falls on all alike."""
+    gc.collect()
+    gc.freeze()  # what filling the tables left in memory is no server's
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
