@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from django.utils import timezone
 from automations.models import Batch, BatchItem, ExecutionPhase, Service, ServicePhase, Task, TaskExecution
 from automations.summaries import refresh
 from environments.models import Environment
+from tests.vacuuming import vacuum
 
 REFERENCES = ("build", "test", "lint", "seed-database", "migrate", "docs", "e2e", "deps")
 FAILURE = "exit status 1: npm ERR! code ELIFECYCLE"
@@ -142,18 +142,7 @@ def fill(executions: int, references: int = len(REFERENCES)) -> None:
         cursor.execute(SERVICES.format(**shape), of_service)
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
         refresh()
-        for table in TABLES:
-            _vacuum(table, time.monotonic() + 30)
-
-
-def _vacuum(table: str, deadline: float) -> None:
-    """Until every page is known to be visible to all: somebody's older snapshot keeps a vacuum from noting that."""
-    with connection.cursor() as cursor:
-        is_visible = False
-        while not is_visible and time.monotonic() < deadline:
-            cursor.execute(f"VACUUM ANALYZE {table}")
-            cursor.execute("SELECT relallvisible >= relpages FROM pg_class WHERE oid = %s::regclass", [table])
-            is_visible = cursor.fetchone()[0]
+    vacuum(*TABLES)
 
 
 def empty() -> None:

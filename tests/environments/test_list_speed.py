@@ -17,6 +17,7 @@ from environments.revision import revision
 from environments.state import read_state
 from portal.web.pages import Cursor, page
 from tests import factories
+from tests.vacuuming import vacuum
 
 ROWS = 20_000
 # session, user, two for permissions, revision, keys, rows, total
@@ -30,8 +31,7 @@ def large(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
     """20,000 committed rows, vacuumed: inside a test's transaction no index-only scan would ever be chosen."""
     with django_db_blocker.unblock():
         factories.environments(ROWS, seed=1)
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE environments_environment")
+        vacuum("environments_environment")
         yield
         with connection.cursor() as cursor:
             cursor.execute(
