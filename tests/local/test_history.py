@@ -6,10 +6,11 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from django.db import connection
 
 from environments.models import Environment, Field, Sighting, SyncRun, Transition
 from environments.reading import as_time
-from portal.directory.models import Organization, PolicyVersion
+from portal.directory.models import PolicyVersion
 from portal.local.history import sights_of, sweep_moments
 from portal.sandbox.documents import micros, moment
 from portal.sandbox.truth import Life
@@ -29,8 +30,11 @@ def past(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         sweeps = replay(world, every=EVERY, outages=[OUTAGE])
         yield world.truth, sweeps
-        for model in (Transition, Sighting, Environment, SyncRun, Organization):
-            model.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "TRUNCATE environments_environment, environments_sighting, environments_syncrun,"
+                " environments_specificationversion, directory_organization CASCADE"
+            )
 
 
 pytestmark = pytest.mark.django_db
