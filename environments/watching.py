@@ -18,7 +18,7 @@ from environments.actions.settling import settle
 from environments.asked import standings
 from environments.models import Environment
 from environments.sync import observe
-from portal.directory.connection import ona, ona_now
+from portal.directory.connection import ona_now
 from portal.ona import OnaError
 from portal.ona.documents.environments import Observation
 
@@ -49,12 +49,12 @@ def follow(environment: Environment) -> None:
 
 
 def look_at_many(ids: Sequence[UUID]) -> None:
-    """Read these environments from Ona, side by side. One that cannot be read stays as of its last sighting; what is
-    gone is for the sweep to find."""
+    """Read these environments from Ona, side by side, and each once, for it is soon done again. One that cannot be read
+    stays as of its last sighting; what is gone is for the sweep to find."""
 
     def look(id_: UUID) -> Observation | None:
         try:
-            return ona().get_environment(id_)
+            return ona_now().get_environment(id_)
         except (OnaError, ValueError) as error:
             log.info("watching failed", environment_id=str(id_), error=str(error))
             return None

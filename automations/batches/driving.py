@@ -10,8 +10,10 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
@@ -48,8 +50,19 @@ def drive_batches() -> int:
     for batch in Batch.objects.open().order_by("asked_at"):
         with only_one(f"batch {batch.pk}") as is_only_one:
             if is_only_one:
-                closed += drive(batch)
+                closed += _driven(batch)
     return closed
+
+
+def _driven(batch: Batch) -> bool:
+    """As `drive`; what the portal does wrong with one batch does not keep the others waiting."""
+    try:
+        return drive(batch)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        log.exception("driving failed", batch_id=str(batch.pk))
+        return False
 
 
 def drive(batch: Batch) -> bool:
@@ -66,7 +79,7 @@ def drive(batch: Batch) -> bool:
 def _take_up(batch: Batch) -> None:
     """Items that another process had asked for, and did not write down what came of it."""
     for item in batch.items.filter(state=ItemState.ASKED):
-        operation = Operation.objects.filter(pk=str(item.operation_id)).first()
+        operation = Operation.objects.filter(pk=item.operation_id).first()
         if operation and operation.is_open:
             if operation.sent_at is None:  # its process is dead, for this one is alone
                 recording.close_unsent(operation, NEVER_SENT)
@@ -164,8 +177,7 @@ def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
 
 def _pass_over(item: BatchItem, why: str) -> None:
     """Leave out an item of which no operation was begun."""
-    BatchItem.objects.filter(pk=item.pk).update(operation_id=None)
-    _set(item, ItemState.LEFT_OUT, why)
+    _set(item, ItemState.LEFT_OUT, why, operation_id=None)
 
 
 def _write_down(item: BatchItem, operation: Operation) -> None:
@@ -173,8 +185,8 @@ def _write_down(item: BatchItem, operation: Operation) -> None:
     match operation.outcome:
         case Outcome.SUCCEEDED:
             execution_id = operation.after.get("executionId")
-            BatchItem.objects.filter(pk=item.pk).update(execution_id=execution_id)
-            _set(item, ItemState.UNDER_WAY if KINDS[item.batch.action].ended else ItemState.SUCCEEDED)
+            state = ItemState.UNDER_WAY if KINDS[item.batch.action].ended else ItemState.SUCCEEDED
+            _set(item, state, execution_id=execution_id)
         case Outcome.FAILED:
             left_out = operation.code == NotPossible.code
             _set(item, ItemState.LEFT_OUT if left_out else ItemState.FAILED, operation.explanation)
@@ -192,14 +204,14 @@ def _follow(batch: Batch) -> None:
         _set(item, *end)
 
 
-def _set(item: BatchItem, state: ItemState, why: str = "") -> None:
+def _set(item: BatchItem, state: ItemState, why: str = "", **columns: UUID | None) -> None:
     """Bring one item further; one that has ended stays as it is."""
-    _update(item.batch, BatchItem.objects.filter(pk=item.pk), state=state, why=why)
+    _update(item.batch, BatchItem.objects.filter(pk=item.pk), state=state, why=why, **columns)
 
 
-def _update(batch: Batch, items: QuerySet[BatchItem], *, state: ItemState, why: str) -> None:
+def _update(batch: Batch, items: QuerySet[BatchItem], *, state: ItemState, why: str, **columns: UUID | None) -> None:
     now = timezone.now()
-    items.exclude(state__in=ENDED).update(state=state, why=why, ended_at=now if state in ENDED else None)
+    items.exclude(state__in=ENDED).update(state=state, why=why, ended_at=now if state in ENDED else None, **columns)
     Batch.objects.filter(pk=batch.pk).update(changed_at=now)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from automations.models import BatchItem, ExecutionPhase, ItemState, Service, ServicePhase, TaskExecution
 from environments.actions.catalogue import START, Action
-from environments.models import Environment
+from environments.models import Environment, Sighting
 from portal.ledger.models import Operation
 from portal.web.words import duration_words, phase_word
 
@@ -18,9 +18,10 @@ EXECUTIONS = {
     ExecutionPhase.STOPPED: ItemState.STOPPED,
 }
 LONGEST_RUN = timedelta(hours=24)
-LONGEST_WAIT = timedelta(minutes=15)  # for a service to come to what was asked for
+LONGEST_WAIT = timedelta(minutes=15)  # for a service to come to what was asked for, for a late environment to be read
 GONE = "Ona no longer has it, so how it ended is not known."
 TOO_LONG = "It was started and is still under way; the batch does not wait for it any longer."
+NOT_SEEN = "Ona accepted it, but could not be asked afterwards what came of it."
 NOT_FOLLOWED = "Ona accepted it, but the service has not come to it."
 
 
@@ -59,21 +60,27 @@ def _of_service(service: Service | None, wanted: str, item: BatchItem, now: date
 
 def ended_environments(action: Action, items: Sequence[BatchItem], now: datetime) -> Iterator[tuple[BatchItem, End]]:
     """As `ended`, of an action that Ona follows with the environment itself."""
-    environments = Environment.objects.in_bulk([item.environment_id for item in items])
+    ids = [item.environment_id for item in items]
+    environments = Environment.objects.in_bulk(ids)
+    seen = dict(Sighting.objects.filter(pk__in=ids).values_list("pk", "seen_at"))
     operations = Operation.objects.in_bulk([item.operation_id for item in items])
     for item in items:
         environment, operation = environments.get(item.environment_id), operations[item.operation_id]
-        if end := _of_environment(environment, action, operation, now):
+        if end := _of_environment(environment, seen.get(item.environment_id), action, operation, now):
             yield item, end
 
 
-def _of_environment(environment: Environment | None, action: Action, operation: Operation, now: datetime) -> End | None:
+def _of_environment(
+    environment: Environment | None, seen_at: datetime | None, action: Action, operation: Operation, now: datetime
+) -> End | None:
     if environment and action.followed and action.followed(environment, operation):
         return ItemState.SUCCEEDED, ""
     if environment is None or environment.gone_at:
         return ItemState.UNKNOWN, GONE
     if (age := now - operation.asked_at) < action.patience:
         return None
+    if seen_at is None or seen_at < operation.asked_at + action.patience:
+        return (ItemState.UNKNOWN, NOT_SEEN) if age > action.patience + LONGEST_WAIT else None
     late = f"Ona accepted it {duration_words(age)} ago, but the environment is {phase_word(environment.phase)}."
     if action is START and environment.failure:
         return ItemState.FAILED, f"{late} It says: {environment.failure}"

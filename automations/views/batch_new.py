@@ -76,7 +76,7 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
     try:
         return start_batch(
             action=kind.action,
-            reference=given["reference"],
+            reference=given["reference"] if kind.has_reference else "",
             candidates=kind.chosen(given["target"]),
             at_once=given["at_once"],
             stop_after=given["stop_after"],
@@ -117,7 +117,7 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
 
 def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
     """`asked` is the form as it was sent, or the address; `data` the address."""
-    reference = asked.get("reference", "").strip()[:128]
+    reference = asked.get("reference", "").strip()[:128] if kind is None or kind.has_reference else ""
     again = _again_of(asked.get("again_of", "") or asked.get("again", ""))
     state = read_state(_of_environments(data))
     is_whole = kind is not None and bool(reference or not kind.has_reference)

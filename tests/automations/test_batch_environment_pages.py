@@ -102,6 +102,16 @@ def test_a_batch_of_environments_begins_and_has_a_page_and_a_line() -> None:
     assert re.search(r">Stop</a> <div class=\"list-source\">\s*2 environments<", listed)
 
 
+def test_a_tasks_reference_that_was_typed_before_is_no_part_of_an_action_on_environments() -> None:
+    row = factories.environment()
+    client = factories.client("Operator")
+    plan = client.get(NEW, {"action": "environment.stop", "reference": "build"}).content.decode()
+    assert not re.search(r'name="reference"[^>]*value="build"', plan)
+    client.post(NEW, asked("environment.stop", [row], reference="build"))
+    assert Batch.objects.get().reference == ""
+    assert Operation.objects.get(pk=Batch.objects.get().pk).target_name == "1 environment"
+
+
 @pytest.mark.parametrize(
     ("moment", "words"),
     [

@@ -263,6 +263,29 @@ def test_what_ona_accepted_and_does_not_come_to_ends_as_unknown(sandbox: Sandbox
     assert batch.items.get().why == "Ona accepted it 3 min ago, but the environment is stopping."
 
 
+def test_what_nobody_could_look_at_is_waited_for_and_not_called_as_it_was_before(sandbox: Sandbox, admin: User) -> None:
+    batch = begin(catalogue.STOP, known(sandbox, 1), admin)
+    driving.drive_batches()
+    began = timezone.now()
+    sandbox.faults.inject("error503", times=1000, rpc="GetEnvironment")
+    for minutes, state in ((4, ItemState.UNDER_WAY), (17, ItemState.UNDER_WAY), (19, ItemState.UNKNOWN)):
+        with time_machine.travel(began + timedelta(minutes=minutes)):
+            driving.drive_batches()
+        assert states(batch) == {state: 1}
+    assert batch.items.get().why == "Ona accepted it, but could not be asked afterwards what came of it."
+
+
+def test_what_is_seen_again_after_an_outage_ends_as_it_did(sandbox: Sandbox, admin: User) -> None:
+    batch = begin(catalogue.STOP, known(sandbox, 1), admin)
+    driving.drive_batches()
+    sandbox.faults.inject("error503", times=1000, rpc="GetEnvironment")
+    with time_machine.travel(timezone.now() + timedelta(minutes=4)):
+        driving.drive_batches()
+    sandbox.faults.clear()
+    turn(sandbox)
+    assert states(batch) == {ItemState.SUCCEEDED: 1}
+
+
 def test_a_start_that_failed_says_what_the_environment_says(sandbox: Sandbox, admin: User) -> None:
     (id_,) = known(sandbox, 1, Condition("STOPPED"))
     batch = begin(catalogue.START, [id_], admin)
@@ -314,6 +337,42 @@ def test_who_may_no_longer_archive_does_not_through_a_batch(sandbox: Sandbox, ad
     driving.drive_batches()
     assert states(batch) == {ItemState.LEFT_OUT: 2}
     assert sandbox.requests["EnvironmentService/ArchiveEnvironment"] == 0
+
+
+def test_a_worker_that_dies_while_it_leaves_one_out_leaves_nothing_half_written(
+    sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = begin(catalogue.ARCHIVE, known(sandbox, 1, Condition("STOPPED")), admin)
+    admin.groups.clear()
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(driving, "_set", die)
+        with pytest.raises(KeyboardInterrupt):
+            driving.drive_batches()
+    for _ in range(2):
+        driving.drive_batches()
+    assert states(batch) == {ItemState.LEFT_OUT: 1}
+
+
+def test_a_batch_that_cannot_be_driven_does_not_keep_the_others(
+    sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = known(sandbox, 2, Condition("STOPPED"))
+    broken, sound = (begin(catalogue.ARCHIVE, [id_], admin) for id_ in ids)
+    take_up = driving._take_up
+
+    def stumble(batch: Batch) -> None:
+        if batch.pk == broken.pk:
+            raise LookupError("a mistake of the portal's")
+        take_up(batch)
+
+    monkeypatch.setattr(driving, "_take_up", stumble)
+    driving.drive_batches()
+    assert states(broken) == {ItemState.WAITING: 1}
+    assert ItemState.WAITING not in states(sound)
 
 
 def test_a_cancelled_batch_stops_nothing_more(sandbox: Sandbox, admin: User) -> None:
