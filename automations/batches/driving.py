@@ -79,7 +79,7 @@ def drive(batch: Batch) -> bool:
 def _take_up(batch: Batch) -> None:
     """Items that another process had asked for, and did not write down what came of it."""
     for item in batch.items.filter(state=ItemState.ASKED):
-        operation = Operation.objects.filter(pk=item.operation_id).first()
+        operation = Operation.objects.filter(pk=item.operation_id).first() if item.operation_id else None
         if operation and operation.is_open:
             if operation.sent_at is None:  # its process is dead, for this one is alone
                 recording.close_unsent(operation, NEVER_SENT)

@@ -43,8 +43,8 @@ transitions    what was seen to change in the period
 operations     what was asked for through the portal in the period: who, what, why, and how it ended
 chain          the ledger's hash chain from before the period to its head; it shows that no operation was changed,
                left out or put in afterwards
-onas_log       Ona's own audit log of the period, as far as the portal has read it; it names no operation: operation_id
-               is the one that is probably behind an entry
+onas_log       Ona's own audit log of the period, as far as the portal has read it: its head says how far that is; it
+               names no operation: operation_id is the one that is probably behind an entry
 policies       the organization's policies at the moment, and every version that was observed until then
 observation    when nothing was observed: nothing is known of those times
 

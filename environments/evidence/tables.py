@@ -24,6 +24,7 @@ from environments.evidence.archive import Writer
 from environments.evidence.ledger import DOCUMENTS
 from environments.evidence.manifest import File
 from environments.exports import audits, fleet
+from environments.exports.about import log_read
 from environments.models import Transition
 from environments.moment import now
 from environments.state import read_state
@@ -107,9 +108,10 @@ def entries(scope: Scope) -> Export:
 
 
 def onas_log(scope: Scope) -> Export:
-    """Ona's own audit log of the period, as far as it was read; `operation_id` is only probable."""
+    """Ona's own audit log of the period, and how far it was read; `operation_id` is only probable."""
     found = AuditLog.objects.filter(at__gte=scope.since, at__lte=scope.moment).order_by("at", "id")
-    return Export("onas_log", "Ona's audit log", scope.head, LOG, streamed(found.values_list(*LOG)))
+    head = {**scope.head, "onas_log": log_read()}
+    return Export("onas_log", "Ona's audit log", head, LOG, streamed(found.values_list(*LOG)))
 
 
 def write(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:

@@ -1,4 +1,5 @@
-"""What every export says of its moment: what was not observed in the thirty days before it, and the policies then."""
+"""What every export says of its moment: what was not observed in the thirty days before it, and the policies then; and
+what one with entries of Ona's audit log says of that."""
 
 from __future__ import annotations
 
@@ -6,11 +7,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import F
+
 from environments import moment as moments
 from environments.audit.as_of import observed
 from environments.audit.policy import Policy, policy_at
+from environments.freshness import freshness
+from environments.models import SyncRun
 from environments.timeline.lanes import Period
 from environments.timeline.observed import OUTAGE, apart, limit
+from portal.ledger.models import AuditLogGap
 
 LOOKED_BACK = timedelta(days=30)
 NOT_READ = "unknown: the organization's policies had not been read."
@@ -43,6 +49,20 @@ def gaps(window: Period) -> list[Period]:
     found = (Period(start or window.start, end or window.end) for start, end in apart(window))
     cut = (Period(max(gap.start, window.start), min(gap.end, window.end)) for gap in found if _long(gap))
     return sorted(gap for gap in cut if gap.start < gap.end)
+
+
+def log_read() -> dict[str, Any]:
+    """How far Ona's audit log was read; two queries. `unread` are the times of which not all is known (null: from the
+    log's beginning, or until now)."""
+    (log,) = freshness(SyncRun.Kind.AUDIT_LOGS)
+    trouble = log.refused or log.failure
+    unread = AuditLogGap.objects.order_by(F("start").asc(nulls_first=True), "id").values_list("start", "end")
+    return {
+        "state": "failed" if log.failure else log.state,
+        "last_read_at": log.as_of,
+        "error": trouble.error if trouble else None,
+        "unread": [{"from": start, "until": end} for start, end in unread],
+    }
 
 
 def policy_head(policy: Policy | None) -> dict[str, Any]:

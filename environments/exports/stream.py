@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from environments.exports.about import log_read
 from environments.stream.lines import Entry, in_words
 from environments.stream.reading import ONA, PORTAL, Spot, parts, pieces
 from environments.stream.state import State, chips
@@ -31,7 +32,10 @@ NOTE = (
 def stream(asking: Asking, state: State) -> Export:
     """All that is asked for, in its order; read in a snapshot."""
     count = sum(part.rows.order_by().count() for part in parts(state))
-    said = head(asking, chips=chips(state), order=state.place.order, count=count) | {"note": NOTE}
+    said = head(asking, chips=chips(state), order=state.place.order, count=count) | {
+        "onas_log": log_read(),
+        "note": NOTE,
+    }
     return Export("stream", "Operations and Ona's audit log", said, COLUMNS, _rows(state))
 
 
@@ -66,5 +70,6 @@ def _operation(operation: Operation, behind: list[UUID]) -> Sequence[Any]:
 def _entry(entry: AuditLog, told: Entry) -> Sequence[Any]:
     return (
         entry.at, ONA, entry.pk, entry.actor_id, told.actor, entry.action or None, told.subject_type or None,
-        entry.subject_id, told.subject, None, None, entry.operation_id, None, told.is_credential, told.note or None,
+        entry.subject_id, told.subject or None, None, None, entry.operation_id, None, told.is_credential,
+        told.note or None,
     )  # fmt: skip

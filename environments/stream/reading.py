@@ -21,7 +21,7 @@ from portal.ledger.words import action_words
 from portal.web.pages import Cursor, Order
 
 PORTAL, ONA = "portal", "ona"
-MOST_NAMED = 200  # people or environments that a part of a name may mean
+MOST_NAMED = 200  # people or environments whose ids are written into a query
 MOST_OCCURRING = 5000
 
 
@@ -115,20 +115,25 @@ def _within(state: State, column: str) -> Q:
     return within
 
 
-def _people(text: str) -> list[UUID]:
+def _people(text: str) -> list[UUID] | QuerySet[Any]:
     """The accounts that an id, or a part of a name or an address, means."""
     if identity := _identity(text):
         return [identity]
-    named = Member.objects.filter(Q(name__icontains=text) | Q(email__icontains=text))
-    return list(named.order_by("pk").values_list("pk", flat=True)[:MOST_NAMED])
+    return _named(Member.objects.filter(Q(name__icontains=text) | Q(email__icontains=text)))
 
 
-def _environments(text: str) -> list[UUID]:
+def _environments(text: str) -> list[UUID] | QuerySet[Any]:
     """The environments, those that are gone too, that an id or a part of a name means."""
     if identity := _identity(text):
         return [identity]
-    named = Environment.objects.filter(contains(text), name__icontains=text).order_by("pk")
-    return list(named.values_list("pk", flat=True)[:MOST_NAMED])
+    return _named(Environment.objects.filter(contains(text), name__icontains=text))
+
+
+def _named(found: QuerySet[Any]) -> list[UUID] | QuerySet[Any]:
+    """Their ids: a few are looked up in an index, many are met soon on the way through it."""
+    ids = found.order_by().values_list("pk", flat=True)
+    few = list(ids[: MOST_NAMED + 1])
+    return few if len(few) <= MOST_NAMED else ids
 
 
 def _identity(text: str) -> UUID | None:

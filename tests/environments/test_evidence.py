@@ -123,6 +123,7 @@ def test_onas_own_log_of_the_period_is_in_it_as_it_came(made):
     assert [(row["id"], row["subject_id"], row["action"]) for row in rows(files, "onas_log")] == [
         (str(each.pk), str(made[1].pk), "update spec") for each in (first, second)
     ]
+    assert json.loads(files["onas_log.json"])["head"]["onas_log"]["state"] == "never"
 
 
 def test_a_past_moment_is_told_as_it_was_known_then(made):

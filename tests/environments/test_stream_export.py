@@ -10,11 +10,13 @@ from django.db import connection
 from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from environments.stream.reading import pieces
+from environments.models import SyncRun
+from environments.stream.reading import MOST_NAMED, pieces
 from environments.stream.state import read_state
 from portal.ledger.matching import match
-from portal.ledger.models import AuditLog
+from portal.ledger.models import AuditLog, AuditLogGap
 from tests import factories, operations
 from tests.audit_entries import entry, own, person
 from tests.exports import read, read_csv, taken
@@ -82,6 +84,40 @@ def test_people_are_named_and_a_filter_without_sense_makes_no_file(auditor: Clie
     entry(actor_id=ada.pk)
     assert "Ada Lovelace" in str(read(auditor, f"{STREAM}export/").column("actor"))
     assert auditor.get(f"{STREAM}export/?format=csv&source=nowhere").status_code == 400
+
+
+def test_a_name_that_many_have_leaves_none_of_them_out(auditor: Client) -> None:
+    """More than are written into a query."""
+    many = MOST_NAMED + 5
+    rows = [factories.environment(name=f"shop-{number}") for number in range(many)]
+    people = [person("Ada Lovelace") for _ in range(many)]
+    for row, ada in zip(rows, people, strict=True):
+        operations.operation(environment_id=row.pk)
+        entry(actor_id=ada.pk, subject_id=row.pk)
+    entry()
+    assert read(auditor, f"{STREAM}export/?environment=shop").head["rows"] == 2 * many
+    assert read(auditor, f"{STREAM}export/?who=lovelace").head["rows"] == many
+
+
+def test_how_far_onas_log_was_read_stands_at_the_head(auditor: Client) -> None:
+    def told() -> dict[str, Any]:
+        return dict(read(auditor, f"{STREAM}export/?source=outside").head["onas_log"])
+
+    assert told() == {"state": "never", "last_read_at": None, "error": None, "unread": []}
+    began = timezone.now() - MINUTE
+    SyncRun.objects.create(
+        kind=SyncRun.Kind.AUDIT_LOGS, state=SyncRun.State.REFUSED, error="The token may not.",
+        started_at=began, finished_at=began,
+    )  # fmt: skip
+    AuditLogGap.objects.create(end=began)
+    assert told()["state"] == "refused"
+    assert told()["error"] == "The token may not."
+    assert told()["unread"] == [{"from": None, "until": f"{began:%Y-%m-%dT%H:%M:%S.%fZ}"}]
+
+
+def test_an_entry_about_nothing_has_no_empty_name(auditor: Client) -> None:
+    entry(subject_id=None, subject_type="")
+    assert read(auditor, f"{STREAM}export/").column("subject") == [None]
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(auditor: Client) -> None:
