@@ -4,7 +4,7 @@ from environments import secret_urls
 from environments.views import act, editor, timeline, tokens
 from environments.views.create import environment_create
 from environments.views.detail import environment_detail
-from environments.views.export import environment_export
+from environments.views.export import environment_export, timeline_export
 from environments.views.list import environment_changes, environment_facets, environment_list
 
 app_name = "environments"
@@ -19,5 +19,6 @@ urlpatterns = [
     *tokens.urls(),
     *editor.urls(),
     *timeline.urls(),
+    path("<uuid:environment_id>/timeline/export/", timeline_export, name="timeline-export"),
     *secret_urls.of_environment,
 ]

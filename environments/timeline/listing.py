@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from environments.models import Environment
@@ -23,13 +23,34 @@ class Listed:
 
 def listed(environment: Environment, view: View, sources: Iterable[Source]) -> Listed:
     """The rows of the view's lane, or of all; as many queries as its sources take for a page."""
-    asked = [source for source in sources if not view.lane or view.lane in source.lanes]
+    asked = _asked(view, sources)
     part = Slice(view.period, view.lane, _fitting(view.after, asked), ROWS + 1)
-    found = [entry for source in asked for entry in source.entries(environment, part)]
-    found.sort(key=lambda entry: (entry.place.at, entry.place.letter, str(entry.place.id).zfill(40)), reverse=True)
+    found = _nearest(environment, asked, part)
     shown = found[:ROWS]
     older = view.older(shown[-1].place) if len(found) > ROWS else ""
     return Listed(shown, older, part.after is not None)
+
+
+def pieces(environment: Environment, view: View, sources: Iterable[Source], size: int) -> Iterator[list[Entry]]:
+    """All rows of the view's lane and period, so many at a time, wherever in the list the view is."""
+    asked, after = _asked(view, sources), None
+    while True:
+        piece = _nearest(environment, asked, Slice(view.period, view.lane, after, size))[:size]
+        yield piece
+        if len(piece) < size:
+            return
+        after = piece[-1].place
+
+
+def _asked(view: View, sources: Iterable[Source]) -> list[Source]:
+    return [source for source in sources if not view.lane or view.lane in source.lanes]
+
+
+def _nearest(environment: Environment, asked: Iterable[Source], part: Slice) -> list[Entry]:
+    """What each source has of a part, in the list's order."""
+    found = [entry for source in asked for entry in source.entries(environment, part)]
+    found.sort(key=lambda entry: (entry.place.at, entry.place.letter, str(entry.place.id).zfill(40)), reverse=True)
+    return found
 
 
 def _fitting(after: Place | None, sources: Sequence[Source]) -> Place | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from environments import moment as moments
@@ -16,13 +19,17 @@ from environments.exports.audits import audit
 from environments.exports.fleet import fleet
 from environments.exports.secrets import secrets
 from environments.exports.stream import stream
+from environments.exports.timeline import timeline
 from environments.exports.what_if import what_if
 from environments.secrets import listing
 from environments.state import read_state
 from environments.stream.state import read_state as read_stream
+from environments.timeline import periods
 from environments.views.audit import READ
+from environments.views.detail import find
 from environments.views.secrets import VIEW
 from environments.views.stream import READ as READ_STREAM
+from environments.views.timeline import sources_of
 from portal.web.downloads import PERMISSION, Asking, respond
 from portal.web.exporting import Export
 from portal.web.permissions import permission
@@ -74,6 +81,16 @@ def what_if_export(request: HttpRequest) -> HttpResponseBase:
     if not asked and not problems:
         problems = [Problem("what if", "an export needs a question, such as lifetime=14")]
     return respond(request, "what-if", lambda: what_if(Asking.of(request), asked), problems)
+
+
+@require_GET
+@permission("environments.view_environment", PERMISSION)
+def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:
+    """All of the list's period and lane, of the sources that this person may see."""
+    environment, sources = find(environment_id), sources_of(request.user)
+    view = periods.read(request.GET, environment, timezone.now())
+    name = f"timeline-{environment_id}"
+    return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources))
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from environments.menu import Actor
 from environments.models import Environment
 from environments.timeline import drawing, listing, periods, versions
 from environments.timeline.asked_for import ASKED_FOR
@@ -40,7 +41,7 @@ def urls() -> list[Any]:
 def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """The picture of a period, what was selected in it, and the same as a list."""
     environment, now = find(environment_id), timezone.now()
-    sources = [source for source in (*OWN, *SOURCES) if request.user.has_perms(source.permissions)]
+    sources = sources_of(request.user)
     view = periods.read(request.GET, environment, now)
     revision = _revision(environment, view, sources)
     if nothing_new(request, environment, revision):
@@ -57,6 +58,11 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "is_older": listed.is_older,
     }
     return render_tab(request, environment, "timeline", "environments/_timeline.html", context, revision)
+
+
+def sources_of(user: Actor) -> list[Source]:
+    """Those that this person may see."""
+    return [source for source in (*OWN, *SOURCES) if user.has_perms(source.permissions)]
 
 
 def _revision(environment: Environment, view: View, sources: Sequence[Source]) -> str:

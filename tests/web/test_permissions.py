@@ -105,6 +105,7 @@ TABLE = {
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
             "environments:export", "secrets:export", "operations:export", "operations:stream-export",
+            "environments:timeline-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",

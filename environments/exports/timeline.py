@@ -1,0 +1,53 @@
+"""The timeline of an environment as a table: the rows of the list beneath the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from environments.models import Environment
+from environments.timeline.listing import lanes, pieces
+from environments.timeline.periods import View
+from environments.timeline.sources import Entry, Source
+from portal.web.downloads import Asking, head
+from portal.web.exporting import Export
+from portal.web.lists import Chip
+from portal.web.snapshots import AT_ONCE
+from portal.web.words import phase_word
+
+COLUMNS = ("id", "seen_at", "old_seen_at", "lane", "what", "old", "new", "who", "why")
+NOTE = (
+    "A change happened between old_seen_at, when it had not been seen yet, and seen_at; without an old_seen_at it is "
+    "only known that it was before seen_at."
+)
+
+
+def timeline(asking: Asking, environment: Environment, view: View, sources: Sequence[Source]) -> Export:
+    """All rows of the view's period and lane, newest first; read in a snapshot, twice: they are counted first."""
+    count = sum(map(len, pieces(environment, view, sources, AT_ONCE)))
+    lane = next((choice for choice in lanes(view, sources) if choice.is_current), None)
+    chips = [Chip("Lane", lane.label if lane else view.lane, "")] if view.lane else []
+    said = head(asking, chips=chips, order="-seen_at", count=count)
+    said |= {
+        "environment_id": environment.pk,
+        "environment": environment.name or None,
+        "from": view.period.start,
+        "until": view.period.end,
+        "note": NOTE,
+    }
+    rows = _rows(pieces(environment, view, sources, AT_ONCE))
+    return Export("timeline", f"Timeline of {environment}", said, COLUMNS, rows)
+
+
+def _rows(found: Iterator[list[Entry]]) -> Iterator[Sequence[Any]]:
+    for piece in found:
+        for entry in piece:
+            yield (
+                entry.key, entry.at, entry.after, entry.lane, entry.what, _value(entry, entry.old),
+                _value(entry, entry.new), entry.who or None, entry.why or None,
+            )  # fmt: skip
+
+
+def _value(entry: Entry, value: str | datetime | None) -> Any:
+    return phase_word(value) if value and entry.kind == "phase" and isinstance(value, str) else value or None
