@@ -18,7 +18,7 @@ EXECUTIONS = {
     ExecutionPhase.STOPPED: ItemState.STOPPED,
 }
 LONGEST_RUN = timedelta(hours=24)
-LONGEST_WAIT = timedelta(minutes=15)  # for a service to come to what was asked for, for a late environment to be read
+LONGEST_WAIT = timedelta(minutes=15)  # for a service to come to what was asked for, or for what is late to be seen
 GONE = "Ona no longer has it, so how it ended is not known."
 TOO_LONG = "It was started and is still under way; the batch does not wait for it any longer."
 NOT_SEEN = "Ona accepted it, but could not be asked afterwards what came of it."
@@ -55,7 +55,9 @@ def _of_service(service: Service | None, wanted: str, item: BatchItem, now: date
         return ItemState.SUCCEEDED, ""
     if service.phase == ServicePhase.FAILED:
         return ItemState.FAILED, service.failure
-    return (ItemState.UNKNOWN, NOT_FOLLOWED) if _is_older(item, now, LONGEST_WAIT) else None
+    if _is_older(item, service.seen_at, LONGEST_WAIT):
+        return ItemState.UNKNOWN, NOT_FOLLOWED
+    return (ItemState.UNKNOWN, NOT_SEEN) if _is_older(item, now, 2 * LONGEST_WAIT) else None
 
 
 def ended_environments(action: Action, items: Sequence[BatchItem], now: datetime) -> Iterator[tuple[BatchItem, End]]:

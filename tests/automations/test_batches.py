@@ -11,12 +11,14 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.utils import timezone
 
 from automations.actions.catalogue import START_SERVICE, START_TASK, STOP_SERVICE
 from automations.batches import driving
 from automations.batches.asking import cancel_batch, start_batch
 from automations.batches.choosing import BUSY, NOT_RUNNING, choose
-from automations.models import Batch, BatchItem, ItemState, Service, Task, TaskExecution
+from automations.batches.ending import NOT_FOLLOWED, NOT_SEEN, ended
+from automations.models import Batch, BatchItem, ItemState, Service, ServicePhase, Task, TaskExecution
 from automations.sync import sync_automations
 from environments.actions.performing import NotPossible, ReasonMissing
 from environments.models import Environment
@@ -28,7 +30,7 @@ from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
-from tests import factories
+from tests import automation_factories, factories
 from tests.automations.batching import REFERENCE, starts, with_task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -281,6 +283,23 @@ def test_services_are_started_and_stopped_in_many_environments(sandbox: Sandbox,
     for _ in range(2):
         turn(sandbox, 2)
     assert set(states(stopped)) == {ItemState.SUCCEEDED}
+
+
+@pytest.mark.parametrize(("is_seen", "minutes"), [(True, 15), (False, 30)])
+def test_a_service_that_does_not_come_is_only_called_so_where_it_was_looked_at(
+    is_seen: bool, minutes: int, sandbox: Sandbox, operator: User
+) -> None:
+    began = timezone.now()
+    service = automation_factories.service(factories.environment(), phase=ServicePhase.STOPPED, seen_at=began)
+    batch = begin(operator, action=START_SERVICE, reference=service.reference)
+    batch.items.update(state=ItemState.UNDER_WAY, began_at=began)
+    ends = {}
+    for after in (minutes - 1, minutes + 1):
+        now = began + timedelta(minutes=after)
+        Service.objects.update(seen_at=now if is_seen else began)
+        ends[after] = [end for _, end in ended("service.start", list(batch.items.all()), now)]
+    words = NOT_FOLLOWED if is_seen else NOT_SEEN
+    assert ends == {minutes - 1: [], minutes + 1: [(ItemState.UNKNOWN, words)]}
 
 
 def test_a_batch_whose_process_died_before_it_was_written_ends_in_words(sandbox: Sandbox, operator: User) -> None:
