@@ -117,9 +117,11 @@ class AuditState:
         return self.environments.filter(wanted)
 
     def listed_alone(self, ids: Sequence[str]) -> str:
-        """The query of the environments' list for those that the filters leave, or for these alone."""
-        filters = [pair for pair in self.listed.place.filters if pair[0] not in ("status", "group", "as_of")]
-        return urlencode([("id", identity) for identity in ids] or filters)
+        """The query of the environments' list for those that the filters leave; where statuses are asked for, for these
+        alone, be they none."""
+        if self.statuses:
+            return urlencode([("id", identity) for identity in ("none", *ids)])
+        return urlencode([pair for pair in self.listed.place.filters if pair[0] not in ("status", "group", "as_of")])
 
 
 def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:

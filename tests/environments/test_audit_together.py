@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -73,6 +74,16 @@ def test_all_that_match_lead_to_the_plan_of_what_fits_best() -> None:
     plan = page(admin, link[1].replace("&amp;", "&"))
     assert "running past" in plan
     assert "overdue" not in plan
+
+
+def test_where_the_last_that_matched_has_left_the_plan_is_of_none_and_not_of_all() -> None:
+    admin, began = factories.client("Admin"), timezone.now()
+    factories.environment(name="soon past", lockdown_at=began + timedelta(seconds=30))
+    assert "Act on all 1…" in page(admin, LOCKDOWN, status="24h")
+    with time_machine.travel(began + timedelta(seconds=40)):  # counts are kept for a minute
+        link = re.search(r'href="([^"]+)">Act on all', page(admin, LOCKDOWN, status="24h"))
+    assert link
+    assert "value=" not in "".join(re.findall(r'name="target"[^>]*', page(admin, link[1].replace("&amp;", "&"))))
 
 
 def test_in_the_past_nothing_is_offered() -> None:
