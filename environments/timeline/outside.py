@@ -15,7 +15,7 @@ from environments.timeline.lanes import Mark, Period
 from environments.timeline.sources import Entry, Place, Slice, Source, Story
 from portal.ledger.models import AuditLog
 
-LETTER: Final = "a"
+LETTER: Final = "l"
 LANE: Final = "outside"
 LABELS = {LANE: "Outside the portal"}
 MOST_MARKS = 1000

@@ -115,10 +115,11 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Source:
-    """One source. `letter` begins its keys; `permissions` are what a person needs to see any of it.
+    """One source. `letter`, which no other has, begins its keys.
 
-    `lanes` are what the list can be narrowed to. `find` reads one thing by the rest of its key; None where there is no
-    such thing. `revision` is another text whenever anything was added. `ids` is what its rows are told apart by.
+    `permissions` are what a person needs to see any of it, `lanes` what the list can be narrowed to. `find` reads one
+    thing by the rest of its key; None where there is no such thing. `revision` is another text whenever anything was
+    added. `ids` is what its rows are told apart by.
     """
 
     letter: str

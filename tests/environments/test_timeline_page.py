@@ -6,6 +6,7 @@ import html
 import re
 import uuid
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -13,8 +14,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from automations.models import ServicePhase
+from automations.models import Transition as ServiceTransition
 from environments.models import Environment, Field, Phase, Sighting, SpecificationVersion, SyncRun, Transition
+from environments.timeline.sources import SOURCES
+from environments.views.timeline import OWN
 from tests import automation_factories, factories, operations
+from tests.audit_entries import entry
 from tests.environments.timelines import MINUTE, bars, changed, known_for, labels, page, words
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +209,79 @@ def test_the_list_goes_on_page_by_page_with_each_change_once(viewer: Client) -> 
         address = reverse("environments:timeline", args=[environment.pk]) + html.unescape(older[0]) if older else ""
     assert sorted(found) == [f"PHASE_{i:03}" for i in range(230)]
     assert sorted(asked) == sorted(str(each.pk) for each in made)
+
+
+def rows_of_all_pages(client: Client, environment: Environment, **query: str) -> list[str]:
+    """The address of each row of the list, page by page, which ends."""
+    here = reverse("environments:timeline", args=[environment.pk])
+    address, found = f"{here}?{urlencode({'zoom': 'all'} | query)}", []
+    while address:
+        text = client.get(address).content.decode()
+        table = text[text.index('id="changes"') :]
+        found += [html.unescape(each) for each in re.findall(r'<td>\s*<a href="([^"]+)"><bdi>', table)]
+        assert len(found) < 1000, "it goes round"
+        older = re.findall(r'href="([^"]+)">Older', table)
+        address = here + html.unescape(older[0]) if older else ""
+    return found
+
+
+def service_changed(environment: Environment, count: int) -> list[str]:
+    """So many changes of a service, one a minute; the keys of their rows."""
+    service = automation_factories.service(environment, first_seen_at=environment.first_seen_at)
+    now = timezone.now().replace(microsecond=0)
+    made = ServiceTransition.objects.bulk_create(
+        ServiceTransition(
+            kind="service", subject_id=service.pk, environment_id=environment.pk, field="phase",
+            old=ServicePhase.RUNNING, new=ServicePhase.STOPPED,
+            old_seen_at=now - (number + 1) * MINUTE, seen_at=now - number * MINUTE,
+        )
+        for number in range(count)
+    )  # fmt: skip
+    return [f"a{each.pk}" for each in made]
+
+
+def test_every_source_has_a_letter_of_its_own() -> None:
+    letters = [source.letter for source in (*OWN, *SOURCES)]
+    assert len(letters) >= 6
+    assert len(set(letters)) == len(letters)
+
+
+def test_changes_of_services_are_paged_through_each_once(viewer: Client) -> None:
+    environment = known_for(timedelta(hours=3))
+    keys = service_changed(environment, 60)
+    found = rows_of_all_pages(viewer, environment)
+    assert sorted(re.findall(r"transition=(a\d+)#", "\n".join(found))) == sorted(keys)
+
+
+def test_rows_of_all_sources_at_the_same_times_are_paged_through_each_once(viewer: Client) -> None:
+    environment = known_for(timedelta(hours=3))
+    keys = service_changed(environment, 30)
+    task = automation_factories.task(environment)
+    for at in list(ServiceTransition.objects.values_list("seen_at", flat=True)):
+        for _ in range(2):
+            Transition.objects.create(environment=environment, field="phase", old="A", new="B", seen_at=at)
+            entry(subject_id=environment.pk, at=at)
+        number = Transition.objects.count()
+        SpecificationVersion.objects.create(environment=environment, spec_version=number, spec={}, seen_at=at)
+        operations.operation("environment.stop", environment_id=environment.pk, asked_at=at)
+        automation_factories.execution(task, created_at=at)
+    found = rows_of_all_pages(viewer, environment)
+    assert sorted(re.findall(r"transition=(a\d+)#", "\n".join(found))) == sorted(keys)
+    for letter, count in (("e", 60), ("v", 30)):
+        assert len(set(re.findall(rf"transition=({letter}\d+)#", "\n".join(found)))) == count
+    assert sum("/operations/stream/" in each for each in found) == 60
+    assert len(found) == 30 * 8
+    assert len(set(found)) == 30 * 6 + 1, "those of Ona's log all lead to one page"
+
+
+def test_a_bar_of_a_service_opens_what_changed_with_it(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    (key,) = service_changed(environment, 1)
+    text = page(viewer, environment, zoom="hour")
+    assert f"transition={key}#chosen" in text
+    chosen = words(page(viewer, environment, transition=key))
+    assert "Service Web became stopped" in chosen
+    assert f"phase changed {ServicePhase.RUNNING} {ServicePhase.STOPPED}" in chosen
 
 
 def test_the_list_narrows_to_one_lane(viewer: Client) -> None:
