@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from environments.history import event, words
+from environments.history import event, state_word, words
 from environments.models import Environment, Field, Transition, TransitionQuerySet
 from environments.reading import as_time
 from environments.timeline.lanes import Mark, Period, Seen
@@ -31,6 +31,9 @@ LANES = {field.value: lane for lane, field in STATES.items()}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 NAMED = 120  # characters of a message in a mark
+KEPT = (
+    "The portal keeps these fields and each version of the specification. What else Ona's documents said is not kept."
+)
 SHORTLY = timedelta(minutes=10)  # before a change was seen: long enough for a start that somebody asked for
 WITHIN = """
 SELECT id, field, old, new, (EXTRACT(EPOCH FROM old_seen_at) * 1000000)::bigint,
@@ -112,7 +115,7 @@ def _states(environment: Environment, lane: str, known: Sequence[Noted], *, firs
     found = [Seen(lane, row.new, row.seen_at, row.old_seen_at, f"{LETTER}{row.id}") for row in known]
     if first:
         value = known[0].old if known else current(environment, STATES[lane])
-        found.insert(0, Seen(lane, value, environment.first_seen_at))
+        found.insert(0, Seen(lane, value, environment.first_seen_at, key=f"{LETTER}{lane}"))
     return found
 
 
@@ -175,7 +178,9 @@ def _entry(row: Transition) -> Entry:
 
 
 def find(environment: Environment, id_: str) -> Chosen | None:
-    """One transition, with everything that was seen to change in the same look."""
+    """One transition, with everything that was seen to change in the same look; or, by its lane, a first state."""
+    if id_ in STATES:
+        return _first(environment, id_)
     own = Transition.objects.filter(environment=environment)
     identity = number(id_)
     row = own.filter(pk=identity).first() if identity is not None else None
@@ -188,7 +193,16 @@ def find(environment: Environment, id_: str) -> Chosen | None:
     title = words(row.field, row.old, row.new).capitalize()
     changes = differences(_named(before), _named(after))
     asked = operations_between(environment, row.old_seen_at or row.seen_at, row.seen_at)
-    return Chosen(f"{LETTER}{row.pk}", title, row.seen_at, row.old_seen_at, changes, asked)
+    return Chosen(f"{LETTER}{row.pk}", title, row.seen_at, row.old_seen_at, changes, asked, kept=KEPT)
+
+
+def _first(environment: Environment, lane: str) -> Chosen:
+    """What the first look saw, of which a lane began with its part."""
+    at = environment.first_seen_at
+    state = state_at(environment, at)
+    title = f"{LABELS[lane]} as first seen: {state_word(state[STATES[lane]])}"
+    asked = operations_between(environment, at, at)
+    return Chosen(f"{LETTER}{lane}", title, at, None, differences({}, _named(state)), asked, is_first=True, kept=KEPT)
 
 
 def state_at(environment: Environment, moment: datetime) -> dict[str, str]:

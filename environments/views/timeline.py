@@ -49,7 +49,7 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     context = {
         "view": view,
         "picture": drawing.draw(tell(environment, view.period, now, sources), view),
-        "chosen": _chosen(environment, view.chosen, sources),
+        "chosen": _chosen(environment, view, sources),
         "unchosen_url": view.url(transition=""),
         "listed": listed,
         "lanes": listing.lanes(view, sources),
@@ -68,10 +68,12 @@ def _revision(environment: Environment, view: View, sources: Sequence[Source]) -
     return f"{crc32(repr(texts).encode()):08x}"
 
 
-def _chosen(environment: Environment, key: str, sources: Sequence[Source]) -> Chosen | None:
-    """What the key in the address stands for; None where it stands for nothing."""
-    source = next((source for source in sources if key and source.letter == key[0]), None)
-    return source.find(environment, key[1:]) if source else None
+def _chosen(environment: Environment, view: View, sources: Sequence[Source]) -> Chosen | None:
+    """What the key in the address stands for, with the specification then; None where it stands for nothing."""
+    source = next((source for source in sources if source.letter == view.chosen[:1]), None)
+    chosen = source.find(environment, view.chosen[1:]) if source else None
+    is_of_environment = source is TRANSITIONS and VERSIONS in sources
+    return versions.beside(environment, chosen, view) if chosen and is_of_environment else chosen
 
 
 @permission("environments.view_environment", *versions.PERMISSIONS)

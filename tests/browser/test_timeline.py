@@ -52,6 +52,16 @@ def test_bars_are_reached_and_opened_by_keyboard(signed_in: Page, sandbox: Sandb
     expect(page.locator("#chosen").get_by_role("heading")).to_have_text("Devcontainer became running")
 
 
+def test_a_state_that_was_there_from_the_beginning_is_opened_by_keyboard(signed_in: Page, sandbox: Sandbox) -> None:
+    page, environment = signed_in, running()
+    page.goto(f"{lived(environment)}?zoom=day")
+    page.get_by_role("link", name=re.compile("^Content: .* from ")).first.focus()
+    page.keyboard.press("Enter")
+    chosen = page.locator("#chosen")
+    expect(chosen.get_by_role("heading")).to_have_text(re.compile("^Content as first seen: "))
+    expect(chosen.locator(".op-diff").last).to_contain_text("spec.")
+
+
 def test_two_versions_chosen_by_hand_are_compared_and_the_operation_behind_one_is_a_link(
     signed_in: Page, sandbox: Sandbox
 ) -> None:

@@ -6,6 +6,7 @@ import html
 import re
 import uuid
 from datetime import datetime, timedelta
+from types import ModuleType
 from urllib.parse import urlencode
 
 import pytest
@@ -14,10 +15,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.models import ServicePhase
+from automations import timeline
+from automations.models import Service, ServicePhase
 from automations.models import Transition as ServiceTransition
 from environments.models import Environment, Field, Phase, Sighting, SpecificationVersion, SyncRun, Transition
+from environments.timeline import asked_for, outside, versions
 from environments.timeline.sources import SOURCES
+from environments.timeline.transitions import STATES
 from environments.views.timeline import OWN
 from tests import automation_factories, factories, operations
 from tests.audit_entries import entry
@@ -121,6 +125,121 @@ def test_a_bar_leads_to_what_changed_field_by_field_and_to_what_was_asked_for_sh
     assert "machine unchanged PHASE_STOPPED PHASE_STOPPED" in chosen
     assert "Stop environment , ann" in chosen
     assert words(page(viewer, environment, transition=f"e{together.pk}")).count("out of memory") >= 2
+
+
+def versions_of(environment: Environment, *minutes_ago: int) -> list[SpecificationVersion]:
+    """Version 1, seen at the first look, and later ones, seen so many minutes ago; each with other ports."""
+    now = timezone.now()
+    moments = [environment.first_seen_at, *(now - minutes * MINUTE for minutes in minutes_ago)]
+    return [
+        SpecificationVersion.objects.create(
+            environment=environment, spec_version=number, seen_at=at, old_seen_at=at - MINUTE if number > 1 else None,
+            spec={"specVersion": str(number), "admission": "ADMISSION_LEVEL_OWNER_ONLY", "ports": [{"port": number}]},
+        )
+        for number, at in enumerate(moments, 1)
+    ]  # fmt: skip
+
+
+def chosen_in(text: str) -> str:
+    return words(text).split(" Close ", 1)[1].split("Changes seen", 1)[0]
+
+
+def test_a_bar_shows_the_specification_before_and_after_it_field_by_field(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    row = changed(environment, Field.PHASE, Phase.RUNNING, Phase.STOPPED, minutes_ago=20)
+    versions_of(environment, 30)
+    SpecificationVersion.objects.create(
+        environment=environment, spec_version=3, spec={"specVersion": "3", "ports": [{"port": 9}]}, seen_at=row.seen_at,
+        old_seen_at=row.old_seen_at,
+    )  # fmt: skip
+    text = page(viewer, environment, transition=f"e{row.pk}")
+    chosen = chosen_in(text)
+    assert "Specification version 2 before, version 3 after" in chosen
+    assert "spec.admission removed ADMISSION_LEVEL_OWNER_ONLY absent" in chosen
+    assert "spec.ports[2].port removed 2 absent" in chosen
+    assert "spec.ports[9].port added absent 9" in chosen
+    assert "specVersion" not in chosen
+    assert f'{reverse("environments:specification", args=[environment.pk])}?from=2&amp;to=3"' in text
+    assert "The portal keeps these fields and each version of the specification" in chosen
+
+
+def test_a_bar_without_a_new_version_shows_the_one_that_held_then_and_leads_to_it(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    _, second, _ = versions_of(environment, 30, 10)
+    row = changed(environment, Field.PHASE, Phase.RUNNING, Phase.STOPPED, minutes_ago=20)
+    text = page(viewer, environment, transition=f"e{row.pk}")
+    assert "Specification version 2, before and after" in chosen_in(text)
+    assert "spec.ports[2].port unchanged 2 2" in chosen_in(text)
+    assert f"transition=v{second.pk}#chosen" in text
+
+
+def test_a_bar_of_the_time_before_versions_were_kept_says_so(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    row = changed(environment, Field.PHASE, Phase.RUNNING, Phase.STOPPED, minutes_ago=20)
+    chosen = chosen_in(page(viewer, environment, transition=f"e{row.pk}"))
+    assert "No version of it was seen by then" in chosen
+    assert "spec." not in chosen
+    SpecificationVersion.objects.create(environment=environment, spec_version=7, spec={"a": "b"}, seen_at=row.seen_at)
+    chosen = chosen_in(page(viewer, environment, transition=f"e{row.pk}"))
+    assert "Specification version 7, the first that was seen" in chosen
+    assert "spec.a" not in chosen, "it is not known to have come then"
+
+
+@pytest.mark.parametrize(
+    ("lane", "title"),
+    [("Environment", "Environment as first seen: stopped"), ("Secrets", "Secrets as first seen: in sync")],
+)
+def test_what_was_seen_first_is_opened_too_and_shows_everything_seen_then(
+    viewer: Client, lane: str, title: str
+) -> None:
+    environment = known_for(timedelta(minutes=50), phase=Phase.RUNNING, secrets_in_sync=True)
+    versions_of(environment, 30)
+    changed(environment, Field.PHASE, Phase.STOPPED, Phase.RUNNING, minutes_ago=20)
+    text = page(viewer, environment)
+    address = re.search(rf'id="bar-e{lane.lower()}-\d+" class="tl-link" href="([^"]+)"', text)
+    assert address
+    text = viewer.get(
+        reverse("environments:timeline", args=[environment.pk]) + html.unescape(address[1])
+    ).content.decode()
+    chosen = chosen_in(text)
+    assert title in words(text)
+    assert "; nothing was seen before it. When it began is not known." in chosen
+    assert f"phase {Phase.STOPPED} " in chosen
+    assert "secrets true " in chosen
+    assert "spec.ports[1].port 1 " in chosen
+    assert "Specification version 1 " in chosen
+    assert "The specification then: 2 fields" in chosen
+    assert "added" not in chosen
+    assert text.count('aria-current="true"><title>') == 1, "one bar of all that began with it"
+
+
+def test_every_state_of_an_environment_that_never_changed_can_be_opened(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50), created_at=None, last_started_at=None, active_at=None)
+    automation_factories.service(environment, first_seen_at=environment.first_seen_at)
+    text = page(viewer, environment)
+    assert len(set(re.findall(r'id="(bar-[^"]+)" class="tl-link"', text))) == len(STATES) + 1
+    assert '<g role="img"' not in text
+
+
+def test_the_first_state_of_a_service_shows_what_was_seen_then(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    service_changed(environment, 3)
+    service = Service.objects.get()
+    text = page(viewer, environment, transition=f"a{service.pk}")
+    assert "Service Web as first seen: running" in words(text)
+    assert f"phase {ServicePhase.RUNNING} " in chosen_in(text)
+    other = known_for(timedelta(minutes=50))
+    assert "as first seen" not in words(page(viewer, other, transition=f"a{service.pk}"))
+
+
+def test_the_first_version_shows_the_whole_of_it(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    (first,) = versions_of(environment)
+    chosen = chosen_in(page(viewer, environment, transition=f"v{first.pk}"))
+    assert "Specification version 1, the first that was seen" in words(
+        page(viewer, environment, transition=f"v{first.pk}")
+    )
+    assert "admission ADMISSION_LEVEL_OWNER_ONLY" in chosen
 
 
 def test_a_version_leads_to_its_difference_from_the_one_before(viewer: Client) -> None:
@@ -373,6 +492,41 @@ def test_services_and_executions_have_lanes_of_their_own(viewer: Client) -> None
     assert "Execution of Build" in words(page(viewer, environment, lane="executions"))
 
 
+@pytest.mark.parametrize(
+    ("module", "limit", "said"),
+    [
+        (asked_for, "MOST_MARKS", "Only the newest 2 operations of the period are drawn."),
+        (outside, "MOST_MARKS", "Only the newest 2 entries of Ona's audit log in the period are drawn."),
+        (versions, "MOST_MARKS", "Only the highest 2 versions of the period are drawn."),
+        (timeline, "MOST_SERVICES", "Only the first 2 services are drawn."),
+        (timeline, "MOST_EXECUTIONS", "Only the newest 2 executions of the period are drawn."),
+        (timeline, "MOST_TASKS", "1 execution is not drawn: there is room for 2 lanes of tasks."),
+    ],
+)
+def test_what_is_left_out_of_the_picture_is_said_beneath_it(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str, said: str
+) -> None:
+    environment = known_for(timedelta(minutes=50))
+    versions_of(environment, 20, 10)
+    for number in range(3):
+        entry(subject_id=environment.pk)
+        operations.operation("environment.stop", environment_id=environment.pk)
+        automation_factories.service(environment, f"service-{number}", first_seen_at=environment.first_seen_at)
+        automation_factories.execution(automation_factories.task(environment, f"task-{number}"), ago=20 * MINUTE)
+    assert "drawn" not in words(page(viewer, environment, zoom="hour"))
+    monkeypatch.setattr(module, limit, 2)
+    text = words(page(viewer, environment, zoom="hour"))
+    assert text.count("drawn") == 1
+    assert said in text
+
+
+def test_more_tasks_at_once_than_there_is_room_for_are_counted(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    for number in range(23):
+        automation_factories.execution(automation_factories.task(environment, f"task-{number}"), ago=20 * MINUTE)
+    assert "3 executions are not drawn: there is room for 20 lanes of tasks." in words(page(viewer, environment))
+
+
 def test_who_may_not_see_operations_or_automations_sees_the_rest() -> None:
     environment = known_for(timedelta(minutes=50))
     automation_factories.service(environment, first_seen_at=environment.first_seen_at)
@@ -389,6 +543,8 @@ def test_who_may_not_see_operations_or_automations_sees_the_rest() -> None:
     row = Transition.objects.get()
     text = words(page(client, environment, transition=f"e{row.pk}"))
     assert "Environment became running" in text
+    versions_of(environment)
+    assert "spec." not in words(page(client, environment, transition=f"e{row.pk}"))
     for hidden in ("confidential", "Stop environment", "Service Web", "Specification version"):
         assert hidden not in text
     assert client.get(reverse("environments:specification", args=[environment.pk])).status_code == 403
