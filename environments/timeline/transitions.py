@@ -32,7 +32,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 NAMED = 120  # characters of a message in a mark
 KEPT = (
-    "The portal keeps these fields and each version of the specification. What else Ona's documents said is not kept."
+    "Of the past the portal keeps these fields and each version of the specification. What else Ona's status and "
+    "metadata said then is not kept."
 )
 SHORTLY = timedelta(minutes=10)  # before a change was seen: long enough for a start that somebody asked for
 WITHIN = """

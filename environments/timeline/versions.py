@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Max, Min, Q
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -102,6 +102,15 @@ def numbered(environment: Environment, versions: Iterable[int]) -> dict[int, Spe
     """Those of these numbers that were seen."""
     wanted = SpecificationVersion.objects.of(environment).filter(spec_version__in=list(versions))
     return {int(row.spec_version): row for row in wanted}
+
+
+def seen_between(environment: Environment) -> str:
+    """Which numbers were seen, in words; empty where none was."""
+    ends = SpecificationVersion.objects.filter(environment=environment).aggregate(
+        Min("spec_version"), Max("spec_version")
+    )
+    low, high = ends.values()
+    return "" if low is None else f" Those that it has seen lie between {low} and {high}."
 
 
 def version_number(text: str) -> int | None:

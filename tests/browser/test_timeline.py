@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment, SpecificationVersion
@@ -71,12 +72,30 @@ def test_two_versions_chosen_by_hand_are_compared_and_the_operation_behind_one_i
     newest = int(SpecificationVersion.objects.of(environment)[0].spec_version)
     page.get_by_label(f"From version {newest - 2}").check()
     page.get_by_label(f"To version {newest}").check()
-    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Compare those marked").click()
     expect(page.locator("#compared")).to_have_text(f"Version {newest - 2} and version {newest}")
     expect(page.locator(".op-diff")).to_contain_text("timeout.disconnected")
     expect(page.locator(".op-diff")).to_contain_text("admission")
     page.locator(".tl-version-table").get_by_role("link", name="ann").click()
     expect(page).to_have_url(re.compile(r"/operations/[0-9a-f-]{36}/$"))
+
+
+def test_two_versions_are_compared_by_their_numbers_and_what_was_never_seen_is_told_beside_it(
+    signed_in: Page, sandbox: Sandbox
+) -> None:
+    page, environment = signed_in, running()
+    lived(environment)
+    page.goto(reverse("environments:specification", args=[environment.pk]))
+    newest = int(SpecificationVersion.objects.of(environment)[0].spec_version)
+    page.get_by_label("From version", exact=True).fill("999999")
+    page.get_by_label("To version", exact=True).fill(str(newest))
+    page.get_by_role("button", name="Compare", exact=True).click()
+    field = page.get_by_label("From version", exact=True)
+    expect(field).to_have_value("999999")
+    expect(field).to_have_accessible_description(re.compile("^Version 999999 was never seen by the portal"))
+    field.fill(str(newest - 2))
+    field.press("Enter")
+    expect(page.locator("#compared")).to_have_text(f"Version {newest - 2} and version {newest}")
 
 
 def test_the_picture_goes_on_while_it_is_open(signed_in: Page, sandbox: Sandbox) -> None:
