@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -78,7 +78,8 @@ def story(environment: Environment, period: Period) -> Story:
     gone = _absences(by_field.get(Field.GONE, []))
     looks = [moment for row in within for moment in (row.old_seen_at, row.seen_at) if moment]
     marks = [_mark(row) for row in within if row.field in KINDS and (row.new or row.field != Field.FAILURE)]
-    return Story(LABELS, seen, [*marks, *_told(environment)], looks, gone)
+    marks += [*_told(environment), *_archived_before(environment, by_field.get(Field.ARCHIVED, []))]
+    return Story(LABELS, seen, marks, looks, gone)
 
 
 def _within(environment: Environment, period: Period) -> list[Noted]:
@@ -160,6 +161,13 @@ def _told(environment: Environment) -> list[Mark]:
         "lockdown": (environment.lockdown_at, "Locked down from here on"),
     }
     return [Mark("environment", kind, at, label) for kind, (at, label) in told.items() if at]
+
+
+def _archived_before(environment: Environment, known: Sequence[Noted]) -> Iterator[Mark]:
+    """An archiving that no transition tells of: the first look saw the environment archived."""
+    at = as_time(known[0].old if known else current(environment, Field.ARCHIVED))
+    if at:
+        yield Mark("environment", "archive", at, "Archived before the portal first saw it, by what Ona says")
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:

@@ -104,6 +104,26 @@ def test_failures_archiving_lockdown_versions_and_operations_are_marks(viewer: C
     assert f'href="{reverse("operations:detail", args=[made.pk])}"' in text
 
 
+@pytest.mark.parametrize("is_unarchived", [False, True])
+def test_an_archiving_before_the_first_sight_is_a_mark_that_says_so(viewer: Client, is_unarchived: bool) -> None:
+    now = timezone.now()
+    told = now - 55 * MINUTE
+    columns = {"created_at": now - timedelta(hours=2), "archived_at": None if is_unarchived else told}
+    environment = known_for(timedelta(minutes=50), **columns)
+    if is_unarchived:
+        changed(environment, Field.ARCHIVED, f"{told:%Y-%m-%dT%H:%M:%S.%fZ}", "", minutes_ago=20)
+    for zoom in ("hour", "day"):
+        archived = [each for each in labels(page(viewer, environment, zoom=zoom)) if "Archived" in each]
+        assert archived == [f"Archived before the portal first saw it, by what Ona says, {told:%Y-%m-%d %H:%M:%S}"]
+
+
+def test_an_archiving_that_was_seen_is_marked_once(viewer: Client) -> None:
+    told = timezone.now() - 11 * MINUTE
+    environment = known_for(timedelta(minutes=50), archived_at=told)
+    changed(environment, Field.ARCHIVED, "", f"{told:%Y-%m-%dT%H:%M:%S.%fZ}", minutes_ago=10)
+    assert sum(each.count("rchived") for each in labels(page(viewer, environment, zoom="hour"))) == 1
+
+
 def test_a_bar_leads_to_what_changed_field_by_field_and_to_what_was_asked_for_shortly_before(viewer: Client) -> None:
     environment = known_for(timedelta(minutes=50), phase=Phase.STOPPED, machine_phase="PHASE_STOPPED")
     changed(environment, Field.MACHINE, "PHASE_RUNNING", "PHASE_STOPPED", minutes_ago=4)
