@@ -55,6 +55,7 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "listed": listed,
         "lanes": listing.lanes(view, sources),
         "newest_url": view.url(),
+        "unsearched_url": view.url(q=""),
         "is_older": listed.is_older,
     }
     return render_tab(request, environment, "timeline", "environments/_timeline.html", context, revision)

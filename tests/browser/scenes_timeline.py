@@ -53,6 +53,8 @@ def timelines(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("timeline-chosen", f"{page}?transition=e{stopped.pk}")
     yield scene("timeline-chosen-version", f"{page}?transition=v{edited.pk}")
     yield scene("timeline-chosen-first", f"{page}?transition=eenvironment")
+    yield scene("timeline-searched", f"{page}?zoom=day&q=devcontainer+running")
+    yield scene("timeline-searched-in-vain", f"{page}?zoom=day&q=%3Cscript%3Enowhere")
     yield scene("timeline-nothing-in-it", f"{page}?zoom=hour&to=2020-01-01T00:00:00Z")
     yield scene("specification", f"{specification}")
     yield scene("specification-never-seen", f"{specification}?from=1&to=999999")
