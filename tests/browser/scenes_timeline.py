@@ -91,7 +91,7 @@ def _edited(environment: Environment, now: datetime) -> None:
     """Versions more: the first, one from outside, one that somebody asked for here; and a stop after them."""
     newest = int(environment.spec_version)
     SpecificationVersion.objects.create(
-        environment=environment, spec_version=newest - 1, spec=environment.spec, seen_at=now - LIVED
+        environment=environment, spec_version=newest - 100, spec=environment.spec, seen_at=now - LIVED
     )
     about: dict[str, Any] = {
         "target_id": environment.pk, "target_name": environment.name, "environment_id": environment.pk,
