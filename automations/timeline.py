@@ -14,8 +14,9 @@ from automations.history import event
 from automations.models import UNDER_WAY, ExecutionPhase, Service, TaskExecution, Transition, TransitionKind
 from environments.models import Environment
 from environments.timeline.lanes import Mark, Period, Seen
-from environments.timeline.sources import Chosen, Entry, Place, Slice, Source, Story, differences, number
+from environments.timeline.sources import Chosen, Entry, Place, Slice, Source, Story, at_most, differences, number
 from environments.timeline.transitions import operations_between
+from portal.ledger.diff import Change
 from portal.web.words import phase_word
 
 OF_SERVICES: Final = "a"
@@ -29,6 +30,8 @@ OF_EXECUTION = (
     "id", "task_id", "reference", "task_name", "phase", "failure", "created_at", "started_at", "completed_at",
     "gone_at",
 )  # fmt: skip
+KEPT_OF_SERVICES = ("phase", "failure")
+KEPT = "Of a service the portal keeps these fields; what else Ona said of it then is not kept."
 OPEN_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -40,12 +43,12 @@ def services(environment: Environment, period: Period) -> Story:
     rows: dict[UUID, list[Transition]] = {}
     for row in _near(environment, period):
         rows.setdefault(row.subject_id, []).append(row)
-    shown = found[:MOST_SERVICES]
+    shown, left_out = at_most(MOST_SERVICES, found, f"first {MOST_SERVICES} services")
     return Story(
         {_lane(service): f"Service {service}" for service in shown},
         [seen for service in shown for seen in _states(service, rows.get(service.pk, []))],
         [mark for service in shown for mark in _failures(service, rows.get(service.pk, []), period)],
-        left_out=f"Only the first {MOST_SERVICES} services are drawn." if len(found) > MOST_SERVICES else "",
+        left_out=left_out,
     )
 
 
@@ -67,7 +70,8 @@ def _near(environment: Environment, period: Period) -> Iterator[Transition]:
 def _states(service: Service, known: Sequence[Transition]) -> Iterator[Seen]:
     """Its phases from its first sight until it was gone."""
     lane, phases = _lane(service), [row for row in known if row.field == "phase"]
-    yield Seen(lane, phases[0].old if phases else service.phase, service.first_seen_at)
+    value = phases[0].old if phases else service.phase
+    yield Seen(lane, value, service.first_seen_at, key=f"{OF_SERVICES}{service.pk}")
     for row in phases:
         yield Seen(lane, row.new, row.seen_at, row.old_seen_at, f"{OF_SERVICES}{row.pk}")
     if service.gone_at:
@@ -85,20 +89,25 @@ def executions(environment: Environment, period: Period) -> Story:
     """A lane for each task that ran in the period, more where runs of it overlapped; by the times that Ona tells."""
     own = TaskExecution.objects.filter(environment=environment, created_at__lte=period.end)
     own = own.filter(Q(completed_at__gte=period.start) | Q(completed_at=None, phase__in=UNDER_WAY))
-    found = list(own.order_by("-created_at", "id").only(*OF_EXECUTION)[: MOST_EXECUTIONS + 1])
+    newest = list(own.order_by("-created_at", "id").only(*OF_EXECUTION)[: MOST_EXECUTIONS + 1])
+    found, left_out = at_most(MOST_EXECUTIONS, newest, f"newest {MOST_EXECUTIONS} executions of the period")
     labels: dict[str, str] = {}
     ends: dict[str, datetime] = {}
     seen: list[Seen] = []
     marks: list[Mark] = []
-    for execution in reversed(found[:MOST_EXECUTIONS]):
+    without_lane = 0
+    for execution in reversed(found):
         lane = _free_lane(execution, ends)
         if lane is None:
+            without_lane += 1
             continue
         labels.setdefault(lane, f"Task {_name(execution)}")
         seen += _run(execution, lane)
         marks += _end(execution, lane)
-    text = f"Only the newest {MOST_EXECUTIONS} executions of the period are drawn, of {MOST_TASKS} tasks at most."
-    return Story(labels, seen, marks, left_out=text if len(found) > MOST_EXECUTIONS else "")
+    if without_lane:
+        what = "1 execution is" if without_lane == 1 else f"{without_lane} executions are"
+        left_out = [*left_out, f"{what} not drawn: there is room for {MOST_TASKS} lanes of tasks."]
+    return Story(labels, seen, marks, left_out=left_out)
 
 
 def _free_lane(execution: TaskExecution, ends: dict[str, datetime]) -> str | None:
@@ -177,25 +186,54 @@ def _execution_entry(row: TaskExecution, at: datetime) -> Entry:
 
 
 def find(environment: Environment, id_: str) -> Chosen | None:
-    """One transition of a service, with what was seen to change in the same look."""
-    identity, own = number(id_), Transition.objects.filter(environment_id=environment.pk)
-    row = own.filter(pk=identity, kind=TransitionKind.SERVICE).first() if identity is not None else None
+    """One transition of a service, with what was seen to change in the same look; or, by its id, its first state."""
+    identity, own = number(id_), Transition.objects.filter(environment_id=environment.pk, kind=TransitionKind.SERVICE)
+    row = own.filter(pk=identity).first() if identity is not None else None
     if row is None:
-        return None
-    together = own.filter(subject_id=row.subject_id, seen_at=row.seen_at)
-    values = {each.field: (each.old, each.new) for each in together}
+        return _first(environment, id_)
+    values = {each.field: (each.old, each.new) for each in own.filter(subject_id=row.subject_id, seen_at=row.seen_at)}
     before, after = ({name: pair[side] for name, pair in values.items() if pair[side]} for side in (0, 1))
     service = Service.objects.filter(pk=row.subject_id).first()
     title = event(row).what.replace("service", f"Service {service}" if service else "A service", 1)
-    return Chosen(
-        f"{OF_SERVICES}{row.pk}",
-        title,
-        row.seen_at,
-        row.old_seen_at,
-        differences(before, after),
-        operations_between(environment, row.old_seen_at or row.seen_at, row.seen_at),
-        links=[(reverse("automations:of-environment", args=[environment.pk]), "Services of this environment")],
-    )
+    looks, changes = (row.seen_at, row.old_seen_at), differences(before, after)
+    return _chosen(environment, f"{OF_SERVICES}{row.pk}", title, *looks, changes)
+
+
+def _first(environment: Environment, id_: str) -> Chosen | None:
+    """What the first look at a service saw."""
+    own, identity = Service.objects.filter(environment=environment).defer("metadata", "spec", "status"), _uuid(id_)
+    service = own.filter(pk=identity).first() if identity else None
+    if service is None:
+        return None
+    later = Transition.objects.filter(subject_id=service.pk, field__in=KEPT_OF_SERVICES)
+    changed = later.order_by("field", "seen_at", "id").distinct("field").values_list("field", "old")
+    state = {name: getattr(service, name) for name in KEPT_OF_SERVICES} | dict(changed)
+    changes = differences({}, {name: value for name, value in state.items() if value})
+    key, title = f"{OF_SERVICES}{service.pk}", f"Service {service} as first seen: {phase_word(state['phase'])}"
+    return _chosen(environment, key, title, service.first_seen_at, None, changes, is_first=True)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _chosen(
+    environment: Environment,
+    key: str,
+    title: str,
+    at: datetime,
+    after: datetime | None,
+    changes: list[Change],
+    *,
+    is_first: bool = False,
+) -> Chosen:
+    """A service, with what was asked for shortly before it was seen, and the way to all of them."""
+    asked = operations_between(environment, after or at, at)
+    links = [(reverse("automations:of-environment", args=[environment.pk]), "Services of this environment")]
+    return Chosen(key, title, at, after, changes, asked, links=links, is_first=is_first, kept=KEPT)
 
 
 def revision_of_services(environment: Environment) -> str:

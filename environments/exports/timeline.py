@@ -13,7 +13,6 @@ from environments.timeline.sources import Entry, Source
 from portal.web.downloads import Asking, head
 from portal.web.exporting import Export
 from portal.web.lists import Chip
-from portal.web.snapshots import AT_ONCE
 from portal.web.words import phase_word
 
 COLUMNS = ("id", "seen_at", "old_seen_at", "lane", "what", "old", "new", "who", "why")
@@ -24,10 +23,11 @@ NOTE = (
 
 
 def timeline(asking: Asking, environment: Environment, view: View, sources: Sequence[Source]) -> Export:
-    """All rows of the view's period and lane, newest first; read in a snapshot, twice: they are counted first."""
-    count = sum(map(len, pieces(environment, view, sources, AT_ONCE)))
+    """All rows of the view's period, lane and words, newest first; in a snapshot, counted and then read."""
+    count = sum(map(len, pieces(environment, view, sources)))
     lane = next((choice for choice in lanes(view, sources) if choice.is_current), None)
     chips = [Chip("Lane", lane.label if lane else view.lane, "")] if view.lane else []
+    chips += [Chip("", view.words, "")] if view.words else []
     said = head(asking, chips=chips, order="-seen_at", count=count)
     said |= {
         "environment_id": environment.pk,
@@ -36,7 +36,7 @@ def timeline(asking: Asking, environment: Environment, view: View, sources: Sequ
         "until": view.period.end,
         "note": NOTE,
     }
-    rows = _rows(pieces(environment, view, sources, AT_ONCE))
+    rows = _rows(pieces(environment, view, sources))
     return Export("timeline", f"Timeline of {environment}", said, COLUMNS, rows)
 
 

@@ -9,7 +9,7 @@ from django.db.models import Count
 
 from environments.models import Environment
 from environments.timeline.lanes import Mark, Period
-from environments.timeline.sources import Entry, Place, Slice, Source, Story
+from environments.timeline.sources import Entry, Place, Slice, Source, Story, at_most
 from portal.ledger.listing import COLUMNS, Row, rows
 from portal.ledger.models import Operation
 
@@ -23,7 +23,9 @@ def story(environment: Environment, period: Period) -> Story:
     """A mark for each operation asked for in the period, which leads to its page."""
     own = Operation.objects.of_environment(environment.pk).only(*COLUMNS)
     asked = own.filter(asked_at__gte=period.start, asked_at__lte=period.end).newest_first()
-    return Story(LABELS, marks=[_mark(row) for row in rows(asked[:MOST_MARKS])])
+    named = f"newest {MOST_MARKS:,} operations of the period"
+    shown, left_out = at_most(MOST_MARKS, rows(asked[: MOST_MARKS + 1]), named)
+    return Story(LABELS, marks=[_mark(row) for row in shown], left_out=left_out)
 
 
 def _mark(row: Row) -> Mark:

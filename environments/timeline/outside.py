@@ -12,10 +12,10 @@ from environments.models import Environment
 from environments.stream.actors import Names, actor, names_of
 from environments.stream.guessing import SOURCE
 from environments.timeline.lanes import Mark, Period
-from environments.timeline.sources import Entry, Place, Slice, Source, Story
+from environments.timeline.sources import Entry, Place, Slice, Source, Story, at_most
 from portal.ledger.models import AuditLog
 
-LETTER: Final = "a"
+LETTER: Final = "l"
 LANE: Final = "outside"
 LABELS = {LANE: "Outside the portal"}
 MOST_MARKS = 1000
@@ -26,9 +26,10 @@ OWN = "by the account of the portal's own token, though no operation fits"
 def story(environment: Environment, period: Period) -> Story:
     """A mark for each entry of the period; two queries."""
     own = AuditLog.objects.near([environment.pk], period.start, period.end)
-    found = list(own.defer("document")[:MOST_MARKS])
+    named = f"newest {MOST_MARKS:,} entries of Ona's audit log in the period"
+    found, left_out = at_most(MOST_MARKS, list(own.defer("document")[: MOST_MARKS + 1]), named)
     names, url = names_of(found), _url(environment)
-    return Story(LABELS, marks=[_mark(entry, names, url) for entry in found])
+    return Story(LABELS, marks=[_mark(entry, names, url) for entry in found], left_out=left_out)
 
 
 def _mark(entry: AuditLog, names: Names, url: str) -> Mark:

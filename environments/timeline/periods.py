@@ -20,6 +20,7 @@ ZOOMS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta
 LABELS = {"hour": "Hour", "day": "Day", "week": "Week", ALL: "All"}
 OLDEST = timedelta(days=400)  # before the first sight: nobody looks at more of what was not seen
 TOO_LITTLE = 120  # less than so many parts of a period lie before now: it goes on with time
+LONGEST_WORDS = 200
 BESIDE = 12  # a twelfth of the period is shown after an environment was gone
 
 
@@ -36,7 +37,8 @@ class Choice:
 class View:
     """What the address says, with what it does not say filled in; never raises on what was edited by hand.
 
-    `to` is the end asked for, None where the period goes on with time. `life` is the longest period there is to show.
+    `to` is the end asked for, None where the period goes on with time. `life` is the longest period there is to show,
+    `words` are what the list is searched for.
     """
 
     zoom: str
@@ -45,17 +47,23 @@ class View:
     life: Period
     lane: str
     chosen: str
+    words: str
     after: Place | None
 
     def url(self, **changes: str) -> str:
         """The same page with some parameters changed, "" for away; the place in the list is not kept."""
-        said = {
+        said = self.beside_words | {"q": self.words}
+        return "?" + urlencode({name: value for name, value in (said | changes).items() if value})
+
+    @property
+    def beside_words(self) -> dict[str, str]:
+        """What else the address says, by parameter: what a search keeps."""
+        return {
             "zoom": self.zoom,
             "to": written(self.to) if self.to else "",
             "lane": self.lane,
             "transition": self.chosen,
         }
-        return "?" + urlencode({name: value for name, value in (said | changes).items() if value})
 
     def around(self, start: datetime, end: datetime) -> str:
         """The narrowest zoom that shows all of this, with some room beside it."""
@@ -97,7 +105,8 @@ def read(data: QueryDict, environment: Environment, now: datetime) -> View:
     to = to if to and to < life.end else None
     period = _period(zoom, to, life, environment.gone_at)
     lane, chosen = data.get("lane", "")[:200], data.get("transition", "")[:40]
-    return View(zoom, to, period, life, lane, chosen, place(data.get("before", "")))
+    words = " ".join(data.get("q", "")[:LONGEST_WORDS].split())
+    return View(zoom, to, period, life, lane, chosen, words, place(data.get("before", "")))
 
 
 def _life(environment: Environment, now: datetime) -> Period:

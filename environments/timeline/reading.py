@@ -32,7 +32,7 @@ def tell(environment: Environment, period: Period, now: datetime, sources: Seque
     drawn = {lane.name: lane for lane in lanes(seen, observed(unseen, period), period, now, marks)}
     labels = {name: label for story in stories for name, label in story.labels.items()}
     found = [drawn.get(name) or Lane(name, [], []) for name in labels]
-    return Told(found, labels, unseen, period, [story.left_out for story in stories if story.left_out])
+    return Told(found, labels, unseen, period, [text for story in stories for text in story.left_out])
 
 
 def _sight(

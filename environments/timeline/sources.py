@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -19,12 +19,15 @@ from environments.timeline.lanes import Mark, Period, Seen
 from portal.ledger.diff import Change, compare, moved, still
 from portal.ledger.listing import Row
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """What the picture shows of one source. `labels` has the lanes in their order, also those without anything in them.
 
-    `moments` are when it was looked at by itself, `gone` when it was not there; `left_out` says what did not fit.
+    `moments` are when it was looked at by itself, `gone` when it was not there; `left_out` says what did
+    not fit, in sentences.
     """
 
     labels: Mapping[str, str]
@@ -32,7 +35,7 @@ class Story:
     marks: Sequence[Mark] = ()
     moments: Sequence[datetime] = ()
     gone: Sequence[Period] = ()
-    left_out: str = ""
+    left_out: Sequence[str] = ()
 
 
 class Place(NamedTuple):
@@ -92,6 +95,8 @@ class Chosen:
     """What was selected: when it came, what it changed field by field, and what may have led to it.
 
     `origin` says in words who made it, as far as that is known; `links` are addresses of more with their texts.
+    `is_first`: nothing was seen before it, and `changes` are all that was seen then, with the `specification` of then.
+    `kept` says what is kept of such a thing.
     """
 
     key: str
@@ -103,6 +108,9 @@ class Chosen:
     origin: str = ""
     why: str = ""
     links: list[tuple[str, str]] = field(default_factory=list)
+    is_first: bool = False
+    specification: list[Change] = field(default_factory=list)
+    kept: str = ""
 
     @property
     def moved(self) -> list[Change]:
@@ -115,10 +123,11 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Source:
-    """One source. `letter` begins its keys; `permissions` are what a person needs to see any of it.
+    """One source. `letter`, which no other has, begins its keys.
 
-    `lanes` are what the list can be narrowed to. `find` reads one thing by the rest of its key; None where there is no
-    such thing. `revision` is another text whenever anything was added. `ids` is what its rows are told apart by.
+    `permissions` are what a person needs to see any of it, `lanes` what the list can be narrowed to. `find` reads one
+    thing by the rest of its key; None where there is no such thing. `revision` is another text whenever anything was
+    added. `ids` is what its rows are told apart by.
     """
 
     letter: str
@@ -132,6 +141,11 @@ class Source:
 
 
 SOURCES: list[Source] = []
+
+
+def at_most(most: int, found: Sequence[T], named: str) -> tuple[Sequence[T], list[str]]:
+    """The first of what was found, of which one more was asked for, and what to say of the rest: nothing or a line."""
+    return found[:most], [f"Only the {named} are drawn."] if len(found) > most else []
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

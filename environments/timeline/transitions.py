@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from environments.history import event, words
+from environments.history import event, state_word, words
 from environments.models import Environment, Field, Transition, TransitionQuerySet
 from environments.reading import as_time
 from environments.timeline.lanes import Mark, Period, Seen
@@ -31,6 +31,10 @@ LANES = {field.value: lane for lane, field in STATES.items()}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 NAMED = 120  # characters of a message in a mark
+KEPT = (
+    "Of the past the portal keeps these fields and each version of the specification. What else Ona's status and "
+    "metadata said then is not kept."
+)
 SHORTLY = timedelta(minutes=10)  # before a change was seen: long enough for a start that somebody asked for
 WITHIN = """
 SELECT id, field, old, new, (EXTRACT(EPOCH FROM old_seen_at) * 1000000)::bigint,
@@ -74,7 +78,8 @@ def story(environment: Environment, period: Period) -> Story:
     gone = _absences(by_field.get(Field.GONE, []))
     looks = [moment for row in within for moment in (row.old_seen_at, row.seen_at) if moment]
     marks = [_mark(row) for row in within if row.field in KINDS and (row.new or row.field != Field.FAILURE)]
-    return Story(LABELS, seen, [*marks, *_told(environment)], looks, gone)
+    marks += [*_told(environment), *_archived_before(environment, by_field.get(Field.ARCHIVED, []))]
+    return Story(LABELS, seen, marks, looks, gone)
 
 
 def _within(environment: Environment, period: Period) -> list[Noted]:
@@ -112,7 +117,7 @@ def _states(environment: Environment, lane: str, known: Sequence[Noted], *, firs
     found = [Seen(lane, row.new, row.seen_at, row.old_seen_at, f"{LETTER}{row.id}") for row in known]
     if first:
         value = known[0].old if known else current(environment, STATES[lane])
-        found.insert(0, Seen(lane, value, environment.first_seen_at))
+        found.insert(0, Seen(lane, value, environment.first_seen_at, key=f"{LETTER}{lane}"))
     return found
 
 
@@ -158,6 +163,13 @@ def _told(environment: Environment) -> list[Mark]:
     return [Mark("environment", kind, at, label) for kind, (at, label) in told.items() if at]
 
 
+def _archived_before(environment: Environment, known: Sequence[Noted]) -> Iterator[Mark]:
+    """An archiving that no transition tells of: the first look saw the environment archived."""
+    at = as_time(known[0].old if known else current(environment, Field.ARCHIVED))
+    if at:
+        yield Mark("environment", "archive", at, "Archived before the portal first saw it, by what Ona says")
+
+
 def entries(environment: Environment, part: Slice) -> list[Entry]:
     """Transitions in words."""
     own = Transition.objects.of(environment).filter(part.query(LETTER, "seen_at"))
@@ -175,7 +187,9 @@ def _entry(row: Transition) -> Entry:
 
 
 def find(environment: Environment, id_: str) -> Chosen | None:
-    """One transition, with everything that was seen to change in the same look."""
+    """One transition, with everything that was seen to change in the same look; or, by its lane, a first state."""
+    if id_ in STATES:
+        return _first(environment, id_)
     own = Transition.objects.filter(environment=environment)
     identity = number(id_)
     row = own.filter(pk=identity).first() if identity is not None else None
@@ -188,7 +202,16 @@ def find(environment: Environment, id_: str) -> Chosen | None:
     title = words(row.field, row.old, row.new).capitalize()
     changes = differences(_named(before), _named(after))
     asked = operations_between(environment, row.old_seen_at or row.seen_at, row.seen_at)
-    return Chosen(f"{LETTER}{row.pk}", title, row.seen_at, row.old_seen_at, changes, asked)
+    return Chosen(f"{LETTER}{row.pk}", title, row.seen_at, row.old_seen_at, changes, asked, kept=KEPT)
+
+
+def _first(environment: Environment, lane: str) -> Chosen:
+    """What the first look saw, of which a lane began with its part."""
+    at = environment.first_seen_at
+    state = state_at(environment, at)
+    title = f"{LABELS[lane]} as first seen: {state_word(state[STATES[lane]])}"
+    asked = operations_between(environment, at, at)
+    return Chosen(f"{LETTER}{lane}", title, at, None, differences({}, _named(state)), asked, is_first=True, kept=KEPT)
 
 
 def state_at(environment: Environment, moment: datetime) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Max, Min, Q
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -15,7 +16,8 @@ from environments.models import Environment, SpecificationVersion
 from environments.reading import as_number
 from environments.stream import guessing
 from environments.timeline.lanes import Mark, Period
-from environments.timeline.sources import Chosen, Entry, Place, Slice, Source, Story, differences, number
+from environments.timeline.periods import View
+from environments.timeline.sources import Chosen, Entry, Place, Slice, Source, Story, at_most, differences, number
 from portal.ledger.diff import Change, moved
 from portal.ledger.listing import rows
 from portal.ledger.models import Operation, Outcome
@@ -102,6 +104,15 @@ def numbered(environment: Environment, versions: Iterable[int]) -> dict[int, Spe
     return {int(row.spec_version): row for row in wanted}
 
 
+def seen_between(environment: Environment) -> str:
+    """Which numbers were seen, in words; empty where none was."""
+    ends = SpecificationVersion.objects.filter(environment=environment).aggregate(
+        Min("spec_version"), Max("spec_version")
+    )
+    low, high = ends.values()
+    return "" if low is None else f" Those that it has seen lie between {low} and {high}."
+
+
 def version_number(text: str) -> int | None:
     """A version as a hand-edited address may hold it; None for what can be none."""
     value = int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
@@ -178,12 +189,13 @@ def _was_under_way(version: SpecificationVersion, operation: Operation) -> bool:
 def story(environment: Environment, period: Period) -> Story:
     """A mark for each version that came in the period."""
     own = SpecificationVersion.objects.of(environment).filter(seen_at__gte=period.start, seen_at__lte=period.end)
-    found = own.values_list("pk", "spec_version", "old_seen_at", "seen_at")[:MOST_MARKS]
+    seen = list(own.values_list("pk", "spec_version", "old_seen_at", "seen_at")[: MOST_MARKS + 1])
+    found, left_out = at_most(MOST_MARKS, seen, f"highest {MOST_MARKS:,} versions of the period")
     marks = [
         Mark(LANE, "specification", seen_at, f"Specification version {version}", old_seen_at, f"{LETTER}{pk}")
         for pk, version, old_seen_at, seen_at in found
     ]
-    return Story(LABELS, marks=marks)
+    return Story(LABELS, marks=marks, left_out=left_out)
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:
@@ -215,17 +227,47 @@ def find(environment: Environment, id_: str) -> Chosen | None:
     version = _version(row, previous, origins(environment, [row]))
     operation = version.origin.operation
     title = f"Specification version {row.spec_version}"
+    changes = version.changes if previous else differences({}, _without_number(row.spec))
     return Chosen(
         f"{LETTER}{row.pk}",
         f"{title}, held against version {previous.spec_version}" if previous else f"{title}, the first that was seen",
         row.seen_at,
         row.old_seen_at,
-        version.changes,
+        changes,
         rows([operation]) if operation else [],
         version.origin.words,
         version.origin.why,
         [(address(environment, previous, row), "All versions of the specification")],
+        is_first=previous is None,
     )
+
+
+def held(environment: Environment, moment: datetime) -> tuple[SpecificationVersion | None, SpecificationVersion | None]:
+    """The version that was known just before a look at this moment, and the one known with it; None: none was."""
+    known = SpecificationVersion.objects.of(environment).seen_by(moment)
+    after = known.first()
+    is_older = after is None or after.seen_at < moment
+    return after if is_older else known.filter(seen_at__lt=moment).first(), after
+
+
+def beside(environment: Environment, chosen: Chosen, view: View) -> Chosen:
+    """What was chosen, with the specification that was known before it and with it."""
+    before, after = held(environment, chosen.at)
+    if after is None:
+        return replace(chosen, kept=f"{chosen.kept} No version of it was seen by then.")
+    held_then = differences(*({"spec": _without_number(row.spec)} if row else {} for row in (before, after)))
+    if chosen.is_first:
+        chosen = replace(chosen, specification=held_then)
+    elif before:
+        chosen = replace(chosen, changes=[*chosen.changes, *held_then])
+    if before and before != after:
+        words = f"Specification version {before.spec_version} before, version {after.spec_version} after"
+        link = address(environment, before, after), words
+    else:
+        since = ", before and after" if before else "" if chosen.is_first else ", the first that was seen"
+        words = f"Specification version {after.spec_version}{since}"
+        link = f"{view.url(transition=f'{LETTER}{after.pk}')}#chosen", words
+    return replace(chosen, links=[*chosen.links, link])
 
 
 def address(environment: Environment, before: SpecificationVersion | None, after: SpecificationVersion) -> str:

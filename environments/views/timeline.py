@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from environments.forms.versions import NAMES, ComparisonForm
 from environments.menu import Actor
 from environments.models import Environment
 from environments.timeline import drawing, listing, periods, versions
@@ -50,11 +51,12 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     context = {
         "view": view,
         "picture": drawing.draw(tell(environment, view.period, now, sources), view),
-        "chosen": _chosen(environment, view.chosen, sources),
+        "chosen": _chosen(environment, view, sources),
         "unchosen_url": view.url(transition=""),
         "listed": listed,
         "lanes": listing.lanes(view, sources),
         "newest_url": view.url(),
+        "unsearched_url": view.url(q=""),
         "is_older": listed.is_older,
     }
     return render_tab(request, environment, "timeline", "environments/_timeline.html", context, revision)
@@ -74,10 +76,12 @@ def _revision(environment: Environment, view: View, sources: Sequence[Source]) -
     return f"{crc32(repr(texts).encode()):08x}"
 
 
-def _chosen(environment: Environment, key: str, sources: Sequence[Source]) -> Chosen | None:
-    """What the key in the address stands for; None where it stands for nothing."""
-    source = next((source for source in sources if key and source.letter == key[0]), None)
-    return source.find(environment, key[1:]) if source else None
+def _chosen(environment: Environment, view: View, sources: Sequence[Source]) -> Chosen | None:
+    """What the key in the address stands for, with the specification then; None where it stands for nothing."""
+    source = next((source for source in sources if source.letter == view.chosen[:1]), None)
+    chosen = source.find(environment, view.chosen[1:]) if source else None
+    is_of_environment = source is TRANSITIONS and VERSIONS in sources
+    return versions.beside(environment, chosen, view) if chosen and is_of_environment else chosen
 
 
 @permission("environments.view_environment", *versions.PERMISSIONS)
@@ -98,19 +102,15 @@ def specification(request: HttpRequest, environment_id: UUID) -> HttpResponse:
 
 def _compared(request: HttpRequest, environment: Environment, shown: Sequence[Version]) -> dict[str, Any]:
     """The two versions that the address names, or the newest and the one before; none where one was not seen."""
-    asked = [versions.version_number(request.GET.get(name, "")) for name in ("from", "to")]
-    numbers = [number for number in asked if number is not None]
-    if len(numbers) < 2:
-        newest = shown[0] if shown else None
-        numbers = [int(newest.previous.spec_version), newest.number] if newest and newest.previous else []
-    known = versions.numbered(environment, numbers) if numbers else {}
-    missing = [number for number in dict.fromkeys(numbers) if number not in known]
-    if not numbers or missing:
-        return {"from_version": None, "to_version": None, "missing": missing, "changes": []}
-    before, after = known[numbers[0]], known[numbers[1]]
-    return {
-        "from_version": before,
-        "to_version": after,
-        "missing": [],
-        "changes": versions.diff(before, after),
-    }
+    newest = shown[0] if shown else None
+    pair = (newest.previous, newest.row) if newest and newest.previous else None
+    if NAMES.keys() & request.GET.keys():
+        form = ComparisonForm(request.GET, environment=environment)
+        form.is_valid()
+        pair = form.pair
+    else:
+        initial = zip(NAMES, [each.spec_version for each in pair or ()], strict=False)
+        form = ComparisonForm(environment=environment, initial=dict(initial))
+    before, after = pair or (None, None)
+    changes = versions.diff(before, after) if before and after else []
+    return {"form": form, "from_version": before, "to_version": after, "changes": changes}

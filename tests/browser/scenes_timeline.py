@@ -52,6 +52,9 @@ def timelines(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("timeline-of-a-week", f"{page}?zoom=week&lane=devcontainer")
     yield scene("timeline-chosen", f"{page}?transition=e{stopped.pk}")
     yield scene("timeline-chosen-version", f"{page}?transition=v{edited.pk}")
+    yield scene("timeline-chosen-first", f"{page}?transition=eenvironment")
+    yield scene("timeline-searched", f"{page}?zoom=day&q=devcontainer+running")
+    yield scene("timeline-searched-in-vain", f"{page}?zoom=day&q=%3Cscript%3Enowhere")
     yield scene("timeline-nothing-in-it", f"{page}?zoom=hour&to=2020-01-01T00:00:00Z")
     yield scene("specification", f"{specification}")
     yield scene("specification-never-seen", f"{specification}?from=1&to=999999")
@@ -85,8 +88,11 @@ def _run(moment: datetime) -> SyncRun:
 
 
 def _edited(environment: Environment, now: datetime) -> None:
-    """Two versions more: one from outside, one that somebody asked for here and one after it that is a stop."""
+    """Versions more: the first, one from outside, one that somebody asked for here; and a stop after them."""
     newest = int(environment.spec_version)
+    SpecificationVersion.objects.create(
+        environment=environment, spec_version=newest - 100, spec=environment.spec, seen_at=now - LIVED
+    )
     about: dict[str, Any] = {
         "target_id": environment.pk, "target_name": environment.name, "environment_id": environment.pk,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment, SpecificationVersion
@@ -52,6 +53,16 @@ def test_bars_are_reached_and_opened_by_keyboard(signed_in: Page, sandbox: Sandb
     expect(page.locator("#chosen").get_by_role("heading")).to_have_text("Devcontainer became running")
 
 
+def test_a_state_that_was_there_from_the_beginning_is_opened_by_keyboard(signed_in: Page, sandbox: Sandbox) -> None:
+    page, environment = signed_in, running()
+    page.goto(f"{lived(environment)}?zoom=day")
+    page.get_by_role("link", name=re.compile("^Content: .* from ")).first.focus()
+    page.keyboard.press("Enter")
+    chosen = page.locator("#chosen")
+    expect(chosen.get_by_role("heading")).to_have_text(re.compile("^Content as first seen: "))
+    expect(chosen.locator(".op-diff").last).to_contain_text("spec.")
+
+
 def test_two_versions_chosen_by_hand_are_compared_and_the_operation_behind_one_is_a_link(
     signed_in: Page, sandbox: Sandbox
 ) -> None:
@@ -61,7 +72,7 @@ def test_two_versions_chosen_by_hand_are_compared_and_the_operation_behind_one_i
     newest = int(SpecificationVersion.objects.of(environment)[0].spec_version)
     page.get_by_label(f"From version {newest - 2}").check()
     page.get_by_label(f"To version {newest}").check()
-    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Compare those marked").click()
     expect(page.locator("#compared")).to_have_text(f"Version {newest - 2} and version {newest}")
     expect(page.locator(".op-diff")).to_contain_text("timeout.disconnected")
     expect(page.locator(".op-diff")).to_contain_text("admission")
@@ -69,10 +80,30 @@ def test_two_versions_chosen_by_hand_are_compared_and_the_operation_behind_one_i
     expect(page).to_have_url(re.compile(r"/operations/[0-9a-f-]{36}/$"))
 
 
+def test_two_versions_are_compared_by_their_numbers_and_what_was_never_seen_is_told_beside_it(
+    signed_in: Page, sandbox: Sandbox
+) -> None:
+    page, environment = signed_in, running()
+    lived(environment)
+    page.goto(reverse("environments:specification", args=[environment.pk]))
+    newest = int(SpecificationVersion.objects.of(environment)[0].spec_version)
+    page.get_by_label("From version", exact=True).fill("999999")
+    page.get_by_label("To version", exact=True).fill(str(newest))
+    page.get_by_role("button", name="Compare", exact=True).click()
+    field = page.get_by_label("From version", exact=True)
+    expect(field).to_have_value("999999")
+    expect(field).to_have_accessible_description(re.compile("^Version 999999 was never seen by the portal"))
+    field.fill(str(newest - 2))
+    field.press("Enter")
+    expect(page.locator("#compared")).to_have_text(f"Version {newest - 2} and version {newest}")
+
+
 def test_the_picture_goes_on_while_it_is_open(signed_in: Page, sandbox: Sandbox) -> None:
     page, environment = signed_in, running()
     page.clock.install()
     page.goto(f"{lived(environment)}?zoom=hour&lane=environment")
+    words = page.get_by_label("Search these changes")
+    words.fill("upda")
     sandbox.world.change(str(environment.id), status={"phase": "ENVIRONMENT_PHASE_UPDATING"})
     fleet.read_environments(sandbox)
     page.clock.fast_forward(6_000)
@@ -81,6 +112,10 @@ def test_the_picture_goes_on_while_it_is_open(signed_in: Page, sandbox: Sandbox)
     operations.operation("environment.mark_active", environment_id=environment.pk, target_id=environment.pk)
     page.clock.fast_forward(6_000)
     expect(page.get_by_role("link", name=re.compile("^Keep environment awake, asked for by ann"))).to_be_attached()
+    expect(words).to_have_value("upda")
+    words.press("Enter")
+    expect(page).to_have_url(re.compile("lane=environment.*q=upda"))
+    expect(page.locator("table", has_text="Happened between").locator("tbody tr")).to_have_count(1)
 
 
 def test_on_a_phone_the_picture_is_as_wide_as_the_screen_and_names_stand_above_their_lanes(

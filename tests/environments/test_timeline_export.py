@@ -68,6 +68,13 @@ def test_the_head_says_whose_and_of_which_period_and_lane(auditor: Client) -> No
     assert file.head["from"] < file.head["until"]
 
 
+def test_the_words_that_are_looked_for_narrow_the_file(auditor: Client) -> None:
+    environment = lived()
+    file = read(auditor, address(environment, "zoom=all&q=cost"))
+    assert file.column("why") == ["cost"]
+    assert (file.head["filters"], file.head["rows"]) == (["cost"], 1)
+
+
 def test_what_a_spreadsheet_would_calculate_is_text(auditor: Client) -> None:
     assert b",'=no space left," in taken(auditor, address(lived()), "csv")
 

@@ -6,6 +6,7 @@ import html
 import re
 import uuid
 from datetime import datetime, timedelta
+from types import ModuleType
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -13,9 +14,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from automations import timeline
 from environments.models import Environment, Field, Phase, Sighting, SpecificationVersion, SyncRun, Transition
+from environments.timeline import asked_for, outside, versions
 from tests import automation_factories, factories, operations
-from tests.environments.timelines import MINUTE, bars, changed, known_for, labels, page, words
+from tests.audit_entries import entry
+from tests.environments.timelines import MINUTE, bars, changed, known_for, labels, page, versions_of, words
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -94,41 +98,24 @@ def test_failures_archiving_lockdown_versions_and_operations_are_marks(viewer: C
     assert f'href="{reverse("operations:detail", args=[made.pk])}"' in text
 
 
-def test_a_bar_leads_to_what_changed_field_by_field_and_to_what_was_asked_for_shortly_before(viewer: Client) -> None:
-    environment = known_for(timedelta(minutes=50), phase=Phase.STOPPED, machine_phase="PHASE_STOPPED")
-    changed(environment, Field.MACHINE, "PHASE_RUNNING", "PHASE_STOPPED", minutes_ago=4)
-    row = changed(environment, Field.PHASE, Phase.RUNNING, Phase.STOPPED, minutes_ago=3)
-    together = Transition.objects.create(
-        environment=environment, field=Field.FAILURE, old="", new="out of memory", seen_at=row.seen_at,
-        old_seen_at=row.old_seen_at,
-    )  # fmt: skip
-    operations.operation("environment.stop", environment_id=environment.pk, reason="cost")
-    text = page(viewer, environment)
-    address = re.search(rf'href="([^"]*transition=e{row.pk}#chosen)"', text)
-    assert address
-    chosen = words(
-        viewer.get(reverse("environments:timeline", args=[environment.pk]) + html.unescape(address[1])).content.decode()
-    )
-    assert "Environment became stopped" in chosen
-    assert "phase changed ENVIRONMENT_PHASE_RUNNING ENVIRONMENT_PHASE_STOPPED" in chosen
-    assert "failure added absent out of memory" in chosen
-    assert "machine unchanged PHASE_STOPPED PHASE_STOPPED" in chosen
-    assert "Stop environment , ann" in chosen
-    assert words(page(viewer, environment, transition=f"e{together.pk}")).count("out of memory") >= 2
+@pytest.mark.parametrize("is_unarchived", [False, True])
+def test_an_archiving_before_the_first_sight_is_a_mark_that_says_so(viewer: Client, is_unarchived: bool) -> None:
+    now = timezone.now()
+    told = now - 55 * MINUTE
+    columns = {"created_at": now - timedelta(hours=2), "archived_at": None if is_unarchived else told}
+    environment = known_for(timedelta(minutes=50), **columns)
+    if is_unarchived:
+        changed(environment, Field.ARCHIVED, f"{told:%Y-%m-%dT%H:%M:%S.%fZ}", "", minutes_ago=20)
+    for zoom in ("hour", "day"):
+        archived = [each for each in labels(page(viewer, environment, zoom=zoom)) if "Archived" in each]
+        assert archived == [f"Archived before the portal first saw it, by what Ona says, {told:%Y-%m-%d %H:%M:%S}"]
 
 
-def test_a_version_leads_to_its_difference_from_the_one_before(viewer: Client) -> None:
-    environment, now = known_for(timedelta(minutes=50)), timezone.now()
-    for number, minutes in ((1, 40), (2, 20)):
-        SpecificationVersion.objects.create(
-            environment=environment, spec_version=number, spec={"timeout": {"disconnected": f"{number * 1800}s"}},
-            seen_at=now - minutes * MINUTE, old_seen_at=now - (minutes + 1) * MINUTE,
-        )  # fmt: skip
-    newest = SpecificationVersion.objects.get(spec_version=2)
-    text = words(page(viewer, environment, transition=f"v{newest.pk}"))
-    assert "Specification version 2, held against version 1" in text
-    assert "timeout.disconnected changed 1800s" in text
-    assert "Made outside the portal" in text
+def test_an_archiving_that_was_seen_is_marked_once(viewer: Client) -> None:
+    told = timezone.now() - 11 * MINUTE
+    environment = known_for(timedelta(minutes=50), archived_at=told)
+    changed(environment, Field.ARCHIVED, "", f"{told:%Y-%m-%dT%H:%M:%S.%fZ}", minutes_ago=10)
+    assert sum(each.count("rchived") for each in labels(page(viewer, environment, zoom="hour"))) == 1
 
 
 def test_periods_are_chosen_by_links_that_lead_earlier_and_later(viewer: Client) -> None:
@@ -180,57 +167,6 @@ def test_an_odd_time_of_creation_breaks_nothing(viewer: Client, created_at: str 
         assert "Environment" in page(viewer, environment, zoom=zoom)
 
 
-def test_the_list_goes_on_page_by_page_with_each_change_once(viewer: Client) -> None:
-    environment, now = known_for(timedelta(hours=30)), timezone.now()
-    Transition.objects.bulk_create(
-        Transition(
-            environment=environment, field="phase", old=Phase.RUNNING, new=f"PHASE_{i:03}",
-            old_seen_at=now - timedelta(days=1), seen_at=now - timedelta(minutes=i // 2),
-        )
-        for i in range(230)
-    )  # fmt: skip
-    made = [
-        operations.operation("environment.stop", environment_id=environment.pk, ago=timedelta(minutes=i))
-        for i in range(30)
-    ]
-    address, found, asked = reverse("environments:timeline", args=[environment.pk]) + "?zoom=all", [], []
-    while address:
-        text = viewer.get(address).content.decode()
-        table = text[text.index('id="changes"') :]
-        found += re.findall(r"became (PHASE_\d+)</bdi>", table)
-        asked += re.findall(r'href="/operations/([0-9a-f-]{36})/"', table)
-        older = re.findall(r'href="([^"]+)">Older', table)
-        address = reverse("environments:timeline", args=[environment.pk]) + html.unescape(older[0]) if older else ""
-    assert sorted(found) == [f"PHASE_{i:03}" for i in range(230)]
-    assert sorted(asked) == sorted(str(each.pk) for each in made)
-
-
-def test_the_list_narrows_to_one_lane(viewer: Client) -> None:
-    environment = known_for(timedelta(minutes=50))
-    changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=30)
-    changed(environment, Field.MACHINE, "PHASE_STARTING", "PHASE_RUNNING", minutes_ago=31)
-    operations.operation("environment.stop", environment_id=environment.pk)
-
-    def listed(lane: str) -> str:
-        return words(page(viewer, environment, lane=lane)).split("Happened between", 1)[-1]
-
-    assert "Machine became running" in listed("machine")
-    assert "Environment became" not in listed("machine")
-    assert "Stop environment asked for" in listed("operations")
-    assert "became" not in listed("operations")
-    assert "Nothing of this lane was seen" in listed("secrets")
-
-
-def test_what_has_no_values_before_and_after_has_none_in_the_list(viewer: Client) -> None:
-    environment = known_for(timedelta(minutes=50))
-    operations.operation("environment.stop", environment_id=environment.pk, reason="cost")
-    SpecificationVersion.objects.create(environment=environment, spec_version=7, spec={}, seen_at=timezone.now())
-    listed = words(page(viewer, environment)).split("Happened between", 1)[1]
-    assert "Stop environment asked for succeeded ann cost" in listed
-    assert "Specification version 7 first seen before the portal first saw it" in listed
-    assert "none" not in listed
-
-
 def test_the_label_of_a_bar_stands_where_no_mark_hides_it(viewer: Client) -> None:
     unmarked = {"created_at": None, "last_started_at": None, "active_at": None}
     environment = known_for(timedelta(minutes=50), phase=Phase.RUNNING, **unmarked)
@@ -253,12 +189,6 @@ def test_what_is_too_narrow_is_drawn_together_and_a_short_failure_colours_none_o
     assert together.startswith("Devcontainer: 3 states, a failure among them, from ")
     assert "tl-bar tl-mixed" in text
     assert "tl-bar tl-red" not in text
-
-
-def test_times_are_written_as_times(viewer: Client) -> None:
-    environment = known_for(timedelta(minutes=50))
-    changed(environment, Field.LOCKDOWN, "2026-03-01T12:00:00.000000Z", "", minutes_ago=5)
-    assert "Lockdown cleared 2026-03-01 12:00:00 UTC none" in words(page(viewer, environment))
 
 
 def test_an_environment_that_is_gone_is_shown_up_to_its_end(viewer: Client) -> None:
@@ -294,6 +224,41 @@ def test_services_and_executions_have_lanes_of_their_own(viewer: Client) -> None
     assert "Execution of Build" in words(page(viewer, environment, lane="executions"))
 
 
+@pytest.mark.parametrize(
+    ("module", "limit", "said"),
+    [
+        (asked_for, "MOST_MARKS", "Only the newest 2 operations of the period are drawn."),
+        (outside, "MOST_MARKS", "Only the newest 2 entries of Ona's audit log in the period are drawn."),
+        (versions, "MOST_MARKS", "Only the highest 2 versions of the period are drawn."),
+        (timeline, "MOST_SERVICES", "Only the first 2 services are drawn."),
+        (timeline, "MOST_EXECUTIONS", "Only the newest 2 executions of the period are drawn."),
+        (timeline, "MOST_TASKS", "1 execution is not drawn: there is room for 2 lanes of tasks."),
+    ],
+)
+def test_what_is_left_out_of_the_picture_is_said_beneath_it(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str, said: str
+) -> None:
+    environment = known_for(timedelta(minutes=50))
+    versions_of(environment, 20, 10)
+    for number in range(3):
+        entry(subject_id=environment.pk)
+        operations.operation("environment.stop", environment_id=environment.pk)
+        automation_factories.service(environment, f"service-{number}", first_seen_at=environment.first_seen_at)
+        automation_factories.execution(automation_factories.task(environment, f"task-{number}"), ago=20 * MINUTE)
+    assert "drawn" not in words(page(viewer, environment, zoom="hour"))
+    monkeypatch.setattr(module, limit, 2)
+    text = words(page(viewer, environment, zoom="hour"))
+    assert text.count("drawn") == 1
+    assert said in text
+
+
+def test_more_tasks_at_once_than_there_is_room_for_are_counted(viewer: Client) -> None:
+    environment = known_for(timedelta(minutes=50))
+    for number in range(23):
+        automation_factories.execution(automation_factories.task(environment, f"task-{number}"), ago=20 * MINUTE)
+    assert "3 executions are not drawn: there is room for 20 lanes of tasks." in words(page(viewer, environment))
+
+
 def test_who_may_not_see_operations_or_automations_sees_the_rest() -> None:
     environment = known_for(timedelta(minutes=50))
     automation_factories.service(environment, first_seen_at=environment.first_seen_at)
@@ -310,6 +275,8 @@ def test_who_may_not_see_operations_or_automations_sees_the_rest() -> None:
     row = Transition.objects.get()
     text = words(page(client, environment, transition=f"e{row.pk}"))
     assert "Environment became running" in text
+    versions_of(environment)
+    assert "spec." not in words(page(client, environment, transition=f"e{row.pk}"))
     for hidden in ("confidential", "Stop environment", "Service Web", "Specification version"):
         assert hidden not in text
     assert client.get(reverse("environments:specification", args=[environment.pk])).status_code == 403
@@ -327,7 +294,7 @@ def test_hostile_texts_are_texts(viewer: Client) -> None:
         environment=environment, spec_version=1, spec={markup: [markup]}, seen_at=timezone.now() - 9 * MINUTE
     )
     operations.operation("environment.stop", environment_id=environment.pk, actor_name=markup, reason=markup)
-    for query in ({}, {"transition": f"e{row.pk}"}, {"lane": markup, "transition": markup}):
+    for query in ({}, {"transition": f"e{row.pk}"}, {"lane": markup, "transition": markup}, {"q": markup}):
         text = page(viewer, environment, **query)
         assert "<script>alert" not in text
         assert '"onload' not in text
@@ -359,13 +326,6 @@ def test_a_poll_is_empty_until_something_happens_and_then_shows_the_same_period(
         assert 'hx-swap-oob="true"' in text
         assert re.search(rf'aria-current="true">{query["zoom"].capitalize()}<', text)
         assert viewer.get(poll_of(text), headers=HTMX).status_code == 204
-
-
-def test_an_older_page_of_the_list_does_not_change_under_its_reader(viewer: Client) -> None:
-    environment = known_for(timedelta(minutes=50))
-    row = changed(environment, Field.PHASE, Phase.STARTING, Phase.RUNNING, minutes_ago=4)
-    before = f"{timezone.now():%Y-%m-%dT%H:%M:%SZ}~e{row.pk + 1}"
-    assert 'id="poller"' not in page(viewer, environment, before=before)
 
 
 def test_a_gone_environment_nobody_knows_is_not_found(viewer: Client) -> None:

@@ -41,7 +41,9 @@ def busy(transitions: int) -> Environment:
     return environment
 
 
-@pytest.mark.parametrize("query", [{"zoom": "week"}, {"zoom": "all"}, {"zoom": "hour"}, {"lane": "machine"}])
+@pytest.mark.parametrize(
+    "query", [{"zoom": "week"}, {"zoom": "all"}, {"zoom": "hour"}, {"lane": "machine"}, {"q": "machine"}]
+)
 def test_5000_transitions_take_as_many_queries_as_5(viewer: Client, query: dict[str, str]) -> None:
     counts = []
     for environment in (busy(5), busy(5000)):

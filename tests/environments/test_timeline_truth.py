@@ -1,4 +1,7 @@
-"""The bars of timelines, held against a month whose truth is known, with the sync off for two days and for an hour."""
+"""The bars of timelines, held against a month whose truth is known, with the sync off for two days and for an hour.
+
+A past keeps no truth of services and executions, which are left alone in it: for those see tests/automations.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,14 @@ from django.db import connection
 from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
-from environments.models import Environment, Phase, Transition
+from environments.models import Environment, Field, Phase, SpecificationVersion, Transition
+from environments.timeline import versions
 from environments.timeline.lanes import Bar, Period
 from environments.timeline.observed import GONE, NEVER, OUTAGE, Gap
 from environments.timeline.periods import ZOOMS
 from environments.timeline.reading import Told, tell
 from environments.timeline.transitions import STATES, TRANSITIONS
+from environments.timeline.versions import VERSIONS
 from portal.sandbox.documents import moment
 from portal.sandbox.truth import Facts, Interval, Truth
 from tests import factories
@@ -280,6 +285,72 @@ def test_what_two_looks_in_a_row_saw_is_drawn_as_certain_between_them(month: Mon
                 assert bar is None or (bar.value, bar.certain_from <= middle) == (interval.value, True)
                 checked += bar is not None
     assert checked > 100
+
+
+def versions_at_sweeps(month: Month, identifier: str) -> dict[int, tuple[datetime | None, datetime]]:
+    """The versions of a specification that sweeps met, by number: the last sweep before, and the first that did."""
+    known, seen = month.truth.specifications(identifier), month.seen(identifier)
+    begun, found = [each.at for each in known], dict[int, tuple[datetime | None, datetime]]()
+    for before, look in pairwise([None, *seen]):
+        assert look is not None
+        found.setdefault(known[bisect_right(begun, look) - 1].version, (before, look))
+    return found
+
+
+def test_every_version_that_a_sweep_could_meet_is_marked_between_the_sweeps_it_came_between(month: Month) -> None:
+    marked, never_met = 0, 0
+    for identifier in sorted(month.truth.lives):
+        environment = Environment.objects.filter(pk=UUID(identifier)).select_related("sighting").first()
+        expected = versions_at_sweeps(month, identifier)
+        if environment is None:
+            assert not expected
+            continue
+        told = tell(environment, Period(BEGIN - DAY, NOW), NOW, [VERSIONS])
+        (lane,) = (each for each in told.lanes if each.name == "specification")
+        marks = {int(mark.label.rsplit(" ", 1)[1]): (mark.after, mark.at) for mark in lane.marks}
+        assert marks == expected
+        for known in month.truth.specifications(identifier):
+            after, by = expected.get(known.version, (None, NOW))
+            never_met += known.version not in expected
+            assert known.at <= by
+            assert after is None or after < known.at
+        marked += len(marks)
+    assert marked > 500
+    assert never_met > 20, "some came and went between two sweeps"
+
+
+def test_a_version_has_the_specification_that_held_in_truth_and_says_what_changed_in_it(month: Month) -> None:
+    rows = SpecificationVersion.objects.exclude(old_seen_at=None).select_related("environment")
+    for row in random.Random(9).sample(list(rows), 200):
+        identifier = str(row.environment_id)
+        was, became = (month.at(identifier, at) for at in (row.old_seen_at, row.seen_at))
+        assert was
+        assert became
+        assert row.spec == became.document["spec"]
+        chosen = VERSIONS.find(row.environment, str(row.pk))
+        assert chosen
+        changed = {change.path.partition(".")[0].partition("[")[0] for change in chosen.changes}
+        assert changed == {
+            name
+            for name in (was.document["spec"] | became.document["spec"]).keys() - {"specVersion"}
+            if was.document["spec"].get(name) != became.document["spec"].get(name)
+        }
+        between = range(was.spec_version + 1, became.spec_version + 1)
+        known = [each for each in month.truth.specifications(identifier) if each.version in between]
+        assert changed <= {name for each in known for name in each.fields}
+
+
+def test_a_bar_shows_the_specifications_that_held_in_truth_before_and_after_it(month: Month) -> None:
+    rows = Transition.objects.exclude(old_seen_at=None).exclude(field=Field.GONE).select_related("environment")
+    became_another = 0
+    for row in random.Random(10).sample(list(rows), 300):
+        assert row.old_seen_at is not None
+        truth = [month.at(str(row.environment_id), at) for at in (row.old_seen_at, row.seen_at)]
+        held = versions.held(row.environment, row.seen_at)
+        assert [each and int(each.spec_version) for each in held] == [each and each.spec_version for each in truth]
+        assert [each and each.spec for each in held] == [each and each.document["spec"] for each in truth]
+        became_another += held[0] != held[1]
+    assert 10 < became_another < 290
 
 
 @pytest.mark.parametrize("outage", OUTAGES)

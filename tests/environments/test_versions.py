@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -210,6 +211,44 @@ def test_a_page_without_choice_compares_the_two_newest_and_a_version_never_seen_
     assert "Version 7 was never seen by the portal" in get(viewer, environment, **{"from": "1", "to": "7"})
 
 
+def test_versions_far_apart_are_compared_by_their_numbers(viewer: Client) -> None:
+    environment = factories.environment()
+    for number in range(1, 61):
+        version(number, minutes_ago=100 - number, environment=environment, ports=[{"port": number}])
+    text = get(viewer, environment, **{"from": " 2 ", "to": "60"})
+    assert "Version 2 and version 60" in text
+    assert "ports[2].port removed 2 absent" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("7", "Version 7 was never seen by the portal. Those that it has seen lie between 1 and 9."),
+        ("99999999999999999999", "A version is a whole number, such as 12."),
+        ("<b>", "A version is a whole number, such as 12."),
+        ("", "Say which version."),
+        (None, "Say which version."),
+    ],
+)
+@pytest.mark.parametrize("name", ["from", "to"])
+def test_a_number_that_is_none_is_told_beside_it_and_what_was_typed_stays(
+    viewer: Client, name: str, typed: str | None, said: str
+) -> None:
+    environment = factories.environment()
+    version(1, minutes_ago=30, environment=environment)
+    version(9, minutes_ago=20, environment=environment)
+    asked_for = {"from": "1", "to": "9", name: typed}
+    query = {name: text for name, text in asked_for.items() if text is not None}
+    text = viewer.get(reverse("environments:specification", args=[environment.pk]), query).content.decode()
+    (field,) = re.findall(rf'<input type="text" name="{name}"[^>]+>', text)
+    assert 'aria-invalid="true"' in field
+    assert f'aria-describedby="id_{name}_error"' in field
+    assert f'value="{html.escape(typed)}"' in field if typed else "value=" not in field
+    (error,) = re.findall(r'<div class="field-error" id="([^"]+)">([^<]+)</div>', text)
+    assert error == (f"id_{name}_error", said)
+    assert 'id="compared"' not in text
+
+
 def test_versions_are_listed_page_by_page_each_once(viewer: Client) -> None:
     environment = factories.environment()
     for number in range(60):
@@ -217,7 +256,7 @@ def test_versions_are_listed_page_by_page_each_once(viewer: Client) -> None:
     address, found = reverse("environments:specification", args=[environment.pk]), []
     while address:
         text = viewer.get(address).content.decode()
-        found += [int(number) for number in re.findall(r'name="to"\s+value="(\d+)"', text)]
+        found += [int(number) for number in re.findall(r'type="radio"\s+name="to"\s+value="(\d+)"', text)]
         older = re.findall(r'href="([^"]+)">Older', text)
         address = older[0] if older else ""
     assert found == list(range(59, -1, -1))

@@ -12,8 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from environments.models import Environment, Field, SyncRun, Transition
-from tests import factories
+from automations.models import ServicePhase
+from automations.models import Transition as ServiceTransition
+from environments.models import Environment, Field, SpecificationVersion, SyncRun, Transition
+from tests import automation_factories, factories
 
 MINUTE = timedelta(minutes=1)
 
@@ -59,3 +61,35 @@ def labels(text: str) -> list[str]:
 
 def bars(text: str, lane: str) -> list[str]:
     return [label for label in labels(text) if label.startswith(f"{lane}: ")]
+
+
+def versions_of(environment: Environment, *minutes_ago: int) -> list[SpecificationVersion]:
+    """Version 1, seen at the first look, and later ones, seen so many minutes ago; each with other ports."""
+    now = timezone.now()
+    moments = [environment.first_seen_at, *(now - minutes * MINUTE for minutes in minutes_ago)]
+    return [
+        SpecificationVersion.objects.create(
+            environment=environment, spec_version=number, seen_at=at, old_seen_at=at - MINUTE if number > 1 else None,
+            spec={"specVersion": str(number), "admission": "ADMISSION_LEVEL_OWNER_ONLY", "ports": [{"port": number}]},
+        )
+        for number, at in enumerate(moments, 1)
+    ]  # fmt: skip
+
+
+def chosen_in(text: str) -> str:
+    return words(text).split(" Close ", 1)[1].split("Changes seen", 1)[0]
+
+
+def service_changed(environment: Environment, count: int) -> list[str]:
+    """So many changes of a service, one a minute; the keys of their rows."""
+    service = automation_factories.service(environment, first_seen_at=environment.first_seen_at)
+    now = timezone.now().replace(microsecond=0)
+    made = ServiceTransition.objects.bulk_create(
+        ServiceTransition(
+            kind="service", subject_id=service.pk, environment_id=environment.pk, field="phase",
+            old=ServicePhase.RUNNING, new=ServicePhase.STOPPED,
+            old_seen_at=now - (number + 1) * MINUTE, seen_at=now - number * MINUTE,
+        )
+        for number in range(count)
+    )  # fmt: skip
+    return [f"a{each.pk}" for each in made]
