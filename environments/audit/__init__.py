@@ -10,4 +10,5 @@ forecast     what will happen in the next thirty days
 what_if      what other policies would hit
 state        an audit as its address names it
 rows         what a line of an audit tells
+work         how long unpushed work has
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +13,14 @@ from django.urls import reverse
 from environments.audit.changes import cleared
 from environments.audit.facts import Cleared, Facts, Verdict, with_stops
 from environments.audit.keeping import kept
-from environments.audit.policy import Policy
-from environments.audit.state import DELETED, AuditState
+from environments.audit.state import AuditState
 from environments.audit.tally import conditions_of, tally
+from environments.audit.work import work_words
 from environments.menu import Actor, Button, buttons
 from environments.models import Environment, EnvironmentQuerySet
 from environments.state import NAMED, labels
 from portal.directory.models import Organization
 from portal.web.pages import Page, page
-from portal.web.words import duration_words
 
 GROUPS_SHOWN = 50
 # what can be done about an environment in this status: those actions that change it
@@ -101,7 +99,8 @@ def figures(state: AuditState) -> tuple[list[Figure], int]:
 
 
 def read_lines(found: EnvironmentQuerySet, *, stops: bool = True) -> EnvironmentQuerySet:
-    """The columns of these environments that lines are made of, and since when they are stopped."""
+    """The columns of these environments that lines are made of, and since when they are stopped: the audit of lockdown
+    asks that too where a policy deletes, for the time that unpushed work has left."""
     return (with_stops(found) if stops else found).only(*COLUMNS)
 
 
@@ -114,7 +113,7 @@ def read_page(state: AuditState) -> Page[Environment]:
         return [row.pk for row in found.rows], found.next, found.previous
 
     pks, following, previous = kept(state, f"page {place.order} {place.size} {place.cursor}", find)
-    by_pk = read_lines(Environment.objects.all(), stops=state.audit.asks_since_when_stopped).in_bulk(pks)
+    by_pk = read_lines(Environment.objects.all(), stops=state.reads_stops).in_bulk(pks)
     return Page([by_pk[pk] for pk in pks if pk in by_pk], following, previous)
 
 
@@ -124,8 +123,9 @@ def lines(environments: list[Environment], state: AuditState, user: Actor | None
     offered = _offered(state, user if environments and not state.moment else None)
     found = []
     for row in environments:
-        verdict = state.audit.judge(Facts.of(row, by_id.get(row.pk)), state.policy, state.now)
-        found.append(_line(row, verdict, state, offered(row, verdict.status)))
+        facts = Facts.of(row, by_id.get(row.pk))
+        verdict = state.audit.judge(facts, state.policy, state.now)
+        found.append(_line(row, facts, verdict, state, offered(row, verdict.status)))
     return found
 
 
@@ -171,7 +171,7 @@ def _grouped(state: AuditState, column: str) -> list[dict[str, Any]]:
     return list(rows.order_by("-total", column)[:GROUPS_SHOWN])
 
 
-def _line(row: Environment, verdict: Verdict, state: AuditState, actions: list[Button]) -> Line:
+def _line(row: Environment, facts: Facts, verdict: Verdict, state: AuditState, actions: list[Button]) -> Line:
     status = state.audit.statuses[verdict.status]
     url = reverse("environments:detail", args=[row.pk])
     return Line(
@@ -183,7 +183,7 @@ def _line(row: Environment, verdict: Verdict, state: AuditState, actions: list[B
         label=status.label,
         tone=status.tone,
         verdict=verdict,
-        work=work_words(row, verdict, state.policy, state.now),
+        work=work_words(row, facts, state.policy, state.now),
         actions=actions,
     )
 
@@ -193,38 +193,3 @@ def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> t
     if identity is None:
         return label or ("none" if name == "project" else "unknown"), ""
     return label or f"{str(identity)[:8]}…", state.listed.place.only(name, str(identity))
-
-
-def work_words(row: Environment, verdict: Verdict, policy: Policy | None, now: datetime) -> str:
-    """How long unpushed work has before it is deleted or cannot be reached; empty where nothing is unpushed."""
-    if row.unpushed_work is None:
-        return "unknown"
-    if not row.unpushed_work:
-        return ""
-    pairs = ((row.unpushed_commits, "commit"), (row.changed_files, "file"))
-    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in pairs if count)
-    return f"{what}: {_left(row, verdict, policy, now)}"
-
-
-def _left(row: Environment, verdict: Verdict, policy: Policy | None, now: datetime) -> str:
-    at = _loss(verdict, policy, is_archived=row.archived_at is not None)
-    if verdict.status == DELETED:
-        return "lost"
-    if verdict.status == "unknown" or policy is None:
-        return "how long is unknown"
-    if at is None:
-        return "no time limit by policy"
-    return f"{duration_words(at - now)} left" if at > now else "no time left"
-
-
-def _loss(verdict: Verdict, policy: Policy | None, *, is_archived: bool) -> datetime | None:
-    """When the work is deleted with its environment, or locked in with it by a strict policy."""
-    if policy is None or verdict.at is None:
-        return None
-    if verdict.status in ("running", "past", "24h", "7d", "30d", "later"):
-        return verdict.at if policy.strict else None
-    if verdict.status == "due":
-        return verdict.at + policy.delete_after if policy.delete_after else None
-    if verdict.status == "overdue" and not is_archived:
-        return verdict.at + policy.delete_after if policy.delete_after else None
-    return verdict.at if verdict.status in ("deletion", "overdue") else None

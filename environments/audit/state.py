@@ -88,6 +88,11 @@ class AuditState:
         return revision()
 
     @property
+    def reads_stops(self) -> bool:
+        """Whether lines need to know since when an environment is stopped."""
+        return self.audit.asks_since_when_stopped or bool(self.policy and self.policy.delete_after)
+
+    @property
     def environments(self) -> EnvironmentQuerySet:
         """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
         return self._with_times(self.listed.filters.qs)

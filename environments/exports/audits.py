@@ -10,6 +10,7 @@ from environments.audit import rows as lines
 from environments.audit.as_of import as_of
 from environments.audit.facts import Cleared, Facts
 from environments.audit.state import AuditState, chips
+from environments.audit.work import work_words
 from environments.exports.about import AS_THEN
 from environments.exports.fleet import word
 from environments.models import Environment
@@ -58,5 +59,5 @@ def _row(environment: Environment, was: Cleared | None, asked: AuditState) -> Se
         environment.created_at, environment.first_seen_at, environment.lockdown_at, environment.archived_at,
         environment.gone_at, environment.last_used_at, *(facts.stop or (None, None)),
         environment.unpushed_work, environment.unpushed_commits, environment.changed_files,
-        lines.work_words(environment, verdict, asked.policy, asked.now) or None,
+        work_words(environment, facts, asked.policy, asked.now) or None,
     )  # fmt: skip
