@@ -24,6 +24,7 @@ STATUS = (
     '<ul class="aud-because">{because}</ul></details>'
 )
 UNSEEN = '<span class="aud-unseen">not observed, last known</span>'
+SOURCE = '<div class="list-source">{}</div>'
 NONE = '<span class="text-secondary">{}</span>'
 ACTION = '<li><a href="{url}">{label}…<span class="visually-hidden"> {name}</span></a></li>'
 IMPOSSIBLE = (
@@ -53,7 +54,7 @@ def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
         "phase": phase_cell(environment.phase),
         "status": status,
         "when": _when(verdict.at, is_past=is_past),
-        "work": escape(line.work) if line.work else NONE.format("none known"),
+        "work": _work(line.work, is_past=is_past),
         "actions": _actions(line.actions, name),
     }
     return {key: SafeString(value) for key, value in made.items()}
@@ -69,7 +70,15 @@ def _when(at: datetime | None, *, is_past: bool) -> str:
     if at is None:
         return NONE.format("no time")
     written = f"{at:%Y-%m-%d %H:%M} UTC"
-    return written if is_past else f'{ago(at)}<div class="list-source">{written}</div>'
+    return written if is_past else ago(at) + SOURCE.format(written)
+
+
+def _work(words: str, *, is_past: bool) -> str:
+    """What git told is not kept: on a page of the past it is that of now, and only the time it has is of then."""
+    said = escape(words) if words else NONE.format("none known")
+    if not is_past:
+        return said
+    return said + SOURCE.format("work as now, time as of then" if words else "as now")
 
 
 def _actions(buttons: list[Button], name: str) -> str:

@@ -24,6 +24,7 @@ COLUMNS = (
     "last_used_at", "stop_after", "stop_by", "unpushed_work", "unpushed_commits", "changed_files",
     "time_left_for_unpushed_work",
 )  # fmt: skip
+WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work known now would have had left at that moment."
 
 
 def audit(asking: Asking, asked: AuditState) -> Export:
@@ -31,7 +32,7 @@ def audit(asking: Asking, asked: AuditState) -> Export:
     order, count = asked.listed.place.order, asked.rows.order_by().count()
     said = head(asking, chips=chips(asked), order=order, count=count, moment=asked.moment)
     said["statuses"] = {name: f"{status.label}: {status.means}" for name, status in asked.audit.statuses.items()}
-    said |= {"note": AS_THEN} if asked.moment else {}
+    said |= {"note": f"{AS_THEN} {WORK_AS_NOW}"} if asked.moment else {}
     return Export(f"audit-{asked.audit.slug}", f"Audit: {asked.audit.title}", said, COLUMNS, audit_rows(asked))
 
 

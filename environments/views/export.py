@@ -33,7 +33,8 @@ from portal.web.search import Problem
 @permission("environments.view_environment", PERMISSION)
 def environment_export(request: HttpRequest) -> HttpResponseBase:
     moment, problem = read_moment(request.GET.get("as_of", ""))
-    asked = read_state(request.GET, more=pairs(moment))
+    with as_of(moment):  # some words cannot be asked about the past
+        asked = read_state(request.GET, more=pairs(moment))
     problems = [*_given(problem), *asked.problems]
     return respond(request, "environments", lambda: fleet(Asking.of(request), asked, moment), problems)
 
@@ -86,7 +87,9 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
         with as_of(moment):  # read once more, now in the snapshot: the policy is that of the rows
             return audit(Asking.of(request), read())
 
-    return respond(request, f"audit-{slug}", build, [*_given(problem), *read().problems])
+    with as_of(moment):
+        problems = [*_given(problem), *read().problems]
+    return respond(request, f"audit-{slug}", build, problems)
 
 
 def _given(problem: Problem | None) -> list[Problem]:
