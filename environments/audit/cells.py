@@ -23,6 +23,7 @@ STATUS = (
     '<details><summary><span class="tone-{tone}">{label}</span>{unseen}</summary>'
     '<ul class="aud-because">{because}</ul></details>'
 )
+FOLLOW = '<li><a href="{url}">The operation</a></li>'
 UNSEEN = '<span class="aud-unseen">not observed, last known</span>'
 SOURCE = '<div class="list-source">{}</div>'
 NONE = '<span class="text-secondary">{}</span>'
@@ -43,6 +44,7 @@ def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
     environment, verdict = line.environment, line.verdict
     name = escape(str(environment))
     because = "".join(f"<li><bdi>{escape(reason)}</bdi></li>" for reason in verdict.because)
+    because += FOLLOW.format(url=escape(line.operation_url)) if line.operation_url else ""
     unseen = UNSEEN if is_gap else ""
     status = STATUS.format(tone=line.tone, label=escape(line.label), unseen=unseen, because=because)
     made = {

@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db.models import Count
 from django.urls import reverse
 
-from environments.audit.changes import cleared
-from environments.audit.facts import Cleared, Facts, Verdict, with_stops
+from environments.audit.changes import newest
+from environments.audit.facts import Changed, Facts, Verdict, with_stops
 from environments.audit.keeping import kept
+from environments.audit.lockdown import is_by_policy
 from environments.audit.state import AuditState
 from environments.audit.tally import conditions_of, tally
 from environments.audit.work import work_words
@@ -58,7 +59,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them."""
+    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them;
+    `operation_url` leads to what somebody asked for that its status comes from, for those who may see it."""
 
     environment: Environment
     url: str
@@ -69,6 +71,7 @@ class Line:
     tone: str
     verdict: Verdict
     work: str
+    operation_url: str
     actions: list[Button]
 
 
@@ -118,14 +121,16 @@ def read_page(state: AuditState) -> Page[Environment]:
 
 
 def lines(environments: list[Environment], state: AuditState, user: Actor | None = None) -> list[Line]:
-    """At most four queries for who cleared the lockdowns of those that have none; one for what `user` may do now."""
-    by_id = cleared_of(environments, state)
+    """At most four queries for who changed the lockdowns; one for what `user` may do now."""
+    by_id = changed_of(environments, state)
+    may_follow = user is not None and user.has_perm("ledger.view_operation")
     offered = _offered(state, user if environments and not state.moment else None)
     found = []
     for row in environments:
         facts = Facts.of(row, by_id.get(row.pk))
         verdict = state.audit.judge(facts, state.policy, state.now)
-        found.append(_line(row, facts, verdict, state, offered(row, verdict.status)))
+        url = verdict.change.operation_url if verdict.change and may_follow else ""
+        found.append(_line(row, facts, verdict, state, url, offered(row, verdict.status)))
     return found
 
 
@@ -138,10 +143,13 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
     return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, user, state.now)
 
 
-def cleared_of(environments: list[Environment], state: AuditState) -> dict[UUID, Cleared]:
-    """Of those without a lockdown, how they lost it: asked by the audit of lockdown alone, in two queries."""
-    free = [row.pk for row in environments if row.lockdown_at is None] if state.audit.slug == "lockdown" else []
-    return cleared(free, state.now) if free else {}
+def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:
+    """Of those whose lockdown is not what the policy makes it, how it was changed last: asked by the audit of lockdown
+    alone."""
+    if state.audit.slug != "lockdown":
+        return {}
+    ids = [row.pk for row in environments if not is_by_policy(row.lockdown_at, row.created_at, state.policy)]
+    return newest(ids, state.now) if ids else {}
 
 
 def groups(state: AuditState) -> list[Group]:
@@ -171,7 +179,9 @@ def _grouped(state: AuditState, column: str) -> list[dict[str, Any]]:
     return list(rows.order_by("-total", column)[:GROUPS_SHOWN])
 
 
-def _line(row: Environment, facts: Facts, verdict: Verdict, state: AuditState, actions: list[Button]) -> Line:
+def _line(
+    row: Environment, facts: Facts, verdict: Verdict, state: AuditState, operation_url: str, actions: list[Button]
+) -> Line:
     status = state.audit.statuses[verdict.status]
     url = reverse("environments:detail", args=[row.pk])
     return Line(
@@ -184,6 +194,7 @@ def _line(row: Environment, facts: Facts, verdict: Verdict, state: AuditState, a
         tone=status.tone,
         verdict=verdict,
         work=work_words(row, facts, state.policy, state.now),
+        operation_url=operation_url,
         actions=actions,
     )
 

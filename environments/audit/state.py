@@ -121,6 +121,11 @@ class AuditState:
             wanted |= Q(gone_at__isnull=False)
         return self.environments.filter(wanted)
 
+    @property
+    def filters_alone(self) -> str:
+        """The query of the environments that the filters leave, whatever their status, at the moment."""
+        return urlencode([pair for pair in self.listed.place.filters if pair[0] not in ("status", "group")])
+
     def listed_alone(self, ids: Sequence[str]) -> str:
         """The query of the environments' list for those that the filters leave, or for these alone."""
         filters = [pair for pair in self.listed.place.filters if pair[0] not in ("status", "group", "as_of")]
@@ -146,6 +151,14 @@ def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy 
     )
     problems += listed.problems
     return AuditState(audit, listed, statuses, group, moment, moments.now(), policy, tuple(problems))
+
+
+def read_all(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:
+    """The same for what an audit tells of environments in every status: by its filters alone."""
+    data = data.copy()
+    for name in ("status", "group", "sort", "size", "page"):
+        data.pop(name, None)
+    return read(data, audit, moment, policy)
 
 
 def sorts(audit: Audit, policy: Policy | None, gone: bool) -> dict[str, Sort]:

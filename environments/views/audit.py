@@ -32,6 +32,7 @@ from portal.web.lists import SIZES
 from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any
 
+CHANGES_ON_A_PAGE = 50
 READ = ("environments.view_environment", "environments.view_transition")
 
 
@@ -93,6 +94,29 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/what_if.html", context)
 
 
+@permission(*READ)
+def audit_changes(request: HttpRequest) -> HttpResponse:
+    """Who set, moved or cleared the lockdowns of the environments that the filters leave, all of them page by page."""
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+    place, nowhere = changes.read_place(request.GET.get("before", ""))
+    with as_of(moment):
+        asked = state.read_all(request.GET, AUDITS["lockdown"], moment, policy.policy_at(moments.now()))
+        listed = changes.changes(asked.environments, asked.now, place, CHANGES_ON_A_PAGE)
+        marks = state.chips(asked)
+    here = str(asked.listed.place)
+    context = {
+        "url": reverse("audit:lockdown-changes"),
+        "back_url": f"{reverse('audit:lockdown')}{here}",
+        "here": here,
+        "changes": listed,
+        "older_url": f"{here}&{urlencode({'before': listed.older})}" if listed.older else "",
+        "is_first": place is None,
+        "chips": marks,
+        "problems": [*filter(None, (problem, nowhere)), *asked.problems],
+    }
+    return render(request, "audit/changes.html", context | bar(moment, asked.listed.place))
+
+
 def _audit(request: HttpRequest, slug: str) -> HttpResponse:
     """A poll gets 204 while nothing is new; the past never changes, so a page of it does not ask."""
     seen = revision()
@@ -151,6 +175,7 @@ def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
         "group_label": GROUPS.get(asked.group, ""),
         "forecast": forecast(asked.audit.ahead, tally(asked).ahead, asked.now),
         "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
+        "changes_url": f"{reverse('audit:lockdown-changes')}?{asked.filters_alone}",
         "keys": language.KEYS.values(),
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
         "is_unknown": not shown.rows and not was_swept(),

@@ -12,7 +12,7 @@ from environments.audit.as_of import as_of, read_moment
 from environments.audit.bar import pairs
 from environments.audit.state import AUDITS
 from environments.audit.what_if import WhatIfForm
-from environments.exports.audits import audit
+from environments.exports.audits import audit, lockdown_changes
 from environments.exports.fleet import fleet
 from environments.exports.secrets import secrets
 from environments.exports.stream import stream
@@ -49,6 +49,23 @@ def lockdown_export(request: HttpRequest) -> HttpResponseBase:
 @permission(*READ, PERMISSION)
 def archive_export(request: HttpRequest) -> HttpResponseBase:
     return _audit(request, "archive")
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def changes_export(request: HttpRequest) -> HttpResponseBase:
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+
+    def read() -> state.AuditState:
+        return state.read_all(request.GET, AUDITS["lockdown"], moment, policy.policy_at(moments.now()))
+
+    def build() -> Export:
+        with as_of(moment):
+            return lockdown_changes(Asking.of(request), read())
+
+    with as_of(moment):
+        problems = [*_given(problem), *read().problems]
+    return respond(request, "lockdown-changes", build, problems)
 
 
 @require_GET

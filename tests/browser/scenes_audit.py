@@ -42,6 +42,8 @@ def audits(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("audit-lockdown-nothing-matches", f"{LOCKDOWN}?q=nothing-is-called-like-this")
     yield scene("audit-lockdown-none-chosen", f"{LOCKDOWN}?id=none", ADMIN)
     yield scene("audit-lockdown-as-of", f"{LOCKDOWN}?as_of={moment}")
+    yield scene("audit-lockdown-changes", f"{LOCKDOWN}changes/?q=phase:running", ADMIN)
+    yield scene("audit-lockdown-changes-older", f"{LOCKDOWN}changes/?before={written(now - 2 * HOUR)}~9")
     yield scene("audit-archive", ARCHIVE, ADMIN, then=_explained)
     yield scene("audit-archive-grouped", f"{ARCHIVE}?group=owner&status=due&size=25")
     yield scene("audit-archive-not-observed", f"{ARCHIVE}?as_of={gap}")

@@ -100,12 +100,13 @@ TABLE = {
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
     "operations:stream": Row(READERS),
-    **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "archive", "what-if")},
+    **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
             "environments:export", "secrets:export", "operations:export", "operations:stream-export",
-            "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
+            "audit:lockdown-export", "audit:archive-export", "audit:lockdown-changes-export",
+            "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
         )
