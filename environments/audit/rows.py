@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -77,12 +77,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The environments of one project, owner or runner, by status in the order of the audit's statuses."""
+    """The environments of one project, owner or runner, by status in the order of the audit's statuses: how many, and
+    the address of the audit with only those."""
 
     label: str
     url: str
-    counts: list[int]
+    counts: list[tuple[int, str]]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The greatest groups, and how many there are in all."""
+
+    rows: list[Group]
+    every: int
 
 
 def figures(state: AuditState) -> tuple[list[Figure], int]:
@@ -152,31 +161,33 @@ def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID,
     return newest(ids, state.now) if ids else {}
 
 
-def groups(state: AuditState) -> list[Group]:
-    """The audit's environments by project, owner or runner, the greatest groups first; two queries, or one where they
+def groups(state: AuditState) -> Groups:
+    """The audit's environments by project, owner or runner, the greatest groups first; three queries, or one where they
     are kept."""
     if not state.group:
-        return []
+        return Groups([], 0)
     column = NAMED[state.group][1]
-    found = kept(state, "groups", lambda: _grouped(state, column))
+    found, every = kept(state, "groups", lambda: _grouped(state, column))
     words = labels(state.group, [str(row[column]) for row in found if row[column]])
+    return Groups([_group(state, str(row[column] or "none"), row, words) for row in found], every)
+
+
+def _group(state: AuditState, identity: str, row: dict[str, Any], words: Mapping[str, str]) -> Group:
     place = state.listed.place
-    return [
-        Group(
-            words.get(str(row[column]), "none"),
-            place.only(state.group, str(row[column] or "none")),
-            [row[f"n_{number}"] for number in range(len(state.audit.statuses))],
-            row["total"],
-        )
-        for row in found
+    alone = [pair for pair in place.filters if pair[0] not in (state.group, "status")] + [(state.group, identity)]
+    counts = [
+        (row[f"n_{number}"], str(replace(place, filters=(*alone, ("status", status)), cursor="")))
+        for number, status in enumerate(state.audit.statuses)
     ]
+    return Group(words.get(identity, "none"), place.only(state.group, identity), counts, row["total"])
 
 
-def _grouped(state: AuditState, column: str) -> list[dict[str, Any]]:
+def _grouped(state: AuditState, column: str) -> tuple[list[dict[str, Any]], int]:
     conditions = conditions_of(state)
     asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
-    rows = state.environments.order_by().values(column).annotate(total=Count("pk"), **asked)
-    return list(rows.order_by("-total", column)[:GROUPS_SHOWN])
+    every = state.environments.order_by().values(column)
+    found = list(every.annotate(total=Count("pk"), **asked).order_by("-total", column)[:GROUPS_SHOWN])
+    return found, every.distinct().count() if len(found) == GROUPS_SHOWN else len(found)
 
 
 def _line(

@@ -58,11 +58,13 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         now = moments.now()
         known = policy.policy_at(now)
         summaries = [_summary(audit, state.read(_only(request), audit, moment, known)) for audit in AUDITS.values()]
+    history, has_older = policy.history(now)
     context = {
         "policy": known,
         "summaries": summaries,
         "is_unknown": not any(summary.is_known for summary in summaries),
-        "history": policy.history(now),
+        "history": history,
+        "has_older": has_older,
         "problems": [problem] if problem else [],
         "url": reverse("audit:list"),
     }

@@ -153,10 +153,34 @@ def test_groups_tell_where_the_statuses_are(viewer):
     factories.environment()
     page = get(viewer, LOCKDOWN, group="project")
     assert "By project" in page
-    assert re.search(rf"project={project}[^>]*>\s*<bdi>Shop</bdi>.*?>3</td>", page, re.DOTALL)
+    assert re.search(rf"project={project}[^>]*>\s*<bdi>Shop</bdi>.*?>3</a></td>", page, re.DOTALL)
     assert "<bdi>none</bdi>" in page
     for group in ("owner", "runner"):
         assert f"By {group}" in get(viewer, ARCHIVE, group=group)
+
+
+def test_numbers_of_a_group_lead_to_those_environments(viewer):
+    audits.policies(lifetime=7)
+    project = uuid.uuid4()
+    for name, moment in (("a", -DAY), ("b", -DAY), ("c", HOUR)):
+        factories.environment(
+            name=name, project_id=project, project_name="Shop", lockdown_at=timezone.now() + moment, owner_name="Ann"
+        )
+    factories.environment(name="d", lockdown_at=timezone.now() - DAY, owner_name="Ann")
+    for query, found in (({}, ["a", "b"]), ({"q": "name:a"}, ["a"]), ({"status": "24h"}, ["a", "b"])):
+        page = get(viewer, LOCKDOWN, group="project", **query)
+        links = re.findall(rf'href="([^"]*project={project}[^"]*status=running)">(\d+)</a>', page)
+        ((address, number),) = links
+        assert int(number) == len(found)
+        assert sorted(names(viewer.get(LOCKDOWN + html.unescape(address)).content.decode())) == found
+
+
+def test_where_there_are_more_groups_than_are_shown_the_page_says_so(viewer):
+    for number in range(51):
+        factories.environment(owner_name=f"o{number}", creator_id=uuid.UUID(int=number + 1))
+    assert "The greatest 50 of 51." in get(viewer, LOCKDOWN, group="owner")
+    assert "The greatest" not in get(viewer, LOCKDOWN, group="owner", q="owner:o1")
+    assert "The greatest" not in get(viewer, LOCKDOWN, group="project")
 
 
 def test_a_cleared_lockdown_says_by_whom(viewer):
@@ -279,6 +303,20 @@ def test_policies_over_time_tell_each_change(viewer):
     assert "the organization's policies had not been read" in html.unescape(
         get(viewer, "/audit/", as_of=(now - 25 * DAY).isoformat())
     )
+
+
+def test_of_many_policies_the_newest_are_shown_and_every_moment_has_the_one_of_then(viewer):
+    now = timezone.now()
+    audits.swept(now - 200 * DAY, now - 97.5 * DAY)
+    for number in range(60):
+        audits.policies(ago=(100 - number) * DAY, lifetime=number + 1)
+    page = get(viewer, "/audit/")
+    assert page.count("Maximum lifetime ") == 51  # the audit's own, and fifty of before
+    assert "The newest 50." in page
+    assert "What was before is not known" not in page
+    long_ago = get(viewer, "/audit/", as_of=(now - 97.5 * DAY).isoformat())
+    assert "The newest" not in long_ago
+    assert "Maximum lifetime 3 d" in long_ago
 
 
 def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
