@@ -55,7 +55,7 @@ def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
         "runner": _named(line.runner),
         "phase": phase_cell(environment.phase),
         "status": status,
-        "when": _when(verdict.at, is_past=is_past),
+        "when": _when(verdict.at, is_past=is_past) + _archived(line),
         "work": _work(line.work, is_past=is_past),
         "actions": _actions(line.actions, name),
     }
@@ -73,6 +73,14 @@ def _when(at: datetime | None, *, is_past: bool) -> str:
         return NONE.format("no time")
     written = f"{at:%Y-%m-%d %H:%M} UTC"
     return written if is_past else ago(at) + SOURCE.format(written)
+
+
+def _archived(line: Line) -> str:
+    """Since when it is archived, where the time before tells of its deletion."""
+    at = line.environment.archived_at
+    if at is None or line.verdict.status not in ("deletion", "overdue"):
+        return ""
+    return SOURCE.format(f"archived since {at:%Y-%m-%d %H:%M} UTC")
 
 
 def _work(words: str, *, is_past: bool) -> str:

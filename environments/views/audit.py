@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 
-from environments import language
+from environments import facets, language
 from environments import moment as moments
 from environments.audit import changes, policy, rows, state
 from environments.audit.as_of import as_of, read_moment, was_swept
@@ -21,7 +20,6 @@ from environments.audit.forecast import forecast
 from environments.audit.state import AUDITS, GROUPS, AuditState
 from environments.audit.tally import tally
 from environments.audit.together import offers
-from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
 from environments.filters import MOST_CHOSEN
 from environments.freshness import freshness
 from environments.menu import Actor
@@ -33,6 +31,7 @@ from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any
 
 CHANGES_ON_A_PAGE = 50
+FACETS = (*facets.ORDER, "gone")  # what the panel of filters sends
 READ = ("environments.view_environment", "environments.view_transition")
 
 
@@ -82,21 +81,6 @@ def audit_archive(request: HttpRequest) -> HttpResponse:
 
 
 @permission(*READ)
-def audit_what_if(request: HttpRequest) -> HttpResponse:
-    """Whom other policies would hit, and when; the question is in the address."""
-    form, now = WhatIfForm(request.GET), timezone.now()
-    answers = [answer(name, value, now) for name, value in form.asked().items()]
-    context = {
-        "form": form,
-        "answers": answers,
-        "questions": QUESTIONS.values(),
-        "policy": policy.policy_at(now),
-        "query": f"?{urlencode(form.asked())}",
-    }
-    return render(request, "audit/what_if.html", context)
-
-
-@permission(*READ)
 def audit_changes(request: HttpRequest) -> HttpResponse:
     """Who set, moved or cleared the lockdowns of the environments that the filters leave, all of them page by page."""
     moment, problem = read_moment(request.GET.get("as_of", ""))
@@ -129,6 +113,7 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponse:
         known = policy.policy_at(moments.now())
         asked = state.read(request.GET, AUDITS[slug], moment, known)
         context = audit_context(asked, request.user) | bar(moment, asked.listed.place)
+        context |= _narrowing(asked, counted="facets" in request.GET and not is_fragment(request))
     seen_then = context["observed"]
     context["rows"] = cells(context["lines"], is_past=moment is not None, is_gap=bool(seen_then and seen_then.is_gap))
     context["problems"] = [*([problem] if problem else []), *asked.problems]
@@ -151,9 +136,8 @@ def _chosen(request: HttpRequest, asked: AuditState, total: int) -> dict[str, An
 
 def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
     """What the templates of one audit show."""
-    place, audit = asked.listed.place, asked.audit
+    audit = asked.audit
     figures, total = rows.figures(asked)
-    shown = rows.read_page(asked)
     return {
         "audit": audit,
         "state": asked,
@@ -162,25 +146,41 @@ def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
         "policy_words": _policy_words(asked),
         "figures": figures,
         "total": total,
-        "lines": rows.lines(shown.rows, asked, user),
         "chips": state.chips(asked),
-        "columns": {name: place.column(sort) for name, sort in state.sorts(audit, asked.policy, gone=False).items()},
+        "groups": rows.groups(asked),
+        "group_label": GROUPS.get(asked.group, ""),
+        "forecast": forecast(audit.ahead, tally(asked).ahead, asked.now),
+        "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
+        "changes_url": f"{reverse('audit:lockdown-changes')}?{asked.filters_alone}",
+    } | _table(asked, user)
+
+
+def _table(asked: AuditState, user: Actor) -> dict[str, Any]:
+    """The lines of an audit, and the pages beside this one."""
+    place, shown = asked.listed.place, rows.read_page(asked)
+    sorts = state.sorts(asked.audit, asked.policy, gone=False)
+    return {
+        "lines": rows.lines(shown.rows, asked, user),
+        "columns": {name: place.column(sort) for name, sort in sorts.items()},
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
         "sizes": [(size, place.sized(size)) for size in SIZES],
-        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "phase", "group")],
-        "phases": list(language.PHASES),
-        "phase": next(iter(asked.listed.selected("phase")), ""),
-        "groups": rows.groups(asked),
-        "group_choices": GROUPS.items(),
-        "group_label": GROUPS.get(asked.group, ""),
-        "forecast": forecast(asked.audit.ahead, tally(asked).ahead, asked.now),
-        "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
-        "changes_url": f"{reverse('audit:lockdown-changes')}?{asked.filters_alone}",
-        "keys": language.KEYS.values(),
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
         "is_unknown": not shown.rows and not was_swept(),
+    }
+
+
+def _narrowing(asked: AuditState, *, counted: bool) -> dict[str, Any]:
+    """What narrows an audit down; the filters of the list with their numbers where `counted`, else later."""
+    place = asked.listed.place
+    return {
+        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "group", *FACETS)],
+        "filter_pairs": [pair for pair in place.filters if pair[0] in FACETS],
+        "group_choices": GROUPS.items(),
+        "keys": language.KEYS.values(),
+        "facets": facets.facets(asked.listed) if counted else None,
+        "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from environments import moment as moments
-from environments.audit import policy, state
+from environments.audit import hits, policy, state
 from environments.audit.as_of import as_of, read_moment
 from environments.audit.bar import pairs
 from environments.audit.state import AUDITS
@@ -91,7 +92,10 @@ def what_if_export(request: HttpRequest) -> HttpResponseBase:
     problems = [Problem(name, " ".join(map(str, errors)).rstrip(".")) for name, errors in form.errors.items()]
     if not asked and not problems:
         problems = [Problem("what if", "an export needs a question, such as lifetime=14")]
-    return respond(request, "what-if", lambda: what_if(Asking.of(request), asked), problems)
+    now = timezone.now()
+    states = [hits.read(request.GET, name, value, now) for name, value in asked.items()]
+    problems += [problem for each in states[:1] for problem in each.problems]
+    return respond(request, "what-if", lambda: what_if(Asking.of(request), states), problems)
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:

@@ -96,6 +96,16 @@ def test_the_archive_audit_counts_every_status_and_lists_each(viewer):
     assert "archived after 3 d without use, and deleted 14 d later" in page
 
 
+def test_beside_a_deletion_to_come_stands_since_when_it_is_archived(viewer):
+    audits.policies(archive=3, delete=14)
+    made = some()
+    for name, status in (("archived", "deletion"), ("left over", "overdue")):
+        since = f"archived since {made[name].archived_at:%Y-%m-%d %H:%M} UTC"
+        assert since in get(viewer, ARCHIVE, q=f'name:"{name}"', status=status)
+    assert "archived since" not in get(viewer, ARCHIVE, q="name:forgotten")
+    assert "archived since" not in get(viewer, LOCKDOWN)
+
+
 def test_without_policies_nothing_is_guessed(viewer):
     some()
     page = get(viewer, ARCHIVE)
@@ -121,6 +131,25 @@ def test_filters_chips_and_order_are_in_the_address(viewer):
         assert f"<bdi>{chip}</bdi>" in page
     assert names(page) == ["b"]
     assert counts(page)["within 24 h"] == 1
+
+
+def test_the_filters_of_the_list_are_those_of_the_audit(viewer):
+    runner = uuid.uuid4()
+    factories.environment(name="a", runner_id=runner, runner_name="aws", failure="no image")
+    factories.environment(name="b", runner_id=runner, runner_name="aws", phase=Phase.STOPPED)
+    factories.environment(name="c")
+    page = get(viewer, ARCHIVE, runner=runner, status="active", sort="name")
+    hidden = f'<input type="hidden" name="runner" value="{runner}">'
+    form = page.partition('id="filters"')[2]
+    assert hidden in form  # until they are unfolded
+    assert 'name="status" value="active"' in page
+    address = html.unescape(re.search(r'hx-get="(/environments/facets/[^"]*)"', page)[1])
+    for panel in (viewer.get(address).content.decode(), get(viewer, ARCHIVE, runner=runner, facets="yes")):
+        assert re.search(rf'id="runner-{runner}" checked>\s*<span class="facet-label">aws</span>.*?>2<', panel)
+        assert re.search(r'id="flag-failing">\s*<span class="facet-label">failing</span>.*?>1<', panel)
+    assert hidden not in get(viewer, ARCHIVE, runner=runner, facets="yes").partition('id="filters"')[2]
+    assert names(get(viewer, ARCHIVE, runner=runner, flag="failing")) == ["a"]
+    assert "an environment&#x27;s id or its beginning" in page  # the words of the search
 
 
 def test_pages_follow_one_another_by_key(viewer):
@@ -338,6 +367,43 @@ def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
     assert "It would hit none." in get(viewer, WHAT_IF, delete=7)
     assert "less than or equal to 30" in get(viewer, WHAT_IF, archive=99, lifetime="x")
     assert "No question yet" in get(viewer, WHAT_IF)
+
+
+def test_everything_that_another_policy_would_hit_is_listed_page_by_page_and_filtered(viewer):
+    now = timezone.now()
+    for number in range(60):
+        factories.environment(
+            name=f"e{number:02}", created_at=now - 30 * DAY + number * HOUR, owner_name="Ann" if number % 2 else "Bo"
+        )
+    factories.environment(name="late", created_at=now - HOUR, owner_name="Ann")
+    factories.environment(name="unknown", created_at=None, owner_name="Cy")
+    links = re.findall(r'href="([^"]*/environments/[?][^"]*)"', get(viewer, WHAT_IF, lifetime=14))
+    at_once, every = (html.unescape(link) for link in (links[0], links[-1]))
+
+    def listed(address: str) -> list[str]:
+        found: list[str] = []
+        while address:
+            page = viewer.get(address).content.decode()
+            found += re.findall(r'/environments/[0-9a-f-]{36}/"><bdi>([^<]*)</bdi>', page)
+            following = re.search(r'rel="next"\s+href="([^"]*)"', page)
+            address = f"{WHAT_IF}environments/{html.unescape(following[1])}" if following else ""
+        return found
+
+    names_of = [f"e{number:02}" for number in range(60)]
+    assert listed(every) == [*names_of, "late", "unknown"]
+    assert listed(at_once) == names_of
+    assert listed(f"{every}&q=owner:ann&sort=-when") == ["late", *names_of[1::2][::-1]]
+    assert listed(f"{every}&q=owner:cy&within=30d") == []
+    said = viewer.get(f"{every}&within=soon&q=fase:x").content.decode()
+    assert "Within: takes now, 24h" in said
+    assert "unknown word fase:" in said
+
+
+@pytest.mark.parametrize("query", ["", "question=lifetime", "question=planet&value=3", "question=archive&value=99"])
+def test_a_question_without_sense_is_asked_again(viewer, query):
+    answer = viewer.get(f"{WHAT_IF}environments/?{query}")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(WHAT_IF)
 
 
 def test_an_open_page_asks_for_news_and_gets_none_while_there_is_none(viewer):

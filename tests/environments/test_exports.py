@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -287,6 +287,13 @@ def test_whom_another_policy_would_hit_is_told_to_the_last_one(auditor: Client, 
         assert [row["id"] for row in rows if row["hit_at"]][:50] == [str(hit.environment.pk) for hit in told.hits]
         assert sum(row["hit_at"] is None for row in rows) == told.unknown
     assert len(file.rows) == sum(map(len, by_question.values())) == file.head["rows"]
+    some = read(auditor, "/audit/what-if/export/?lifetime=14&question=lifetime&value=14&within=30d&phase=running")
+    assert some.head["filters"] == ["Maximum lifetime: 14 days", "When: within 30 days", "Phase: running"]
+    assert 0 < len(some.rows) == len([r for r in by_question["lifetime"] if _is_hit(r, now)]) == some.head["rows"]
+
+
+def _is_hit(row: dict[str, Any], now: datetime) -> bool:
+    return row["phase"] == "running" and bool(row["hit_at"]) and datetime.fromisoformat(row["hit_at"]) <= now + 30 * DAY
 
 
 @pytest.mark.parametrize("query", ["", "lifetime=9999", "archive=soon"])

@@ -111,6 +111,7 @@ TABLE = {
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
         )
     },
+    "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
     "audit:what-if-export": Row(EXPORTERS, data=(("format", "csv"), ("archive", "2"))),
     "audit:evidence": Row(EXPORTERS),
     "sync": Row(READERS),
