@@ -88,7 +88,7 @@ def _work(words: str, *, is_past: bool) -> str:
     said = escape(words) if words else NONE.format("none known")
     if not is_past:
         return said
-    return said + SOURCE.format("work as now, time as of then" if words else "as now")
+    return said + SOURCE.format("work as now, time as of then" if ":" in words else "as now")
 
 
 def _actions(buttons: list[Button], name: str) -> str:

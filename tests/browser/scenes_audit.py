@@ -72,5 +72,5 @@ def _unfolded(page: Page) -> None:
 
 
 def _explained(page: Page) -> None:
-    for summary in page.locator("#audit details > summary").all():
+    for summary in page.locator("#audit details:not(.list-help, .aud-facets) > summary").all():
         summary.click()
