@@ -423,14 +423,27 @@ def test_an_open_page_asks_for_news_and_gets_none_while_there_is_none(viewer):
 def test_hostile_names_stay_text(viewer):
     audits.policies(lifetime=7)
     hostile = '<script>alert("x")</script>'
-    factories.environment(name=hostile, owner_name=hostile, creator_id=uuid.uuid4(), project_name=hostile,
+    row = factories.environment(name=hostile, owner_name=hostile, creator_id=uuid.uuid4(), project_name=hostile,
                           project_id=uuid.uuid4(), runner_name=hostile, runner_id=uuid.uuid4(),
                           phase=hostile, lockdown_at=timezone.now() - DAY)  # fmt: skip
-    for url in (LOCKDOWN, ARCHIVE, f"{WHAT_IF}?lifetime=1"):
+    audits.moved(row, Field.LOCKDOWN, None, timezone.now() - DAY, by=timezone.now() - HOUR)
+    hits = f"{WHAT_IF}environments/?question=lifetime&value=1"
+    for url in (LOCKDOWN, ARCHIVE, f"{LOCKDOWN}changes/", f"{WHAT_IF}?lifetime=1", hits):
         assert "<script>alert" not in viewer.get(url, {"group": "owner"} if "?" not in url else {}).content.decode()
 
 
-@pytest.mark.parametrize("url", [LOCKDOWN, ARCHIVE, f"{LOCKDOWN}?group=owner", f"{ARCHIVE}?as_of=now"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        LOCKDOWN,
+        ARCHIVE,
+        f"{LOCKDOWN}?group=owner",
+        f"{ARCHIVE}?as_of=now",
+        f"{LOCKDOWN}?as_of=now",
+        f"{LOCKDOWN}changes/",
+        f"{WHAT_IF}environments/?question=archive&value=1",
+    ],
+)
 def test_a_page_takes_as_many_queries_however_many_environments_there_are(
     viewer, url, django_assert_max_num_queries, django_assert_num_queries
 ):
