@@ -149,7 +149,7 @@ def _questions(state: State) -> Mapping[str, Mapping[str, Q]]:
     now = moment.now()
     days_idle = sorted({*IDLE_DAYS, *map(int, state.selected("idle"))})
     return {
-        "flag": language.FLAGS,
+        "flag": language.answerable(language.FLAGS),
         "archived": {"no": language.ARCHIVED["no"], "yes": language.ARCHIVED["yes"]},
         "lockdown": {word: language.lockdown(word, now) for word in language.LOCKDOWN},
         "idle": {str(days): language.idle(days) for days in days_idle},

@@ -117,7 +117,7 @@ CONDITIONS = {
     ),
     "archived": Condition("Archived", One, _all(language.ARCHIVED), read=one_of(language.ARCHIVED)),
     "lockdown": Condition("Lockdown", Many, _lockdown, read=one_of(language.LOCKDOWN)),
-    "flag": Condition("Needs a look", Many, _all(language.FLAGS), read=one_of(language.FLAGS)),
+    "flag": Condition("Needs a look", Many, _all(language.FLAGS), read=language.read_flag),
     "idle": Condition("Idle for", One, lambda days: language.idle(int(days[0])), read=_read_days),
     "project": Condition("Project", Many, _ids("project_id"), read=_read_id),
     "owner": Condition("Owner", Many, _ids("creator_id"), read=_read_id),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, NullIf, Upper
 
 from environments import moment
 from environments.models import Phase
-from portal.directory.models import Organization
+from portal.directory.models import Organization, PolicyVersion
 from portal.web.search import Key, Term, listed, one_of
 
 DAY = timedelta(days=1)
@@ -46,6 +46,13 @@ IS = FLAGS | {
     "unacknowledged": UNACKNOWLEDGED,
     "secrets-not-in-sync": SECRETS_NOT_IN_SYNC,
 }
+# What git and runners tell is kept as of now alone, so that these cannot be asked about a past moment.
+OF_NOW = ("unpushed", "not-in-sync", "unacknowledged")
+# what plain words are looked for in: the columns that `search` is made of, and the id
+SEARCHED = (
+    "name", "git_repository", "spec_repository", "context_url", "git_branch", "spec_branch", "owner_name",
+    "owner_email", "project_name", "failure", "id",
+)  # fmt: skip
 # "only" and "yes" differ in what the list starts from: see filters.EnvironmentFilters
 GONE = {"yes": Q(), "only": Q(gone_at__isnull=False), "no": Q(gone_at__isnull=True)}
 
@@ -62,12 +69,15 @@ def lockdown(word: str, now: datetime) -> Q:
 LOCKDOWN = {"past": timedelta(0), "24h": DAY, "7d": 7 * DAY, NONE: timedelta(0)}
 
 
-# The organization's policy, looked up once in the query itself; zero and unset both mean "never".
-_DELETE_AFTER = Subquery(
-    Organization.objects.present()
-    .order_by("id")
-    .values(after=NullIf("delete_archived_environments_after", Value(timedelta(0), output_field=DurationField())))[:1]
-)
+def _delete_after() -> Subquery:
+    """The organization's policy of now, or as known at the past moment that is asked about, looked up once in the query
+    itself; zero and unset both mean "never"."""
+    after = NullIf("delete_archived_environments_after", Value(timedelta(0), output_field=DurationField()))
+    first = Organization.objects.present().order_by("id")
+    if not moment.is_rebuilt():
+        return Subquery(first.values(after=after)[:1])
+    known = PolicyVersion.objects.filter(organization=Subquery(first.values("id")[:1]), seen_at__lte=moment.now())
+    return Subquery(known.order_by("-seen_at", "-id").values(after=after)[:1])
 
 
 def to_be_deleted(by: datetime) -> Q:
@@ -75,7 +85,7 @@ def to_be_deleted(by: datetime) -> Q:
 
     Those whose time has passed are among them: they may go at any moment.
     """
-    archived_by = ExpressionWrapper(Value(by) - _DELETE_AFTER, output_field=DateTimeField())
+    archived_by = ExpressionWrapper(Value(by) - _delete_after(), output_field=DateTimeField())
     return Q(archived_at__isnull=False, archived_at__lte=Coalesce(archived_by, Value(LONG_AGO)))
 
 
@@ -96,8 +106,11 @@ def idle(days: int) -> Q:
 
 
 def contains(text: str) -> Q:
-    """Environments of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Upper(Value(text)))
+    """Environments of which a searched column contains the text, in any case; the trigram index finds them. It has the
+    failures of now: of a past moment the columns are read, among them the failures of then."""
+    if not moment.is_rebuilt():
+        return Q(search__contains=Upper(Value(text)))
+    return reduce(or_, (Q(**{f"{column}__icontains": text}) for column in SEARCHED))
 
 
 def asks(term: Term) -> Q:
@@ -114,7 +127,7 @@ def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
         if text.lower() == NONE:
             return Q(**dict.fromkeys(columns, ""))
         found: Q = reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns))
-        return contains(text) & found if searched else found
+        return contains(text) & found if searched and not moment.is_rebuilt() else found
 
     return read
 
@@ -153,6 +166,8 @@ def _port(text: str) -> Q:
         return FLAGS["open"]
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
         raise ValueError("takes a port number such as 8080, or everyone")
+    if moment.is_rebuilt():
+        raise ValueError("of a past moment only everyone can be told; other ports are known as of now")
     return Q(shared_ports__contains=[int(text)])
 
 
@@ -175,6 +190,26 @@ def _q(words: dict[str, Q]) -> Callable[[str], Q]:
     return one_of(words)
 
 
+def _told(words: dict[str, Q]) -> Callable[[str], Q]:
+    """One of these words, unless a past moment is asked about of which it cannot be told."""
+
+    def read(text: str) -> Q:
+        found: Q = one_of(words)(text)
+        if text.lower() not in answerable(words):
+            raise ValueError(f"{text.lower()} cannot be told of a past moment; it is known as of now")
+        return found
+
+    return read
+
+
+def answerable(words: Mapping[str, Q]) -> dict[str, Q]:
+    """Those of the words that can be told of the moment that is asked about."""
+    return {word: asked for word, asked in words.items() if not (moment.is_rebuilt() and word in OF_NOW)}
+
+
+read_flag = _told(FLAGS)
+
+
 KEYS = {
     key.name: key
     for key in (
@@ -189,7 +224,7 @@ KEYS = {
         Key("class", "a part of the class's name, or none", "class:large", _part_of("class_name", searched=False)),
         Key("runner", "a part of the runner's name, or none", "runner:aws", _part_of("runner_name", searched=False)),
         Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text))),
-        Key("is", listed(IS), "is:failing", _q(IS)),
+        Key("is", listed(IS), "is:failing", _told(IS)),
         Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
         Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
         Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 _moment: ContextVar[datetime | None] = ContextVar("moment", default=None)
+_rebuilt: ContextVar[bool] = ContextVar("rebuilt", default=False)
 
 
 def now() -> datetime:
@@ -22,14 +23,21 @@ def is_past() -> bool:
     return _moment.get() is not None
 
 
+def is_rebuilt() -> bool:
+    """Whether rows are read as they were known at a past moment; some of their columns are as now even so."""
+    return _rebuilt.get()
+
+
 @contextmanager
-def standing_at(moment: datetime) -> Iterator[None]:
-    """Everything asked within is asked as of `moment`."""
-    token = _moment.set(moment)
+def standing_at(moment: datetime, *, rebuilt: bool = False) -> Iterator[None]:
+    """Everything asked within is asked as of `moment`: of the rows of now, or of those of then where they are
+    `rebuilt`."""
+    token, before = _moment.set(moment), _rebuilt.set(rebuilt)
     try:
         yield
     finally:
         _moment.reset(token)
+        _rebuilt.reset(before)
 
 
 def written(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from html import escape
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils.safestring import SafeString
 
-from environments import moment
+from environments import language, moment
 from environments.models import Environment
 from environments.state import WORDS
 from portal.web.templatetags.portal import ago, phase_dot
@@ -41,16 +41,17 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
     template engine takes longer over them than Postgres over finding the rows.
     """
     now = moment.now()
-    return [_row(environment, url, now) for environment in environments]
+    told = {column: word for column, word in FLAGS.items() if word in language.answerable(language.FLAGS)}
+    return [_row(environment, url, now, told) for environment in environments]
 
 
-def _row(environment: Environment, url: str, now: datetime) -> Row:
+def _row(environment: Environment, url: str, now: datetime, told: Mapping[str, str]) -> Row:
     return {
         "id": environment.pk.hex,
         "state": "list-past" if environment.archived_at or environment.gone_at else "",
         "phase": phase_cell(environment.phase) + _past(environment),
         "name": _link(f"{url}{environment.pk}/", environment.name or str(environment.pk), f"e{environment.pk.hex}"),
-        "flags": _flags(environment),
+        "flags": _flags(environment, told),
         "repository": _text(environment.repository),
         "source": _text(short_repository(environment.repository) or "no repository"),
         "branch": _text(environment.branch),
@@ -101,13 +102,13 @@ def _past(environment: Environment) -> SafeString:
     return SafeString(' <a class="list-flag" href="?archived=yes">archived</a>' if environment.archived_at else "")
 
 
-def _flags(environment: Environment) -> SafeString:
-    """What deserves a look, and why, leading to all alike."""
+def _flags(environment: Environment, told: Mapping[str, str]) -> SafeString:
+    """What deserves a look, and why, leading to all alike: of a past moment, what can be told of it."""
     return SafeString(
         "".join(
             f' <a class="list-flag list-flag-{word}" href="?flag={word}" title="{escape(_why(environment, word))}">'
             f"{escape(WORDS['flag'][word])}</a>"
-            for column, word in FLAGS.items()
+            for column, word in told.items()
             if getattr(environment, column)
         )
     )

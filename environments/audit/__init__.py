@@ -8,6 +8,8 @@ as_of        the organization as it was known at a moment, rebuilt from transiti
 changes      who moved or cleared lockdowns, and why
 forecast     what will happen in the next thirty days
 what_if      what other policies would hit
+hits         whom one of them would hit, all of them
 state        an audit as its address names it
 rows         what a line of an audit tells
+work         how long unpushed work has
 """

@@ -90,7 +90,7 @@ def as_of(moment: datetime | None) -> Iterator[None]:
         yield
         return
     stand = observed(moment).stand
-    with moments.standing_at(stand), standing_before(stand):
+    with moments.standing_at(stand, rebuilt=True), standing_before(stand):
         yield
 
 

@@ -23,7 +23,9 @@ STATUS = (
     '<details><summary><span class="tone-{tone}">{label}</span>{unseen}</summary>'
     '<ul class="aud-because">{because}</ul></details>'
 )
+FOLLOW = '<li><a href="{url}">The operation</a></li>'
 UNSEEN = '<span class="aud-unseen">not observed, last known</span>'
+SOURCE = '<div class="list-source">{}</div>'
 NONE = '<span class="text-secondary">{}</span>'
 ACTION = '<li><a href="{url}">{label}…<span class="visually-hidden"> {name}</span></a></li>'
 IMPOSSIBLE = (
@@ -42,6 +44,7 @@ def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
     environment, verdict = line.environment, line.verdict
     name = escape(str(environment))
     because = "".join(f"<li><bdi>{escape(reason)}</bdi></li>" for reason in verdict.because)
+    because += FOLLOW.format(url=escape(line.operation_url)) if line.operation_url else ""
     unseen = UNSEEN if is_gap else ""
     status = STATUS.format(tone=line.tone, label=escape(line.label), unseen=unseen, because=because)
     made = {
@@ -52,8 +55,8 @@ def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
         "runner": _named(line.runner),
         "phase": phase_cell(environment.phase),
         "status": status,
-        "when": _when(verdict.at, is_past=is_past),
-        "work": escape(line.work) if line.work else NONE.format("none known"),
+        "when": _when(verdict.at, is_past=is_past) + _archived(line),
+        "work": _work(line.work, is_past=is_past),
         "actions": _actions(line.actions, name),
     }
     return {key: SafeString(value) for key, value in made.items()}
@@ -69,7 +72,23 @@ def _when(at: datetime | None, *, is_past: bool) -> str:
     if at is None:
         return NONE.format("no time")
     written = f"{at:%Y-%m-%d %H:%M} UTC"
-    return written if is_past else f'{ago(at)}<div class="list-source">{written}</div>'
+    return written if is_past else ago(at) + SOURCE.format(written)
+
+
+def _archived(line: Line) -> str:
+    """Since when it is archived, where the time before tells of its deletion."""
+    at = line.environment.archived_at
+    if at is None or line.verdict.status not in ("deletion", "overdue"):
+        return ""
+    return SOURCE.format(f"archived since {at:%Y-%m-%d %H:%M} UTC")
+
+
+def _work(words: str, *, is_past: bool) -> str:
+    """What git told is not kept: on a page of the past it is that of now, and only the time it has is of then."""
+    said = escape(words) if words else NONE.format("none known")
+    if not is_past:
+        return said
+    return said + SOURCE.format("work as now, time as of then" if ":" in words else "as now")
 
 
 def _actions(buttons: list[Button], name: str) -> str:

@@ -7,66 +7,99 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from environments.actions import catalogue
-from environments.audit.facts import Cleared
+from environments.audit.facts import Changed
 from environments.models import Environment, Field, Transition
+from environments.moment import written
 from environments.reading import as_time
 from environments.stream import guessing
 from portal.ledger.models import Operation, Outcome
+from portal.web.pages import moment as moment_of
+from portal.web.search import Problem
 
 OUTSIDE = "somebody outside the portal"
 ACTIONS = (catalogue.LOCKDOWN.name, catalogue.CLEAR_LOCKDOWN.name)
 SHOWN = 20
+COLUMNS = ("old", "new", "old_seen_at", "seen_at", "field", "environment__name")
+Parts = tuple[datetime | None, datetime | None, datetime | None, datetime, str, str, UUID | None]  # of `Changed`
+Place = tuple[datetime, int]  # when a change was seen, and its id: those after it are older
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A lockdown that was set, moved or cleared between `after` and `by`; `operation_url` is empty where it was done
-    outside the portal."""
+class Change(Changed):
+    """A change with the environment whose lockdown it was."""
 
-    name: str
-    url: str
-    what: str
-    old: datetime | None
-    new: datetime | None
-    after: datetime | None
-    by: datetime
-    who: str
-    reason: str
-    operation_url: str
+    environment_id: UUID | None = None
+    name: str = ""
+
+    @property
+    def url(self) -> str:
+        return reverse("environments:detail", args=[self.environment_id])
 
 
-def changes(environments: QuerySet[Environment], moment: datetime, limit: int = SHOWN) -> list[Change]:
-    """The newest changes until `moment` of these environments' lockdowns, newest first; at most four queries."""
-    rows = Transition.objects.filter(field=Field.LOCKDOWN, seen_at__lte=moment).filter(environment__in=environments)
-    found = list(rows.select_related("environment").only(*_columns()).order_by("-seen_at", "-id")[:limit])
-    causes, named = _causes(found)
-    return [_change(transition, causes[transition.pk], named) for transition in found]
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some changes, newest first; `older` is where those begin that come after them, empty where there are none."""
+
+    rows: list[Change]
+    older: str
 
 
-def cleared(ids: Iterable[UUID], moment: datetime) -> dict[UUID, Cleared]:
-    """Of those environments whose newest change of lockdown until `moment` took it away, that change; at most four
+def changes(
+    environments: QuerySet[Environment], moment: datetime, before: Place | None = None, limit: int = SHOWN
+) -> Listed:
+    """The newest changes until `moment` of these environments' lockdowns, or those older than the place; at most four
     queries."""
-    rows = Transition.objects.filter(environment__in=list(ids), field=Field.LOCKDOWN, seen_at__lte=moment)
-    newest = rows.order_by("environment", "-seen_at", "-id").distinct("environment")
-    found = [transition for transition in newest if not transition.new]
+    rows = transitions(environments, moment)
+    if before:
+        rows = rows.filter(Q(seen_at__lt=before[0]) | Q(seen_at=before[0], id__lt=before[1]), seen_at__lte=before[0])
+    found = list(rows[: limit + 1])
+    last = found[limit - 1] if len(found) > limit else None
+    return Listed(told(found[:limit]), f"{written(last.seen_at)}~{last.pk}" if last else "")
+
+
+def transitions(environments: QuerySet[Environment], moment: datetime) -> QuerySet[Transition]:
+    """All changes until `moment` of these environments' lockdowns, newest first, ready for `told`."""
+    rows = Transition.objects.filter(field=Field.LOCKDOWN, seen_at__lte=moment).filter(environment__in=environments)
+    return rows.select_related("environment").only(*COLUMNS).order_by("-seen_at", "-id")
+
+
+def told(found: Sequence[Transition]) -> list[Change]:
+    """These with who made them and why; at most three queries."""
     causes, named = _causes(found)
-    return {
-        transition.environment_id: Cleared(
-            as_time(transition.old),
-            transition.old_seen_at,
-            transition.seen_at,
-            _who(transition, causes[transition.pk], named),
+    return [
+        Change(
+            *_parts(transition, causes[transition.pk], named),
+            environment_id=transition.environment_id,
+            name=str(transition.environment),
         )
         for transition in found
+    ]
+
+
+def newest(ids: Iterable[UUID], moment: datetime) -> dict[UUID, Changed]:
+    """Of those environments whose lockdown was seen to change until `moment`, the newest change; at most four
+    queries."""
+    rows = Transition.objects.filter(environment__in=list(ids), field=Field.LOCKDOWN, seen_at__lte=moment)
+    found = list(rows.order_by("environment", "-seen_at", "-id").distinct("environment"))
+    causes, named = _causes(found)
+    return {
+        transition.environment_id: Changed(*_parts(transition, causes[transition.pk], named)) for transition in found
     }
 
 
-def _columns() -> tuple[str, ...]:
-    return ("old", "new", "old_seen_at", "seen_at", "field", "environment__name")
+def read_place(text: str) -> tuple[Place | None, Problem | None]:
+    """Where an address wants older changes from; why, where that makes no sense."""
+    if not text:
+        return None, None
+    at, _, number = text.partition("~")
+    try:
+        return (moment_of(at), int(number[:19])), None
+    except ValueError:
+        return None, Problem(f"before={text}"[:40], "this is not a place in this list; here is its beginning")
 
 
 def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], guessing.Outside | None]:
@@ -110,17 +143,9 @@ def _who(transition: Transition, operation: Operation | None, log: guessing.Outs
     return f"{OUTSIDE}, {named} ({guessing.SOURCE})" if named else OUTSIDE
 
 
-def _change(transition: Transition, operation: Operation | None, log: guessing.Outside | None) -> Change:
-    what = "moved" if transition.old and transition.new else "set" if transition.new else "cleared"
-    return Change(
-        name=str(transition.environment),
-        url=reverse("environments:detail", args=[transition.environment_id]),
-        what=what,
-        old=as_time(transition.old),
-        new=as_time(transition.new),
-        after=transition.old_seen_at,
-        by=transition.seen_at,
-        who=_who(transition, operation, log),
-        reason=operation.reason if operation else "",
-        operation_url=reverse("operations:detail", args=[operation.pk]) if operation else "",
-    )
+def _parts(transition: Transition, operation: Operation | None, log: guessing.Outside | None) -> Parts:
+    """What `Changed` is made of."""
+    return (
+        as_time(transition.old), as_time(transition.new), transition.old_seen_at, transition.seen_at,
+        _who(transition, operation, log), operation.reason if operation else "", operation.pk if operation else None,
+    )  # fmt: skip

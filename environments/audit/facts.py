@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Greatest
+from django.urls import reverse
 
 from environments.models import Environment, EnvironmentQuerySet, Phase
 from portal.web.words import phase_word
@@ -29,28 +31,43 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A lockdown that was set, moved or cleared between `after` and `by`, and by whom, in words. Without an operation
+    that was done outside the portal."""
+
+    old: datetime | None
+    new: datetime | None
+    after: datetime | None
+    by: datetime
+    who: str
+    reason: str = ""
+    operation_id: UUID | None = None
+
+    @property
+    def what(self) -> str:
+        return "moved" if self.old and self.new else "set" if self.new else "cleared"
+
+    @property
+    def operation_url(self) -> str:
+        return reverse("operations:detail", args=[self.operation_id]) if self.operation_id else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The status of one environment, when what it tells of happened or will happen, and what it was derived from."""
+    """The status of one environment, when what it tells of happened or will happen, and what it was derived from;
+    `change` is what of that somebody did."""
 
     status: str
     at: datetime | None = None
     because: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """A lockdown that was taken away: which one, when that was seen, and by whom, in words."""
-
-    was: datetime | None
-    after: datetime | None
-    by: datetime
-    who: str
+    change: Changed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The columns of an environment that the audits go by. `stop` is its newest transition into "stopped" or out of the
-    archive: after the first time and by the second. The first is None where it was first seen stopped."""
+    archive: after the first time and by the second. The first is None where it was first seen stopped. `changed` is the
+    newest change of its lockdown."""
 
     phase: str
     first_seen_at: datetime
@@ -60,16 +77,16 @@ class Facts:
     gone_at: datetime | None = None
     last_used_at: datetime | None = None
     stop: tuple[datetime | None, datetime] | None = None
-    cleared: Cleared | None = None
+    changed: Changed | None = None
 
     @classmethod
-    def of(cls, environment: Environment, cleared: Cleared | None = None) -> Facts:
+    def of(cls, environment: Environment, changed: Changed | None = None) -> Facts:
         """Of a row read by `with_stops`, or by itself for an audit that does not ask since when it is stopped."""
         columns: Any = environment  # the annotations are no fields of the model
         stop = (columns.stop_after, columns.stop_seen_at) if getattr(columns, "stop_seen_at", None) else None
         return cls(
             environment.phase, environment.first_seen_at, environment.created_at, environment.lockdown_at,
-            environment.archived_at, environment.gone_at, environment.last_used_at, stop, cleared,
+            environment.archived_at, environment.gone_at, environment.last_used_at, stop, changed,
         )  # fmt: skip
 
     @property

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 
-from environments.audit.facts import UP, Facts, Status, Verdict, deleted, moment_words
+from environments.audit.facts import UP, Changed, Facts, Status, Verdict, deleted, moment_words
 from environments.audit.policy import Policy
 from environments.models import Phase
 from portal.web.words import duration_words
@@ -60,10 +60,36 @@ def judge(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
     if facts.lockdown_at <= now:
         name = "running" if facts.phase in UP else "past"
         because = (f"{said}, which has passed; status.phase is {facts.word}.", _strictness(policy, name))
-        return Verdict(name, facts.lockdown_at, because)
+        return _explained(name, facts, because)
     delay = facts.lockdown_at - now
     name = next((name for name, limit in AHEAD.items() if delay <= limit), "later")
-    return Verdict(name, facts.lockdown_at, (f"{said}, {duration_words(delay)} ahead.", _origin(facts, policy)))
+    return _explained(name, facts, (f"{said}, {duration_words(delay)} ahead.", _origin(facts, policy)))
+
+
+def is_by_policy(lockdown_at: datetime | None, created_at: datetime | None, policy: Policy | None) -> bool:
+    """Whether a lockdown is what the policy makes of the creation time; if not, somebody may have changed it."""
+    if policy is None or policy.lifetime is None or created_at is None or lockdown_at is None:
+        return False
+    return abs(lockdown_at - created_at - policy.lifetime) < timedelta(minutes=1)
+
+
+def _explained(name: str, facts: Facts, because: tuple[str, ...]) -> Verdict:
+    """Of an environment with a lockdown: who made it what it is, where that was seen."""
+    change = _maker(facts)
+    if change is None:
+        return Verdict(name, facts.lockdown_at, because)
+    was = f" from {moment_words(change.old)}" if change.old else ""
+    said = f"It was {change.what}{was} by {change.who}, seen at {moment_words(change.by)}."
+    return Verdict(name, facts.lockdown_at, (*because, said, *_reason(change)), change)
+
+
+def _maker(facts: Facts) -> Changed | None:
+    """The newest change, if the lockdown is what it made it."""
+    return facts.changed if facts.changed and facts.changed.new == facts.lockdown_at else None
+
+
+def _reason(change: Changed) -> tuple[str, ...]:
+    return (f"The reason given: {change.reason}",) if change.reason else ()
 
 
 def _free(facts: Facts, policy: Policy | None) -> Verdict:
@@ -73,14 +99,15 @@ def _free(facts: Facts, policy: Policy | None) -> Verdict:
     if policy.lifetime is None:
         return Verdict("none", None, (absent, policy.lifetime_words))
     because = f"The policy is a maximum lifetime of {duration_words(policy.lifetime)}."
+    if change := _maker(facts):
+        was = f" of {moment_words(change.old)}" if change.old else ""
+        said = f"The lockdown{was} was cleared by {change.who}, seen at {moment_words(change.by)}."
+        return Verdict("exempt", None, (absent, because, said, *_reason(change)), change)
     return Verdict("exempt", None, (absent, because, _exemption(facts, policy)))
 
 
 def _exemption(facts: Facts, policy: Policy) -> str:
-    """Why there is no lockdown although there is a policy, as far as that was observed."""
-    if facts.cleared:
-        was = f" of {moment_words(facts.cleared.was)}" if facts.cleared.was else ""
-        return f"The lockdown{was} was cleared by {facts.cleared.who}, seen at {moment_words(facts.cleared.by)}."
+    """Why there is no lockdown although there is a policy and nobody was seen to clear it."""
     after, by = policy.since or (None, None)
     if by is None or facts.created_at is None or facts.created_at >= by:
         return "Why it has none was not observed: it was created under the policy."
@@ -106,10 +133,10 @@ def _origin(facts: Facts, policy: Policy | None) -> str:
     """Whether the lockdown is what the policy makes of the creation time, or another."""
     if policy is None or policy.lifetime is None or facts.created_at is None or facts.lockdown_at is None:
         return "Which policy it comes from is unknown."
-    lifetime = facts.lockdown_at - facts.created_at
-    if abs(lifetime - policy.lifetime) < timedelta(minutes=1):
+    if is_by_policy(facts.lockdown_at, facts.created_at, policy):
         return f"This is its creation plus the policy's maximum lifetime of {duration_words(policy.lifetime)}."
-    return (
-        f"This is {duration_words(lifetime)} after its creation, the policy's maximum is "
-        f"{duration_words(policy.lifetime)}: the lockdown was moved, or comes from an earlier policy."
+    said = (
+        f"This is {duration_words(facts.lockdown_at - facts.created_at)} after its creation, the policy's maximum is "
+        f"{duration_words(policy.lifetime)}"
     )
+    return f"{said}." if _maker(facts) else f"{said}: the lockdown was moved, or comes from an earlier policy."

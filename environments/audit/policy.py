@@ -62,7 +62,7 @@ class Change:
 
 def policy_at(moment: datetime) -> Policy | None:
     """The policies as known at `moment`, in two queries; None where they had not been read yet."""
-    return policy_of([version for version in _versions() if version.seen_at <= moment])
+    return policy_of(_versions(moment)[:MOST_VERSIONS])
 
 
 def policy_of(versions: list[PolicyVersion]) -> Policy | None:
@@ -81,17 +81,19 @@ def policy_of(versions: list[PolicyVersion]) -> Policy | None:
     )
 
 
-def history(moment: datetime) -> list[Change]:
-    """Each observed change of the policies until `moment`, newest first."""
-    versions = [version for version in _versions() if version.seen_at <= moment]
+def history(moment: datetime) -> tuple[list[Change], bool]:
+    """The newest observed changes of the policies until `moment`, newest first; and whether there are older ones."""
+    versions = _versions(moment)
     befores = [*versions, None][1:]
-    return [_change(version, before) for version, before in zip(versions, befores, strict=True)]
+    found = [_change(version, before) for version, before in zip(versions, befores, strict=True)]
+    return found[:MOST_VERSIONS], len(found) > MOST_VERSIONS
 
 
-def _versions() -> list[PolicyVersion]:
+def _versions(moment: datetime) -> list[PolicyVersion]:
+    """Those seen until then, newest first: as many as are shown, and the one before them."""
     organization = Organization.objects.present().order_by("id").first()
-    versions = PolicyVersion.objects.filter(organization=organization).order_by("-seen_at", "-id")
-    return list(versions[:MOST_VERSIONS]) if organization else []
+    seen = PolicyVersion.objects.filter(organization=organization, seen_at__lte=moment).order_by("-seen_at", "-id")
+    return list(seen[: MOST_VERSIONS + 1]) if organization else []
 
 
 def _since(versions: list[PolicyVersion]) -> tuple[datetime | None, datetime] | None:

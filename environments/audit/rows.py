@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
 from django.urls import reverse
 
-from environments.audit.changes import cleared
-from environments.audit.facts import Cleared, Facts, Verdict, with_stops
+from environments.audit.changes import newest
+from environments.audit.facts import Changed, Facts, Verdict, with_stops
 from environments.audit.keeping import kept
-from environments.audit.policy import Policy
-from environments.audit.state import DELETED, AuditState
+from environments.audit.lockdown import is_by_policy
+from environments.audit.state import AuditState
 from environments.audit.tally import conditions_of, tally
+from environments.audit.work import work_words
 from environments.menu import Actor, Button, buttons
 from environments.models import Environment, EnvironmentQuerySet
 from environments.state import NAMED, labels
 from portal.directory.models import Organization
 from portal.web.pages import Page, page
-from portal.web.words import duration_words
 
 GROUPS_SHOWN = 50
 # what can be done about an environment in this status: those actions that change it
@@ -60,7 +59,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them."""
+    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them;
+    `operation_url` leads to what somebody asked for that its status comes from, for those who may see it."""
 
     environment: Environment
     url: str
@@ -71,17 +71,27 @@ class Line:
     tone: str
     verdict: Verdict
     work: str
+    operation_url: str
     actions: list[Button]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The environments of one project, owner or runner, by status in the order of the audit's statuses."""
+    """The environments of one project, owner or runner, by status in the order of the audit's statuses: how many, and
+    the address of the audit with only those."""
 
     label: str
     url: str
-    counts: list[int]
+    counts: list[tuple[int, str]]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The greatest groups, and how many there are in all."""
+
+    rows: list[Group]
+    every: int
 
 
 def figures(state: AuditState) -> tuple[list[Figure], int]:
@@ -101,7 +111,8 @@ def figures(state: AuditState) -> tuple[list[Figure], int]:
 
 
 def read_lines(found: EnvironmentQuerySet, *, stops: bool = True) -> EnvironmentQuerySet:
-    """The columns of these environments that lines are made of, and since when they are stopped."""
+    """The columns of these environments that lines are made of, and since when they are stopped: the audit of lockdown
+    asks that too where a policy deletes, for the time that unpushed work has left."""
     return (with_stops(found) if stops else found).only(*COLUMNS)
 
 
@@ -114,18 +125,21 @@ def read_page(state: AuditState) -> Page[Environment]:
         return [row.pk for row in found.rows], found.next, found.previous
 
     pks, following, previous = kept(state, f"page {place.order} {place.size} {place.cursor}", find)
-    by_pk = read_lines(Environment.objects.all(), stops=state.audit.asks_since_when_stopped).in_bulk(pks)
+    by_pk = read_lines(Environment.objects.all(), stops=state.reads_stops).in_bulk(pks)
     return Page([by_pk[pk] for pk in pks if pk in by_pk], following, previous)
 
 
 def lines(environments: list[Environment], state: AuditState, user: Actor | None = None) -> list[Line]:
-    """At most four queries for who cleared the lockdowns of those that have none; one for what `user` may do now."""
-    by_id = cleared_of(environments, state)
+    """At most four queries for who changed the lockdowns; one for what `user` may do now."""
+    by_id = changed_of(environments, state)
+    may_follow = user is not None and user.has_perm("ledger.view_operation")
     offered = _offered(state, user if environments and not state.moment else None)
     found = []
     for row in environments:
-        verdict = state.audit.judge(Facts.of(row, by_id.get(row.pk)), state.policy, state.now)
-        found.append(_line(row, verdict, state, offered(row, verdict.status)))
+        facts = Facts.of(row, by_id.get(row.pk))
+        verdict = state.audit.judge(facts, state.policy, state.now)
+        url = verdict.change.operation_url if verdict.change and may_follow else ""
+        found.append(_line(row, facts, verdict, state, url, offered(row, verdict.status)))
     return found
 
 
@@ -138,40 +152,47 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
     return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, user, state.now)
 
 
-def cleared_of(environments: list[Environment], state: AuditState) -> dict[UUID, Cleared]:
-    """Of those without a lockdown, how they lost it: asked by the audit of lockdown alone, in two queries."""
-    free = [row.pk for row in environments if row.lockdown_at is None] if state.audit.slug == "lockdown" else []
-    return cleared(free, state.now) if free else {}
+def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:
+    """Of those whose lockdown is not what the policy makes it, how it was changed last: asked by the audit of lockdown
+    alone."""
+    if state.audit.slug != "lockdown":
+        return {}
+    ids = [row.pk for row in environments if not is_by_policy(row.lockdown_at, row.created_at, state.policy)]
+    return newest(ids, state.now) if ids else {}
 
 
-def groups(state: AuditState) -> list[Group]:
-    """The audit's environments by project, owner or runner, the greatest groups first; two queries, or one where they
+def groups(state: AuditState) -> Groups:
+    """The audit's environments by project, owner or runner, the greatest groups first; three queries, or one where they
     are kept."""
     if not state.group:
-        return []
+        return Groups([], 0)
     column = NAMED[state.group][1]
-    found = kept(state, "groups", lambda: _grouped(state, column))
+    found, every = kept(state, "groups", lambda: _grouped(state, column))
     words = labels(state.group, [str(row[column]) for row in found if row[column]])
+    return Groups([_group(state, str(row[column] or "none"), row, words) for row in found], every)
+
+
+def _group(state: AuditState, identity: str, row: dict[str, Any], words: Mapping[str, str]) -> Group:
     place = state.listed.place
-    return [
-        Group(
-            words.get(str(row[column]), "none"),
-            place.only(state.group, str(row[column] or "none")),
-            [row[f"n_{number}"] for number in range(len(state.audit.statuses))],
-            row["total"],
-        )
-        for row in found
+    alone = [pair for pair in place.filters if pair[0] not in (state.group, "status")] + [(state.group, identity)]
+    counts = [
+        (row[f"n_{number}"], str(replace(place, filters=(*alone, ("status", status)), cursor="")))
+        for number, status in enumerate(state.audit.statuses)
     ]
+    return Group(words.get(identity, "none"), place.only(state.group, identity), counts, row["total"])
 
 
-def _grouped(state: AuditState, column: str) -> list[dict[str, Any]]:
+def _grouped(state: AuditState, column: str) -> tuple[list[dict[str, Any]], int]:
     conditions = conditions_of(state)
     asked = {f"n_{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions.values())}
-    rows = state.environments.order_by().values(column).annotate(total=Count("pk"), **asked)
-    return list(rows.order_by("-total", column)[:GROUPS_SHOWN])
+    every = state.environments.order_by().values(column)
+    found = list(every.annotate(total=Count("pk"), **asked).order_by("-total", column)[:GROUPS_SHOWN])
+    return found, every.distinct().count() if len(found) == GROUPS_SHOWN else len(found)
 
 
-def _line(row: Environment, verdict: Verdict, state: AuditState, actions: list[Button]) -> Line:
+def _line(
+    row: Environment, facts: Facts, verdict: Verdict, state: AuditState, operation_url: str, actions: list[Button]
+) -> Line:
     status = state.audit.statuses[verdict.status]
     url = reverse("environments:detail", args=[row.pk])
     return Line(
@@ -183,7 +204,8 @@ def _line(row: Environment, verdict: Verdict, state: AuditState, actions: list[B
         label=status.label,
         tone=status.tone,
         verdict=verdict,
-        work=work_words(row, verdict, state.policy, state.now),
+        work=work_words(row, facts, state.policy, state.now),
+        operation_url=operation_url,
         actions=actions,
     )
 
@@ -193,38 +215,3 @@ def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> t
     if identity is None:
         return label or ("none" if name == "project" else "unknown"), ""
     return label or f"{str(identity)[:8]}…", state.listed.place.only(name, str(identity))
-
-
-def work_words(row: Environment, verdict: Verdict, policy: Policy | None, now: datetime) -> str:
-    """How long unpushed work has before it is deleted or cannot be reached; empty where nothing is unpushed."""
-    if row.unpushed_work is None:
-        return "unknown"
-    if not row.unpushed_work:
-        return ""
-    pairs = ((row.unpushed_commits, "commit"), (row.changed_files, "file"))
-    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in pairs if count)
-    return f"{what}: {_left(row, verdict, policy, now)}"
-
-
-def _left(row: Environment, verdict: Verdict, policy: Policy | None, now: datetime) -> str:
-    at = _loss(verdict, policy, is_archived=row.archived_at is not None)
-    if verdict.status == DELETED:
-        return "lost"
-    if verdict.status == "unknown" or policy is None:
-        return "how long is unknown"
-    if at is None:
-        return "no time limit by policy"
-    return f"{duration_words(at - now)} left" if at > now else "no time left"
-
-
-def _loss(verdict: Verdict, policy: Policy | None, *, is_archived: bool) -> datetime | None:
-    """When the work is deleted with its environment, or locked in with it by a strict policy."""
-    if policy is None or verdict.at is None:
-        return None
-    if verdict.status in ("running", "past", "24h", "7d", "30d", "later"):
-        return verdict.at if policy.strict else None
-    if verdict.status == "due":
-        return verdict.at + policy.delete_after if policy.delete_after else None
-    if verdict.status == "overdue" and not is_archived:
-        return verdict.at + policy.delete_after if policy.delete_after else None
-    return verdict.at if verdict.status in ("deletion", "overdue") else None

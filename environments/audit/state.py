@@ -88,6 +88,11 @@ class AuditState:
         return revision()
 
     @property
+    def reads_stops(self) -> bool:
+        """Whether lines need to know since when an environment is stopped."""
+        return self.audit.asks_since_when_stopped or bool(self.policy and self.policy.delete_after)
+
+    @property
     def environments(self) -> EnvironmentQuerySet:
         """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
         return self._with_times(self.listed.filters.qs)
@@ -116,6 +121,11 @@ class AuditState:
             wanted |= Q(gone_at__isnull=False)
         return self.environments.filter(wanted)
 
+    @property
+    def filters_alone(self) -> str:
+        """The query of the environments that the filters leave, whatever their status, at the moment."""
+        return urlencode([pair for pair in self.listed.place.filters if pair[0] not in ("status", "group")])
+
     def listed_alone(self, ids: Sequence[str]) -> str:
         """The query of the environments' list for those that the filters leave; where statuses are asked for, for these
         alone, be they none."""
@@ -143,6 +153,14 @@ def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy 
     )
     problems += listed.problems
     return AuditState(audit, listed, statuses, group, moment, moments.now(), policy, tuple(problems))
+
+
+def read_all(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:
+    """The same for what an audit tells of environments in every status: by its filters alone."""
+    data = data.copy()
+    for name in ("status", "group", "sort", "size", "page"):
+        data.pop(name, None)
+    return read(data, audit, moment, policy)
 
 
 def sorts(audit: Audit, policy: Policy | None, gone: bool) -> dict[str, Sort]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Count, F, Q, Value
+from django.db.models import Count as Number
+from django.db.models import F, Q, Value
 from django.db.models.expressions import Combinable
 
 from environments.audit.archive import ARCHIVED, HERE, STOPPED
@@ -17,8 +19,11 @@ from environments.models import Environment, EnvironmentQuerySet
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LISTED = 50
-# at once, and within so long from now
-SPANS = {"at once": timedelta(0), "within 24 h": DAY, "within 7 days": 7 * DAY, "within 30 days": 30 * DAY}
+# at once, and within so long from now, by the word in addresses
+SPANS = {
+    "now": ("at once", timedelta(0)), "24h": ("within 24 h", DAY), "7d": ("within 7 days", 7 * DAY),
+    "30d": ("within 30 days", 30 * DAY),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +53,32 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many are hit within a time, how many of them with unpushed work; `url` is the query of the page that lists
+    them."""
+
+    words: str
+    count: int
+    lost: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """`counts` are cumulative: how many at once, within a day and so on; `unknown` is of how many it cannot be told."""
 
     name: str
     question: Question
     value: int
-    counts: list[tuple[str, int, int]]
+    counts: list[Count]
     total: int
     unknown: int
     hits: list[Hit]
+
+    @property
+    def url(self) -> str:
+        """The query of the page that lists all of them."""
+        return address(self.name, self.value)
 
 
 def _longer(limit: timedelta) -> EnvironmentQuerySet:
@@ -126,15 +147,33 @@ def reached(name: str, value: int) -> EnvironmentQuerySet:
 def answer(name: str, value: int, now: datetime) -> Answer:
     """Whom a policy of `value` units would hit, in three queries; the first ones by time with their columns."""
     question, rows = QUESTIONS[name], reached(name, value)
-    asked: dict[str, Count] = {}
-    for number, delay in enumerate(SPANS.values()):
-        within = Q(hit_at__lte=now + delay)
-        asked |= {f"hit_{number}": Count("pk", filter=within), f"lost_{number}": Count("pk", filter=within & _UNPUSHED)}
-    found = rows.order_by().aggregate(total=Count("pk"), unknown=Count("pk", filter=Q(hit_at=None)), **asked)
-    counts = [(span, found[f"hit_{number}"], found[f"lost_{number}"]) for number, span in enumerate(SPANS)]
+    asked: dict[str, Number] = {}
+    for span in SPANS:
+        soon = within(span, now)
+        asked |= {f"hit_{span}": Number("pk", filter=soon), f"lost_{span}": Number("pk", filter=soon & _UNPUSHED)}
+    found = rows.order_by().aggregate(total=Number("pk"), unknown=Number("pk", filter=Q(hit_at=None)), **asked)
+    counts = [
+        Count(words, found[f"hit_{span}"], found[f"lost_{span}"], address(name, value, span))
+        for span, (words, _) in SPANS.items()
+    ]
     first = rows.filter(Q(since__isnull=False)).for_list().order_by(F("since").asc(), "pk")[:LISTED]
-    hits = [Hit(row, getattr(row, "hit_at")) for row in first]  # noqa: B009 (an annotation, not a field)
-    return Answer(name, question, value, counts, found["total"], found["unknown"], hits)
+    return Answer(name, question, value, counts, found["total"], found["unknown"], hits(first))
+
+
+def within(span: str, now: datetime) -> Q:
+    """Those of `reached` that are hit by then; all for no span."""
+    return Q(hit_at__lte=now + SPANS[span][1]) if span else Q()
+
+
+def hits(rows: Iterable[Environment]) -> list[Hit]:
+    """Of rows of `reached`."""
+    return [Hit(row, getattr(row, "hit_at")) for row in rows]  # noqa: B009 (an annotation, not a field)
+
+
+def address(name: str, value: int, span: str = "") -> str:
+    """A question as the query of the page that lists whom it hits."""
+    pairs = [("question", name), ("value", str(value)), ("within", span)]
+    return f"?{urlencode([pair for pair in pairs if pair[1]])}"
 
 
 _UNPUSHED = Q(unpushed_work=True)

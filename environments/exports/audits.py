@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from environments.audit import changes
 from environments.audit import rows as lines
 from environments.audit.as_of import as_of
-from environments.audit.facts import Cleared, Facts
+from environments.audit.facts import Changed, Facts
 from environments.audit.state import AuditState, chips
+from environments.audit.work import work_words
 from environments.exports.about import AS_THEN
 from environments.exports.fleet import word
 from environments.models import Environment
@@ -23,6 +25,11 @@ COLUMNS = (
     "last_used_at", "stop_after", "stop_by", "unpushed_work", "unpushed_commits", "changed_files",
     "time_left_for_unpushed_work",
 )  # fmt: skip
+CHANGES = (
+    "seen_by", "not_yet_at", "environment_id", "environment", "change", "lockdown_before", "lockdown_after", "who",
+    "reason", "operation_id",
+)  # fmt: skip
+WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work known now would have had left at that moment."
 
 
 def audit(asking: Asking, asked: AuditState) -> Export:
@@ -30,7 +37,7 @@ def audit(asking: Asking, asked: AuditState) -> Export:
     order, count = asked.listed.place.order, asked.rows.order_by().count()
     said = head(asking, chips=chips(asked), order=order, count=count, moment=asked.moment)
     said["statuses"] = {name: f"{status.label}: {status.means}" for name, status in asked.audit.statuses.items()}
-    said |= {"note": AS_THEN} if asked.moment else {}
+    said |= {"note": f"{AS_THEN} {WORK_AS_NOW}"} if asked.moment else {}
     return Export(f"audit-{asked.audit.slug}", f"Audit: {asked.audit.title}", said, COLUMNS, audit_rows(asked))
 
 
@@ -42,13 +49,33 @@ def audit_rows(asked: AuditState) -> Iterator[Sequence[Any]]:
 
     rows = in_order(lines.read_lines(asked.rows), asked.listed.place.order)
     for piece in read_within(lambda: streamed(rows), scope):
-        by_id = lines.cleared_of(piece, asked)
+        by_id = lines.changed_of(piece, asked)
         for environment in piece:
             yield _row(environment, by_id.get(environment.pk), asked)
 
 
-def _row(environment: Environment, was: Cleared | None, asked: AuditState) -> Sequence[Any]:
-    facts = Facts.of(environment, was)
+def lockdown_changes(asking: Asking, asked: AuditState) -> Export:
+    """Who set, moved or cleared lockdowns, newest first; made within `as_of` its moment and read in a snapshot."""
+    found = changes.transitions(asked.environments, asked.now)
+    said = head(asking, chips=chips(asked), order="-seen", count=found.order_by().count(), moment=asked.moment)
+    return Export("lockdown-changes", "Lockdowns set, moved and cleared", said, CHANGES, _changes(asked))
+
+
+def _changes(asked: AuditState) -> Iterator[Sequence[Any]]:
+    def scope() -> AbstractContextManager[None]:
+        return as_of(asked.moment)
+
+    rows = changes.transitions(asked.environments, asked.now)
+    for piece in read_within(lambda: streamed(rows), scope):
+        for change in changes.told(piece):
+            yield (
+                change.by, change.after, change.environment_id, change.name, change.what, change.old, change.new,
+                change.who, change.reason or None, change.operation_id,
+            )  # fmt: skip
+
+
+def _row(environment: Environment, changed: Changed | None, asked: AuditState) -> Sequence[Any]:
+    facts = Facts.of(environment, changed)
     verdict = asked.audit.judge(facts, asked.policy, asked.now)
     return (
         environment.pk, environment.name or None, verdict.status, asked.audit.statuses[verdict.status].label,
@@ -58,5 +85,5 @@ def _row(environment: Environment, was: Cleared | None, asked: AuditState) -> Se
         environment.created_at, environment.first_seen_at, environment.lockdown_at, environment.archived_at,
         environment.gone_at, environment.last_used_at, *(facts.stop or (None, None)),
         environment.unpushed_work, environment.unpushed_commits, environment.changed_files,
-        lines.work_words(environment, verdict, asked.policy, asked.now) or None,
+        work_words(environment, facts, asked.policy, asked.now) or None,
     )  # fmt: skip

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db.models import F
-
-from environments.audit.what_if import QUESTIONS, reached
+from environments.audit.hits import HitState, chips
 from environments.exports.fleet import word
 from portal.web.downloads import Asking, head
 from portal.web.exporting import Export
-from portal.web.snapshots import read_within, streamed
+from portal.web.snapshots import in_order, read_within, streamed
 
 COLUMNS = {
     "id": "id", "name": "name", "phase": "phase", "owner_id": "creator_id", "owner": "owner_name",
@@ -23,18 +21,20 @@ COLUMNS = {
 NOTE = "hit_at is empty where it cannot be told; such rows come last. Nothing was changed."
 
 
-def what_if(asking: Asking, asked: Mapping[str, int]) -> Export:
-    """The answers one after another, each by time; read in a snapshot."""
-    count = sum(reached(name, value).count() for name, value in asked.items())
-    said = head(asking, chips=(), order="when", count=count) | {"note": NOTE}
-    said["filters"] = [f"{QUESTIONS[name].label}: {value} {QUESTIONS[name].unit_word}" for name, value in asked.items()]
-    said["questions"] = {name: QUESTIONS[name].means for name in asked}
+def what_if(asking: Asking, asked: Sequence[HitState]) -> Export:
+    """The answers one after another, each in its order; read in a snapshot."""
+    first = asked[0]  # the filters are the same for all
+    count = sum(each.rows.order_by().count() for each in asked)
+    said = head(asking, chips=(), order=first.listed.place.order, count=count) | {"note": NOTE}
+    said["filters"] = [f"{each.question.label}: {each.value} {each.question.unit_word}" for each in asked]
+    said["filters"] += [f"{chip.label}: {chip.text}" if chip.label else chip.text for chip in chips(first)]
+    said["questions"] = {each.name: each.question.means for each in asked}
     return Export("what-if", "What other policies would hit", said, ["question", *COLUMNS], _rows(asked))
 
 
-def _rows(asked: Mapping[str, int]) -> Iterator[Sequence[Any]]:
-    for name, value in asked.items():
-        found = reached(name, value).order_by(F("hit_at").asc(nulls_last=True), "pk").values_list(*COLUMNS.values())
+def _rows(asked: Sequence[HitState]) -> Iterator[Sequence[Any]]:
+    for each in asked:
+        found = in_order(each.rows, each.listed.place.order).values_list(*COLUMNS.values())
         for piece in read_within(lambda found=found: streamed(found)):  # type: ignore[misc]
             for pk, label, phase, *rest in piece:
-                yield [name, pk, label or None, word(phase), *(None if each == "" else each for each in rest)]
+                yield [each.name, pk, label or None, word(phase), *(None if cell == "" else cell for cell in rest)]

@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 
-from environments import language
+from environments import facets, language
 from environments import moment as moments
 from environments.audit import changes, policy, rows, state
 from environments.audit.as_of import as_of, read_moment, was_swept
@@ -21,7 +20,6 @@ from environments.audit.forecast import forecast
 from environments.audit.state import AUDITS, GROUPS, AuditState
 from environments.audit.tally import tally
 from environments.audit.together import offers
-from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
 from environments.filters import MOST_CHOSEN
 from environments.freshness import freshness
 from environments.menu import Actor
@@ -32,6 +30,8 @@ from portal.web.lists import SIZES
 from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any
 
+CHANGES_ON_A_PAGE = 50
+FACETS = (*facets.ORDER, "gone")  # what the panel of filters sends
 READ = ("environments.view_environment", "environments.view_transition")
 
 
@@ -57,11 +57,13 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         now = moments.now()
         known = policy.policy_at(now)
         summaries = [_summary(audit, state.read(_only(request), audit, moment, known)) for audit in AUDITS.values()]
+    history, has_older = policy.history(now)
     context = {
         "policy": known,
         "summaries": summaries,
         "is_unknown": not any(summary.is_known for summary in summaries),
-        "history": policy.history(now),
+        "history": history,
+        "has_older": has_older,
         "problems": [problem] if problem else [],
         "url": reverse("audit:list"),
     }
@@ -79,18 +81,26 @@ def audit_archive(request: HttpRequest) -> HttpResponse:
 
 
 @permission(*READ)
-def audit_what_if(request: HttpRequest) -> HttpResponse:
-    """Whom other policies would hit, and when; the question is in the address."""
-    form, now = WhatIfForm(request.GET), timezone.now()
-    answers = [answer(name, value, now) for name, value in form.asked().items()]
+def audit_changes(request: HttpRequest) -> HttpResponse:
+    """Who set, moved or cleared the lockdowns of the environments that the filters leave, all of them page by page."""
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+    place, nowhere = changes.read_place(request.GET.get("before", ""))
+    with as_of(moment):
+        asked = state.read_all(request.GET, AUDITS["lockdown"], moment, policy.policy_at(moments.now()))
+        listed = changes.changes(asked.environments, asked.now, place, CHANGES_ON_A_PAGE)
+        marks = state.chips(asked)
+    here = str(asked.listed.place)
     context = {
-        "form": form,
-        "answers": answers,
-        "questions": QUESTIONS.values(),
-        "policy": policy.policy_at(now),
-        "query": f"?{urlencode(form.asked())}",
+        "url": reverse("audit:lockdown-changes"),
+        "back_url": f"{reverse('audit:lockdown')}{here}",
+        "here": here,
+        "changes": listed,
+        "older_url": f"{here}&{urlencode({'before': listed.older})}" if listed.older else "",
+        "is_first": place is None,
+        "chips": marks,
+        "problems": [*filter(None, (problem, nowhere)), *asked.problems],
     }
-    return render(request, "audit/what_if.html", context)
+    return render(request, "audit/changes.html", context | bar(moment, asked.listed.place))
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponse:
@@ -103,6 +113,7 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponse:
         known = policy.policy_at(moments.now())
         asked = state.read(request.GET, AUDITS[slug], moment, known)
         context = audit_context(asked, request.user) | bar(moment, asked.listed.place)
+        context |= _narrowing(asked, counted="facets" in request.GET and not is_fragment(request))
     seen_then = context["observed"]
     context["rows"] = cells(context["lines"], is_past=moment is not None, is_gap=bool(seen_then and seen_then.is_gap))
     context["problems"] = [*([problem] if problem else []), *asked.problems]
@@ -125,9 +136,8 @@ def _chosen(request: HttpRequest, asked: AuditState, total: int) -> dict[str, An
 
 def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
     """What the templates of one audit show."""
-    place, audit = asked.listed.place, asked.audit
+    audit = asked.audit
     figures, total = rows.figures(asked)
-    shown = rows.read_page(asked)
     return {
         "audit": audit,
         "state": asked,
@@ -136,24 +146,41 @@ def audit_context(asked: AuditState, user: Actor) -> dict[str, Any]:
         "policy_words": _policy_words(asked),
         "figures": figures,
         "total": total,
-        "lines": rows.lines(shown.rows, asked, user),
         "chips": state.chips(asked),
-        "columns": {name: place.column(sort) for name, sort in state.sorts(audit, asked.policy, gone=False).items()},
+        "groups": rows.groups(asked),
+        "group_label": GROUPS.get(asked.group, ""),
+        "forecast": forecast(audit.ahead, tally(asked).ahead, asked.now),
+        "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
+        "changes_url": f"{reverse('audit:lockdown-changes')}?{asked.filters_alone}",
+    } | _table(asked, user)
+
+
+def _table(asked: AuditState, user: Actor) -> dict[str, Any]:
+    """The lines of an audit, and the pages beside this one."""
+    place, shown = asked.listed.place, rows.read_page(asked)
+    sorts = state.sorts(asked.audit, asked.policy, gone=False)
+    return {
+        "lines": rows.lines(shown.rows, asked, user),
+        "columns": {name: place.column(sort) for name, sort in sorts.items()},
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
         "sizes": [(size, place.sized(size)) for size in SIZES],
-        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "phase", "group")],
-        "phases": list(language.PHASES),
-        "phase": next(iter(asked.listed.selected("phase")), ""),
-        "groups": rows.groups(asked),
-        "group_choices": GROUPS.items(),
-        "group_label": GROUPS.get(asked.group, ""),
-        "forecast": forecast(asked.audit.ahead, tally(asked).ahead, asked.now),
-        "changes": changes.changes(asked.environments, asked.now) if audit.slug == "lockdown" else None,
-        "keys": language.KEYS.values(),
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
         "is_unknown": not shown.rows and not was_swept(),
+    }
+
+
+def _narrowing(asked: AuditState, *, counted: bool) -> dict[str, Any]:
+    """What narrows an audit down; the filters of the list with their numbers where `counted`, else later."""
+    place = asked.listed.place
+    return {
+        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "group", *FACETS)],
+        "filter_pairs": [pair for pair in place.filters if pair[0] in FACETS],
+        "group_choices": GROUPS.items(),
+        "keys": language.KEYS.values(),
+        "facets": facets.facets(asked.listed) if counted else None,
+        "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
     }
 
 

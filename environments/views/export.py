@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from environments import moment as moments
-from environments.audit import policy, state
+from environments.audit import hits, policy, state
 from environments.audit.as_of import as_of, read_moment
 from environments.audit.bar import pairs
 from environments.audit.state import AUDITS
 from environments.audit.what_if import WhatIfForm
-from environments.exports.audits import audit
+from environments.exports.audits import audit, lockdown_changes
 from environments.exports.fleet import fleet
 from environments.exports.secrets import secrets
 from environments.exports.stream import stream
@@ -40,7 +40,8 @@ from portal.web.search import Problem
 @permission("environments.view_environment", PERMISSION)
 def environment_export(request: HttpRequest) -> HttpResponseBase:
     moment, problem = read_moment(request.GET.get("as_of", ""))
-    asked = read_state(request.GET, more=pairs(moment))
+    with as_of(moment):  # some words cannot be asked about the past
+        asked = read_state(request.GET, more=pairs(moment))
     problems = [*_given(problem), *asked.problems]
     return respond(request, "environments", lambda: fleet(Asking.of(request), asked, moment), problems)
 
@@ -55,6 +56,23 @@ def lockdown_export(request: HttpRequest) -> HttpResponseBase:
 @permission(*READ, PERMISSION)
 def archive_export(request: HttpRequest) -> HttpResponseBase:
     return _audit(request, "archive")
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def changes_export(request: HttpRequest) -> HttpResponseBase:
+    moment, problem = read_moment(request.GET.get("as_of", ""))
+
+    def read() -> state.AuditState:
+        return state.read_all(request.GET, AUDITS["lockdown"], moment, policy.policy_at(moments.now()))
+
+    def build() -> Export:
+        with as_of(moment):
+            return lockdown_changes(Asking.of(request), read())
+
+    with as_of(moment):
+        problems = [*_given(problem), *read().problems]
+    return respond(request, "lockdown-changes", build, problems)
 
 
 @require_GET
@@ -80,7 +98,10 @@ def what_if_export(request: HttpRequest) -> HttpResponseBase:
     problems = [Problem(name, " ".join(map(str, errors)).rstrip(".")) for name, errors in form.errors.items()]
     if not asked and not problems:
         problems = [Problem("what if", "an export needs a question, such as lifetime=14")]
-    return respond(request, "what-if", lambda: what_if(Asking.of(request), asked), problems)
+    now = timezone.now()
+    states = [hits.read(request.GET, name, value, now) for name, value in asked.items()]
+    problems += [problem for each in states[:1] for problem in each.problems]
+    return respond(request, "what-if", lambda: what_if(Asking.of(request), states), problems)
 
 
 @require_GET
@@ -103,7 +124,9 @@ def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
         with as_of(moment):  # read once more, now in the snapshot: the policy is that of the rows
             return audit(Asking.of(request), read())
 
-    return respond(request, f"audit-{slug}", build, [*_given(problem), *read().problems])
+    with as_of(moment):
+        problems = [*_given(problem), *read().problems]
+    return respond(request, f"audit-{slug}", build, problems)
 
 
 def _given(problem: Problem | None) -> list[Problem]:

@@ -1,4 +1,4 @@
-// The list of environments: news waits while the reader is busy, and filters stay folded as they were left.
+// The list of environments, and its audits: news waits while the reader is busy, and filters stay folded as they were left.
 (() => {
   const folded = new Map();
   const narrow = window.matchMedia("(max-width: 62rem)");
@@ -6,6 +6,7 @@
   function busy() {
     const selection = window.getSelection();
     const list = document.getElementById("list");
+    if (document.querySelector(".aud-facets[open]")) return true;
     if (selection && !selection.isCollapsed && list && list.contains(selection.anchorNode)) return true;
     return document.activeElement !== null && document.activeElement.matches(".facet-find") && document.activeElement.value !== "";
   }

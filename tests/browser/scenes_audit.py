@@ -42,6 +42,9 @@ def audits(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("audit-lockdown-nothing-matches", f"{LOCKDOWN}?q=nothing-is-called-like-this")
     yield scene("audit-lockdown-none-chosen", f"{LOCKDOWN}?id=none", ADMIN)
     yield scene("audit-lockdown-as-of", f"{LOCKDOWN}?as_of={moment}")
+    yield scene("audit-lockdown-filters", f"{LOCKDOWN}?phase=running&status=7d", then=_unfolded)
+    yield scene("audit-lockdown-changes", f"{LOCKDOWN}changes/?q=phase:running", ADMIN)
+    yield scene("audit-lockdown-changes-older", f"{LOCKDOWN}changes/?before={written(now - 2 * HOUR)}~9")
     yield scene("audit-archive", ARCHIVE, ADMIN, then=_explained)
     yield scene("audit-archive-grouped", f"{ARCHIVE}?group=owner&status=due&size=25")
     yield scene("audit-archive-not-observed", f"{ARCHIVE}?as_of={gap}")
@@ -50,6 +53,8 @@ def audits(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("list-not-observed", f"/environments/?as_of={gap}")
     yield scene("what-if", "/audit/what-if/")
     yield scene("what-if-answered", "/audit/what-if/?lifetime=14&timeout=2&archive=1&delete=7")
+    yield scene("what-if-environments", "/audit/what-if/environments/?question=lifetime&value=14&size=25", ADMIN)
+    yield scene("what-if-environments-none", "/audit/what-if/environments/?question=delete&value=7&within=now&q=zzz")
     yield scene("what-if-refused", "/audit/what-if/?lifetime=9999")
 
 
@@ -61,6 +66,11 @@ def _moved() -> None:
     made.moved(second, Field.LOCKDOWN, second.lockdown_at, None, by=now - 2 * HOUR)
 
 
+def _unfolded(page: Page) -> None:
+    page.locator("#filters-panel > summary").click()
+    page.locator("#facet-phase").wait_for()
+
+
 def _explained(page: Page) -> None:
-    for summary in page.locator("#audit details > summary").all():
+    for summary in page.locator("#audit details:not(.list-help, .aud-facets) > summary").all():
         summary.click()

@@ -30,7 +30,7 @@ NOT_PAGES |= {"accounts:views-menu"}
 # Files to keep.
 NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")} | {"operations:stream-export"}
 NOT_PAGES |= {"environments:timeline-export"}
-NOT_PAGES |= {f"audit:{slug}-export" for slug in ("lockdown", "archive", "what-if")}
+NOT_PAGES |= {f"audit:{slug}-export" for slug in ("lockdown", "lockdown-changes", "archive", "what-if")}
 NOT_PAGES |= {
     f"automations:{list_}-export"
     for list_ in ("execution", "tasks", "task", "services", "service", "batch", "batch-items")

@@ -15,6 +15,7 @@ from environments.audit.facts import Facts, with_stops
 from environments.language import lockdown
 from environments.models import Environment, Field, Phase
 from environments.moment import now as moments_now
+from portal.directory.models import Organization
 from tests import audits, factories
 
 pytestmark = pytest.mark.django_db
@@ -208,3 +209,67 @@ def test_in_a_gap_time_stands_still_at_the_last_sweep(settings):
         with as_of(moment):
             assert moments_now() == stands
             assert Environment.objects.filter(lockdown("past", moments_now())).exists() == (stands > now - 5 * DAY)
+
+
+def test_the_list_finds_what_will_be_deleted_by_the_policy_of_then(now, viewer):
+    audits.policies(ago=15 * DAY, delete=7)
+    audits.policies(ago=3 * DAY, after=now - 4 * DAY, delete=28)
+    Organization.objects.update(delete_archived_environments_after=28 * DAY)
+    row = factories.environment(first_seen_at=now - 10 * DAY, phase=Phase.STOPPED, archived_at=now - 10 * DAY)
+    for moment, is_found in ((now - 5 * DAY, True), (now - 2 * DAY, False)):
+        listed = page(viewer, "/environments/", moment, q="deletion:<3d")
+        assert (f"e{row.pk.hex}" in listed) == is_found
+    before = page(viewer, "/environments/", now - 16 * DAY, q="deletion:<9999d")
+    assert "Nothing matches" in before
+
+
+UNANSWERABLE = [
+    {"q": "is:unacknowledged"},
+    {"q": "is:not-in-sync"},
+    {"q": "-is:failing,unpushed"},
+    {"q": "port:8080"},
+    {"flag": "unpushed"},
+    {"flag": ["failing", "not-in-sync"]},
+]
+
+
+@pytest.mark.parametrize("query", UNANSWERABLE)
+@pytest.mark.parametrize("url", ["/environments/", "/audit/lockdown/"])
+def test_what_is_known_of_now_alone_is_not_asked_about_the_past(now, viewer, url, query):
+    row = factories.environment(first_seen_at=now - 10 * DAY)
+    said = page(viewer, url, now - DAY, **query)
+    assert "known as of now" in said
+    assert "was left out" in said
+    assert str(row.pk) in said
+    assert "known as of now" not in viewer.get(f"{url}?{urlencode(query, doseq=True)}").content.decode()
+    export = f"{url}export/?{urlencode({'as_of': (now - DAY).isoformat(), 'format': 'csv'} | query, doseq=True)}"
+    assert factories.client("Auditor").get(export).status_code == 400
+
+
+def test_a_row_of_the_past_carries_no_flag_of_now(now, viewer):
+    factories.environment(first_seen_at=now - 10 * DAY, unpushed_commits=2, spec_version=3, runner_spec_version=2,
+                          failure="no image")  # fmt: skip
+    flags = ("flag=failing", "flag=unpushed", "flag=not-in-sync")
+    assert [flag in page(viewer, "/environments/", now - HOUR, facets="yes") for flag in flags] == [True, False, False]
+    assert all(flag in viewer.get("/environments/").content.decode() for flag in flags)
+    boxes = page(viewer, "/environments/facets/", now - HOUR)
+    assert 'id="flag-failing"' in boxes
+    assert 'id="flag-unpushed"' not in boxes
+
+
+def test_words_are_looked_for_in_the_failures_of_then(now, viewer):
+    row = factories.environment(name="otter", first_seen_at=now - 10 * DAY, failure="disk is full")
+    audits.moved(row, Field.FAILURE, "no such image", "disk is full", by=now - 2 * DAY)
+    for word, is_found in (("image", True), ("disk", False), ("OTT", True), (str(row.pk)[:13], True), ("-disk", True)):
+        assert (f"e{row.pk.hex}" in page(viewer, "/environments/", now - 3 * DAY, q=word)) == is_found, word
+    assert f"e{row.pk.hex}" in page(viewer, "/environments/", now - 3 * DAY, q="name:ott")
+
+
+def test_the_bar_of_the_past_says_of_unpushed_work_that_it_is_as_now(now, viewer):
+    audits.policies(lifetime=7, strict=True)
+    factories.environment(first_seen_at=now - 10 * DAY, lockdown_at=now + DAY, unpushed_commits=2)
+    said = page(viewer, "/audit/lockdown/", now - DAY)
+    assert "2 commits: 2 d left" in said
+    assert "work as now, time as of then" in said
+    assert "timeout, single ports, unpushed work" in said
+    assert "as of then" not in viewer.get("/audit/lockdown/").content.decode()

@@ -96,6 +96,16 @@ def test_the_archive_audit_counts_every_status_and_lists_each(viewer):
     assert "archived after 3 d without use, and deleted 14 d later" in page
 
 
+def test_beside_a_deletion_to_come_stands_since_when_it_is_archived(viewer):
+    audits.policies(archive=3, delete=14)
+    made = some()
+    for name, status in (("archived", "deletion"), ("left over", "overdue")):
+        since = f"archived since {made[name].archived_at:%Y-%m-%d %H:%M} UTC"
+        assert since in get(viewer, ARCHIVE, q=f'name:"{name}"', status=status)
+    assert "archived since" not in get(viewer, ARCHIVE, q="name:forgotten")
+    assert "archived since" not in get(viewer, LOCKDOWN)
+
+
 def test_without_policies_nothing_is_guessed(viewer):
     some()
     page = get(viewer, ARCHIVE)
@@ -121,6 +131,25 @@ def test_filters_chips_and_order_are_in_the_address(viewer):
         assert f"<bdi>{chip}</bdi>" in page
     assert names(page) == ["b"]
     assert counts(page)["within 24 h"] == 1
+
+
+def test_the_filters_of_the_list_are_those_of_the_audit(viewer):
+    runner = uuid.uuid4()
+    factories.environment(name="a", runner_id=runner, runner_name="aws", failure="no image")
+    factories.environment(name="b", runner_id=runner, runner_name="aws", phase=Phase.STOPPED)
+    factories.environment(name="c")
+    page = get(viewer, ARCHIVE, runner=runner, status="active", sort="name")
+    hidden = f'<input type="hidden" name="runner" value="{runner}">'
+    form = page.partition('id="filters"')[2]
+    assert hidden in form  # until they are unfolded
+    assert 'name="status" value="active"' in page
+    address = html.unescape(re.search(r'hx-get="(/environments/facets/[^"]*)"', page)[1])
+    for panel in (viewer.get(address).content.decode(), get(viewer, ARCHIVE, runner=runner, facets="yes")):
+        assert re.search(rf'id="runner-{runner}" checked>\s*<span class="facet-label">aws</span>.*?>2<', panel)
+        assert re.search(r'id="flag-failing">\s*<span class="facet-label">failing</span>.*?>1<', panel)
+    assert hidden not in get(viewer, ARCHIVE, runner=runner, facets="yes").partition('id="filters"')[2]
+    assert names(get(viewer, ARCHIVE, runner=runner, flag="failing")) == ["a"]
+    assert "an environment&#x27;s id or its beginning" in page  # the words of the search
 
 
 def test_pages_follow_one_another_by_key(viewer):
@@ -153,10 +182,34 @@ def test_groups_tell_where_the_statuses_are(viewer):
     factories.environment()
     page = get(viewer, LOCKDOWN, group="project")
     assert "By project" in page
-    assert re.search(rf"project={project}[^>]*>\s*<bdi>Shop</bdi>.*?>3</td>", page, re.DOTALL)
+    assert re.search(rf"project={project}[^>]*>\s*<bdi>Shop</bdi>.*?>3</a></td>", page, re.DOTALL)
     assert "<bdi>none</bdi>" in page
     for group in ("owner", "runner"):
         assert f"By {group}" in get(viewer, ARCHIVE, group=group)
+
+
+def test_numbers_of_a_group_lead_to_those_environments(viewer):
+    audits.policies(lifetime=7)
+    project = uuid.uuid4()
+    for name, moment in (("a", -DAY), ("b", -DAY), ("c", HOUR)):
+        factories.environment(
+            name=name, project_id=project, project_name="Shop", lockdown_at=timezone.now() + moment, owner_name="Ann"
+        )
+    factories.environment(name="d", lockdown_at=timezone.now() - DAY, owner_name="Ann")
+    for query, found in (({}, ["a", "b"]), ({"q": "name:a"}, ["a"]), ({"status": "24h"}, ["a", "b"])):
+        page = get(viewer, LOCKDOWN, group="project", **query)
+        links = re.findall(rf'href="([^"]*project={project}[^"]*status=running)">(\d+)</a>', page)
+        ((address, number),) = links
+        assert int(number) == len(found)
+        assert sorted(names(viewer.get(LOCKDOWN + html.unescape(address)).content.decode())) == found
+
+
+def test_where_there_are_more_groups_than_are_shown_the_page_says_so(viewer):
+    for number in range(51):
+        factories.environment(owner_name=f"o{number}", creator_id=uuid.UUID(int=number + 1))
+    assert "The greatest 50 of 51." in get(viewer, LOCKDOWN, group="owner")
+    assert "The greatest" not in get(viewer, LOCKDOWN, group="owner", q="owner:o1")
+    assert "The greatest" not in get(viewer, LOCKDOWN, group="project")
 
 
 def test_a_cleared_lockdown_says_by_whom(viewer):
@@ -171,7 +224,63 @@ def test_a_cleared_lockdown_says_by_whom(viewer):
     assert "was cleared by ann" in page
     assert "was cleared by somebody outside the portal" in page
     assert f"/operations/{made.pk}/" in page
-    assert "release week" in page
+    assert "The reason given: release week" in page
+    assert f'<li><a href="/operations/{made.pk}/">The operation</a></li>' in page
+
+
+def test_a_moved_lockdown_says_by_whom_from_when_and_why(viewer):
+    audits.policies(lifetime=7)
+    now = timezone.now()
+    old, new = now + 3 * DAY, now + 60 * DAY
+    row = factories.environment(lockdown_at=new)
+    made = operations.operation("environment.set_lockdown", ago=2 * HOUR, environment_id=row.pk, target_id=row.pk,
+                                after={"lockdownAt": new.isoformat()}, reason="a long demo")  # fmt: skip
+    audits.moved(row, Field.LOCKDOWN, old, new, by=now - 2 * HOUR + timedelta(minutes=1))
+    page = get(viewer, LOCKDOWN, status="later")
+    assert f"It was moved from {old:%Y-%m-%d %H:%M} UTC by ann" in page
+    assert "The reason given: a long demo" in page
+    assert f'<li><a href="/operations/{made.pk}/">The operation</a></li>' in page
+    assert "comes from an earlier policy" not in page
+
+
+def moved_often(number: int) -> list[Environment]:
+    """So many environments, each with a lockdown that was moved a minute before the one before it; two at a time."""
+    now = timezone.now()
+    made = []
+    for minutes in range(number):
+        made.append(factories.environment(name=f"moved-{minutes:03}", lockdown_at=now + DAY))
+        by = now - timedelta(minutes=minutes // 2 * 2)
+        audits.moved(made[-1], Field.LOCKDOWN, now + HOUR, now + DAY, by=by)
+    return made
+
+
+def test_every_change_of_a_lockdown_is_found_page_by_page(viewer):
+    moved_often(121)
+    page = get(viewer, LOCKDOWN, status="running", group="owner")
+    assert "The newest 20." in page
+    assert f'href="{LOCKDOWN}changes/?"' in page
+    seen, address, sizes = [], "?", []
+    while address:
+        page = viewer.get(f"{LOCKDOWN}changes/{address}").content.decode()
+        found = re.findall(r"<bdi>(moved-\d+)</bdi>", page)
+        sizes.append(len(found))
+        seen += found
+        older = re.search(r'rel="next"\s+href="([^"]*)"', page)
+        address = html.unescape(older[1]) if older else ""
+    assert sizes == [50, 50, 21]
+    assert sorted(seen) == [f"moved-{number:03}" for number in range(121)]
+
+
+def test_changes_of_lockdowns_are_those_of_the_filters_and_of_the_moment(viewer):
+    audits.swept(timezone.now() - DAY, timezone.now() - timedelta(minutes=2))
+    moved_often(4)
+    only = get(viewer, f"{LOCKDOWN}changes/", q="name:moved-002")
+    assert re.findall(r"<bdi>(moved-\d+)</bdi>", only) == ["moved-002"]
+    before = (timezone.now() - timedelta(minutes=1)).isoformat()
+    then = get(viewer, f"{LOCKDOWN}changes/", as_of=before)
+    assert sorted(re.findall(r"<bdi>(moved-\d+)</bdi>", then)) == ["moved-002", "moved-003"]
+    assert "this is not a place in this list" in get(viewer, f"{LOCKDOWN}changes/", before="yesterday")
+    assert "There are none older." in get(viewer, f"{LOCKDOWN}changes/", before="2020-01-01T00:00:00Z~9")
 
 
 def test_a_lockdown_moved_by_another_value_than_asked_for_was_moved_by_somebody_else(viewer):
@@ -225,6 +334,20 @@ def test_policies_over_time_tell_each_change(viewer):
     )
 
 
+def test_of_many_policies_the_newest_are_shown_and_every_moment_has_the_one_of_then(viewer):
+    now = timezone.now()
+    audits.swept(now - 200 * DAY, now - 97.5 * DAY)
+    for number in range(60):
+        audits.policies(ago=(100 - number) * DAY, lifetime=number + 1)
+    page = get(viewer, "/audit/")
+    assert page.count("Maximum lifetime ") == 51  # the audit's own, and fifty of before
+    assert "The newest 50." in page
+    assert "What was before is not known" not in page
+    long_ago = get(viewer, "/audit/", as_of=(now - 97.5 * DAY).isoformat())
+    assert "The newest" not in long_ago
+    assert "Maximum lifetime 3 d" in long_ago
+
+
 def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
     now = timezone.now()
     factories.environment(name="old", created_at=now - 30 * DAY, unpushed_commits=1, timeout=timedelta(0),
@@ -246,6 +369,43 @@ def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
     assert "No question yet" in get(viewer, WHAT_IF)
 
 
+def test_everything_that_another_policy_would_hit_is_listed_page_by_page_and_filtered(viewer):
+    now = timezone.now()
+    for number in range(60):
+        factories.environment(
+            name=f"e{number:02}", created_at=now - 30 * DAY + number * HOUR, owner_name="Ann" if number % 2 else "Bo"
+        )
+    factories.environment(name="late", created_at=now - HOUR, owner_name="Ann")
+    factories.environment(name="unknown", created_at=None, owner_name="Cy")
+    links = re.findall(r'href="([^"]*/environments/[?][^"]*)"', get(viewer, WHAT_IF, lifetime=14))
+    at_once, every = (html.unescape(link) for link in (links[0], links[-1]))
+
+    def listed(address: str) -> list[str]:
+        found: list[str] = []
+        while address:
+            page = viewer.get(address).content.decode()
+            found += re.findall(r'/environments/[0-9a-f-]{36}/"><bdi>([^<]*)</bdi>', page)
+            following = re.search(r'rel="next"\s+href="([^"]*)"', page)
+            address = f"{WHAT_IF}environments/{html.unescape(following[1])}" if following else ""
+        return found
+
+    names_of = [f"e{number:02}" for number in range(60)]
+    assert listed(every) == [*names_of, "late", "unknown"]
+    assert listed(at_once) == names_of
+    assert listed(f"{every}&q=owner:ann&sort=-when") == ["late", *names_of[1::2][::-1]]
+    assert listed(f"{every}&q=owner:cy&within=30d") == []
+    said = viewer.get(f"{every}&within=soon&q=fase:x").content.decode()
+    assert "Within: takes now, 24h" in said
+    assert "unknown word fase:" in said
+
+
+@pytest.mark.parametrize("query", ["", "question=lifetime", "question=planet&value=3", "question=archive&value=99"])
+def test_a_question_without_sense_is_asked_again(viewer, query):
+    answer = viewer.get(f"{WHAT_IF}environments/?{query}")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(WHAT_IF)
+
+
 def test_an_open_page_asks_for_news_and_gets_none_while_there_is_none(viewer):
     audits.policies(lifetime=7)
     factories.environment(lockdown_at=timezone.now() + DAY)
@@ -263,14 +423,27 @@ def test_an_open_page_asks_for_news_and_gets_none_while_there_is_none(viewer):
 def test_hostile_names_stay_text(viewer):
     audits.policies(lifetime=7)
     hostile = '<script>alert("x")</script>'
-    factories.environment(name=hostile, owner_name=hostile, creator_id=uuid.uuid4(), project_name=hostile,
+    row = factories.environment(name=hostile, owner_name=hostile, creator_id=uuid.uuid4(), project_name=hostile,
                           project_id=uuid.uuid4(), runner_name=hostile, runner_id=uuid.uuid4(),
                           phase=hostile, lockdown_at=timezone.now() - DAY)  # fmt: skip
-    for url in (LOCKDOWN, ARCHIVE, f"{WHAT_IF}?lifetime=1"):
+    audits.moved(row, Field.LOCKDOWN, None, timezone.now() - DAY, by=timezone.now() - HOUR)
+    hits = f"{WHAT_IF}environments/?question=lifetime&value=1"
+    for url in (LOCKDOWN, ARCHIVE, f"{LOCKDOWN}changes/", f"{WHAT_IF}?lifetime=1", hits):
         assert "<script>alert" not in viewer.get(url, {"group": "owner"} if "?" not in url else {}).content.decode()
 
 
-@pytest.mark.parametrize("url", [LOCKDOWN, ARCHIVE, f"{LOCKDOWN}?group=owner", f"{ARCHIVE}?as_of=now"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        LOCKDOWN,
+        ARCHIVE,
+        f"{LOCKDOWN}?group=owner",
+        f"{ARCHIVE}?as_of=now",
+        f"{LOCKDOWN}?as_of=now",
+        f"{LOCKDOWN}changes/",
+        f"{WHAT_IF}environments/?question=archive&value=1",
+    ],
+)
 def test_a_page_takes_as_many_queries_however_many_environments_there_are(
     viewer, url, django_assert_max_num_queries, django_assert_num_queries
 ):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.audit import archive, lockdown
-from environments.audit.facts import STOPPED_BY, Cleared, Facts, with_stops
+from environments.audit.facts import STOPPED_BY, Changed, Facts, with_stops
 from environments.audit.policy import Policy
 from environments.models import Environment, Field, Phase, Stop, Transition
 from tests import audits, factories
@@ -51,7 +51,25 @@ LOCKDOWNS = [
     ("exempt", STRICT, {"created_at": NOW - 30 * DAY}, "created before the policy was first seen"),
     ("exempt", LIMITED, {"created_at": NOW - DAY}, "Why it has none was not observed"),
     ("exempt", LIMITED, {"created_at": None}, "Why it has none was not observed"),
-    ("exempt", LIMITED, {"cleared": Cleared(NOW + DAY, NOW - HOUR, NOW, "ann")}, "was cleared by ann"),
+    ("exempt", LIMITED, {"changed": Changed(NOW + DAY, None, NOW - HOUR, NOW, "ann", "a demo")}, "given: a demo"),
+    (
+        "7d",
+        LIMITED,
+        {"lockdown_at": NOW + 5 * DAY, "changed": Changed(None, NOW + 5 * DAY, None, NOW, "ann")},
+        "the policy's maximum is 7 d. It was set by ann, seen at 2026-11-01 12:00 UTC.",
+    ),
+    (
+        "past",
+        LIMITED,
+        {"lockdown_at": NOW - DAY, "changed": Changed(NOW, NOW - DAY, NOW, NOW, "ann")},
+        "It was moved from 2026-11-01 12:00 UTC by ann",
+    ),
+    (
+        "7d",
+        LIMITED,
+        {"lockdown_at": NOW + 5 * DAY, "changed": Changed(None, NOW + 9 * DAY, None, NOW, "ann")},
+        "moved, or comes from an earlier policy",
+    ),
     ("none", FREE, {}, "No maximum lifetime"),
     ("unknown", None, {}, "policies had not been read"),
     ("deleted", LIMITED, {"lockdown_at": NOW - DAY, "gone_at": NOW - HOUR}, "no longer found"),

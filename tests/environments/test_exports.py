@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from environments.audit.what_if import answer
 from environments.models import Environment, Field, Phase, Secret
 from environments.moment import written
 from environments.timeline.observed import limit
-from tests import audits, factories
+from tests import audits, factories, operations
 from tests.audits import DAY
 from tests.exports import read, read_csv, taken
 
@@ -130,6 +130,28 @@ def test_who_cleared_a_lockdown_is_told_as_on_the_page(auditor: Client) -> None:
     (row,) = read(auditor, f"{LOCKDOWN}export/").rows
     assert row["status"] == "exempt"
     assert "was cleared by somebody outside the portal" in row["derived_from"]
+
+
+def test_changes_of_lockdowns_are_exported_all_of_them_with_who_and_why(auditor: Client) -> None:
+    now = timezone.now()
+    rows = [factories.environment(name=f"e{number}", lockdown_at=now + DAY) for number in range(30)]
+    for number, row in enumerate(rows):
+        audits.moved(row, Field.LOCKDOWN, None, now + DAY, by=now - number * timedelta(minutes=1))
+    made = operations.operation("environment.set_lockdown", environment_id=rows[0].pk, target_id=rows[0].pk,
+                                ago=timedelta(minutes=1), after={"lockdownAt": written(now + DAY)},
+                                reason="a demo")  # fmt: skip
+    file = read(auditor, f"{LOCKDOWN}changes/export/")
+    assert file.column("environment") == [f"e{number}" for number in range(30)]
+    assert [file.rows[0][name] for name in ("change", "who", "reason", "operation_id")] == [
+        "set",
+        "ann",
+        "a demo",
+        str(made.pk),
+    ]
+    assert file.rows[1]["who"] == "somebody outside the portal"
+    assert (file.rows[1]["lockdown_before"], file.rows[1]["lockdown_after"]) == (None, written(now + DAY))
+    assert read(auditor, f"{LOCKDOWN}changes/export/?q=name:e7").column("environment") == ["e7"]
+    assert auditor.get(f"{LOCKDOWN}changes/export/?format=csv&q=fase:x").status_code == 400
 
 
 def test_the_head_tells_who_asked_which_list_by_which_filters_and_when(auditor: Client) -> None:
@@ -265,6 +287,13 @@ def test_whom_another_policy_would_hit_is_told_to_the_last_one(auditor: Client, 
         assert [row["id"] for row in rows if row["hit_at"]][:50] == [str(hit.environment.pk) for hit in told.hits]
         assert sum(row["hit_at"] is None for row in rows) == told.unknown
     assert len(file.rows) == sum(map(len, by_question.values())) == file.head["rows"]
+    some = read(auditor, "/audit/what-if/export/?lifetime=14&question=lifetime&value=14&within=30d&phase=running")
+    assert some.head["filters"] == ["Maximum lifetime: 14 days", "When: within 30 days", "Phase: running"]
+    assert 0 < len(some.rows) == len([r for r in by_question["lifetime"] if _is_hit(r, now)]) == some.head["rows"]
+
+
+def _is_hit(row: dict[str, Any], now: datetime) -> bool:
+    return row["phase"] == "running" and bool(row["hit_at"]) and datetime.fromisoformat(row["hit_at"]) <= now + 30 * DAY
 
 
 @pytest.mark.parametrize("query", ["", "lifetime=9999", "archive=soon"])

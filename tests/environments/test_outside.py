@@ -168,11 +168,12 @@ def test_who_moved_or_cleared_a_lockdown_outside_gets_a_name(otter: Environment)
     entry("update environment: metadata.lockdownAt", actor_id=ann.pk, subject_id=otter.pk, ago=15 * MINUTE)
     entry("stop environment", actor_id=person("Bo Ek").pk, subject_id=otter.pk, ago=55 * MINUTE)
     found = changes.changes(Environment.objects.all(), timezone.now())
-    assert [each.who for each in found] == [
+    assert [each.who for each in found.rows] == [
         f"{changes.OUTSIDE}, probably by Ann Lee (Ona's audit log)",
         changes.OUTSIDE,
     ]
-    cleared = changes.cleared([otter.pk], timezone.now())[otter.pk]
+    cleared = changes.newest([otter.pk], timezone.now())[otter.pk]
+    assert cleared.what == "cleared"
     assert cleared.who == f"{changes.OUTSIDE}, probably by Ann Lee (Ona's audit log)"
 
 

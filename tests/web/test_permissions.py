@@ -100,17 +100,18 @@ TABLE = {
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
     "operations:stream": Row(READERS),
-    **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "archive", "what-if")},
+    **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
             "environments:export", "secrets:export", "operations:export", "operations:stream-export",
-            "environments:timeline-export",
+            "environments:timeline-export", "audit:lockdown-changes-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
         )
     },
+    "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
     "audit:what-if-export": Row(EXPORTERS, data=(("format", "csv"), ("archive", "2"))),
     "audit:evidence": Row(EXPORTERS),
     "sync": Row(READERS),
