@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,11 +17,11 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from environments.freshness import Freshness, freshness
-from environments.history import Event, event
-from environments.models import Field, SyncRun, Transition
+from environments.models import SyncRun
 from environments.rollup_models import OverviewPart
 from environments.rollups import charts, shown
 from environments.rollups.drawing import Picture, picture
+from environments.views.behind import Choice, Seen, noted, seen
 from portal.ledger import listing
 from portal.ledger.models import Operation
 from portal.web.htmx import is_fragment, varied
@@ -32,28 +31,8 @@ Moments = tuple[tuple[str, datetime], ...]
 LATEST = 8
 MINUTE = timedelta(minutes=1)
 LOOK_BACKS = 64  # as many are kept: every choice there is, twice
-# Machine, content and devcontainer change along with the phase: the list would be full of them.
-TELLING = (Field.PHASE, Field.FAILURE, Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 CHOICES = {"period": tuple(charts.PERIODS), "by": tuple(charts.DIMENSIONS), "top": ("environments", "running time")}
 DEFAULTS = {"period": "week", "by": "phase", "top": "environments"}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One way to look at a part of the page."""
-
-    label: str
-    url: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A transition and the environment it is about."""
-
-    event: Event
-    name: str
-    url: str
 
 
 @permission("environments.view_environment")
@@ -71,14 +50,14 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> HttpResponse:
     """The parts of an open page that are others by now, each to be put in its place; 204 where none is."""
-    kinds, seen = freshness(), request.GET
+    kinds, said = freshness(), request.GET
     context: dict[str, Any] = {"poll": _poll(moments, kinds)}
-    if seen["seen"] != _seen(moments):
+    if said["seen"] != _seen(moments):
         context |= {"is_live": True} | _live(request.user)
-    if seen.get("fresh") != _ages(kinds):
+    if said.get("fresh") != _ages(kinds):
         environments = next(kind for kind in kinds if kind.kind == SyncRun.Kind.ENVIRONMENTS)
         context |= {"kinds": kinds, "freshness": environments}
-    if seen.get("looked") != _looked(_back(moments)):
+    if said.get("looked") != _looked(_back(moments)):
         context["look_back"] = _look_back(asked, moments)
     if len(context) == 1:
         return HttpResponse(status=204)
@@ -145,18 +124,9 @@ def _live(user: User | AnonymousUser) -> dict[str, Any]:
 
 
 def _latest() -> list[Seen]:
-    rows = Transition.objects.filter(field__in=TELLING).select_related("environment")
-    rows = rows.only("environment__name", "field", "old", "new", "old_seen_at", "seen_at").order_by("-id")[: 3 * LATEST]
     # what was found out later, such as which are gone, is written after what was seen since
-    latest = sorted(rows, key=lambda row: row.seen_at, reverse=True)[:LATEST]
-    return [
-        Seen(
-            event(row),
-            row.environment.name or str(row.environment_id),
-            reverse("environments:detail", args=[row.environment_id]),
-        )
-        for row in latest
-    ]
+    latest = sorted(noted()[: 3 * LATEST], key=lambda row: row.seen_at, reverse=True)[:LATEST]
+    return list(map(seen, latest))
 
 
 def _looking_back(asked: Mapping[str, str]) -> list[str]:

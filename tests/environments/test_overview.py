@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -104,6 +105,34 @@ def test_every_count_leads_to_the_list_of_what_it_counts(kind: str) -> None:
         assert state.problems == (), words
         assert state.filters.qs.count() == count, words
         assert parse_qs(parts.query).keys() <= {"q"}
+
+
+def test_every_project_runner_and_class_that_failures_hit_leads_to_just_those() -> None:
+    web, web_app, small, other = (uuid4() for _ in range(4))
+    columns = {"failure": "exit status 1", "runner_name": "aws", "runner_id": uuid4()}
+    factories.environment(**columns, project_id=web, project_name="web", class_id=small, class_name="Small")
+    factories.environment(**columns, project_id=web_app, project_name="web-app", class_id=other, class_name="Small")
+    factories.environment(**columns)
+    factories.environment(failure="image not found", project_id=web, project_name="web")
+    keep(timezone.now())
+    found = re.findall(r'<a href="([^"]*)"><bdi>([^<]*)</bdi> (\d+)</a>', page())
+    assert {(name, int(count)) for _, name, count in found} == {
+        ("web", 1), ("web-app", 1), ("none", 1), ("aws", 3), ("Small", 2)
+    }  # fmt: skip
+    for address, name, count in found:
+        state = read_state(QueryDict(urlsplit(unescape(address)).query))
+        assert state.problems == ()
+        assert state.filters.qs.count() == int(count), name
+
+
+def test_the_first_of_many_say_of_how_many() -> None:
+    for _ in range(9):
+        factories.environment(creator_id=uuid4(), project_id=uuid4())
+    keep(timezone.now())
+    words = text_of(page())
+    assert "Owner first 8 of 9 In all" in words
+    assert "Project first 8 of 9 In all" in words
+    assert "Class all 1 In all" in words
 
 
 def test_every_other_link_to_the_list_is_understood() -> None:
@@ -282,6 +311,9 @@ def test_the_latest_changes_and_operations_lead_to_what_they_are_about() -> None
     asked = operations.operation(target_id=made.pk, environment_id=made.pk, target_name="<i>otter</i>")
     text = page()
     assert f'href="{reverse("environments:detail", args=[made.pk])}"' in text
+    change_url = re.findall(rf'href="({reverse("environments:timeline", args=[made.pk])}[^"]*)">failing', text)[0]
+    assert "boom" in factories.client().get(unescape(change_url)).content.decode()
+    assert 'href="/overview/changes/"' in text
     assert f'href="/operations/{asked.pk}/"' in text
     assert "&lt;b&gt;otter" in text
     assert "<i>otter" not in text
