@@ -71,7 +71,7 @@ def _write(
     with snapshot(), moments.standing_at(moment), Writer(into, made_at) as writer:
         with as_of(wanted.moment):
             stand = moments.now()
-            head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment)}
+            head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment, (wanted.since, moment))}
         newest = chain.head()
         manifest = Manifest(
             format=FORMAT, portal_version=VERSION,
