@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from environments import secret_urls
+from environments.views import behind
 from environments.views.export import stream_export
 from environments.views.overview import overview
 from environments.views.stream import stream
@@ -23,6 +24,9 @@ handler500 = "portal.health.server_error"
 
 urlpatterns = [
     path("", overview, name="overview"),
+    path("overview/changes/", behind.changes, name="overview-changes"),
+    path("overview/starts/", behind.starts, name="overview-starts"),
+    path("overview/running-time/", behind.running_time, name="overview-running-time"),
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
     path("secrets/", include((secret_urls.everywhere, "secrets"))),

@@ -19,7 +19,7 @@ from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.evidence.packing import PARTS, Wanted, make
 from environments.evidence.report import Report
 from environments.evidence.verifying import Trust, verify
-from environments.models import Environment, Field, Phase
+from environments.models import Environment, Field, Phase, SpecificationVersion
 from tests import audits, factories, operations
 from tests.audit_entries import entry
 
@@ -43,6 +43,7 @@ def organization() -> list[Environment]:
     ]
     audits.moved(made[0], Field.PHASE, Phase.STARTING, Phase.RUNNING, by=now - 5 * HOUR)
     audits.moved(made[2], Field.ARCHIVED, None, made[2].archived_at, by=now - DAY)
+    SpecificationVersion.objects.create(environment=made[1], spec_version=1, spec={}, seen_at=now - 20 * DAY)
     operations.operation("environment.start", ago=40 * DAY, target_name="long-ago")
     for number in range(4):
         operations.operation(reason=f"reason {number}", before={"n": 1.50}, after={"n": 2, "text": "Ω, \u2028"})

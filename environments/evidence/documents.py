@@ -37,6 +37,8 @@ reason  {reason}
 What is in it
 -------------
 environments   every environment that had been seen by then, as it was known then
+versions       of each of them the version of its specification that was known then, and what is told by it: whether it
+               never stops, whether a port is open to everyone, and the desired phase
 lockdown       its status in the audit of lockdown, and what that was derived from
 archive        its status in the audit of archiving, likewise
 transitions    what was seen to change in the period

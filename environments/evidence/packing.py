@@ -27,7 +27,7 @@ from portal.web.snapshots import snapshot
 
 log = structlog.get_logger()
 PARTS = {
-    "environments": "Environments",
+    "environments": "Environments, with the versions of their specifications",
     "audits": "Audits of lockdown and archive",
     "transitions": "Transitions: what was seen to change",
     "operations": "Operations, with the ledger's chain",
@@ -66,22 +66,14 @@ def _write(
     wanted: Wanted, asked: recording.Asked, organization: Organization | None, into: BinaryIO
 ) -> tuple[Manifest, bytes]:
     """The pack's files, then what they are, then its signature."""
-    made_at, key = timezone.now(), signing.public_key()
+    made_at = timezone.now()
     moment = wanted.moment or made_at
     with snapshot(), moments.standing_at(moment), Writer(into, made_at) as writer:
         with as_of(wanted.moment):
             stand = moments.now()
-            head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment)}
-        newest = chain.head()
-        manifest = Manifest(
-            format=FORMAT, portal_version=VERSION,
-            organization=Whose(str(organization.pk), organization.name) if organization else Whose(None, None),
-            moment=moment, since=wanted.since, made_at=made_at, made_by=asked["actor"].get_username(),
-            reason=asked.get("reason", ""), parts=[part for part in PARTS if part in wanted.parts],
-            head=Head(newest.sequence or 0, newest.hash) if newest else None,
-            public_key=key.text, key=key.fingerprint, files=[],
-        )  # fmt: skip
-        manifest.files.append(writer.add(documents.README, [documents.readme(manifest, key)]))
+            head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment, (wanted.since, moment))}
+        manifest = _manifest(wanted, asked, organization, made_at)
+        manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
         manifest.files.extend(_tables(writer, wanted, tables.Scope(wanted.since, moment, wanted.moment, head)))
         manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
         seen = documents.observation(wanted.since, moment, stand)
@@ -92,9 +84,23 @@ def _write(
     return manifest, raw
 
 
+def _manifest(wanted: Wanted, asked: recording.Asked, organization: Organization | None, made_at: datetime) -> Manifest:
+    """What a pack says of itself, before it has any files."""
+    newest, key = chain.head(), signing.public_key()
+    return Manifest(
+        format=FORMAT, portal_version=VERSION,
+        organization=Whose(str(organization.pk), organization.name) if organization else Whose(None, None),
+        moment=wanted.moment or made_at, since=wanted.since, made_at=made_at, made_by=asked["actor"].get_username(),
+        reason=asked.get("reason", ""), parts=[part for part in PARTS if part in wanted.parts],
+        head=Head(newest.sequence or 0, newest.hash) if newest else None,
+        public_key=key.text, key=key.fingerprint, files=[],
+    )  # fmt: skip
+
+
 def _tables(writer: Writer, wanted: Wanted, scope: tables.Scope) -> Iterator[File]:
     if "environments" in wanted.parts:
         yield from tables.write(writer, partial(tables.environments, scope))
+        yield from tables.write(writer, partial(tables.versions, scope))
     if "audits" in wanted.parts:
         yield from tables.write(writer, partial(tables.audit, "lockdown", scope))
         yield from tables.write(writer, partial(tables.audit, "archive", scope))

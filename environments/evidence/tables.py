@@ -17,6 +17,7 @@ from django.http import QueryDict
 
 from environments.audit.as_of import as_of
 from environments.audit.bar import pairs
+from environments.audit.past import SPECIFIED
 from environments.audit.policy import policy_at
 from environments.audit.state import AUDITS
 from environments.audit.state import read as read_audit
@@ -36,7 +37,15 @@ EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment ever seen b
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
 OPERATIONS = tuple(field.attname for field in Operation._meta.concrete_fields if not field.generated)
 LOG = tuple(field.attname for field in AuditLog._meta.concrete_fields if not field.generated)
+VERSIONS = ("environment_id", *SPECIFIED, "old_seen_at", "seen_at")
+DESIRED_PHASE = VERSIONS.index("desired_phase")
 ENTRIES = ("sequence", "operation_id", "kind", "at", "digest", "previous", "hash", "content")
+# Of each environment the version that held then, and what the portal takes from it.
+_VERSIONS = f"""
+SELECT DISTINCT ON (v.environment_id) v.environment_id, {", ".join(SPECIFIED.values())}, v.old_seen_at, v.seen_at
+FROM environments_specificationversion v JOIN environments_environment e ON e.id = v.environment_id
+WHERE v.seen_at <= %(stand)s AND e.first_seen_at <= %(stand)s ORDER BY v.environment_id, v.spec_version DESC
+"""  # noqa: S608 (constants)
 # Those asked for in the period, and those whose beginning was written into the chain in it: that is what a verifier can
 # see from the links alone.
 _CHOSEN = """
@@ -78,6 +87,18 @@ def environments(scope: Scope) -> Export:
         found = asked.filters.qs
     rows = fleet.fleet_rows(found, asked.place.order, scope.past)
     return Export("environments", "Environments", scope.head, list(fleet.COLUMNS), rows)
+
+
+def versions(scope: Scope) -> Export:
+    """The version of each specification that held then, without the specification itself: what of it the environments
+    are told by, and between which two looks it came."""
+    with as_of(scope.past):
+        stand = now()
+    rows = (
+        [fleet.word(value) if place == DESIRED_PHASE else value for place, value in enumerate(row)]
+        for row in _streamed(_VERSIONS, scope, stand=stand)
+    )
+    return Export("versions", "Versions of specifications", scope.head, VERSIONS, rows)
 
 
 def audit(slug: str, scope: Scope) -> Export:
@@ -142,8 +163,8 @@ def _operation(cells: dict[str, msgspec.Raw]) -> list[Any]:
     ]
 
 
-def _streamed(statement: str, scope: Scope) -> Iterator[tuple[Any, ...]]:
+def _streamed(statement: str, scope: Scope, **more: datetime) -> Iterator[tuple[Any, ...]]:
     """The rows of a statement by a cursor of the server's."""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(statement, {"since": scope.since, "moment": scope.moment})
+        cursor.execute(statement, {"since": scope.since, "moment": scope.moment, **more})
         yield from cursor

@@ -1,5 +1,5 @@
-"""What every export says of its moment: what was not observed in the thirty days before it, and the policies then; and
-what one with entries of Ona's audit log says of that."""
+"""What every export says of its moment: what was not observed in its period, or in the thirty days before, and the
+policies then; and what one with entries of Ona's audit log says of that."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from environments.audit.policy import Policy, policy_at
 from environments.freshness import freshness
 from environments.models import SyncRun
 from environments.timeline.lanes import Period
-from environments.timeline.observed import OUTAGE, apart, limit
+from environments.timeline.observed import LONG_AGO, OUTAGE, apart, limit
 from portal.ledger.models import AuditLogGap
+from portal.web.downloads import Span
 
 LOOKED_BACK = timedelta(days=30)
 NOT_READ = "unknown: the organization's policies had not been read."
@@ -27,19 +28,22 @@ AS_THEN = (
 )
 
 
-def about(moment: datetime) -> Mapping[str, Any]:
-    """The entries "observation" and "policy" of an export's head; five queries."""
+def about(moment: datetime, period: Span = (None, None)) -> Mapping[str, Any]:
+    """The entries "observation" and "policy" of an export's head; five queries. `period`: what it is narrowed to."""
     stand = min(moments.now(), moment)  # within `as_of`, what is shown may be older than what was asked for
-    return {"observation": observation(moment, stand), "policy": policy_head(policy_at(stand))}
+    return {"observation": observation(moment, stand, period), "policy": policy_head(policy_at(stand))}
 
 
-def observation(moment: datetime, stand: datetime) -> dict[str, Any]:
-    """When environments were last looked at before `moment`, and the times in which they were not."""
-    window = Period(moment - LOOKED_BACK, moment)
+def observation(moment: datetime, stand: datetime, period: Span) -> dict[str, Any]:
+    """When environments were last looked at before `moment`, and the times of the period in which they were not."""
+    since, until = period
+    until = max(min(until or moment, moment), LONG_AGO + LOOKED_BACK)
+    window = Period(min(since or until - LOOKED_BACK, until), until)
     return {
         "last_sweep_at": observed(moment).last,
         "shown_as_known_at": stand,
         "gaps_looked_for_since": window.start,
+        "gaps_looked_for_until": window.end,
         "gaps": [{"from": gap.start, "until": gap.end, "why": OUTAGE} for gap in gaps(window)],
     }
 

@@ -25,17 +25,16 @@ OF_OPERATION = (
 )  # fmt: skip
 NOTE = (
     'Rows with the source "portal" are operations, those with "ona" entries of Ona\'s audit log. That log names no '
-    "operation: which entry tells of which operation is worked out from actor, subject and time, and only probable."
+    "operation: which entry tells of which operation is worked out from actor, subject and time, and only probable. "
+    "The parts of batches are rows of their own, which the page shows as one line."
 )
 
 
 def stream(asking: Asking, state: State) -> Export:
     """All that is asked for, in its order; read in a snapshot."""
-    count = sum(part.rows.order_by().count() for part in parts(state))
-    said = head(asking, chips=chips(state), order=state.place.order, count=count) | {
-        "onas_log": log_read(),
-        "note": NOTE,
-    }
+    count = sum(part.rows.order_by().count() for part in parts(state, apart=True))
+    said = head(asking, chips=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
+    said |= {"onas_log": log_read(), "note": NOTE}
     return Export("stream", "Operations and Ona's audit log", said, COLUMNS, _rows(state))
 
 

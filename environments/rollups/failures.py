@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from environments.language import NONE
 from environments.models import Environment, Field, Transition
 from environments.rollup_models import FailureKind
 from portal.web.search import LONGEST, Term, render
@@ -19,19 +20,26 @@ from .messages import fingerprint, normalise, pieces
 
 TOP = 12
 NAMED = 3  # projects, runners and classes of a cluster that are named
-WHERE = {"projects": "project_name", "runners": "runner_name", "classes": "class_name"}
+# of each: the columns that hold name and id, and the parameter of the list that narrows it to ids
+WHERE = {
+    "projects": ("project_name", "project_id", "project"),
+    "runners": ("runner_name", "runner_id", "runner"),
+    "classes": ("class_name", "class_id", "class"),
+}
+COLUMNS = [column for name, identity, _ in WHERE.values() for column in (name, identity)]
 FAILING = Term("is", ("failing",))
 
 
 @dataclass
 class Cluster:
-    """Failures that are alike: how many environments, where, and the messages as they came."""
+    """Failures that are alike: how many environments, where (by name, and the ids of that name), and the messages."""
 
     message: str
     count: int = 0
     first_seen_at: datetime | None = None
     messages: set[str] = field(default_factory=set)
     hit: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in WHERE})
+    ids: defaultdict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def query(self) -> str:
@@ -52,15 +60,16 @@ def clusters() -> dict[str, Cluster]:
     """The failing environments that are not gone, by fingerprint of their message; one query."""
     found: dict[str, Cluster] = {}
     normalised: dict[str, str] = {}
-    rows = Environment.objects.failing().order_by().values_list("failure", *WHERE.values())
-    for message, *names, count in rows.annotate(count=Count("pk")).iterator():
+    rows = Environment.objects.failing().order_by().values_list("failure", *COLUMNS)
+    for message, *where, count in rows.annotate(count=Count("pk")).iterator():
         text = normalised.setdefault(message, "") or normalise(message)
         normalised[message] = text
         cluster = found.setdefault(fingerprint(text), Cluster(text))
         cluster.count += count
         cluster.messages.add(message)
-        for name, value in zip(WHERE, names, strict=True):
+        for name, value, identity in zip(WHERE, where[::2], where[1::2], strict=True):
             cluster.hit[name][value] += count
+            cluster.ids[name, value].add(str(identity or NONE))
     return found
 
 
@@ -95,10 +104,13 @@ def _as_json(cluster: Cluster) -> dict[str, Any]:
         "variants": len(cluster.messages),
         "first_seen_at": cluster.first_seen_at and cluster.first_seen_at.isoformat(),
         "query": cluster.query,
-        "hit": {name: _most(counter.items(), len(counter)) for name, counter in cluster.hit.items()},
+        "hit": {name: _most(cluster, name) for name in WHERE},
     }
 
 
-def _most(counted: Iterable[tuple[str, int]], total: int) -> dict[str, Any]:
-    top = sorted(counted, key=lambda pair: (-pair[1], pair[0]))[:NAMED]
-    return {"top": top, "more": max(0, total - len(top))}
+def _most(cluster: Cluster, name: str) -> dict[str, Any]:
+    """The names with the most failures, each with its count and its ids."""
+    counted = cluster.hit[name]
+    top = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED]
+    told = [[value, count, *sorted(cluster.ids[name, value])] for value, count in top]
+    return {"top": told, "more": len(counted) - len(top)}

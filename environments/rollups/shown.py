@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,7 +58,16 @@ class Cluster:
     variants: int
     first_seen_at: datetime
     url: str
-    hit: list[tuple[str, list[tuple[str, int]], int]]
+    hit: list[tuple[str, list[Hit], int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A project, runner or class that failures hit, and the list of those; empty where its id is not known."""
+
+    name: str
+    count: int
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +80,36 @@ class Top:
     running: int
     running_url: str
     seconds: float
+    seconds_url: str
     share: float
 
 
 @dataclass(frozen=True, slots=True)
+class Tops:
+    """The first of a dimension, of so many in all (0: not known)."""
+
+    dimension: str
+    rows: list[Top]
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
-    """How long starts took: seconds, and over how many; None where none was measured."""
+    """How long starts took: seconds, over how many, and the way to them; None where none was measured."""
 
     name: str
     url: str
+    starts_url: str
     figures: list[Data | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """The starts of all ("") or by class or project, the first of so many (0: not known)."""
+
+    by: str
+    rows: list[Start]
+    of: int
 
 
 def figures(counts: Data) -> list[Figure]:
@@ -96,10 +125,14 @@ def attention(counts: Data) -> list[Figure]:
     return [_condition(each, counts) for each in ranked]
 
 
-def list_url(**query: str) -> str:
+def list_url(**query: str | Sequence[str]) -> str:
     """The list of environments with these parameters."""
+    return _url("environments:list", query)
+
+
+def _url(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
     query = {name: value for name, value in query.items() if value}
-    return reverse("environments:list") + (f"?{urlencode(query)}" if query else "")
+    return reverse(name) + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
 def _condition(condition: Condition, counts: Data) -> Figure:
@@ -139,19 +172,23 @@ def clusters(failures: Data) -> list[Cluster]:
         Cluster(
             each["message"], each["count"], each["variants"], datetime.fromisoformat(each["first_seen_at"]),
             list_url(q=each["query"]),
-            [_hit(name, each["hit"][name]) for name in WHERE],
+            [(name, list(_hits(name, each)), each["hit"][name]["more"]) for name in WHERE],
         )
         for each in failures["clusters"]
     ]  # fmt: skip
 
 
-def _hit(name: str, hit: Data) -> tuple[str, list[tuple[str, int]], int]:
-    return name, [(value or "none", count) for value, count in hit["top"]], hit["more"]
+def _hits(name: str, cluster: Data) -> Iterator[Hit]:
+    for value, count, *ids in cluster["hit"][name]["top"]:
+        *_, parameter = WHERE[name]
+        yield Hit(value or "none", count, list_url(q=cluster["query"], **{parameter: ids}) if ids else "")
 
 
-def tops(data: Data, by: str) -> dict[str, list[Top]]:
+def tops(data: Data, by: str) -> list[Tops]:
     """The first owners, projects and classes by number of environments or by running time."""
-    return {name: list(_top(name, data[name][by], by)) for name in ("owner", "project", "class")}
+    of = "keys" if by == "environments" else "ran"
+    names = ("owner", "project", "class")
+    return [Tops(name, list(_top(name, data[name][by], by)), data[name].get(of, 0)) for name in names]
 
 
 def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
@@ -161,22 +198,29 @@ def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
         chosen = {dimension: row["key"] or language.NONE}
         yield Top(
             row["name"], list_url(**chosen), row["environments"], row["running"],
-            list_url(**chosen, phase="running"), row["seconds"], round(100 * row[measure] / most, 1),
+            list_url(**chosen, phase="running"), row["seconds"], _url("overview-running-time", chosen),
+            round(100 * row[measure] / most, 1),
         )  # fmt: skip
 
 
-def starts(data: Data) -> list[tuple[str, list[Start]]]:
+def starts(data: Data) -> list[Starts]:
     """Start-up times of all, by class and by project."""
-    groups = [("", [_start("all", "", data["all"])])] if data["all"] else []
+    groups = [Starts("", [_start("all", "", {}, data["all"])], 1)] if data["all"] else []
     for by in ("class", "project"):
-        names = data["names"][by]
-        rows = [_start(names[row["key"]], list_url(**{by: row["key"] or language.NONE}), row) for row in data[by]]
-        groups += [(by, rows)] if rows else []
+        names, rows = data["names"][by], []
+        for row in data[by]:
+            chosen = {by: row["key"] or language.NONE}
+            rows.append(_start(names[row["key"]], list_url(**chosen), chosen, row))
+        groups += [Starts(by, rows, data.get("keys", {}).get(by, 0))] if rows else []
     return groups
 
 
-def _start(name: str, url: str, row: Data) -> Start:
-    return Start(name, url, [row.get(kind) for kind in StartUp.Kind.values])
+def _start(name: str, url: str, chosen: Mapping[str, str], row: Data) -> Start:
+    figures = [
+        {**row[kind], "url": _url("overview-starts", {**chosen, "kind": kind})} if kind in row else None
+        for kind in StartUp.Kind.values
+    ]
+    return Start(name, url, _url("overview-starts", chosen), figures)
 
 
 def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:

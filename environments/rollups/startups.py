@@ -146,7 +146,8 @@ def part(at: datetime) -> dict[str, Any]:
             counts[BY[mask]].setdefault(key or "", {})[kind] = figures
     most = {by: _most(counts[by]) for by in ("class", "project")}
     names = {by: names_of(by, [row["key"] for row in rows]) for by, rows in most.items()}
-    return {"days": DAYS, "seen": seen, "all": counts["all"].get("", {}), "names": names, **most}
+    keys = {by: len(counts[by]) for by in most}
+    return {"days": DAYS, "seen": seen, "all": counts["all"].get("", {}), "names": names, "keys": keys, **most}
 
 
 def _most(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

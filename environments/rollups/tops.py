@@ -32,6 +32,7 @@ def _dimension(name: str, census: Census, seconds: dict[str, float]) -> dict[str
     names = names_of(name, {key for keys in chosen.values() for key in keys})
     return {
         "keys": len(counts),
+        "ran": len(seconds),
         **{
             by: [
                 {

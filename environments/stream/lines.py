@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 
 from environments.models import Environment, Secret
@@ -63,13 +64,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An operation with the entries that probably tell of it, or an entry."""
+    """An operation with the entries that probably tell of it, or an entry. `of_parts`: as many tell of its parts."""
 
     source: str
     at: datetime
     operation: listing.Row | None = None
     entry: Entry | None = None
     folded: list[Entry] = field(default_factory=list)
+    of_parts: int = 0
 
 
 def lines(spots: Sequence[Spot]) -> list[Line]:
@@ -82,16 +84,22 @@ def lines(spots: Sequence[Spot]) -> list[Line]:
     for entry in behind:
         if entry.operation_id:
             folded[entry.operation_id].append(told[entry.pk])
-    rows = {row.id: row for row in listing.rows(asked.values())}
-    return [_line(spot, rows, told, folded) for spot in spots if spot.pk in rows or spot.pk in told]
+    rows, of_parts = {row.id: row for row in listing.rows(asked.values())}, _of_parts(asked)
+    return [
+        Line(PORTAL, spot.at, rows[spot.pk], folded=folded.get(spot.pk, []), of_parts=of_parts.get(spot.pk, 0))
+        if spot.source == PORTAL
+        else Line(ONA, spot.at, entry=told[spot.pk])
+        for spot in spots
+        if spot.pk in rows or spot.pk in told
+    ]
 
 
-def _line(
-    spot: Spot, rows: Mapping[UUID, listing.Row], told: Mapping[UUID, Entry], folded: Mapping[UUID, list[Entry]]
-) -> Line:
-    if spot.source == PORTAL:
-        return Line(PORTAL, spot.at, operation=rows[spot.pk], folded=folded.get(spot.pk, []))
-    return Line(ONA, spot.at, entry=told[spot.pk])
+def _of_parts(operations: Iterable[UUID]) -> dict[UUID | None, int]:
+    """How many entries tell of the parts of these operations, of those that have any; one query."""
+    parts = Operation.objects.filter(parent_id__in=list(operations))
+    parent = Subquery(parts.filter(pk=OuterRef("operation_id")).values("parent_id")[:1])
+    entries = AuditLog.objects.filter(operation_id__in=parts.values("pk")).annotate(parent=parent)
+    return dict(entries.order_by().values_list("parent").annotate(Count("pk")))
 
 
 def in_words(entries: Sequence[AuditLog]) -> list[Entry]:

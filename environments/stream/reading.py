@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Upper
 
 from environments.language import contains
 from environments.models import Environment
-from environments.stream.state import State
+from environments.stream.state import FIELDS, State
 from portal.directory.models import Member
+from portal.ledger.audit_models import AuditLogQuerySet
 from portal.ledger.models import AuditLog, Operation
 from portal.ledger.panel import occurring
 from portal.ledger.words import action_words
@@ -57,8 +58,8 @@ def page(state: State) -> Page:
 
 
 def pieces(state: State, size: int) -> Iterator[list[Spot]]:
-    """All that `state` asks for in its order, so many rows at a time; two queries for each."""
-    found, order = list(parts(state)), state.place.order
+    """All that `state` asks for in its order, parts of batches too, so many rows at a time; two queries for each."""
+    found, order = list(parts(state, apart=True)), state.place.order
     cursor: Cursor | None = None
     while True:
         shown = _page(found, order, size, cursor)
@@ -68,16 +69,33 @@ def pieces(state: State, size: int) -> Iterator[list[Spot]]:
         cursor = Cursor.decode(shown.next, order)
 
 
-def parts(state: State) -> Iterator[Part]:
-    """What is asked for of each table; at first sight, operations without their parts: a batch is one line."""
+def parts(state: State, *, apart: bool = False) -> Iterator[Part]:
+    """What is asked for of each table. At first sight a batch is one line, and its parts are told within it; with
+    `apart`, or once something but a time is asked for, each of them is a line."""
     source = state.one("source")
+    apart = apart or any(state.one(name) for name in ("who", "environment", "what"))
+    operations = Operation.objects.all() if apart else Operation.objects.whole()
+    asked = operations.filter(_operations(state)) if source in ("", PORTAL) else operations.none()
     if source in ("", PORTAL):
-        narrowed = any(state.one(name) for name in ("who", "environment", "what"))
-        operations = Operation.objects.all() if narrowed else Operation.objects.whole()
-        yield Part(PORTAL, operations.filter(_operations(state)), "asked_at")
+        yield Part(PORTAL, asked, "asked_at")
     if source != PORTAL:
         entries = AuditLog.objects.all() if source == ONA else AuditLog.objects.outside()
+        if source == "" and any(state.one(name) for name in FIELDS):
+            entries = _untold(asked)
         yield Part(ONA, entries.filter(_entries(state)), "at")
+
+
+def _untold(asked: QuerySet[Operation]) -> AuditLogQuerySet:
+    """The entries that no line of these operations tells: what is behind an entry may have been asked for before the
+    time, or by another name. Single rows are looked up, which Postgres does for as many as a page takes."""
+    behind = Operation.objects.filter(pk=OuterRef("operation_id"))
+    of_part = Subquery(behind.values("parent_id")[:1])
+    told = asked.filter(pk=OuterRef("operation_id")).values("pk")[:1]
+    entries = AuditLog.objects.alias(parent=of_part).alias(
+        told=Subquery(told), told_of_part=Subquery(asked.filter(pk=OuterRef("parent")).values("pk")[:1])
+    )
+    # not "is null": where no operation can be meant at all, Django takes that for a question without an answer
+    return entries.filter(Q(operation_id=None) | ~Q(told__isnull=False) & ~Q(told_of_part__isnull=False))
 
 
 def _operations(state: State) -> Q:

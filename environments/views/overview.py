@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
+from zlib import crc32
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -16,61 +16,52 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from environments.freshness import freshness
-from environments.history import Event, event
-from environments.models import Field, SyncRun, Transition
+from environments.freshness import Freshness, freshness
+from environments.models import SyncRun
 from environments.rollup_models import OverviewPart
 from environments.rollups import charts, shown
 from environments.rollups.drawing import Picture, picture
+from environments.views.behind import Choice, Seen, noted, seen
 from portal.ledger import listing
 from portal.ledger.models import Operation
 from portal.web.htmx import is_fragment, varied
 from portal.web.permissions import permission
 
+Moments = tuple[tuple[str, datetime], ...]
 LATEST = 8
+MINUTE = timedelta(minutes=1)
 LOOK_BACKS = 64  # as many are kept: every choice there is, twice
-# Machine, content and devcontainer change along with the phase: the list would be full of them.
-TELLING = (Field.PHASE, Field.FAILURE, Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 CHOICES = {"period": tuple(charts.PERIODS), "by": tuple(charts.DIMENSIONS), "top": ("environments", "running time")}
 DEFAULTS = {"period": "week", "by": "phase", "top": "environments"}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One way to look at a part of the page."""
-
-    label: str
-    url: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A transition and the environment it is about."""
-
-    event: Event
-    name: str
-    url: str
-
-
 @permission("environments.view_environment")
 def overview(request: HttpRequest) -> HttpResponse:
-    """The page; for htmx, what a choice changes, or with `seen` what the last sweep changed (204 where nothing)."""
+    """The page; for htmx, what a choice changes, or with `seen` what is new since (204 where nothing is)."""
     asked = read_choices(request.GET)
-    parts = OverviewPart.objects.in_bulk(["counts", "failures"])
-    seen = parts["counts"].at.isoformat() if "counts" in parts else "never"
-    is_poll = is_fragment(request) and "seen" in request.GET
-    if is_poll and request.GET["seen"] == seen:
-        return HttpResponse(status=204)
-    url = reverse("overview")
-    context = {"poll": f"{url}?{urlencode({**asked, 'seen': seen})}", "as_of": _at(parts, "counts")}
-    if is_poll:
-        return render(request, "overview/_live.html", context | _live(parts, request.user))
-    looked_back = look_back(tuple(asked.items()), _looked_back_at(asked))
+    moments = _moments(asked)
     if is_fragment(request):
-        return varied(HttpResponse(looked_back))
-    context |= _live(parts, request.user) | {"look_back": looked_back, "kinds": freshness()}
-    return varied(render(request, "overview.html", context))
+        is_poll = "seen" in request.GET
+        return _news(request, asked, moments) if is_poll else varied(HttpResponse(_look_back(asked, moments)))
+    kinds = freshness()
+    context = {"poll": _poll(moments, kinds), "look_back": _look_back(asked, moments), "kinds": kinds}
+    return varied(render(request, "overview.html", context | _live(request.user)))
+
+
+def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> HttpResponse:
+    """The parts of an open page that are others by now, each to be put in its place; 204 where none is."""
+    kinds, said = freshness(), request.GET
+    context: dict[str, Any] = {"poll": _poll(moments, kinds)}
+    if said["seen"] != _seen(moments):
+        context |= {"is_live": True} | _live(request.user)
+    if said.get("fresh") != _ages(kinds):
+        environments = next(kind for kind in kinds if kind.kind == SyncRun.Kind.ENVIRONMENTS)
+        context |= {"kinds": kinds, "freshness": environments}
+    if said.get("looked") != _looked(_back(moments)):
+        context["look_back"] = _look_back(asked, moments)
+    if len(context) == 1:
+        return HttpResponse(status=204)
+    return render(request, "overview/_news.html", context)
 
 
 def read_choices(data: QueryDict) -> dict[str, str]:
@@ -80,12 +71,39 @@ def read_choices(data: QueryDict) -> dict[str, str]:
     }
 
 
-def _at(parts: dict[str, OverviewPart], name: str) -> datetime | None:
-    return parts[name].at if name in parts else None
+def _moments(asked: Mapping[str, str]) -> Moments:
+    """Of what moment each part is that the page shows; one query that reads none of them."""
+    parts = OverviewPart.objects.filter(pk__in=["counts", *_looking_back(asked)]).order_by("name")
+    return tuple(parts.values_list("name", "at"))
 
 
-def _live(parts: dict[str, OverviewPart], user: User | AnonymousUser) -> dict[str, Any]:
+def _back(moments: Moments) -> Moments:
+    """Those of the parts that look back over days."""
+    return tuple((name, at) for name, at in moments if name != "counts")
+
+
+def _poll(moments: Moments, kinds: Iterable[Freshness]) -> str:
+    """The address that tells what is new; what looks back over days adds its own choices and moments."""
+    return f"{reverse('overview')}?{urlencode({'seen': _seen(moments), 'fresh': _ages(kinds)})}"
+
+
+def _seen(moments: Moments) -> str:
+    return next((at.isoformat() for name, at in moments if name == "counts"), "never")
+
+
+def _looked(moments: Moments) -> str:
+    return f"{crc32(repr(moments).encode()):08x}"
+
+
+def _ages(kinds: Iterable[Freshness]) -> str:
+    """Another text once anything else is to be said of how fresh the data is; ages count in whole minutes."""
+    told = [(kind.state, kind.age and kind.age // MINUTE, kind.latest and kind.latest.pk) for kind in kinds]
+    return f"{crc32(repr(told).encode()):08x}"
+
+
+def _live(user: User | AnonymousUser) -> dict[str, Any]:
     """What follows every sweep: counts, attention, failures, and the latest operations and changes."""
+    parts = OverviewPart.objects.in_bulk(["counts", "failures"])
     context: dict[str, Any] = {"latest": _latest() if user.has_perm("environments.view_transition") else None}
     if user.has_perm("ledger.view_operation"):
         newest = Operation.objects.whole().newest_first().only(*listing.COLUMNS)
@@ -95,6 +113,7 @@ def _live(parts: dict[str, OverviewPart], user: User | AnonymousUser) -> dict[st
     else:
         lines = shown.attention(parts["counts"].data)
         context |= {
+            "as_of": parts["counts"].at,
             "figures": shown.figures(parts["counts"].data),
             "attention": [line for line in lines if line.count],
             "fine": [line for line in lines if not line.count],
@@ -105,37 +124,27 @@ def _live(parts: dict[str, OverviewPart], user: User | AnonymousUser) -> dict[st
 
 
 def _latest() -> list[Seen]:
-    rows = Transition.objects.filter(field__in=TELLING).select_related("environment")
-    rows = rows.only("environment__name", "field", "old", "new", "old_seen_at", "seen_at").order_by("-id")[: 3 * LATEST]
     # what was found out later, such as which are gone, is written after what was seen since
-    latest = sorted(rows, key=lambda row: row.seen_at, reverse=True)[:LATEST]
-    return [
-        Seen(
-            event(row),
-            row.environment.name or str(row.environment_id),
-            reverse("environments:detail", args=[row.environment_id]),
-        )
-        for row in latest
-    ]
+    latest = sorted(noted()[: 3 * LATEST], key=lambda row: row.seen_at, reverse=True)[:LATEST]
+    return list(map(seen, latest))
 
 
 def _looking_back(asked: Mapping[str, str]) -> list[str]:
     return ["tops", "startups", charts.name(asked["period"], asked["by"])]
 
 
-def _looked_back_at(asked: Mapping[str, str]) -> tuple[tuple[str, datetime], ...]:
-    """Of what moment each part is; one query that reads none of them."""
-    parts = OverviewPart.objects.filter(pk__in=_looking_back(asked)).order_by("name")
-    return tuple(parts.values_list("name", "at"))
+def _look_back(asked: Mapping[str, str], moments: Moments) -> SafeString:
+    return look_back(tuple(asked.items()), _back(moments))
 
 
 @lru_cache(maxsize=LOOK_BACKS)
-def look_back(choices: tuple[tuple[str, str], ...], _at: tuple[tuple[str, datetime], ...]) -> SafeString:
+def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeString:
     """What looks back over days: running over time, tops, start-ups. The same for everybody until it is kept anew, and
-    most of the page: rendered once for the moments in `_at`."""
+    most of the page: rendered once for the moments of its parts."""
     asked = dict(choices)
     parts, chart = OverviewPart.objects.in_bulk(_looking_back(asked)), charts.name(asked["period"], asked["by"])
     context: dict[str, Any] = {"asked": asked, "choices": {name: _choices(name, asked) for name in CHOICES}}
+    context["looked"] = _looked(moments)
     if chart in parts:
         drawn = picture(parts[chart].data)
         context |= {"picture": drawn, "picture_at": parts[chart].at, "legend": _legend(drawn, asked["by"])}

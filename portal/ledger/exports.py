@@ -7,12 +7,14 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from portal.ledger import language
 from portal.ledger.models import Operation, OperationQuerySet
 from portal.ledger.state import State, chips, read_state
 from portal.ledger.words import action_words
-from portal.web.downloads import PERMISSION, Asking, head, respond
+from portal.web.downloads import PERMISSION, Asking, Span, head, respond
 from portal.web.exporting import Export
 from portal.web.pages import Order
 from portal.web.permissions import permission
@@ -39,9 +41,20 @@ def operation_export(request: HttpRequest) -> HttpResponseBase:
 def ledger(asking: Asking, state: State) -> Export:
     """The operations of a list, all in its order, and without a filter the whole ledger; read in a snapshot."""
     found: OperationQuerySet = state.filters.qs if state.place.filters else Operation.objects.all()
-    said = head(asking, chips=chips(state), order=state.place.order, count=found.order_by().count())
+    count = found.order_by().count()
+    said = head(asking, chips=chips(state), order=state.place.order, count=count, period=_period(state))
     said |= {} if state.place.filters else {"note": WHOLE}
     return Export("operations", "Operations", said, [*COLUMNS, *MADE], ledger_rows(found, state.place.order))
+
+
+def _period(state: State) -> Span:
+    """The time that is asked for, by parameters or in the search box; the widest where it is by several."""
+    terms = [term for term in state.filters.query.terms if not term.negated]
+    said = [*state.place.filters, *((term.key, value) for term in terms for value in term.values)]
+    starts = [language.moment(text) for name, text in said if name == "from"]
+    starts += [timezone.now() - language.span(text) for name, text in said if name == "since"]
+    ends = [language.moment(text, at_the_end=True).replace(second=59) for name, text in said if name == "to"]
+    return min(starts, default=None), max(ends, default=None)
 
 
 def ledger_rows(found: OperationQuerySet, order: Order) -> Iterator[Sequence[Any]]:

@@ -31,7 +31,8 @@ FULL = (
 )
 NO_FORMAT = "An export needs a format: add format=csv or format=json to its address, or use the buttons above the list."
 # What rooms above this one know of a moment that every export says at its head; they add themselves when Django starts.
-HEADS: list[Callable[[datetime], Mapping[str, Any]]] = []
+Span = tuple[datetime | None, datetime | None]
+HEADS: list[Callable[[datetime, Span], Mapping[str, Any]]] = []
 log = structlog.get_logger()
 
 
@@ -78,10 +79,16 @@ class Asking:
 
 
 def head(
-    asking: Asking, *, chips: Iterable[Chip], order: object, count: int, moment: datetime | None = None
+    asking: Asking,
+    *,
+    chips: Iterable[Chip],
+    order: object,
+    count: int,
+    moment: datetime | None = None,
+    period: Span = (None, None),
 ) -> dict[str, Any]:
     """What stands at the head of every export: who, when, which list by which filters, how many rows; and what the
-    rooms of HEADS know of that moment, which is now for None."""
+    rooms of HEADS know of that moment, which is now for None, and of the period that the list is narrowed to."""
     now = timezone.now()
     said: dict[str, Any] = {
         "exported_at": now,
@@ -94,7 +101,7 @@ def head(
         "rows": count,
     }
     for more in HEADS:
-        said |= more(moment or now)
+        said |= more(moment or now, period)
     return said
 
 

@@ -203,9 +203,9 @@ def bench_exports(rows: int) -> Iterator[Result]:
     for count in (rows // 10, rows):
         exports.fill(count)
         growth[count] = {name: measure(url, module="exports") for name, url in exports.urls().items()}
-    copied = measure("copy", module="exports")
+    copies = {name: measure(name, module="exports") for name in ("copy", "copy-ledger")}
     for name, run in growth[rows].items():
-        small = growth[rows // 10][name]
+        small, copied = growth[rows // 10][name], copies[exports.copy_beside(exports.urls()[name])]
         what = f"export of {rows:,} {name} ({run['bytes'] / 2**20:.0f} MB)"
         rate = f"{run['seconds']:.1f} s, {rows / run['seconds']:,.0f} rows/s"
         yield Result(

@@ -1,7 +1,8 @@
-"""How long exports take and how much memory, at 100,000 environments and ten transitions of each.
+"""How long exports take and how much memory, at 100,000 environments, ten transitions of each and as many operations.
 
-`python -m tests.benchmarks.exports URL` reads one export through Django's test client, `… copy` has Postgres write the
-same columns by itself; each in a process of its own, which tells its seconds and by how much its memory grew.
+`python -m tests.benchmarks.exports URL` reads one export through Django's test client, `… copy` or `… copy-ledger` has
+Postgres write the columns of the environments or of the ledger by itself; each in a process of its own, which tells its
+seconds and by how much its memory grew.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 DAY = timedelta(days=1)
+LEDGER = "/operations/export/?format=csv"
 
 
 def fill(rows: int) -> None:
@@ -23,9 +25,10 @@ def fill(rows: int) -> None:
     from django.utils import timezone
 
     from tests import audits
-    from tests.benchmarks import audit
+    from tests.benchmarks import acting, audit
 
     audit.fill(rows)
+    acting.fill(rows)
     audits.policies(lifetime=30, archive=3, delete=14)
     now = timezone.now()
     audits.swept(*(now - number * DAY for number in range(40)))
@@ -44,7 +47,13 @@ def urls() -> Mapping[str, str]:
         "environments as of a week ago, CSV": f"/environments/export/?format=csv&{then}",
         "audit of lockdown, CSV": "/audit/lockdown/export/?format=csv",
         "audit of archive, JSON": "/audit/archive/export/?format=json",
+        "operations of the ledger, CSV": LEDGER,
     }
+
+
+def copy_beside(url: str) -> str:
+    """The name of what Postgres writes by itself of the same rows."""
+    return "copy-ledger" if url == LEDGER else "copy"
 
 
 def _export(url: str) -> int:
@@ -64,14 +73,19 @@ def _export(url: str) -> int:
     return size
 
 
-def _copy() -> int:
+def _copy(what: str) -> int:
     """The same columns as Postgres writes them, without a head, an order or a thought for spreadsheets."""
     from django.db import connection
 
-    from environments.exports.fleet import COLUMNS
+    from environments.exports import fleet
+    from portal.ledger import exports as ledger
 
-    columns = ", ".join(f'"{name}"' for name in COLUMNS.values())
-    sql = f"COPY (SELECT {columns} FROM environments_environment WHERE gone_at IS NULL) TO STDOUT (FORMAT csv)"
+    if what == "copy-ledger":
+        columns, rows = ledger.COLUMNS.values(), "ledger_operation"
+    else:
+        columns, rows = fleet.COLUMNS.values(), "environments_environment WHERE gone_at IS NULL"
+    named = ", ".join(f'"{name}"' for name in columns)
+    sql = f"COPY (SELECT {named} FROM {rows}) TO STDOUT (FORMAT csv)"
     with connection.cursor() as cursor, cursor.copy(sql) as copy:
         return sum(len(piece) for piece in copy)
 
@@ -83,9 +97,10 @@ def main() -> None:
     os.environ["PORTAL_LOG_LEVEL"] = "ERROR"
     django.setup()
     what = sys.argv[1]
-    _copy() if what == "copy" else _export("/operations/export/?format=csv&origin=api")  # what is imported but once
+    read = _copy if what.startswith("copy") else _export
+    _copy(what) if read is _copy else _export("/operations/export/?format=csv&origin=api")  # what is imported but once
     before, began = most_memory(), time.perf_counter()
-    size = _copy() if what == "copy" else _export(what)
+    size = read(what)
     seconds, after = time.perf_counter() - began, most_memory()
     print(json.dumps({"seconds": seconds, "megabytes": (after - before) / 1024, "bytes": size}))
 

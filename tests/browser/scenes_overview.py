@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from environments.models import SyncRun
-from environments.rollup_models import OverviewPart, RunningTime, Snapshot
+from environments.models import Environment, SyncRun
+from environments.rollup_models import OverviewPart, RunningTime, Snapshot, StartUp
 from environments.rollups.counting import count, hour_of, keep_snapshot
 from environments.rollups.keeping import keep
 
@@ -23,11 +23,20 @@ OUTAGES = (range(30, 42), range(300, 420))  # hours ago
 
 def overview(scene: type[Scene]) -> Iterator[Scene]:
     """A fleet whose past is made of its present, more or less of it at different times of day."""
+    yield scene("overview-starts-none", "/overview/starts/")
     _past()
+    _started()
     yield scene("overview-week", "/")
     yield scene("overview-day", "/?period=day&by=project&top=running+time")
     yield scene("overview-month", "/?period=month&by=class")
     yield scene("overview-quarter", "/?period=quarter", then=_unfold)
+    yield scene("overview-changes", "/overview/changes/")
+    yield scene("overview-changes-nothing-older", "/overview/changes/?before=1")
+    yield scene("overview-starts", "/overview/starts/")
+    newest = StartUp.objects.order_by("-running_at")[0]
+    yield scene("overview-starts-narrowed", f"/overview/starts/?class={newest.class_id}&period=month&kind=started")
+    yield scene("overview-running-time", f"/overview/running-time/?class={newest.class_id}")
+    yield scene("overview-running-time-none", "/overview/running-time/", then=_unobserved)
 
 
 def _past() -> None:
@@ -50,6 +59,29 @@ def _past() -> None:
     RunningTime.objects.all().delete()
     keep(now - timedelta(minutes=11), everything=True)
     keep(now, everything=True)
+
+
+def _started() -> None:
+    """Starts of a fortnight, of which some could not be measured."""
+    now, made = timezone.now(), []
+    for number, environment in enumerate(Environment.objects.present().order_by("id")[:60]):
+        kind = ("created", "started", "started", "")[number % 4]
+        took = 20.0 + 7 * number
+        made.append(
+            StartUp(
+                transition_id=number, environment_id=environment.pk, kind=kind, seconds=took if kind else None,
+                running_at=now - number * timedelta(hours=5), uncertain=60 if kind else None,
+                project_id=environment.project_id, class_id=environment.class_id,
+            )
+        )  # fmt: skip
+    StartUp.objects.bulk_create(made)
+    keep(now + timedelta(seconds=1), everything=True)
+
+
+def _unobserved(page: Page) -> None:
+    """As it is before two sweeps."""
+    RunningTime.objects.all().delete()
+    page.reload()
 
 
 def _smaller(row: Snapshot, at: datetime, ago: int) -> Snapshot:

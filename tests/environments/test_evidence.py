@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
@@ -24,7 +25,7 @@ from environments.audit.policy import policy_at
 from environments.audit.state import AUDITS
 from environments.evidence import signing
 from environments.evidence.manifest import MANIFEST, SIGNATURE
-from environments.models import Environment, Phase
+from environments.models import Environment, Phase, SpecificationVersion
 from environments.moment import now, written
 from portal.ledger import chain
 from portal.ledger.models import AuditLog, Entry, Operation
@@ -32,7 +33,7 @@ from tests import evidence, factories, operations
 from tests.evidence import DAY, HOUR, Files, manifest_of, told, unpacked
 
 pytestmark = pytest.mark.django_db
-TABLES = ("environments", "lockdown", "archive", "transitions", "operations", "onas_log")
+TABLES = ("environments", "versions", "lockdown", "archive", "transitions", "operations", "onas_log")
 ROOT = Path(__file__).parents[2]
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -68,7 +69,7 @@ def test_a_pack_that_was_just_made_holds_in_everything(made):
     assert (report.code, report.found) == (0, 0)
     said = "\n".join(line.words for line in report.lines)
     for words in (
-        "The archive is plain: 18 entries", "The signature is that of one of this portal's", "environments.csv: ",
+        "The archive is plain: 20 entries", "The signature is that of one of this portal's", "environments.csv: ",
         "operations.json: 6 operations, each as its entries in the chain tell, and none left out",
         "the policy is that of the newest of 2 versions", "This portal's chain has the head still, as entry 12",
         "This portal's ledger has its making: operation ", "by iris",
@@ -91,6 +92,42 @@ def test_the_manifest_says_what_it_is_and_of_when(made):
         name: len(rows(files, name.partition(".")[0])) if name.partition(".")[0] in (*TABLES, "chain") else None
         for name in list(files)[:-2]
     }
+
+
+def test_what_is_told_by_specifications_can_be_held_against_their_versions(made):
+    present, now_ = timezone.now(), made[0]
+    port = {"port": 8080, "admission": "ADMISSION_LEVEL_EVERYONE"}
+    open_ = {"desiredPhase": Phase.RUNNING, "timeout": {"disconnected": "0s"}, "ports": [port]}
+    secret = {"secrets": [{"name": "TOKEN", "value": "hunter2"}]}
+    for number, (spec, days) in enumerate([(secret, 15), (open_ | secret, 10), (secret, 1)], 3):
+        SpecificationVersion.objects.create(
+            environment=now_, spec_version=number, spec=spec, old_seen_at=present - (days + 1) * DAY,
+            seen_at=present - days * DAY,
+        )  # fmt: skip
+    then = unpacked(evidence.packed(moment=present - 2 * DAY))
+    (version,) = (row for row in rows(then, "versions") if row["environment_id"] == str(now_.pk))
+    names = ("spec_version", "desired_phase", "never_stops", "open_to_everyone")
+    assert [version[name] for name in names] == [4, "running", True, True]
+    assert (version["old_seen_at"], version["seen_at"]) == (written(present - 11 * DAY), written(present - 10 * DAY))
+    (row,) = (row for row in rows(then, "environments") if row["id"] == version["environment_id"])
+    assert [row[name] for name in names] == [version[name] for name in names]
+    newest = rows(unpacked(evidence.packed()), "versions")
+    assert {row["environment_id"]: row["spec_version"] for row in newest} == {str(now_.pk): 5, str(made[1].pk): 1}
+    before = rows(unpacked(evidence.packed(moment=present - 17 * DAY)), "versions")
+    assert [row["environment_id"] for row in before] == [str(made[1].pk)]
+    assert b"hunter2" not in b"".join(then.values())
+
+
+def test_a_pack_from_before_there_were_versions_in_it_holds_too(made):
+    files = unpacked(evidence.packed())
+    older = {name: content for name, content in files.items() if not name.startswith("versions.")}
+    manifest = manifest_of(older)
+    manifest["files"] = [file for file in manifest["files"] if file["name"] in older]
+    older[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    older[SIGNATURE] = signing.sign(older[MANIFEST])
+    report = told(evidence.zipped(older), has_portal=False)
+    assert (report.code, report.found) == (0, 0)
+    assert not [line for line in report.lines if "versions.csv" in line.words]
 
 
 def test_both_forms_of_a_table_have_the_same_rows(made):

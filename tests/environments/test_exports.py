@@ -199,6 +199,34 @@ def test_the_head_names_the_times_in_which_nothing_was_observed(auditor: Client)
     assert observation["last_sweep_at"] == written(after[0])
 
 
+@pytest.mark.parametrize("list_", ["/operations/stream/", "/operations/"])
+@pytest.mark.parametrize(("start", "end"), [(100, None), (100, 80), (None, 80), (70, 80), (None, None)])
+def test_gaps_are_looked_for_over_the_period_that_is_asked_for(
+    auditor: Client, list_: str, start: int | None, end: int | None
+) -> None:
+    now, step = timezone.now(), limit() / 2
+    steady = [now - 89 * DAY - number * step for number in range(30)]
+    audits.swept(*steady)
+    asked = {"from": start, "to": end}
+    query = "&".join(f"{name}={now - days * DAY:%Y-%m-%dT%H:%M}" for name, days in asked.items() if days)
+    observation = read(auditor, f"{list_}export/?{query}").head["observation"]
+    since, until = (datetime.fromisoformat(observation[f"gaps_looked_for_{each}"]) for each in ("since", "until"))
+    minute = timedelta(minutes=2)
+    assert abs(until - (now - (end or 0) * DAY)) < minute
+    expected = now - (start or (end or 0) + 30) * DAY if start != 70 else until
+    assert abs(since - expected) < minute
+    if start == 100:
+        assert written(steady[-1]) == observation["gaps"][0]["until"]
+        assert observation["gaps"][1]["from"] == written(steady[0])
+
+
+def test_the_search_boxs_words_for_times_are_a_period_too(auditor: Client) -> None:
+    said = {"from:2026-01-05 since:7d": "2026-01-05", "-from:2026-01-05 to:0001-01-02": "0001-01-01"}
+    for query, day in said.items():
+        observation = read(auditor, f"/operations/export/?{urlencode({'q': query})}").head["observation"]
+        assert observation["gaps_looked_for_since"].startswith(day)
+
+
 def test_a_steadily_observed_month_has_no_gaps(auditor: Client, settings: Any) -> None:
     settings.SWEEP_SECONDS = 3600
     audits.swept(*(timezone.now() - number * timedelta(hours=1) for number in range(24 * 31)))

@@ -6,11 +6,13 @@ import re
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.http import QueryDict
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -105,6 +107,34 @@ def test_every_count_leads_to_the_list_of_what_it_counts(kind: str) -> None:
         assert parse_qs(parts.query).keys() <= {"q"}
 
 
+def test_every_project_runner_and_class_that_failures_hit_leads_to_just_those() -> None:
+    web, web_app, small, other = (uuid4() for _ in range(4))
+    columns = {"failure": "exit status 1", "runner_name": "aws", "runner_id": uuid4()}
+    factories.environment(**columns, project_id=web, project_name="web", class_id=small, class_name="Small")
+    factories.environment(**columns, project_id=web_app, project_name="web-app", class_id=other, class_name="Small")
+    factories.environment(**columns)
+    factories.environment(failure="image not found", project_id=web, project_name="web")
+    keep(timezone.now())
+    found = re.findall(r'<a href="([^"]*)"><bdi>([^<]*)</bdi> (\d+)</a>', page())
+    assert {(name, int(count)) for _, name, count in found} == {
+        ("web", 1), ("web-app", 1), ("none", 1), ("aws", 3), ("Small", 2)
+    }  # fmt: skip
+    for address, name, count in found:
+        state = read_state(QueryDict(urlsplit(unescape(address)).query))
+        assert state.problems == ()
+        assert state.filters.qs.count() == int(count), name
+
+
+def test_the_first_of_many_say_of_how_many() -> None:
+    for _ in range(9):
+        factories.environment(creator_id=uuid4(), project_id=uuid4())
+    keep(timezone.now())
+    words = text_of(page())
+    assert "Owner first 8 of 9 In all" in words
+    assert "Project first 8 of 9 In all" in words
+    assert "Class all 1 In all" in words
+
+
 def test_every_other_link_to_the_list_is_understood() -> None:
     fleet()
     keep(timezone.now())
@@ -187,16 +217,84 @@ def test_any_choice_makes_a_page(query: dict[str, str]) -> None:
     assert "<script>alert" not in text
 
 
+def poll_of(text: str) -> str:
+    return unescape(re.findall(r'id="poll"\s+hx-get="([^"]*)"', text)[0])
+
+
+def parts_of(answer: Any) -> set[str]:
+    """The parts of the page that news holds."""
+    found = re.findall(r'id="(live-part|look-back|freshness|fresh)"', answer.content.decode())
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def sent_along(text: str) -> str:
+    """What the poll adds of the part that looks back, as htmx does."""
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', text[text.index('id="look-back"') :])
+    return urlencode(found)
+
+
+def opened(client: Client, url: str = "/") -> str:
+    """The address that an open page asks for news."""
+    text = client.get(url).content.decode()
+    return f"{poll_of(text)}&{sent_along(text)}"
+
+
+def swept(at: datetime, **columns: Any) -> None:
+    state = {"state": SyncRun.State.SUCCEEDED, "finished_at": at} | columns
+    SyncRun.objects.create(kind=SyncRun.Kind.ENVIRONMENTS, started_at=at, **state)
+
+
 def test_an_open_page_is_told_of_the_next_sweep_and_of_nothing_else() -> None:
     fleet()
     keep(timezone.now() - timedelta(minutes=1))
     client = factories.client()
-    poll = unescape(re.findall(r'id="live-part"[^>]*hx-get="([^"]*)"', client.get("/").content.decode(), re.S)[0])
+    poll = opened(client)
     assert client.get(poll, headers=HTMX).status_code == 204
     keep(timezone.now())
     answer = client.get(poll, headers=HTMX)
     assert answer.status_code == 200
-    assert answer.content.decode().lstrip().startswith('<div id="live-part"')
+    assert parts_of(answer) == {"live-part"}
+
+
+@pytest.mark.parametrize("asked", ["period=week&by=phase&top=environments", "period=month&by=class&top=running+time"])
+def test_an_open_page_is_told_of_what_looks_back_once_it_was_kept_anew(asked: str) -> None:
+    fleet()
+    keep(timezone.now() - timedelta(minutes=10))
+    client = factories.client()
+    poll = opened(client, f"/?{asked}")
+    keep(timezone.now(), everything=True)
+    answer = client.get(poll, headers=HTMX)
+    assert parts_of(answer) == {"live-part", "look-back"}
+    text = answer.content.decode()
+    assert sent_along(text).startswith(f"{asked}&looked="), "as it was chosen"
+    assert client.get(f"{poll_of(text)}&{sent_along(text)}", headers=HTMX).status_code == 204
+
+
+def test_an_open_page_is_told_when_sweeps_come_late_though_nothing_else_changes() -> None:
+    now = timezone.now()
+    swept(now)
+    keep(now)
+    client = factories.client()
+    poll = opened(client)
+    assert client.get(poll, headers=HTMX).status_code == 204
+    SyncRun.objects.update(started_at=now - timedelta(hours=1))
+    answer = client.get(poll, headers=HTMX)
+    assert parts_of(answer) == {"freshness", "fresh"}
+    assert ">late</span>" in answer.content.decode()
+    swept(now, state=SyncRun.State.FAILED, error_code="unavailable")
+    text = client.get(poll_of(answer.content.decode()) + "&" + poll.partition("&")[2], headers=HTMX).content.decode()
+    assert "unavailable" in text
+
+
+def test_asking_for_news_reads_none_of_the_parts() -> None:
+    keep(timezone.now())
+    client = factories.client()
+    poll = opened(client)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(poll, headers=HTMX).status_code == 204
+    assert not [query for query in queries if '"data"' in query["sql"]]
+    assert len(queries) <= 6
 
 
 def test_a_choice_swaps_what_looks_back() -> None:
@@ -213,6 +311,9 @@ def test_the_latest_changes_and_operations_lead_to_what_they_are_about() -> None
     asked = operations.operation(target_id=made.pk, environment_id=made.pk, target_name="<i>otter</i>")
     text = page()
     assert f'href="{reverse("environments:detail", args=[made.pk])}"' in text
+    change_url = re.findall(rf'href="({reverse("environments:timeline", args=[made.pk])}[^"]*)">failing', text)[0]
+    assert "boom" in factories.client().get(unescape(change_url)).content.decode()
+    assert 'href="/overview/changes/"' in text
     assert f'href="/operations/{asked.pk}/"' in text
     assert "&lt;b&gt;otter" in text
     assert "<i>otter" not in text

@@ -1,12 +1,14 @@
-"""The overview's figures beside the truth of a world that has lived for days, with the sync off for some hours."""
+"""The overview's figures beside the truth of a world that has lived for a month, with the sync off for some of it."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -30,7 +32,10 @@ from tests.history import NOW, lived, replay
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MONTH = 30
 OUTAGE = (NOW - 3 * DAY, NOW - 3 * DAY + 7 * HOUR)
+LONG_OUTAGE = (NOW - 12 * DAY, NOW - 10 * DAY)
+OUTAGES = (OUTAGE, LONG_OUTAGE)
 MISSED = [(NOW - 10 * HOUR, NOW - 7 * HOUR)]
 MISSED += [(NOW - days * DAY - 2 * HOUR, NOW - days * DAY + 2 * HOUR) for days in (1, 7)]
 KEYS: Mapping[str, Callable[[Document], str]] = {
@@ -51,17 +56,18 @@ def facts_at(world: World, at: datetime) -> list[Facts]:
     return [each for each in found if each is not None]
 
 
-def test_figures_at_any_hour_of_eight_days_are_the_truth(settings: Any) -> None:
-    """Of some two thousand pairs of an environment and a moment."""
-    settings.SWEEP_SECONDS = 1800
-    world, kept = lived(40, 9), {}
-    hours = [NOW - number * HOUR for number in range(0, 8 * 24, 4)]
+def test_figures_at_any_time_of_a_month_are_the_truth(settings: Any) -> None:
+    """Of some thousands of pairs of an environment and a moment."""
+    every = timedelta(minutes=30)
+    settings.SWEEP_SECONDS = every.total_seconds()
+    world, kept = lived(), {}
+    hours = [NOW - number * DAY / 2 for number in range(2 * MONTH) if number % 3 != 1]
 
     def after(at: datetime) -> None:
         keep(at, everything=True)
         kept[at] = {name: OverviewPart.objects.get(pk=name).data for name in ("counts", "failures", "tops")}
 
-    replay(world, every=timedelta(minutes=30), outages=[OUTAGE], after=after, after_at=hours)
+    replay(world, every=every, outages=OUTAGES, after=after, after_at=hours)
     # The replay tells the portal of the last policies at once.
     keep_for, found = kept_for(truth_of(world).policies[-1].document), Counter[str]()
     for at, parts in kept.items():
@@ -72,11 +78,13 @@ def test_figures_at_any_hour_of_eight_days_are_the_truth(settings: Any) -> None:
         assert parts["failures"]["environments"] == true["failing"], at
         _tops_are_the_truth(parts["tops"], facts)
         found += true
-    assert len(kept) > 40
+    assert len(kept) > 35
     assert found["total"] > 1000
     assert len(+found) >= 10, "of the conditions, most occurred"
     _changes_are_against_the_truth(world, kept[NOW]["counts"])
-    _no_hour_of_the_outage_is_claimed()
+    _no_hour_of_the_outages_is_claimed()
+    _the_month_in_pictures_is_the_truth(world, kept)
+    _running_time_is_the_truth(world, min(kept), every)
 
 
 def kept_for(policies: Document) -> timedelta:
@@ -199,26 +207,40 @@ def _changes_are_against_the_truth(world: World, counts: dict[str, Any]) -> None
         assert before["counts"]["total"] == len(facts_at(world, at))
 
 
-def _no_hour_of_the_outage_is_claimed() -> None:
+def _no_hour_of_the_outages_is_claimed() -> None:
     hours = set(Snapshot.objects.filter(dimension="phase").values_list("hour", flat=True))
-    missed = [OUTAGE[0] + number * HOUR for number in range(1, 7)]
-    assert not hours & {hour_of(each) for each in missed}
+    for since, until in OUTAGES:
+        missed = [since + number * HOUR for number in range(1, (until - since) // HOUR)]
+        assert not hours & {hour_of(each) for each in missed}
 
 
-def test_running_time_is_never_more_than_the_truth_and_less_by_what_was_not_seen_only(settings: Any) -> None:
-    settings.SWEEP_SECONDS = 600
-    every = timedelta(seconds=600)
-    world = lived(40, 9)
-    begin = NOW - 4 * DAY
-    moments = [begin + number * HOUR for number in range(0, 4 * 24 + 1, 2)]
-    replay(world, every=every, outages=[OUTAGE], after=lambda at: keep(at, everything=True), after_at=moments)
+def _the_month_in_pictures_is_the_truth(world: World, moments: Iterable[datetime]) -> None:
+    """Each step of half a day holds one moment at most; none where nothing was observed."""
+    for by in ("phase", "project", "class"):
+        chart = OverviewPart.objects.get(pk=charts.name("month", by)).data
+        keys, slots = [series["key"] for series in chart["series"]], chart["slots"]
+        assert len(slots) == 2 * MONTH
+        for begin, _, values in slots:
+            since = datetime.fromisoformat(begin)
+            within = [at for at in moments if since <= at < since + 12 * HOUR]
+            assert (values is None) == (not within), since
+            for at in within:
+                true = _running_by(by, facts_at(world, at))
+                others = sum(true.values()) - sum(true[key] for key in keys)
+                assert values == [others if key == charts.OTHERS else true[key] for key in keys], (by, at)
+        assert sum(values is None for _, _, values in slots) >= 3
+
+
+def _running_time_is_the_truth(world: World, begin: datetime, every: timedelta) -> None:
+    """Never more than that, and less only by what was not seen."""
     for dimension, read in KEYS.items():
-        _running_time_is_the_truth(world, dimension, read, begin, every)
+        _running_time_by(world, dimension, read, begin, every)
     (observed,) = {sum(RunningTime.objects.filter(dimension="observed").values_list("seconds", flat=True))}
-    assert abs(observed - (4 * DAY - (OUTAGE[1] - OUTAGE[0])).total_seconds()) <= 2 * every.total_seconds()
+    missed = sum((until - since for since, until in OUTAGES), timedelta(0))
+    assert abs(observed - (NOW - begin - missed).total_seconds()) <= 4 * every.total_seconds()
 
 
-def _running_time_is_the_truth(
+def _running_time_by(
     world: World, dimension: str, read: Callable[[Document], str], begin: datetime, every: timedelta
 ) -> None:
     told: defaultdict[str, float] = defaultdict(float)
@@ -238,38 +260,50 @@ def _running_time_is_the_truth(
 
 
 def _running(truth: Truth, identifier: str, begin: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """When it ran, from `begin` on, without the outage."""
+    """When it ran, from `begin` on, without the outages."""
+    looked = pairwise([begin, *(each for outage in sorted(OUTAGES) for each in outage), NOW])
+    observed = list(looked)[::2]
     for interval in truth.intervals(identifier, "phase"):
         if interval.value == Phase.RUNNING:
-            since, until = max(interval.begin, begin), interval.end or NOW
-            for start, end in ((since, min(until, OUTAGE[0])), (max(since, OUTAGE[1]), until)):
+            for since, until in observed:
+                start, end = max(interval.begin, since), min(interval.end or NOW, until)
                 if start < end:
                     yield start, end
 
 
 def test_start_ups_differ_from_the_truth_by_no_more_than_they_say(settings: Any) -> None:
+    """Of a month in which the sync looks for some hours of each day, as closely as it does."""
     settings.SWEEP_SECONDS = 20
-    world = lived(60, 2)
-    replay(world, every=timedelta(seconds=20), after=keep, after_at=[NOW - DAY, NOW])
+    world, days = lived(), [NOW - number * DAY for number in range(MONTH)]
+    outages = [(day - DAY, day - 2 * HOUR) for day in days]
+    sweeps = replay(world, every=timedelta(seconds=20), outages=outages, after=keep, after_at=days)
     measured = StartUp.objects.exclude(seconds=None)
-    assert len(measured) >= 10
+    assert len(measured) >= 30
+    assert len({start.running_at.date() for start in measured}) > 15
     for start in measured:
         transition = Transition.objects.get(pk=start.transition_id)
         assert transition.old_seen_at is not None
-        begun = _came_up(truth_of(world), str(start.environment_id), transition.old_seen_at, transition.seen_at)
+        seen = transition.old_seen_at, transition.seen_at
+        begin, end = _came_up(truth_of(world), str(start.environment_id), *seen, sweeps)
+        if start.kind == StartUp.Kind.CREATED:
+            document = truth_of(world).intervals(str(start.environment_id), "document")[0].value
+            begin = moment(instant_of(document["metadata"]["createdAt"]))
         assert start.seconds is not None
         assert start.uncertain is not None
-        assert abs(start.seconds - begun) <= start.uncertain + 1
+        assert abs(start.seconds - (end - begin).total_seconds()) <= start.uncertain + 1
 
 
-def _came_up(truth: Truth, identifier: str, after: datetime, by: datetime) -> float:
-    """The seconds that the start took which ended between these two moments."""
+def _came_up(
+    truth: Truth, identifier: str, after: datetime, by: datetime, sweeps: Sequence[datetime]
+) -> tuple[datetime, datetime]:
+    """Beginning and end of the start that ended between these two moments; what came and went between two sweeps ends
+    none."""
     began = None
     for interval in truth.intervals(identifier, "phase"):
         if interval.value in (Phase.CREATING, Phase.STARTING):
             began = began or interval.begin
         elif interval.value == Phase.RUNNING and after <= interval.begin <= by and began is not None:
-            return (interval.begin - began).total_seconds()
-        else:
+            return began, interval.begin
+        elif bisect_left(sweeps, interval.begin) < bisect_left(sweeps, interval.end or NOW):
             began = None
     raise AssertionError("it never came up then")

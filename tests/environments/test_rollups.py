@@ -254,7 +254,7 @@ def test_failures_that_are_alike_are_one_with_all_they_hit() -> None:
     first, second = OverviewPart.objects.get(pk="failures").data["clusters"]
     assert (first["message"], first["count"], first["variants"]) == ("exit status …", 5, 5)
     assert first["hit"]["projects"]["more"] == 2
-    assert first["hit"]["classes"]["top"] == [["Small", 5]]
+    assert first["hit"]["classes"]["top"] == [["Small", 5, "none"]]
     assert second["count"] == 1
 
 

@@ -265,6 +265,22 @@ def test_parts_of_a_batch_are_left_to_it_until_something_is_asked_for(viewer: Cl
     assert f"o{part.pk.hex}" in ids(get(viewer, what="start task"))
 
 
+def test_what_onas_log_tells_of_the_parts_of_a_batch_is_counted_with_it(viewer: Client) -> None:
+    whole = operations.operation("batch.stop", target_type="batch", environment_id=None, ago=30 * MINUTE)
+    told = []
+    for number in range(3):
+        otter = factories.environment()
+        about = {"target_id": otter.pk, "environment_id": otter.pk, "ago": (10 + number) * MINUTE}
+        told.append(own(subject_id=otter.pk, at=operations.operation(parent_id=whole.pk, **about).sent_at))
+    assert match_recent() == 3
+    for page in (get(viewer), get(viewer, since="24h")):
+        assert ids(page) == [f"o{whole.pk.hex}"]
+        assert "Probably also in Ona's log: 3 entries of its parts" in text(page)
+        assert f'href="/operations/?part-of={whole.pk}"' in page
+    later = (timezone.now() - 20 * MINUTE).strftime("%Y-%m-%dT%H:%M")
+    assert ids(get(viewer, **{"from": later})) == [f"a{each.pk.hex}" for each in told]
+
+
 def test_hostile_texts_stay_texts(viewer: Client) -> None:
     evil = "<script>alert(1)</script>"
     mallory = person(evil)

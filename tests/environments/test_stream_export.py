@@ -16,7 +16,7 @@ from environments.models import SyncRun
 from environments.stream.reading import MOST_NAMED, pieces
 from environments.stream.state import read_state
 from portal.ledger.matching import match
-from portal.ledger.models import AuditLog, AuditLogGap
+from portal.ledger.models import AuditLog, AuditLogGap, Operation
 from tests import factories, operations
 from tests.audit_entries import entry, own, person
 from tests.exports import read, read_csv, taken
@@ -77,6 +77,40 @@ def test_an_entry_that_probably_tells_of_an_operation_stands_with_it(auditor: Cl
     file = read(auditor, f"{STREAM}export/")
     assert file.column("probably_in_onas_log") == [str(told.pk)]
     assert read(auditor, f"{STREAM}export/?source=ona").column("probably_of_operation") == [str(operation.pk)]
+
+
+def batch() -> tuple[Operation, list[Operation], list[AuditLog]]:
+    """A batch of two environments and what Ona's log tells of them."""
+    whole = operations.operation("batch.stop", target_type="batch", environment_id=None, ago=20 * MINUTE)
+    parts = []
+    for number in range(2):
+        otter = factories.environment()
+        about = {"target_id": otter.pk, "environment_id": otter.pk, "ago": (10 - number) * MINUTE}
+        parts.append(operations.operation(parent_id=whole.pk, **about))
+    told = [own(subject_id=part.environment_id, at=part.sent_at) for part in parts]
+    assert match(AuditLog.objects.all()) == 2
+    return whole, parts, told
+
+
+@pytest.mark.parametrize("query", ["", "since=24h", "what=stop"])
+def test_parts_of_batches_are_in_the_file_with_what_onas_log_tells_of_them(auditor: Client, query: str) -> None:
+    whole, parts, told = batch()
+    file = read(auditor, f"{STREAM}export/?{query}")
+    assert set(file.column("id")) == {str(each.pk) for each in (whole, *parts)}
+    assert file.head["rows"] == 3
+    assert {*file.column("probably_in_onas_log")} == {None, *(str(each.pk) for each in told)}
+    assert "parts of batches" in file.head["note"]
+
+
+@pytest.mark.parametrize("query", ["from={at}", "who={account}", "what=in other words"])
+def test_an_entry_is_in_the_file_where_its_operation_is_not(auditor: Client, query: str) -> None:
+    otter = factories.environment()
+    asked = operations.operation(target_id=otter.pk, environment_id=otter.pk, ago=10 * MINUTE)
+    at = (asked.sent_at + 15 * MINUTE / 60).replace(second=0, microsecond=0) + MINUTE
+    told = own("stop environment in other words", subject_id=otter.pk, at=at)
+    AuditLog.objects.filter(pk=told.pk).update(operation_id=asked.pk)
+    url = f"{STREAM}export/?{query.format(at=f'{at:%Y-%m-%dT%H:%M}', account=told.actor_id)}"
+    assert read(auditor, url).column("id") == [str(told.pk)]
 
 
 def test_people_are_named_and_a_filter_without_sense_makes_no_file(auditor: Client) -> None:

@@ -1,0 +1,48 @@
+"""The overview as somebody keeps it open all day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from environments.models import Phase, SyncRun
+from environments.rollups.keeping import keep
+from tests import factories
+
+pytestmark = pytest.mark.browser
+HOUR = timedelta(hours=1)
+POLL = 21_000
+
+
+def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signed_in: Page) -> None:
+    now, page = timezone.now(), signed_in
+    factories.environment(phase=Phase.RUNNING)
+    sweep = SyncRun.objects.create(
+        kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED, started_at=now, finished_at=now
+    )
+    keep(now - HOUR, everything=True)
+    page.clock.install()
+    page.goto("/")
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("group", name="Period").get_by_role("link", name="month").click()
+    page.get_by_text("The values as a table").click()
+    page.get_by_role("link", name="How fresh this is").focus()
+    expect(page.locator("#fresh")).to_contain_text("current")
+    SyncRun.objects.filter(pk=sweep.pk).update(started_at=now - HOUR)
+    page.clock.fast_forward(POLL)
+    expect(page.locator("#fresh")).to_contain_text("late")
+    expect(page.locator("#freshness")).to_contain_text("behind")
+    expect(page.get_by_role("link", name="How fresh this is")).to_be_focused()
+    factories.environment(phase=Phase.STOPPED)
+    keep(now, everything=True)
+    page.clock.fast_forward(POLL)
+    expect(page.locator("#figure-1")).to_contain_text("2")
+    expect(page.locator("#running-over")).to_contain_text(f"drawn at {now:%Y-%m-%d %H:%M}")
+    expect(page.locator("#running-table")).to_have_attribute("open", "")
+    month = page.get_by_role("group", name="Period").get_by_role("link", name="month")
+    expect(month).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("link", name="How fresh this is")).to_be_focused()
+    assert page.evaluate("window.sameDocument === true")
