@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.urls import reverse
 
 from environments.actions import catalogue
 from environments.actions.catalogue import Action
 from environments.models import Environment
 from portal.directory.models import Organization
+from portal.web.navigation import address_of
 
 FIRST = {"start": catalogue.START, "stop": catalogue.STOP}
 MORE = {
@@ -25,6 +25,7 @@ MORE = {
     "unarchive": catalogue.UNARCHIVE,
     "delete": catalogue.DELETED,
 }
+ACTIONS = FIRST | MORE
 NOT_ALLOWED = "Your roles do not let you do this. An administrator of the portal can give you one that does."
 
 
@@ -39,6 +40,7 @@ class Button:
 
 
 Actor = User | AnonymousUser
+May = Callable[[str], bool]  # whether a person has a permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,19 @@ class Menu:
 
 def menu(environment: Environment, organization: Organization | None, user: Actor, now: datetime) -> Menu:
     """All actions, those that cannot be done too."""
-    return Menu(*(buttons(slugs, environment, organization, user, now) for slugs in (FIRST, MORE)))
+    return Menu(*(buttons(slugs, environment, organization, user.has_perm, now) for slugs in (FIRST, MORE)))
 
 
 def buttons(
-    slugs: Iterable[str], environment: Environment, organization: Organization | None, user: Actor, now: datetime
+    slugs: Iterable[str], environment: Environment, organization: Organization | None, may: May, now: datetime
 ) -> list[Button]:
     """Some of the actions, as FIRST and MORE name them, those that cannot be done too."""
-    return [_button(slug, (FIRST | MORE)[slug], environment, organization, user, now) for slug in slugs]
+    return [_button(slug, ACTIONS[slug], environment, organization, may, now) for slug in slugs]
 
 
 def _button(
-    slug: str, action: Action, environment: Environment, organization: Organization | None, user: Actor, now: datetime
+    slug: str, action: Action, environment: Environment, organization: Organization | None, may: May, now: datetime
 ) -> Button:
-    why_not = action.impossible(environment, organization, now) if user.has_perm(action.permission) else NOT_ALLOWED
-    url = reverse(f"environments:{slug}", args=[environment.pk])
+    why_not = action.impossible(environment, organization, now) if may(action.permission) else NOT_ALLOWED
+    url = address_of(f"environments:{slug}", environment.pk)
     return Button(action.label, url, why_not, action is catalogue.DELETED)

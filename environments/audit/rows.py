@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
-from django.urls import reverse
 
 from environments.audit.changes import newest
 from environments.audit.facts import Changed, Facts, Verdict, with_stops
@@ -21,6 +21,7 @@ from environments.menu import Actor, Button, buttons
 from environments.models import Environment, EnvironmentQuerySet
 from environments.state import NAMED, labels
 from portal.directory.models import Organization
+from portal.web.navigation import address_of
 from portal.web.pages import Page, page
 
 GROUPS_SHOWN = 50
@@ -148,8 +149,8 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
     if user is None:
         return lambda row, status: []
     organization = Organization.objects.present().order_by("id").first()
-    slug = state.audit.slug
-    return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, user, state.now)
+    slug, may = state.audit.slug, cache(user.has_perm)
+    return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, may, state.now)
 
 
 def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:
@@ -194,7 +195,7 @@ def _line(
     row: Environment, facts: Facts, verdict: Verdict, state: AuditState, operation_url: str, actions: list[Button]
 ) -> Line:
     status = state.audit.statuses[verdict.status]
-    url = reverse("environments:detail", args=[row.pk])
+    url = address_of("environments:detail", row.pk)
     return Line(
         environment=row,
         url=url,

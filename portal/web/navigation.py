@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+
+ANY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,16 @@ def url_of(name: str) -> str:
         return reverse(name)
     except NoReverseMatch:
         return ""
+
+
+def address_of(name: str, identity: UUID) -> str:
+    """The path of a named URL with an id as its one argument; quicker than reversing it for each row of a list."""
+    return _address(name).replace(str(ANY), str(identity))
+
+
+@cache
+def _address(name: str) -> str:
+    return reverse(name, args=[ANY])
 
 
 def _current(path: str, url: str) -> str:
