@@ -28,14 +28,10 @@ def timeline(asking: Asking, environment: Environment, view: View, sources: Sequ
     lane = next((choice for choice in lanes(view, sources) if choice.is_current), None)
     chips = [Chip("Lane", lane.label if lane else view.lane, "")] if view.lane else []
     chips += [Chip("", view.words, "")] if view.words else []
-    said = head(asking, chips=chips, order="-seen_at", count=count)
-    said |= {
-        "environment_id": environment.pk,
-        "environment": environment.name or None,
-        "from": view.period.start,
-        "until": view.period.end,
-        "note": NOTE,
-    }
+    shown = view.period
+    said = head(asking, chips=chips, order="-seen_at", count=count, period=(shown.start, shown.end))
+    said |= {"environment_id": environment.pk, "environment": environment.name or None}
+    said |= {"from": shown.start, "until": shown.end, "note": NOTE}
     rows = _rows(pieces(environment, view, sources))
     return Export("timeline", f"Timeline of {environment}", said, COLUMNS, rows)
 

@@ -66,6 +66,7 @@ def test_the_head_says_whose_and_of_which_period_and_lane(auditor: Client) -> No
     assert file.head["filters"] == ["Lane: Environment"]
     assert (file.head["environment_id"], file.head["rows"]) == (str(environment.pk), 2)
     assert file.head["from"] < file.head["until"]
+    assert file.head["observation"]["gaps_looked_for_since"] == file.head["from"]
 
 
 def test_the_words_that_are_looked_for_narrow_the_file(auditor: Client) -> None:
