@@ -493,7 +493,8 @@ def test_all_that_match_are_handed_to_a_batch_by_name_where_a_status_chose_them(
         get(operator, LOCKDOWN, phase="stopped")
     )
     page = html.unescape(get(operator, LOCKDOWN, status="24h"))
-    assert f'href="{url}action=task.start&id={made["today"].pk.hex}"' in page  # of what fits, all an operator may
+    # of what fits, all an operator may
+    assert f'href="{url}action=task.start&id=none&id={made["today"].pk.hex}"' in page
 
 
 def test_of_a_status_no_more_are_handed_on_than_an_address_holds():
