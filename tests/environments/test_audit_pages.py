@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 import uuid
-from datetime import timedelta
-from urllib.parse import urlencode
 
 import pytest
 from django.core.cache import cache
@@ -17,52 +15,15 @@ from django.utils import timezone
 
 from environments.audit.forecast import draw
 from environments.models import Environment, Field, Phase
-from tests import audits, factories, operations
+from tests import audits, factories
+from tests.environments.audit_pages import ARCHIVE, DAY, HOUR, LOCKDOWN, WHAT_IF, counts, get, names, some
 
 pytestmark = pytest.mark.django_db
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-LOCKDOWN, ARCHIVE, WHAT_IF = "/audit/lockdown/", "/audit/archive/", "/audit/what-if/"
 
 
 @pytest.fixture
 def viewer() -> Client:
     return factories.client("Viewer")
-
-
-def get(client: Client, url: str, **query: object) -> str:
-    response = client.get(f"{url}?{urlencode(query, doseq=True)}")
-    assert response.status_code == 200
-    return response.content.decode()
-
-
-def names(page: str) -> list[str]:
-    """Of the lines, in order."""
-    return [html.unescape(name) for name in re.findall(r'class="list-name">\s*<a[^>]*>\s*<bdi>([^<]*)</bdi>', page)]
-
-
-def counts(page: str) -> dict[str, int]:
-    found = re.findall(r'env-count">([\d,]+)</span>\s*<span class="tone-\w+">([^<]*)</span>', page)
-    return {label: int(number.replace(",", "")) for number, label in found}
-
-
-def some() -> dict[str, Environment]:
-    """One environment of each kind, by what it is."""
-    now = timezone.now()
-    made = {
-        "running past": {"lockdown_at": now - DAY},
-        "past": {"lockdown_at": now - DAY, "phase": Phase.STOPPED},
-        "today": {"lockdown_at": now + HOUR},
-        "soon": {"lockdown_at": now + 3 * DAY, "unpushed_commits": 2, "changed_files": 1},
-        "next month": {"lockdown_at": now + 20 * DAY},
-        "later": {"lockdown_at": now + 99 * DAY},
-        "free": {"created_at": now - DAY},
-        "gone": {"gone_at": now - DAY},
-        "archived": {"phase": Phase.STOPPED, "archived_at": now - DAY, "unpushed_commits": 1},
-        "left over": {"phase": Phase.STOPPED, "archived_at": now - 20 * DAY},
-        "forgotten": {"phase": Phase.STOPPED, "first_seen_at": now - 9 * DAY, "active_at": None,
-                      "last_started_at": now - 9 * DAY},
-    }  # fmt: skip
-    return {name: factories.environment(name=name, **columns) for name, columns in made.items()}
 
 
 def test_the_lockdown_audit_counts_every_status_and_lists_each(viewer):
@@ -212,88 +173,6 @@ def test_where_there_are_more_groups_than_are_shown_the_page_says_so(viewer):
     assert "The greatest" not in get(viewer, LOCKDOWN, group="project")
 
 
-def test_a_cleared_lockdown_says_by_whom(viewer):
-    audits.policies(lifetime=7)
-    now = timezone.now()
-    inside, outside = factories.environment(name="inside"), factories.environment(name="outside")
-    made = operations.operation("environment.clear_lockdown", ago=2 * HOUR, environment_id=inside.pk,
-                                target_id=inside.pk, after={"lockdownAt": None}, reason="release week")  # fmt: skip
-    for row in (inside, outside):
-        audits.moved(row, Field.LOCKDOWN, now + DAY, None, by=now - 2 * HOUR + timedelta(minutes=1))
-    page = get(viewer, LOCKDOWN, status="exempt")
-    assert "was cleared by ann" in page
-    assert "was cleared by somebody outside the portal" in page
-    assert f"/operations/{made.pk}/" in page
-    assert "The reason given: release week" in page
-    assert f'<li><a href="/operations/{made.pk}/">The operation</a></li>' in page
-
-
-def test_a_moved_lockdown_says_by_whom_from_when_and_why(viewer):
-    audits.policies(lifetime=7)
-    now = timezone.now()
-    old, new = now + 3 * DAY, now + 60 * DAY
-    row = factories.environment(lockdown_at=new)
-    made = operations.operation("environment.set_lockdown", ago=2 * HOUR, environment_id=row.pk, target_id=row.pk,
-                                after={"lockdownAt": new.isoformat()}, reason="a long demo")  # fmt: skip
-    audits.moved(row, Field.LOCKDOWN, old, new, by=now - 2 * HOUR + timedelta(minutes=1))
-    page = get(viewer, LOCKDOWN, status="later")
-    assert f"It was moved from {old:%Y-%m-%d %H:%M} UTC by ann" in page
-    assert "The reason given: a long demo" in page
-    assert f'<li><a href="/operations/{made.pk}/">The operation</a></li>' in page
-    assert "comes from an earlier policy" not in page
-
-
-def moved_often(number: int) -> list[Environment]:
-    """So many environments, each with a lockdown that was moved a minute before the one before it; two at a time."""
-    now = timezone.now()
-    made = []
-    for minutes in range(number):
-        made.append(factories.environment(name=f"moved-{minutes:03}", lockdown_at=now + DAY))
-        by = now - timedelta(minutes=minutes // 2 * 2)
-        audits.moved(made[-1], Field.LOCKDOWN, now + HOUR, now + DAY, by=by)
-    return made
-
-
-def test_every_change_of_a_lockdown_is_found_page_by_page(viewer):
-    moved_often(121)
-    page = get(viewer, LOCKDOWN, status="running", group="owner")
-    assert "The newest 20." in page
-    assert f'href="{LOCKDOWN}changes/?"' in page
-    seen, address, sizes = [], "?", []
-    while address:
-        page = viewer.get(f"{LOCKDOWN}changes/{address}").content.decode()
-        found = re.findall(r"<bdi>(moved-\d+)</bdi>", page)
-        sizes.append(len(found))
-        seen += found
-        older = re.search(r'rel="next"\s+href="([^"]*)"', page)
-        address = html.unescape(older[1]) if older else ""
-    assert sizes == [50, 50, 21]
-    assert sorted(seen) == [f"moved-{number:03}" for number in range(121)]
-
-
-def test_changes_of_lockdowns_are_those_of_the_filters_and_of_the_moment(viewer):
-    audits.swept(timezone.now() - DAY, timezone.now() - timedelta(minutes=2))
-    moved_often(4)
-    only = get(viewer, f"{LOCKDOWN}changes/", q="name:moved-002")
-    assert re.findall(r"<bdi>(moved-\d+)</bdi>", only) == ["moved-002"]
-    before = (timezone.now() - timedelta(minutes=1)).isoformat()
-    then = get(viewer, f"{LOCKDOWN}changes/", as_of=before)
-    assert sorted(re.findall(r"<bdi>(moved-\d+)</bdi>", then)) == ["moved-002", "moved-003"]
-    assert "this is not a place in this list" in get(viewer, f"{LOCKDOWN}changes/", before="yesterday")
-    assert "There are none older." in get(viewer, f"{LOCKDOWN}changes/", before="2020-01-01T00:00:00Z~9")
-
-
-def test_a_lockdown_moved_by_another_value_than_asked_for_was_moved_by_somebody_else(viewer):
-    now = timezone.now()
-    row = factories.environment(lockdown_at=now + 9 * DAY)
-    operations.operation("environment.set_lockdown", ago=2 * HOUR, environment_id=row.pk, target_id=row.pk,
-                         after={"lockdownAt": (now + 5 * DAY).isoformat()})  # fmt: skip
-    audits.moved(row, Field.LOCKDOWN, now + DAY, now + 9 * DAY, by=now - HOUR)
-    page = get(viewer, LOCKDOWN)
-    assert "moved:" in page
-    assert "somebody outside the portal" in page
-
-
 def test_the_forecast_has_every_day_as_a_bar_and_as_a_number(viewer):
     audits.policies(lifetime=7, archive=3, delete=14)
     now = timezone.now()
@@ -346,64 +225,6 @@ def test_of_many_policies_the_newest_are_shown_and_every_moment_has_the_one_of_t
     long_ago = get(viewer, "/audit/", as_of=(now - 97.5 * DAY).isoformat())
     assert "The newest" not in long_ago
     assert "Maximum lifetime 3 d" in long_ago
-
-
-def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
-    now = timezone.now()
-    factories.environment(name="old", created_at=now - 30 * DAY, unpushed_commits=1, timeout=timedelta(0),
-                          active_at=now - DAY)  # fmt: skip
-    factories.environment(name="young", created_at=now - 5 * DAY + HOUR, phase=Phase.STOPPED)
-    factories.environment(name="unknown", created_at=None, active_at=None, last_started_at=None, phase="")
-    page = get(viewer, WHAT_IF, lifetime=5)
-    numbers = re.findall(r'env-count">(\d+)</span>\s*<span>([^<]*)</span>', page)
-    assert {what: int(count) for count, what in numbers} == {
-        "at once, 1 with unpushed work": 1, "within 24 h, 1 with unpushed work": 2,
-        "within 7 days, 1 with unpushed work": 2, "within 30 days, 1 with unpushed work": 2,
-        "in all, of 1 of which the time is unknown": 3,
-    }  # fmt: skip
-    assert page.index("old") < page.index("young")
-    assert ">old<" in get(viewer, WHAT_IF, timeout=8)
-    assert ">young<" in get(viewer, WHAT_IF, archive=1)
-    assert "It would hit none." in get(viewer, WHAT_IF, delete=7)
-    assert "less than or equal to 30" in get(viewer, WHAT_IF, archive=99, lifetime="x")
-    assert "No question yet" in get(viewer, WHAT_IF)
-
-
-def test_everything_that_another_policy_would_hit_is_listed_page_by_page_and_filtered(viewer):
-    now = timezone.now()
-    for number in range(60):
-        factories.environment(
-            name=f"e{number:02}", created_at=now - 30 * DAY + number * HOUR, owner_name="Ann" if number % 2 else "Bo"
-        )
-    factories.environment(name="late", created_at=now - HOUR, owner_name="Ann")
-    factories.environment(name="unknown", created_at=None, owner_name="Cy")
-    links = re.findall(r'href="([^"]*/environments/[?][^"]*)"', get(viewer, WHAT_IF, lifetime=14))
-    at_once, every = (html.unescape(link) for link in (links[0], links[-1]))
-
-    def listed(address: str) -> list[str]:
-        found: list[str] = []
-        while address:
-            page = viewer.get(address).content.decode()
-            found += re.findall(r'/environments/[0-9a-f-]{36}/"><bdi>([^<]*)</bdi>', page)
-            following = re.search(r'rel="next"\s+href="([^"]*)"', page)
-            address = f"{WHAT_IF}environments/{html.unescape(following[1])}" if following else ""
-        return found
-
-    names_of = [f"e{number:02}" for number in range(60)]
-    assert listed(every) == [*names_of, "late", "unknown"]
-    assert listed(at_once) == names_of
-    assert listed(f"{every}&q=owner:ann&sort=-when") == ["late", *names_of[1::2][::-1]]
-    assert listed(f"{every}&q=owner:cy&within=30d") == []
-    said = viewer.get(f"{every}&within=soon&q=fase:x").content.decode()
-    assert "Within: takes now, 24h" in said
-    assert "unknown word fase:" in said
-
-
-@pytest.mark.parametrize("query", ["", "question=lifetime", "question=planet&value=3", "question=archive&value=99"])
-def test_a_question_without_sense_is_asked_again(viewer, query):
-    answer = viewer.get(f"{WHAT_IF}environments/?{query}")
-    assert answer.status_code == 302
-    assert answer["Location"].startswith(WHAT_IF)
 
 
 def test_an_open_page_asks_for_news_and_gets_none_while_there_is_none(viewer):
@@ -464,76 +285,6 @@ def test_a_page_takes_as_many_queries_however_many_environments_there_are(
     fill(20)
     with django_assert_num_queries(len(few)):
         get(viewer, url.partition("?")[0], **dict(pair.split("=") for pair in url.partition("?")[2].split("&") if pair))
-
-
-def ticks(page: str) -> list[str]:
-    return re.findall(r'type="checkbox"[^>]*name="id"\s+value="(\w{32})"', page)
-
-
-def test_ticked_environments_are_handed_to_a_batch_and_nothing_ticked_means_none():
-    operator = factories.client("Operator")
-    made = some()
-    page = get(operator, LOCKDOWN)
-    assert len(ticks(page)) == len(made) - 1  # not the gone one
-    chosen = [made["past"].pk.hex, made["soon"].pk.hex]
-    batch = get(operator, "/automations/batches/new/", id=["none", *chosen])
-    assert "2 environments" in batch
-    assert all(f'name="id" value="{identity}"' in batch for identity in chosen)
-    assert sorted(names(get(operator, LOCKDOWN, id=["none", *chosen]))) == ["past", "soon"]
-    assert names(get(operator, LOCKDOWN, id="none")) == []
-    assert "0 environments" in get(operator, LOCKDOWN, id="none")
-
-
-def test_all_that_match_are_handed_to_a_batch_by_name_where_a_status_chose_them():
-    operator, url = factories.client("Operator"), "/automations/batches/new/?"
-    made = some()
-    whole = html.unescape(get(operator, LOCKDOWN, q="owner:ann"))
-    assert f"{url}q=owner%3Aann" not in whole  # nothing matches, so there is nothing to hand on
-    assert f'href="{url}action=environment.stop&phase=stopped"' in html.unescape(
-        get(operator, LOCKDOWN, phase="stopped")
-    )
-    page = html.unescape(get(operator, LOCKDOWN, status="24h"))
-    # of what fits, all an operator may
-    assert f'href="{url}action=task.start&id=none&id={made["today"].pk.hex}"' in page
-
-
-def test_of_a_status_no_more_are_handed_on_than_an_address_holds():
-    for _ in range(101):
-        factories.environment(lockdown_at=timezone.now() + HOUR)
-    operator = factories.client("Operator")
-    page = get(operator, LOCKDOWN, status="24h", size=100)
-    assert "at most 100 can be taken" in page
-    address = urlencode({"id": ["none", *ticks(page)]}, doseq=True)
-    assert len(ticks(page)) == 100
-    assert len(address) < 3800  # gunicorn takes lines of 4,094
-    assert "100 environments" in operator.get(f"/automations/batches/new/?{address}").content.decode()
-
-
-def test_those_who_may_not_run_tasks_choose_nothing(viewer):
-    some()
-    assert ticks(get(viewer, LOCKDOWN)) == []
-    assert "Run a task" not in get(viewer, LOCKDOWN)
-
-
-def test_a_line_offers_what_fits_its_status_and_says_why_not(viewer):
-    audits.policies(lifetime=7, archive=3, delete=14)
-    some()
-    operator = factories.client("Operator")
-    lockdown = get(operator, LOCKDOWN, q="running past")
-    assert re.search(r'href="/environments/[^"]*/stop/">Stop…', lockdown)
-    archive = get(factories.client("Admin"), ARCHIVE, q="left over")
-    assert re.search(r'href="/environments/[^"]*/unarchive/">Unarchive…', archive)
-    assert "Archive<" in archive
-    assert "It is archived already." in archive
-    assert "Your roles do not let you do this" in get(viewer, LOCKDOWN, q="running past")
-
-
-def test_the_past_offers_nothing_to_do():
-    audits.swept(timezone.now() - 9 * DAY, timezone.now() - HOUR)
-    some()
-    page = get(factories.client("Admin"), LOCKDOWN, as_of=(timezone.now() - timedelta(minutes=30)).isoformat())
-    assert ticks(page) == []
-    assert "/stop/" not in page
 
 
 def test_counts_are_kept_until_an_environment_changes_and_made_anew_without_the_cache(viewer, settings):
