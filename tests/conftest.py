@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from portal import celery as celery  # as in portal.wsgi: pages call workers thr
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
+from tests.databases import use_template
 from tests.emptying import empty_filled_tables, let_the_ledger_be_emptied
 
 
@@ -28,6 +30,14 @@ def _nothing_rendered_before():
     from environments.views.overview import look_back
 
     look_back.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
+    """Workers copy one migrated database: the first that needs it makes it, the others wait for it."""
+    if name := os.environ.get("PORTAL_TEST_TEMPLATE"):
+        with django_db_blocker.unblock():
+            use_template(name)
 
 
 @pytest.fixture(scope="session")
