@@ -18,6 +18,15 @@ from tests.databases import use_template
 from tests.emptying import empty_filled_tables, let_the_ledger_be_emptied
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is made once for their module run in one worker (`--dist loadgroup`), one after another."""
+    for item in items:
+        made = getattr(item, "_fixtureinfo").name2fixturedefs
+        if any(each.scope == "module" for name in item.fixturenames for each in made.get(name, ())):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings):
     """Hashing a password well takes most of a second, and hundreds of tests make a user."""
