@@ -22,7 +22,7 @@ from tests.emptying import empty_filled_tables, let_the_ledger_be_emptied
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what is made once for their module run in one worker (`--dist loadgroup`), one after another."""
     for item in items:
-        made = getattr(item, "_fixtureinfo").name2fixturedefs
+        made = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
         if any(each.scope == "module" for name in item.fixturenames for each in made.get(name, ())):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
