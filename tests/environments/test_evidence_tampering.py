@@ -19,16 +19,24 @@ from portal.ledger import chain
 from portal.ledger.chain import Head
 from portal.ledger.models import Operation
 from tests import evidence
+from tests.databases import SharedRows
 from tests.evidence import FOREIGN, Files, failures, rehashed, signed, told, unpacked, with_manifest, zipped
 
 pytestmark = pytest.mark.django_db
 Way = Callable[[Files], tuple[Files, str]]
 
 
+def _packed() -> bytes:
+    evidence.organization()
+    return evidence.packed()
+
+
+_PACKED = SharedRows(_packed, "environments_", "directory_", "ledger_", "auth_user")
+
+
 @pytest.fixture
 def files(db: None) -> Files:
-    evidence.organization()
-    return unpacked(evidence.packed())
+    return unpacked(_PACKED.put())
 
 
 def changed(files: Files, name: str, old: str, new: str) -> Files:
