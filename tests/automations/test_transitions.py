@@ -19,6 +19,7 @@ from automations.models import Service, Task, TaskExecution, Transition
 from automations.sync import EXECUTION_KIND, SERVICE_KIND, TASK_KIND, Kind, Seen, mark_gone, observe
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from tests.documents import ONE, at
+from tests.profiles import examples
 
 pytestmark = pytest.mark.django_db
 ENVIRONMENT = UUID("22222222-65a5-4d98-b532-8ea67b188048")
@@ -179,13 +180,13 @@ def check(kind: Kind, model: type[Any], life: list[Seen | Lost], arriving: list[
     assert bool(comings and comings[-1][1]) == (cached.gone_at is not None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(service))
 def test_services_converge_whatever_the_order(life: tuple[list[Seen | Lost], list[Seen | Lost]]) -> None:
     check(SERVICE_KIND, Service, *life)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(execution))
 def test_executions_converge_whatever_the_order(life: tuple[list[Seen | Lost], list[Seen | Lost]]) -> None:
     check(EXECUTION_KIND, TaskExecution, *life)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from environments.models import Environment, Phase, Sighting, Transition
 from portal.directory.models import Organization
 from tests import factories
+from tests.profiles import examples
 
 pytestmark = pytest.mark.django_db
 EXAMPLE = Path(__file__).parent.parent / "ona/data/get_environment.json"
@@ -90,7 +91,7 @@ def viewer() -> Client:
     return factories.client()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=mangled())
 def test_no_document_however_odd_breaks_the_page(viewer: Client, document: dict[str, Any]) -> None:
     environment = factories.environment(**document)
