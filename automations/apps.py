@@ -11,30 +11,33 @@ class AutomationsConfig(AppConfig):
     def ready(self) -> None:
         """Environments know no automations: tell them what would be lost, what can be done, how lost answers are
         proven, what happened and to what, and have them followed with theirs. And tell which lists can be saved."""
-        from automations import saved, subjects, timeline
-        from automations.actions import catalogue, proofs
-        from automations.following import follow_environment
-        from automations.losses import running_work
-        from environments.actions import settling
-        from environments.actions.catalogue import ACTIONS
-        from environments.losses import SOURCES
-        from environments.stream import lines
-        from environments.timeline import sources
-        from environments.watching import FOLLOWERS
+        from automations import registration
+        from automations.actions import reconcile as own_reconcile
+        from automations.actions import registry as own_registry
+        from automations.actions.losses import running_work
+        from automations.environment_tab import timeline_source
+        from automations.executions import activity_names
+        from automations.sync.poller import follow_environment
+        from environments.actions import reconcile
+        from environments.actions.losses import SOURCES
+        from environments.actions.registry import ACTIONS
+        from environments.activity import rows
+        from environments.detail.live_refresh import FOLLOWERS
+        from environments.timeline import source as timeline
 
-        saved.register()
-        lines.NAMED.update(subjects.NAMED)
-        ACTIONS.update(catalogue.ACTIONS)
-        settling.PROOFS.update(proofs.PROOFS)
-        settling.SEARCHES.update(proofs.SEARCHES)
+        registration.register()
+        rows.NAMED.update(activity_names.NAMED)
+        ACTIONS.update(own_registry.ACTIONS)
+        reconcile.PROOFS.update(own_reconcile.PROOFS)
+        reconcile.SEARCHES.update(own_reconcile.SEARCHES)
 
         try:
             allow_list(settings.LOG_HOSTS)
         except ValueError as error:
             raise ImproperlyConfigured(f"PORTAL_LOG_HOSTS: {error}") from None
-        for source in (timeline.SERVICES, timeline.EXECUTIONS):
-            if source not in sources.SOURCES:
-                sources.SOURCES.append(source)
+        for source in (timeline_source.SERVICES, timeline_source.EXECUTIONS):
+            if source not in timeline.SOURCES:
+                timeline.SOURCES.append(source)
         if running_work not in SOURCES:
             SOURCES.append(running_work)
         if follow_environment not in FOLLOWERS:

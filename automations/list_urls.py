@@ -2,22 +2,24 @@
 
 from django.urls import path
 
-from automations.views import executions, exports, services, tasks
+from automations import export_views
+from automations.by_reference import service_views, task_views
+from automations.executions import views
 
 urlpatterns = [
-    path("automations/", executions.execution_list, name="list"),
-    path("automations/executions/changes/", executions.execution_changes, name="execution-changes"),
-    path("automations/executions/facets/", executions.execution_facets, name="execution-facets"),
-    path("automations/export/", exports.execution_export, name="execution-export"),
+    path("automations/", views.execution_list, name="list"),
+    path("automations/executions/changes/", views.execution_changes, name="execution-changes"),
+    path("automations/executions/facets/", views.execution_facets, name="execution-facets"),
+    path("automations/export/", export_views.execution_export, name="execution-export"),
     # not beneath their lists, where a task or a service may be called "export"
-    path("automations/export/tasks/", exports.tasks_export, name="tasks-export"),
-    path("automations/export/services/", exports.services_export, name="services-export"),
-    path("automations/tasks/<slug:reference>/export/", exports.task_export, name="task-export"),
-    path("automations/services/<slug:reference>/export/", exports.service_export, name="service-export"),
-    path("automations/batches/export/", exports.batch_export, name="batch-export"),
-    path("automations/batches/<uuid:batch_id>/export/", exports.batch_items_export, name="batch-items-export"),
-    path("automations/tasks/", tasks.task_list, name="tasks"),
-    path("automations/tasks/<slug:reference>/", tasks.task_detail, name="task"),
-    path("automations/services/", services.service_list, name="services"),
-    path("automations/services/<slug:reference>/", services.service_detail, name="service"),
+    path("automations/export/tasks/", export_views.tasks_export, name="tasks-export"),
+    path("automations/export/services/", export_views.services_export, name="services-export"),
+    path("automations/tasks/<slug:reference>/export/", export_views.task_export, name="task-export"),
+    path("automations/services/<slug:reference>/export/", export_views.service_export, name="service-export"),
+    path("automations/batches/export/", export_views.batch_export, name="batch-export"),
+    path("automations/batches/<uuid:batch_id>/export/", export_views.batch_items_export, name="batch-items-export"),
+    path("automations/tasks/", task_views.task_list, name="tasks"),
+    path("automations/tasks/<slug:reference>/", task_views.task_detail, name="task"),
+    path("automations/services/", service_views.service_list, name="services"),
+    path("automations/services/<slug:reference>/", service_views.service_detail, name="service"),
 ]

@@ -2,18 +2,18 @@
 
 from celery import shared_task
 
-from . import audit_logs, directory, sync
-from .actions import settling
+from .actions import reconcile
 from .models import SyncRun
-from .rollups import keeping
-from .runs import with_ona
+from .overview import refresh
 from .secrets import sync as secrets
+from .sync import audit_log, directory, observe
+from .sync.job import with_ona
 
 
 @shared_task(acks_late=False)
 def sync_environments() -> None:
     """One sweep, and what the overview shows of it."""
-    keeping.after_sweep(with_ona(SyncRun.Kind.ENVIRONMENTS, sync.sweep))
+    refresh.after_sweep(with_ona(SyncRun.Kind.ENVIRONMENTS, observe.sweep))
 
 
 @shared_task(acks_late=False)
@@ -26,10 +26,10 @@ def sync_directory() -> None:
 @shared_task(acks_late=False)
 def sync_audit_logs() -> None:
     """What is new in Ona's own audit log."""
-    with_ona(SyncRun.Kind.AUDIT_LOGS, audit_logs.sync_audit_logs)
+    with_ona(SyncRun.Kind.AUDIT_LOGS, audit_log.sync_audit_logs)
 
 
 @shared_task(acks_late=False)
 def settle_operations() -> None:
     """Find out what became of changes whose answer was never read."""
-    settling.settle_operations()
+    reconcile.settle_operations()

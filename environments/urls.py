@@ -1,11 +1,12 @@
 from django.urls import path
 
-from environments import secret_urls
-from environments.views import act, editor, timeline, tokens
-from environments.views.create import environment_create
-from environments.views.detail import environment_detail
-from environments.views.export import environment_export, timeline_export
-from environments.views.list import environment_changes, environment_facets, environment_list
+from environments.actions.views import lifecycle, specification, tokens
+from environments.actions.views.creation import environment_create
+from environments.detail.views import environment_detail
+from environments.export_views import environment_export, timeline_export
+from environments.list.views import environment_changes, environment_facets, environment_list
+from environments.secrets import urls
+from environments.timeline import views
 
 app_name = "environments"
 urlpatterns = [
@@ -15,10 +16,10 @@ urlpatterns = [
     path("export/", environment_export, name="export"),
     path("new/", environment_create, name="create"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
-    *act.urls(),
+    *lifecycle.urls(),
     *tokens.urls(),
-    *editor.urls(),
-    *timeline.urls(),
+    *specification.urls(),
+    *views.urls(),
     path("<uuid:environment_id>/timeline/export/", timeline_export, name="timeline-export"),
-    *secret_urls.of_environment,
+    *urls.of_environment,
 ]

@@ -13,7 +13,7 @@ from portal import celery as celery  # as in portal.wsgi: pages call workers thr
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
-from tests.emptying import empty_filled_tables, let_the_ledger_be_emptied
+from tests.support.emptying import empty_filled_tables, let_the_ledger_be_emptied
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _quick_passwords(settings):
 @pytest.fixture(autouse=True)
 def _nothing_rendered_before():
     """What the overview keeps as it was rendered goes by moments, which tests may share."""
-    from environments.views.overview import look_back
+    from environments.overview.views import look_back
 
     look_back.cache_clear()
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 
-from automations import sync
-from automations.actions import catalogue
-from automations.actions.performing import Change, perform, read_all, target_of
-from automations.file.describing import describe
+from automations.actions import registry
+from automations.actions.execute import Change, perform, read_all, target_of
+from automations.actions.values import is_nothing, spoken
+from automations.file.describe import describe
 from automations.models import Service, Task
-from automations.values import is_nothing, spoken
+from automations.sync import observe
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
@@ -31,7 +31,7 @@ def apply_automations_file(*, environment: Environment, file: File, **asked: Unp
     unless the actor may create and change services and tasks alike; what else is raised, see `perform`.
     """
     actor = asked["actor"]
-    if not actor.has_perms(catalogue.FILE_PERMISSIONS):  # type: ignore[union-attr]
+    if not actor.has_perms(registry.FILE_PERMISSIONS):  # type: ignore[union-attr]
         raise PermissionDenied("Your roles do not let you create and change services and tasks.")
     after = flat(file)
 
@@ -41,7 +41,7 @@ def apply_automations_file(*, environment: Environment, file: File, **asked: Unp
         return {"after": ids}
 
     change = Change(
-        catalogue.APPLY_FILE,
+        registry.APPLY_FILE,
         lambda client: client.upsert_automations_file(environment.pk, file),
         {"environmentId": environment.pk, "automationsFile": spoken(file)},
         lambda client: present_of(client, environment, after),
@@ -72,7 +72,7 @@ def present_of(client: OnaClient, environment: Environment, names: Iterable[str]
     Read from Ona now; nothing at all where a part of it cannot be read, for then no name is known to be absent.
     """
     ids: list[UUID] = []
-    for kind in (sync.SERVICE_KIND, sync.TASK_KIND):
+    for kind in (observe.SERVICE_KIND, observe.TASK_KIND):
         documents, is_whole = read_all(client, kind, environment)
         if not is_whole:
             return {}

@@ -1,6 +1,6 @@
 """Start, stop, create, update and delete services (EnvironmentAutomationService).
 
-Each returns its operation, which says how it ended; see `automations.actions.performing.perform` for what is raised.
+Each returns its operation, which says how it ended; see `automations.actions.execute.perform` for what is raised.
 `metadata` and `spec` are those of the request's message, in Ona's JSON.
 """
 
@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from automations import sync
-from automations.actions import catalogue
-from automations.actions.fresh import Check, unchecked, with_kept
-from automations.actions.performing import (
+from automations.actions import registry
+from automations.actions.execute import (
     GONE,
     Change,
     ids_of_reference,
@@ -22,10 +20,12 @@ from automations.actions.performing import (
     seen,
     target_of,
 )
+from automations.actions.merge_with_current import Check, unchecked, with_kept
+from automations.actions.values import chosen, document_of, spoken
 from automations.models import Service, ServicePhase
-from automations.values import chosen, document_of, spoken
-from environments.actions.catalogue import Action
-from environments.actions.performing import NotPossible
+from automations.sync import observe
+from environments.actions.execute import NotPossible
+from environments.actions.registry import Action
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
@@ -37,12 +37,12 @@ STOP_FIRST = "It is not stopped, and Ona changes commands and surroundings of st
 
 def start_service(*, service: Service, **asked: Unpack[Asked]) -> Operation:
     """StartService: Ona answers before it runs."""
-    return _phase(service, catalogue.START_SERVICE, ServicePhase.RUNNING, asked)
+    return _phase(service, registry.START_SERVICE, ServicePhase.RUNNING, asked)
 
 
 def stop_service(*, service: Service, **asked: Unpack[Asked]) -> Operation:
     """StopService: Ona answers before it has stopped."""
-    return _phase(service, catalogue.STOP_SERVICE, ServicePhase.STOPPED, asked)
+    return _phase(service, registry.STOP_SERVICE, ServicePhase.STOPPED, asked)
 
 
 def _phase(service: Service, action: Action, desired: ServicePhase, asked: Asked) -> Operation:
@@ -70,15 +70,15 @@ def create_service(*, environment: Environment, metadata: Message, spec: Message
     """CreateService, stopped; the operation's `target_id` is the new service's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, made: sync.Seen) -> Message:
-        sync.observe(sync.SERVICE_KIND, [made])
+    def look(_: OnaClient, made: observe.Seen) -> Message:
+        observe.observe(observe.SERVICE_KIND, [made])
         return {"target_id": made.document.id}
 
     change = Change(
-        catalogue.CREATE_SERVICE,
+        registry.CREATE_SERVICE,
         lambda client: seen(lambda: client.create_service(environment.pk, metadata=metadata, spec=spec)),
         {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec)},
-        lambda client: ids_of_reference(client, sync.SERVICE_KIND, environment, reference),
+        lambda client: ids_of_reference(client, observe.SERVICE_KIND, environment, reference),
         look=look,
     )
     return perform(environment, None, target_of("service", None, reference, environment), change, asked)
@@ -105,7 +105,7 @@ def update_service(
         with_kept(spec, service)
 
     change = Change(
-        catalogue.UPDATE_SERVICE,
+        registry.UPDATE_SERVICE,
         lambda client: client.update_service(service.pk, metadata=metadata, spec=with_kept(spec, service)),
         {"id": service.pk, **spoken({key: value for key, value in after.items() if value})},
         lambda _: chosen(document_of(service), after),
@@ -124,7 +124,7 @@ def delete_service(*, service: Service, force: bool = False, **asked: Unpack[Ask
             raise NotPossible("It is not stopped. Stop it first, or delete it by force.")
 
     change = Change(
-        catalogue.DELETE_SERVICE,
+        registry.DELETE_SERVICE,
         lambda client: client.delete_service(service.pk, force=force),
         {"id": service.pk, **({"force": True} if force else {})},
         lambda _: {"exists": service.gone_at is None},

@@ -1,6 +1,6 @@
 """Start, create, update and delete tasks, stop their executions (EnvironmentAutomationService).
 
-Each returns its operation, which says how it ended; see `automations.actions.performing.perform` for what is raised.
+Each returns its operation, which says how it ended; see `automations.actions.execute.perform` for what is raised.
 `metadata` and `spec` are those of the request's message, in Ona's JSON.
 """
 
@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 from uuid import UUID
 
-from automations import sync
-from automations.actions import catalogue
-from automations.actions.fresh import Check, unchecked, with_kept
-from automations.actions.performing import (
+from automations.actions import registry
+from automations.actions.execute import (
     GONE,
     Change,
     ids_of_reference,
@@ -23,9 +21,11 @@ from automations.actions.performing import (
     seen,
     target_of,
 )
+from automations.actions.merge_with_current import Check, unchecked, with_kept
+from automations.actions.values import chosen, document_of, spoken
 from automations.models import ExecutionPhase, Task, TaskExecution
-from automations.values import chosen, document_of, spoken
-from environments.actions.performing import NotPossible
+from automations.sync import observe
+from environments.actions.execute import NotPossible
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
@@ -39,12 +39,12 @@ LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or 
 def start_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
     """StartTask: a new execution, pending. The operation's `after` names it as "executionId"."""
 
-    def look(_: OnaClient, started: sync.Seen) -> Message:
-        sync.observe(sync.EXECUTION_KIND, [started])
+    def look(_: OnaClient, started: observe.Seen) -> Message:
+        observe.observe(observe.EXECUTION_KIND, [started])
         return {"after": {"executionId": started.document.id}}
 
     change = Change(
-        catalogue.START_TASK,
+        registry.START_TASK,
         lambda client: seen(lambda: client.start_task(task.pk)),
         {"id": task.pk},
         lambda client: newest_executions(client, task.pk),
@@ -73,7 +73,7 @@ def stop_execution(*, execution: TaskExecution, **asked: Unpack[Asked]) -> Opera
         return {}
 
     change = Change(
-        catalogue.STOP_EXECUTION,
+        registry.STOP_EXECUTION,
         lambda client: client.stop_task_execution(execution.pk),
         {"id": execution.pk},
         lambda _: {"phase": execution.phase, "desiredPhase": execution.desired_phase},
@@ -96,17 +96,17 @@ def create_task(
     """CreateTask; the operation's `target_id` is the new task's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, made: sync.Seen) -> Message:
-        sync.observe(sync.TASK_KIND, [made])
+    def look(_: OnaClient, made: observe.Seen) -> Message:
+        observe.observe(observe.TASK_KIND, [made])
         return {"target_id": made.document.id}
 
     change = Change(
-        catalogue.CREATE_TASK,
+        registry.CREATE_TASK,
         lambda client: seen(
             lambda: client.create_task(environment.pk, metadata=metadata, spec=spec, depends_on=depends_on)
         ),
         {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec), "dependsOn": depends_on},
-        lambda client: ids_of_reference(client, sync.TASK_KIND, environment, reference),
+        lambda client: ids_of_reference(client, observe.TASK_KIND, environment, reference),
         look=look,
     )
     return perform(environment, None, target_of("task", None, reference, environment), change, asked)
@@ -140,7 +140,7 @@ def update_task(
         return {}
 
     change = Change(
-        catalogue.UPDATE_TASK,
+        registry.UPDATE_TASK,
         lambda client: client.update_task(
             task.pk, metadata=metadata, spec=with_kept(spec, task), depends_on=depends_on or None
         ),
@@ -156,7 +156,7 @@ def update_task(
 def delete_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
     """DeleteTask, for ever; its executions stay."""
     change = Change(
-        catalogue.DELETE_TASK,
+        registry.DELETE_TASK,
         lambda client: client.delete_task(task.pk),
         {"id": task.pk},
         lambda _: {"exists": task.gone_at is None},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from automations.file.describing import CALLED, Entry, describe
+from automations.file.describe import CALLED, Entry, describe
 from automations.models import Service, ServicePhase, Task
 from portal.ledger.diff import ABSENT, Change, compare, moved
 

@@ -14,9 +14,9 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from automations.file import circles, nodes
-from automations.file.nodes import Node, Scalar
+from automations.file import cycles, yaml_nodes
 from automations.file.problems import MOST, Problem, shown
+from automations.file.yaml_nodes import Node, Scalar
 
 TRIGGERS = ("manual", "postEnvironmentStart", "postDevcontainerStart", "prebuild")
 ROLES = ("", "default", "editor", "ai-agent")
@@ -61,7 +61,7 @@ def check(root: Node | None) -> tuple[dict[str, Any], Check]:
 
 def _object(found: Check, node: Node, path: str, fields: Mapping[str, Field], needed: tuple[str, ...] = ()) -> Any:
     """An object of known fields; those that say nothing are left out."""
-    if not isinstance(node, nodes.Mapping):
+    if not isinstance(node, yaml_nodes.Mapping):
         found.say(node, path, f"Here belongs an object with {_listed(fields)}, not {_what(node)}.")
         return {}
     read = {}
@@ -77,7 +77,7 @@ def _object(found: Check, node: Node, path: str, fields: Mapping[str, Field], ne
     return {name: value for name, value in read.items() if value not in ("", [], False, None)}
 
 
-def _unset(node: nodes.Mapping) -> set[str]:
+def _unset(node: yaml_nodes.Mapping) -> set[str]:
     return {name for name, value in node.entries.items() if isinstance(value, Scalar) and value.is_nothing}
 
 
@@ -94,7 +94,7 @@ def _entries(fields: Mapping[str, Field], needed: tuple[str, ...]) -> Field:
     """Services or tasks by their reference."""
 
     def read(found: Check, node: Node, path: str) -> dict[str, Any]:
-        if not isinstance(node, nodes.Mapping):
+        if not isinstance(node, yaml_nodes.Mapping):
             found.say(node, path, f"Here belong {path} by their reference, not {_what(node)}.")
             return {}
         for name, key in node.keys.items():
@@ -128,7 +128,7 @@ def _texts(found: Check, node: Node, path: str) -> list[str]:
 
 
 def _items(found: Check, node: Node, path: str) -> list[Node]:
-    if isinstance(node, nodes.Sequence):
+    if isinstance(node, yaml_nodes.Sequence):
         return node.items
     found.say(node, path, f"Here belongs a list, not {_what(node)}: each item on a line of its own after “- ”.")
     return []
@@ -190,7 +190,7 @@ def _in_seconds(node: Node) -> str:
 
 def _runs_on(found: Check, node: Node, path: str) -> dict[str, Any]:
     target: dict[str, Any] = _object(found, node, path, RUNS_ON)
-    if isinstance(node, nodes.Mapping):
+    if isinstance(node, yaml_nodes.Mapping):
         if "docker" in node.entries and "machine" in node.entries:
             found.say(node, path, "Either docker or machine, not both.")
         for name in _unset(node) & set(RUNS_ON):
@@ -222,9 +222,9 @@ def _check_needs(found: Check, file: Mapping[str, Any]) -> None:
                 found.say(node, path, f"There is no task or service {shown(name)!r} in the file.{hint}")
     tasks = {task: [name for name, _, _ in needs if name in graph] for task, needs in graph.items()}
     places = {(task, name): (node, path) for task, needs in graph.items() for name, node, path in needs}
-    for circle in circles.find(tasks):
+    for circle in cycles.find(tasks):
         node, path = places[circle[-2], circle[-1]]
-        found.say(node, path, f"The tasks wait for each other in a circle: {circles.told(circle)}.")
+        found.say(node, path, f"The tasks wait for each other in a circle: {cycles.told(circle)}.")
 
 
 def _join(path: str, name: str) -> str:
@@ -237,7 +237,7 @@ def _join(path: str, name: str) -> str:
 def _what(node: Node) -> str:
     if isinstance(node, Scalar):
         return "nothing" if node.is_nothing else node.reads_as or "text"
-    return "a list" if isinstance(node, nodes.Sequence) else "an object"
+    return "a list" if isinstance(node, yaml_nodes.Sequence) else "an object"
 
 
 def _listed(names: Any) -> str:

@@ -14,11 +14,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from environments.actions import catalogue
-from environments.actions.catalogue import Action, Verdict
-from environments.actions.performing import authorize, carry_out, end
+from environments.actions import registry
+from environments.actions.execute import authorize, carry_out, end
+from environments.actions.registry import Action, Verdict
 from environments.models import Environment
-from environments.sync import observe
+from environments.sync.observe import observe
 from portal.directory.connection import ona_now
 from portal.directory.models import Project
 from portal.ledger import recording
@@ -27,7 +27,7 @@ from portal.ledger.recording import Asked, Target
 from portal.ona import OnaClient, OnaError
 from portal.ona.documents.environments import EnvironmentDocument, Observation
 
-CREATIONS = (catalogue.CREATE.name, catalogue.CREATE_FROM_PROJECT.name)
+CREATIONS = (registry.CREATE.name, registry.CREATE_FROM_PROJECT.name)
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -47,13 +47,13 @@ def create_environment(
 ) -> Operation:
     """CreateEnvironment from a context URL, or of a repository's `branch`; Ona makes up a name where there is none.
 
-    The operation's `environment_id` is the new one's. Raises what `environments.actions.performing.authorize` does.
+    The operation's `environment_id` is the new one's. Raises what `environments.actions.execute.authorize` does.
     """
     git = {"remoteUri": url, "targetMode": "CLONE_TARGET_MODE_REMOTE_BRANCH", "cloneTarget": branch}
     initializer = {"git": git} if branch else {"contextUrl": {"url": url}}
     spec = {"machine": {"class": str(class_id)}, "content": {"initializer": {"specs": [initializer]}}}
     creation = _Creation(
-        catalogue.CREATE,
+        registry.CREATE,
         lambda ona: ona.create_environment(spec, name=name or None),
         {"spec": spec} | _given(name=name),
         {"contextUrl": url, "class": class_id} | _given(branch=branch, name=name),
@@ -68,7 +68,7 @@ def create_environment_from_project(
     """CreateEnvironmentFromProject, on the project's first class unless another is named; else as the above."""
     spec = {"machine": {"class": str(class_id)}} if class_id else None
     creation = _Creation(
-        catalogue.CREATE_FROM_PROJECT,
+        registry.CREATE_FROM_PROJECT,
         lambda ona: ona.create_environment_from_project(project.pk, spec=spec, name=name or None),
         {"projectId": project.pk} | _given(spec=spec, name=name),
         {"projectId": project.pk, "project": str(project)} | _given(**{"class": class_id}, name=name),

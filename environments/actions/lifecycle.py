@@ -1,6 +1,6 @@
 """Start, stop, keep awake, archive, unarchive, delete, rename, lockdown (EnvironmentService).
 
-Each returns its operation, which says how it ended; see `environments.actions.performing.perform` for what is raised.
+Each returns its operation, which says how it ended; see `environments.actions.execute.perform` for what is raised.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Unpack
 
 from django.utils import timezone
 
-from environments.actions import catalogue
-from environments.actions.performing import Change, NotPossible, perform, version
+from environments.actions import registry
+from environments.actions.execute import Change, NotPossible, perform, version
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked, plain
@@ -26,17 +26,17 @@ Call = Callable[[OnaClient], None]
 
 def start_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
     """StartEnvironment: Ona answers before it runs."""
-    return _phase(environment, catalogue.START, Phase.RUNNING, lambda ona: ona.start_environment(environment.pk), asked)
+    return _phase(environment, registry.START, Phase.RUNNING, lambda ona: ona.start_environment(environment.pk), asked)
 
 
 def stop_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
     """StopEnvironment: Ona answers before it has stopped."""
-    return _phase(environment, catalogue.STOP, Phase.STOPPED, lambda ona: ona.stop_environment(environment.pk), asked)
+    return _phase(environment, registry.STOP, Phase.STOPPED, lambda ona: ona.stop_environment(environment.pk), asked)
 
 
 def delete_environment(*, environment: Environment, force: bool = False, **asked: Unpack[Asked]) -> Operation:
     """DeleteEnvironment, for ever; `force` skips the graceful stop and can lose data."""
-    action = catalogue.FORCE_DELETED if force else catalogue.DELETED
+    action = registry.FORCE_DELETED if force else registry.DELETED
     call = partial(_delete, environment, force)
     return _phase(environment, action, Phase.DELETED, call, asked, {"force": True} if force else {})
 
@@ -47,7 +47,7 @@ def _delete(environment: Environment, force: bool, ona: OnaClient) -> None:
 
 def _phase(
     environment: Environment,
-    action: catalogue.Action,
+    action: registry.Action,
     desired: Phase,
     call: Call,
     asked: Asked,
@@ -71,7 +71,7 @@ def phases(environment: Environment) -> dict[str, Any]:
 def archive_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
     """ArchiveEnvironment, which stops a running one first."""
     change = Change(
-        catalogue.ARCHIVE,
+        registry.ARCHIVE,
         lambda ona: ona.archive_environment(environment.pk),
         {"environmentId": environment.pk},
         archived,
@@ -83,7 +83,7 @@ def archive_environment(*, environment: Environment, **asked: Unpack[Asked]) -> 
 def unarchive_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
     """UnarchiveEnvironment: it comes back stopped."""
     change = Change(
-        catalogue.UNARCHIVE,
+        registry.UNARCHIVE,
         lambda ona: ona.unarchive_environment(environment.pk),
         {"environmentId": environment.pk},
         archived,
@@ -102,7 +102,7 @@ def mark_environment_active(*, environment: Environment, **asked: Unpack[Asked])
     source, now = f"Environment Portal: {asked['actor'].get_username()}"[:80], timezone.now()
     signal = {"source": source, "timestamp": now}
     change = Change(
-        catalogue.KEEP_AWAKE,
+        registry.KEEP_AWAKE,
         lambda ona: ona.mark_environment_active(environment.pk, source=source, timestamp=now),
         {"environmentId": environment.pk, "activitySignal": signal},
         activity,
@@ -119,13 +119,13 @@ def activity(environment: Environment) -> dict[str, Any]:
 
 def rename_environment(*, environment: Environment, name: str, **asked: Unpack[Asked]) -> Operation:
     """UpdateEnvironment.metadata.name: 1 to 128 characters."""
-    return _metadata(environment, catalogue.RENAME, {"name": name}, lambda fresh: {"name": fresh.name}, asked)
+    return _metadata(environment, registry.RENAME, {"name": name}, lambda fresh: {"name": fresh.name}, asked)
 
 
 def set_lockdown(*, environment: Environment, at: datetime, **asked: Unpack[Asked]) -> Operation:
     """UpdateEnvironment.metadata.lockdownAt; NotPossible where `at` (aware) is not a minute in the future."""
     check_lockdown(at)
-    return _metadata(environment, catalogue.LOCKDOWN, {"lockdownAt": at}, lockdown, asked)
+    return _metadata(environment, registry.LOCKDOWN, {"lockdownAt": at}, lockdown, asked)
 
 
 def check_lockdown(at: datetime | None) -> None:
@@ -136,9 +136,7 @@ def check_lockdown(at: datetime | None) -> None:
 
 def clear_lockdown(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
     """UpdateEnvironment.metadata.lockdownAt, the epoch: the environment has no lockdown any more."""
-    return _metadata(
-        environment, catalogue.CLEAR_LOCKDOWN, {"lockdownAt": EPOCH}, lockdown, asked, {"lockdownAt": None}
-    )
+    return _metadata(environment, registry.CLEAR_LOCKDOWN, {"lockdownAt": EPOCH}, lockdown, asked, {"lockdownAt": None})
 
 
 def lockdown(environment: Environment) -> dict[str, Any]:
@@ -148,7 +146,7 @@ def lockdown(environment: Environment) -> dict[str, Any]:
 
 def _metadata(
     environment: Environment,
-    action: catalogue.Action,
+    action: registry.Action,
     metadata: Mapping[str, Any],
     before: Callable[[Environment], Mapping[str, Any]],
     asked: Asked,

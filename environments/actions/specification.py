@@ -2,7 +2,7 @@
 
 Every function takes `seen`, what its caller saw of the part. Where Ona has the part otherwise by now, nothing is sent
 and the operation has failed with code "conflict": its `before` is what Ona has, its `after` what was asked for. Each
-returns its operation; see `environments.actions.performing.perform` for what is raised.
+returns its operation; see `environments.actions.execute.perform` for what is raised.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Unpack
 
-from environments.actions import catalogue
+from environments.actions import registry
 from environments.actions import specification_parts as parts
 from environments.actions import specification_policies as policies
-from environments.actions.performing import Change, NotPossible, perform, version
+from environments.actions.execute import Change, NotPossible, perform, version
 from environments.actions.specification_parts import PartValues, Port, Seen
+from environments.documents.json_part import Part, as_number
 from environments.models import Environment
-from environments.reading import Part, as_number
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked, plain
@@ -46,7 +46,7 @@ class Conflict(NotPossible):
 class Edit:
     """A change of one part: `spec` is what to send, by what Ona has now; `allowed` raises NotPossible."""
 
-    action: catalogue.Action
+    action: registry.Action
     after: Mapping[str, Any]
     spec: Callable[[Environment], Mapping[str, Any]]
     allowed: Callable[[Environment], None] = lambda environment: None
@@ -54,15 +54,15 @@ class Edit:
 
 # action → the values it changes, as Ona has them: what `before`, `after` and the proof of a lost answer are made of
 PARTS: dict[str, parts.Values] = {
-    catalogue.PORTS.name: parts.ports,
-    catalogue.TIMEOUT.name: parts.timeout,
-    catalogue.GIT.name: parts.git,
-    catalogue.SSH_KEYS.name: parts.ssh_keys,
-    catalogue.DEVCONTAINER.name: parts.devcontainer,
-    catalogue.REBUILD.name: parts.devcontainer_with_session,
-    catalogue.AUTOMATIONS_FILE.name: parts.automations_file,
-    catalogue.CONTENT.name: parts.content,
-    catalogue.KERNEL_CONTROLS.name: parts.kernel_controls,
+    registry.PORTS.name: parts.ports,
+    registry.TIMEOUT.name: parts.timeout,
+    registry.GIT.name: parts.git,
+    registry.SSH_KEYS.name: parts.ssh_keys,
+    registry.DEVCONTAINER.name: parts.devcontainer,
+    registry.REBUILD.name: parts.devcontainer_with_session,
+    registry.AUTOMATIONS_FILE.name: parts.automations_file,
+    registry.CONTENT.name: parts.content,
+    registry.KERNEL_CONTROLS.name: parts.kernel_controls,
 }
 
 
@@ -88,7 +88,7 @@ def edit_ports(
                 raise NotPossible(why)
 
     after = {"ports": parts.in_order(port.values() for port in ports)}
-    edit = Edit(catalogue.PORTS, after, lambda fresh: {"ports": _ports(fresh, ports)}, allowed)
+    edit = Edit(registry.PORTS, after, lambda fresh: {"ports": _ports(fresh, ports)}, allowed)
     return _perform(environment, edit, seen, asked)
 
 
@@ -119,7 +119,7 @@ def edit_timeout(
             raise NotPossible(why)
 
     after = {"disconnected": disconnected}
-    return _perform(environment, Edit(catalogue.TIMEOUT, after, lambda fresh: {"timeout": after}, allowed), seen, asked)
+    return _perform(environment, Edit(registry.TIMEOUT, after, lambda fresh: {"timeout": after}, allowed), seen, asked)
 
 
 def edit_git(
@@ -132,7 +132,7 @@ def edit_git(
         now = parts.git(fresh)
         return {"content": {name: text for name, text in after.items() if text != now[name]} or after}
 
-    return _perform(environment, Edit(catalogue.GIT, after, spec), seen, asked)
+    return _perform(environment, Edit(registry.GIT, after, spec), seen, asked)
 
 
 def edit_ssh_keys(
@@ -148,7 +148,7 @@ def edit_ssh_keys(
     new = [{"id": str(uuid.uuid4()), "value": value} for value in add]
     kept = [key for key in seen.values["sshPublicKeys"] if key["id"] not in remove]
     patch = {"sshPublicKeys": [*({"id": identity} for identity in remove), *new]}
-    edit = Edit(catalogue.SSH_KEYS, {"sshPublicKeys": parts.by_id([*kept, *new])}, lambda fresh: patch)
+    edit = Edit(registry.SSH_KEYS, {"sshPublicKeys": parts.by_id([*kept, *new])}, lambda fresh: patch)
     return _perform(environment, edit, seen, asked)
 
 
@@ -171,11 +171,11 @@ def edit_devcontainer(
     if rebuild:
         return _perform(
             environment,
-            Edit(catalogue.REBUILD, {**after, "devcontainerSession": session["session"]}, spec),
+            Edit(registry.REBUILD, {**after, "devcontainerSession": session["session"]}, spec),
             seen or Seen.of(environment, parts.devcontainer_with_session),
             asked,
         )
-    return _perform(environment, Edit(catalogue.DEVCONTAINER, after, spec), seen, asked)
+    return _perform(environment, Edit(registry.DEVCONTAINER, after, spec), seen, asked)
 
 
 def edit_automations_file(
@@ -183,14 +183,14 @@ def edit_automations_file(
 ) -> Operation:
     """The automations file's path in the repository."""
     after = {"automationsFilePath": path}
-    edit = Edit(catalogue.AUTOMATIONS_FILE, after, lambda fresh: {"automationsFile": after})
+    edit = Edit(registry.AUTOMATIONS_FILE, after, lambda fresh: {"automationsFile": after})
     return _perform(environment, edit, seen, asked)
 
 
 def make_content_anew(*, environment: Environment, seen: Seen | None = None, **asked: Unpack[Asked]) -> Operation:
     """A new session for the content, which is then fetched again as its initializer says: work in it is lost."""
     session = str(uuid.uuid4())
-    edit = Edit(catalogue.CONTENT, {"contentSession": session}, lambda fresh: {"content": {"session": session}})
+    edit = Edit(registry.CONTENT, {"contentSession": session}, lambda fresh: {"content": {"session": session}})
     return _perform(environment, edit, seen, asked)
 
 
@@ -213,7 +213,7 @@ def edit_kernel_controls(
         sent = {name: value for name, value in rule.items() if name != "action" or value}
         return {"kernelControlsConfig": {**config.fields, "veto": {**veto.fields, "exec": sent}}}
 
-    return _perform(environment, Edit(catalogue.KERNEL_CONTROLS, after, spec), seen, asked)
+    return _perform(environment, Edit(registry.KERNEL_CONTROLS, after, spec), seen, asked)
 
 
 def _perform(environment: Environment, edit: Edit, seen: Seen | None, asked: Asked) -> Operation:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
-from environments.facts import Document
+from environments.detail.fields import Document
+from environments.documents.json_part import Part, as_number
 from environments.models import Environment
-from environments.reading import Part, as_number
 
 PartValues = dict[str, Any]
 Values = Callable[[Environment], PartValues]

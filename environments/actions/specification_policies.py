@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from environments.words import word
+from environments.documents.labels import word
 from portal.directory.models import Organization
-from portal.web.words import duration_words
+from portal.web.formatting import duration_words
 
 # as Ona judges openness; a level that is newer than this list is left to Ona
 OPENNESS = {

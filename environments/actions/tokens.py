@@ -8,14 +8,14 @@ from typing import Unpack
 
 from django.utils import timezone
 
-from environments.actions import catalogue
-from environments.actions.catalogue import Action
-from environments.actions.performing import Change, NotPossible, perform
+from environments.actions import registry
+from environments.actions.execute import Change, NotPossible, perform
+from environments.actions.registry import Action
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
 from portal.ona import OnaClient
-from portal.ona.documents.grants import Secret
+from portal.ona.documents.tokens import Secret
 
 LIFE = timedelta(hours=1)
 Made = tuple[Operation, Secret | None]
@@ -25,17 +25,15 @@ def create_logs_token(*, environment: Environment, **asked: Unpack[Asked]) -> Ma
     """CreateEnvironmentLogsToken: it reads the environment's logs.
 
     The token is there only where this very call made it: not for an operation that was asked for before, and not
-    where Ona's answer was lost. Raises what `environments.actions.performing.authorize` does.
+    where Ona's answer was lost. Raises what `environments.actions.execute.authorize` does.
     """
-    return _mint(
-        environment, catalogue.LOGS_TOKEN, lambda ona: ona.create_environment_logs_token(environment.pk), asked
-    )
+    return _mint(environment, registry.LOGS_TOKEN, lambda ona: ona.create_environment_logs_token(environment.pk), asked)
 
 
 def create_access_token(*, environment: Environment, **asked: Unpack[Asked]) -> Made:
     """CreateEnvironmentAccessToken: it opens the environment. Else as `create_logs_token`."""
     return _mint(
-        environment, catalogue.ACCESS_TOKEN, lambda ona: ona.create_environment_access_token(environment.pk), asked
+        environment, registry.ACCESS_TOKEN, lambda ona: ona.create_environment_access_token(environment.pk), asked
     )
 
 

@@ -11,9 +11,9 @@ from html import escape
 
 from django.utils.safestring import SafeString
 
+from environments.actions.menu import Button
 from environments.audit.rows import Line
-from environments.menu import Button
-from environments.rows import phase_cell
+from environments.list.rows import phase_cell
 from portal.web.templatetags.portal import ago
 
 TICK = (

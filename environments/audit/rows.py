@@ -10,19 +10,19 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from environments.audit.changes import newest
-from environments.audit.facts import Changed, Facts, Verdict, with_stops
-from environments.audit.keeping import kept
-from environments.audit.lockdown import is_by_policy
-from environments.audit.state import AuditState
-from environments.audit.tally import conditions_of, tally
-from environments.audit.work import work_words
-from environments.menu import Actor, Button, buttons
+from environments.actions.menu import Actor, Button, buttons
+from environments.audit.cached_counts import kept
+from environments.audit.counts import conditions_of, tally
+from environments.audit.lockdown_history import newest
+from environments.audit.query import AuditState
+from environments.list.query import NAMED, labels
 from environments.models import Environment, EnvironmentQuerySet
-from environments.state import NAMED, labels
+from environments.policies.lockdown import is_by_policy
+from environments.policies.unpushed_work import work_words
+from environments.policies.verdict import Changed, Facts, Verdict, with_stops
 from portal.directory.models import Organization
+from portal.lists.keyset import Page, page
 from portal.web.navigation import address_of
-from portal.web.pages import Page, page
 
 GROUPS_SHOWN = 50
 # what can be done about an environment in this status: those actions that change it

@@ -13,9 +13,9 @@ from django.db.models import Count as Number
 from django.db.models import F, Q, Value
 from django.db.models.expressions import Combinable
 
-from environments.audit.archive import ARCHIVED, HERE, STOPPED
-from environments.audit.facts import STOPPED_BY
 from environments.models import Environment, EnvironmentQuerySet
+from environments.policies.archiving import ARCHIVED, HERE, STOPPED
+from environments.policies.verdict import STOPPED_BY
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LISTED = 50

@@ -8,19 +8,19 @@ from typing import Any
 
 import msgspec
 
-from environments.audit.as_of import observed
-from environments.audit.policy import policy_of
+from environments.as_of.clock import written
+from environments.as_of.context import observed
+from environments.as_of.export_head import gaps, policy_head
 from environments.evidence.manifest import Manifest
 from environments.evidence.report import Report, guarded
 from environments.evidence.signing import PublicKey
-from environments.exports.about import gaps, policy_head
-from environments.freshness import intervals
 from environments.models import SyncRun
-from environments.moment import written
+from environments.policies.policy import policy_of
+from environments.sync.freshness import intervals
 from environments.timeline.lanes import Period
 from environments.timeline.observed import OUTAGE
 from portal.directory.models import Organization, PolicyVersion
-from portal.web.exporting import plain
+from portal.exports.formats import plain
 
 POLICIES, OBSERVATION, README = "policies.json", "observation.json", "README.txt"
 _LONGEST = 1 << 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from environments.evidence.archive import Unreadable
+from environments.evidence.zip_file import Unreadable
 
 MOST_LINES = 100
 HOLDS, FAILS, UNCERTAIN = 0, 1, 2

@@ -15,23 +15,24 @@ import msgspec
 from django.db import connection
 from django.http import QueryDict
 
-from environments.audit.as_of import as_of
-from environments.audit.bar import pairs
-from environments.audit.past import SPECIFIED
-from environments.audit.policy import policy_at
-from environments.audit.state import AUDITS
-from environments.audit.state import read as read_audit
-from environments.evidence.archive import Writer
-from environments.evidence.ledger import DOCUMENTS
+from environments.as_of.bar import pairs
+from environments.as_of.clock import now
+from environments.as_of.context import as_of
+from environments.as_of.export_head import log_read
+from environments.as_of.rebuild import SPECIFIED
+from environments.audit import exports as audit_exports
+from environments.audit.query import AUDITS
+from environments.audit.query import read as read_audit
 from environments.evidence.manifest import File
-from environments.exports import audits, fleet
-from environments.exports.about import log_read
+from environments.evidence.verify_ledger import DOCUMENTS
+from environments.evidence.zip_file import Writer
+from environments.list import exports as list_exports
+from environments.list.query import read_state
 from environments.models import Transition
-from environments.moment import now
-from environments.state import read_state
+from environments.policies.policy import policy_at
+from portal.exports.formats import FORMATS, Export
+from portal.exports.snapshot import streamed
 from portal.ledger.models import AuditLog, Operation
-from portal.web.exporting import FORMATS, Export
-from portal.web.snapshots import streamed
 
 EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment ever seen by then, the oldest first
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
@@ -85,8 +86,8 @@ def environments(scope: Scope) -> Export:
     with as_of(scope.past):
         asked = read_state(EVERYTHING, more=pairs(scope.past))
         found = asked.filters.qs
-    rows = fleet.fleet_rows(found, asked.place.order, scope.past)
-    return Export("environments", "Environments", scope.head, list(fleet.COLUMNS), rows)
+    rows = list_exports.fleet_rows(found, asked.place.order, scope.past)
+    return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows)
 
 
 def versions(scope: Scope) -> Export:
@@ -95,7 +96,7 @@ def versions(scope: Scope) -> Export:
     with as_of(scope.past):
         stand = now()
     rows = (
-        [fleet.word(value) if place == DESIRED_PHASE else value for place, value in enumerate(row)]
+        [list_exports.word(value) if place == DESIRED_PHASE else value for place, value in enumerate(row)]
         for row in _streamed(_VERSIONS, scope, stand=stand)
     )
     return Export("versions", "Versions of specifications", scope.head, VERSIONS, rows)
@@ -106,7 +107,7 @@ def audit(slug: str, scope: Scope) -> Export:
     with as_of(scope.past):
         asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.past, policy_at(now()))
     title = f"Audit: {AUDITS[slug].title}"
-    return Export(slug, title, scope.head, audits.COLUMNS, audits.audit_rows(asked))
+    return Export(slug, title, scope.head, audit_exports.COLUMNS, audit_exports.audit_rows(asked))
 
 
 def transitions(scope: Scope) -> Export:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.db.models.functions import Upper
 
-from environments import access
-from environments.facts import Document
+from environments.detail import access
+from environments.detail.fields import Document
 from environments.models import Environment, Secret
-from environments.secret_models import Mount
+from environments.models.secret import Mount
 from environments.secrets.reach import secrets_for
 
 MOST_WAITING = 50

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, Max
 
 from environments.models import Environment, EnvironmentQuerySet, Secret
-from environments.secret_models import SecretQuerySet
+from environments.models.secret import SecretQuerySet
 from environments.secrets.scopes import Scope, ScopeKind
 
 SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"

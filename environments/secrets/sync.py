@@ -14,9 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.runs import SyncError, record
-from environments.secrets.merge import count_environments, mark_gone, merge
 from environments.secrets.scopes import Scope, ScopeKind
+from environments.secrets.upsert import count_environments, mark_gone, merge
+from environments.sync.job import SyncError, record
 from portal.directory.models import Member, Organization, Project
 from portal.ona import OnaClient, errors
 from portal.ona.documents.secrets import SecretDocument
@@ -58,7 +58,7 @@ def sync_secrets(client: OnaClient) -> SyncRun | None:
 def read_scope(client: OnaClient, scope: Scope) -> list[SecretDocument]:
     """The secrets of one scope as they are now, merged into the table; OnaError where they cannot be read.
 
-    Names and counts are brought up to date by `environments.secrets.merge.count_environments`.
+    Names and counts are brought up to date by `environments.secrets.upsert.count_environments`.
     """
     listed = _list(client, scope)
     if listed.is_refused:

@@ -7,12 +7,12 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
-from environments.views.editor import EDITORS, why_not
+from environments.actions.views.specification import EDITORS, why_not
 
 register = template.Library()
 
 
-@register.inclusion_tag("environments/edit/_link.html", takes_context=True)
+@register.inclusion_tag("environments/actions/edit/_link.html", takes_context=True)
 def edit_link(context: template.Context, slug: str, label: str = "Edit") -> dict[str, Any]:
     """A link to the form of the part `slug` of context's `environment`, disabled with the reason where it has to be."""
     editor, environment, request = EDITORS[slug], context["environment"], context["request"]

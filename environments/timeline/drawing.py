@@ -12,13 +12,13 @@ from itertools import groupby
 
 from django.utils.safestring import SafeString
 
-from environments.history import state_word
-from environments.timeline import markup
+from environments.timeline import svg
+from environments.timeline.assemble import Told
+from environments.timeline.event_labels import state_word
 from environments.timeline.lanes import Bar, Lane, Mark, Period
 from environments.timeline.observed import Gap
-from environments.timeline.periods import View
-from environments.timeline.reading import Told
-from portal.web.words import duration_words, phase_tone
+from environments.timeline.query import View
+from portal.web.formatting import duration_words, phase_tone
 
 NARROWEST, WIDEST = 0.7, 2.5  # percent of the width: bars narrower than the one are drawn together up to the other
 FOR_A_LABEL, FOR_A_LETTER = 5.0, 0.7
@@ -96,11 +96,11 @@ class DrawnLane:
 
     @property
     def bar_shapes(self) -> SafeString:
-        return markup.bars(self.bars)
+        return svg.bars(self.bars)
 
     @property
     def mark_shapes(self) -> SafeString:
-        return markup.marks(self.marks)
+        return svg.marks(self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def draw(told: Told, view: View) -> Picture:
     return Picture(
         drawn,
         gaps,
-        markup.gaps(gaps),
+        svg.gaps(gaps),
         list(ticks(told.period)),
         [
             BarInWords(lane, state_word(bar.value), bar.start, bar.certain_from, bar.end)

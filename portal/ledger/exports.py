@@ -10,15 +10,15 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from portal.ledger import language
+from portal.exports.download import PERMISSION, Asking, Span, head, respond
+from portal.exports.formats import Export
+from portal.exports.snapshot import in_order, read_within, streamed
+from portal.ledger import search_keys
+from portal.ledger.labels import action_words
 from portal.ledger.models import Operation, OperationQuerySet
-from portal.ledger.state import State, chips, read_state
-from portal.ledger.words import action_words
-from portal.web.downloads import PERMISSION, Asking, Span, head, respond
-from portal.web.exporting import Export
-from portal.web.pages import Order
+from portal.ledger.query import State, chips, read_state
+from portal.lists.keyset import Order
 from portal.web.permissions import permission
-from portal.web.snapshots import in_order, read_within, streamed
 
 COLUMNS = {
     "id": "id", "asked_at": "asked_at", "sent_at": "sent_at", "closed_at": "closed_at", "actor_id": "actor_id",
@@ -51,9 +51,9 @@ def _period(state: State) -> Span:
     """The time that is asked for, by parameters or in the search box; the widest where it is by several."""
     terms = [term for term in state.filters.query.terms if not term.negated]
     said = [*state.place.filters, *((term.key, value) for term in terms for value in term.values)]
-    starts = [language.moment(text) for name, text in said if name == "from"]
-    starts += [timezone.now() - language.span(text) for name, text in said if name == "since"]
-    ends = [language.moment(text, at_the_end=True).replace(second=59) for name, text in said if name == "to"]
+    starts = [search_keys.moment(text) for name, text in said if name == "from"]
+    starts += [timezone.now() - search_keys.span(text) for name, text in said if name == "since"]
+    ends = [search_keys.moment(text, at_the_end=True).replace(second=59) for name, text in said if name == "to"]
     return min(starts, default=None), max(ends, default=None)
 
 

@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django_filters import Filter
 
-from portal.ledger import language
+from portal.ledger import search_keys
 from portal.ledger.models import Operation, OperationQuerySet
-from portal.web.conditions import Condition, Conditions
-from portal.web.search import Query, one_of, parse
+from portal.lists.filterset import Condition, Conditions
+from portal.lists.search import Query, one_of, parse
 
 MOST_VALUES = 100
 LONGEST = 300  # characters of a value
@@ -25,7 +25,7 @@ class Search(forms.CharField):
     """The search box; cleans to the parsed query, whose problems are the page's to show."""
 
     def clean(self, value: Any) -> Query:
-        return parse(str(value or ""), language.KEYS)
+        return parse(str(value or ""), search_keys.KEYS)
 
 
 class Many(forms.Field):
@@ -74,16 +74,16 @@ def _word(words: Mapping[str, Q]) -> Callable[[str], str]:
 
 
 def _span(text: str) -> str:
-    language.span(text)
+    search_keys.span(text)
     return text.lower()
 
 
 def _from(text: str) -> str:
-    return _as_typed(language.moment(text))
+    return _as_typed(search_keys.moment(text))
 
 
 def _to(text: str) -> str:
-    return _as_typed(language.moment(text, at_the_end=True))
+    return _as_typed(search_keys.moment(text, at_the_end=True))
 
 
 def _as_typed(moment: datetime) -> str:
@@ -100,20 +100,20 @@ def _in(column: str) -> Callable[[tuple[str, ...]], Q]:
 
 
 def _search(query: Query) -> Q:
-    return Q(*map(language.asks, query.terms))
+    return Q(*map(search_keys.asks, query.terms))
 
 
 CONDITIONS = {
     "q": Condition("Search", Search, _search),
-    "since": Condition("Asked within", One, _any(language.since), read=_span),
-    "from": Condition("From", One, _any(language.from_), read=_from),
-    "to": Condition("To", One, _any(language.to), read=_to),
-    "outcome": Condition("Outcome", Many, _any(language.OUTCOMES.__getitem__), read=_word(language.OUTCOMES)),
+    "since": Condition("Asked within", One, _any(search_keys.since), read=_span),
+    "from": Condition("From", One, _any(search_keys.from_), read=_from),
+    "to": Condition("To", One, _any(search_keys.to), read=_to),
+    "outcome": Condition("Outcome", Many, _any(search_keys.OUTCOMES.__getitem__), read=_word(search_keys.OUTCOMES)),
     "actor": Condition("Who", One, _in("actor_name"), read=_text),
     "action": Condition("Action", Many, _in("action"), read=_text),
-    "target": Condition("Target", One, _any(language.target), read=_text),
+    "target": Condition("Target", One, _any(search_keys.target), read=_text),
     "part-of": Condition("Part of", One, _in("parent_id"), read=_id),
-    "origin": Condition("From where", Many, _in("origin"), read=_word(language.ORIGINS)),
+    "origin": Condition("From where", Many, _in("origin"), read=_word(search_keys.ORIGINS)),
 }
 
 

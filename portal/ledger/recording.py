@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.ona import OnaError
-from portal.ona.documents.grants import Secret
+from portal.ona.documents.tokens import Secret
 from portal.ona.documents.values import duration_text, timestamp_text
 
 from .models import Operation, Origin, Outcome

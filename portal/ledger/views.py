@@ -13,15 +13,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from portal.ledger import diff, language, words
-from portal.ledger.listing import COLUMNS, environment_url, revision, rows
+from portal.ledger import diff, labels, search_keys
+from portal.ledger.chain.verifications import chain_state
+from portal.ledger.facets import chosen, panel
 from portal.ledger.models import BATCH, Entry, Operation, OperationQuerySet
-from portal.ledger.panel import chosen, panel
-from portal.ledger.state import State, chips, read_state
-from portal.ledger.verifications import chain_state
+from portal.ledger.query import State, chips, read_state
+from portal.ledger.rows import COLUMNS, environment_url, revision, rows
+from portal.lists.keyset import Page, page
+from portal.lists.query import SIZES
 from portal.web.htmx import htmx_of, is_fragment, render_page
-from portal.web.lists import SIZES
-from portal.web.pages import Page, page
 from portal.web.permissions import permission
 
 COUNTED = 10_000
@@ -103,7 +103,7 @@ def list_context(state: State) -> dict[str, Any]:
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
         "changes_url": f"{reverse('operations:changes')}{place}&{urlencode({'seen': seen})}",
-        "keys": language.KEYS.values(),
+        "keys": search_keys.KEYS.values(),
     }
 
 
@@ -113,13 +113,13 @@ def detail_context(operation: Operation) -> dict[str, Any]:
     url = reverse("operations:list")
     return {
         "operation": operation,
-        "action": words.action_words(operation.action),
-        "outcome": words.outcome_word(operation),
-        "tone": words.outcome_tone(operation),
-        "sentence": words.outcome_sentence(operation),
-        "advice": words.advice(operation),
-        "origin": words.ORIGINS.get(operation.origin, operation.origin),
-        "took": words.took(operation),
+        "action": labels.action_words(operation.action),
+        "outcome": labels.outcome_word(operation),
+        "tone": labels.outcome_tone(operation),
+        "sentence": labels.outcome_sentence(operation),
+        "advice": labels.advice(operation),
+        "origin": labels.ORIGINS.get(operation.origin, operation.origin),
+        "took": labels.took(operation),
         "environment_url": environment_url(operation),
         "actor_url": f"{url}?{urlencode({'actor': operation.actor_name})}",
         "target_url": _same_target(operation, url),

@@ -24,10 +24,10 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from portal.sandbox.access import Access
-from portal.sandbox.fast import Fast
+from portal.sandbox.fast_path import Fast
 from portal.sandbox.faults import Faults, reset
-from portal.sandbox.holds import Holds, held_answer
 from portal.sandbox.logs import PREFIX, Logs
+from portal.sandbox.request_gate import Holds, held_answer
 from portal.sandbox.services.automations import Automations
 from portal.sandbox.services.common import Connection, Gate, connection
 from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users

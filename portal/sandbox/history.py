@@ -12,14 +12,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from portal.sandbox import failures, operations, phases, working
+from portal.sandbox import automation_lifecycle, failures, operations, phases
+from portal.sandbox.activity import delete, pick, rename, start, stop
 from portal.sandbox.audit import note_owner
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import DAY, HOUR, SECOND, Document, rfc3339, seconds_of
 from portal.sandbox.environments import git_status
-from portal.sandbox.people import delete, pick, rename, start, stop
+from portal.sandbox.history_log import Truth
 from portal.sandbox.refusals import Refused
-from portal.sandbox.truth import Truth
 
 if TYPE_CHECKING:
     from portal.sandbox.world import World
@@ -109,7 +109,7 @@ def presence(world: "World", _whom: str, environments: int) -> None:
     world.hurried = False
     world.agenda.begin(world, environments)
     for entry in list(world.environments.walk({"phase": ["ENVIRONMENT_PHASE_RUNNING"]})):
-        working.fire(world, entry.document(), _TRIGGERS)
+        automation_lifecycle.fire(world, entry.document(), _TRIGGERS)
 
 
 def _admin(world: "World") -> Document:

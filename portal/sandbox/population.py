@@ -13,7 +13,7 @@ from portal.sandbox import secrets
 from portal.sandbox.conditions import Condition, conditions
 from portal.sandbox.documents import HOUR, MINUTE, Document, instant_of, new_id, pruned, rfc3339
 from portal.sandbox.environments import born, timing
-from portal.sandbox.furnishing import furnish
+from portal.sandbox.seed_automations import furnish
 from portal.sandbox.table import Entry
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from gitpod.v1 import environment_automation_pb2 as automation_pb2
 from gitpod.v1 import environment_pb2, pagination_pb2, runner_configuration_pb2, secret_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from portal.sandbox import keeping
+from portal.sandbox import secret_requests
 from portal.sandbox.access import Caller
 from portal.sandbox.facts import AutomationFacts, EnvironmentFacts
 from portal.sandbox.refusals import Refused
@@ -191,12 +191,12 @@ def secrets(world: "World", request: secret_pb2.ListSecretsRequest, caller: Call
     asked = request.filter
     wanted = [f"projectId:{each}" for each in asked.project_ids]
     if asked.scope.WhichOneof("scope"):
-        wanted = [scope_key(keeping.scope_asked(world, asked.scope))]
-        if not keeping.may_see(caller, wanted[0]):
+        wanted = [scope_key(secret_requests.scope_asked(world, asked.scope))]
+        if not secret_requests.may_see(caller, wanted[0]):
             raise Refused("permission_denied", "only organization admins see secrets of this scope")
 
     def accept(facts: SecretFacts) -> bool:
-        return keeping.may_see(caller, facts.scope)
+        return secret_requests.may_see(caller, facts.scope)
 
     after = decode_token(request.pagination.token) if request.pagination.token else None
     return _page(world.secrets.walk({"scope": wanted}, accept, after), request.pagination.page_size)

@@ -14,8 +14,8 @@ import uvicorn
 
 from portal.sandbox.application import Application
 from portal.sandbox.faults import Faults
-from portal.sandbox.holds import Hold, When
 from portal.sandbox.logs import Logs
+from portal.sandbox.request_gate import Hold, When
 from portal.sandbox.snapshot import save
 from portal.sandbox.world import World
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from portal.sandbox import history as past
 from portal.sandbox import phases, runner, secrets
-from portal.sandbox.agenda import Agenda
 from portal.sandbox.audit import AuditLog
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import Document, merge, micros, moment, pruned
@@ -25,10 +24,11 @@ from portal.sandbox.facts import (
     service_facts,
     task_facts,
 )
+from portal.sandbox.history_log import Truth, apply
 from portal.sandbox.organization import found
 from portal.sandbox.population import populate, settle
+from portal.sandbox.scheduler import Agenda
 from portal.sandbox.table import Table
-from portal.sandbox.truth import Truth, apply
 
 
 class Event(NamedTuple):

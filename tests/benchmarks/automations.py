@@ -22,8 +22,8 @@ def measure(rows: int) -> tuple[list[Row], float]:
     from django.db import connection
     from django.test import Client
 
-    from automations.summaries import refresh
-    from tests import automation_factories, factories
+    from automations.by_reference.refresh import refresh
+    from tests.support import automation_factories, factories
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -44,7 +44,7 @@ def measure(rows: int) -> tuple[list[Row], float]:
 
 def _urls() -> dict[str, str]:
     """Every page measured, by its name; names of what is held against the admin's list begin with "list"."""
-    from automations.lists.state import SORTS
+    from automations.executions.query import SORTS
     from automations.models import TaskExecution
 
     row = TaskExecution.objects.filter(project_id__isnull=False).exclude(owner_name="").earliest("created_at")
@@ -77,7 +77,7 @@ def _urls() -> dict[str, str]:
 def _others(client: object) -> dict[str, Callable[[], None]]:
     from django.core.cache import cache
 
-    from automations.lists.revision import revision
+    from automations.executions.change_token import revision
     from automations.models import TaskExecution
 
     facets = step(client, f"{LIST}executions/facets/")

@@ -56,7 +56,7 @@ def measure(rows: int) -> tuple[list[Row], dict[str, float]]:
     from django.test import Client
     from django.utils import timezone
 
-    from environments.rollups.keeping import keep
+    from environments.overview.refresh import keep
 
     now = timezone.now()
     _fill(rows, now)
@@ -81,7 +81,7 @@ def measure(rows: int) -> tuple[list[Row], dict[str, float]]:
 
 
 def _fill(rows: int, now: datetime) -> None:
-    from tests import factories
+    from tests.support import factories
 
     _execute(
         "TRUNCATE environments_environment, environments_sighting, environments_snapshot, environments_runningtime,"

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests import factories
 from tests.browser import chromium
 from tests.browser.scenes import NO_ROLE, VIEWER, Scene, scenes, three_hours_ago
+from tests.support import factories
 
 WIDTHS = {1440: 900, 390: 844}
 README = {

@@ -15,8 +15,8 @@ from pytest_django.live_server_helper import LiveServer
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
-from tests import factories
 from tests.browser import chromium, fleet
+from tests.support import factories
 
 PATIENCE = 30_000  # milliseconds: two cores may be busy with everything else
 expect.set_options(timeout=PATIENCE)

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from django.test import override_settings
 
-from automations.sync import sync_automations
-from environments.directory import sync_directory
+from automations.sync.observe import sync_automations
 from environments.models import SyncRun
-from environments.rollups.keeping import after_sweep
+from environments.overview.refresh import after_sweep
 from environments.secrets.sync import sync_secrets
-from environments.sync import sweep
+from environments.sync.directory import sync_directory
+from environments.sync.observe import sweep
 from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox

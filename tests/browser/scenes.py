@@ -17,11 +17,10 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment, SyncRun
-from portal.accounts.links import make_token
+from portal.accounts.sign_in_links import make_token
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
-from tests import operations
 from tests.browser import (
     fleet,
     scenes_acting,
@@ -42,6 +41,7 @@ from tests.browser import (
     scenes_timeline,
     scenes_views,
 )
+from tests.support import operations
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"

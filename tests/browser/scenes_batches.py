@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from automations.actions.catalogue import START_TASK
-from automations.batches.asking import start_batch
-from automations.batches.choosing import choose
-from automations.batches.driving import drive_batches
-from automations.batches.kinds import KINDS
+from automations.actions.registry import START_TASK
+from automations.batches.plan import choose
+from automations.batches.registry import KINDS
+from automations.batches.start import start_batch
+from automations.batches.worker import drive_batches
 from automations.models import Task
-from environments.actions.catalogue import LOCKDOWN
+from environments.actions.registry import LOCKDOWN
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet

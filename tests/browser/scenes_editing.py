@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from environments.actions.views.specification import EDITORS
 from environments.models import Environment
-from environments.views.editor import EDITORS
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
-from tests.editor import ECDSA, ED25519
+from tests.support.editor import ECDSA, ED25519
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

@@ -10,9 +10,9 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from environments.models import Environment, SyncRun
-from environments.rollup_models import OverviewPart, RunningTime, Snapshot, StartUp
-from environments.rollups.counting import count, hour_of, keep_snapshot
-from environments.rollups.keeping import keep
+from environments.models.overview import OverviewPart, RunningTime, Snapshot, StartUp
+from environments.overview.counts import count, hour_of, keep_snapshot
+from environments.overview.refresh import keep
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

@@ -11,10 +11,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from playwright.sync_api import BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
-from tests import factories
 from tests.browser import chromium
 from tests.browser.accessibility import Judge
 from tests.browser.scenes import GROUPS, NO_ROLE, Scene, beginning, read, scenes, three_hours_ago
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from environments.models import Phase, SyncRun
-from environments.rollups.keeping import keep
-from tests import factories
+from environments.overview.refresh import keep
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)

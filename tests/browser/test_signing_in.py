@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from playwright.sync_api import BrowserContext, Page, expect
 
-from portal.accounts.links import make_token
+from portal.accounts.sign_in_links import make_token
 from portal.sandbox.server import Sandbox
-from tests import factories
 from tests.browser.chromium import Watch
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

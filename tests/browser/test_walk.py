@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment
-from environments.rollups.keeping import keep
+from environments.overview.refresh import keep
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet

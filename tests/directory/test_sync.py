@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from environments.directory import sync_directory
 from environments.models import Environment, SyncRun
-from environments.sync import sweep
+from environments.sync.directory import sync_directory
+from environments.sync.observe import sweep
 from portal.directory.check import check
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
 from portal.ona import OnaClient

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from environments.moment import written
+from environments.as_of.clock import written
 from portal.ledger.models import Operation, Outcome
-from tests import factories
-from tests.exports import read, read_csv, taken
-from tests.operations import PORTS, believable, operation
+from tests.support import factories
+from tests.support.exports import read, read_csv, taken
+from tests.support.operations import PORTS, believable, operation
 
 pytestmark = pytest.mark.django_db
 LIST = "/operations/"

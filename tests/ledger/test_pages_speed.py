@@ -9,14 +9,14 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from portal.ledger.listing import revision
+from portal.ledger.chain.verifications import verify_and_keep
+from portal.ledger.facets import panel
 from portal.ledger.models import Operation, Outcome
-from portal.ledger.panel import panel
-from portal.ledger.state import read_state
-from portal.ledger.verifications import verify_and_keep
-from portal.web.pages import page
-from tests import factories
-from tests.operations import operation
+from portal.ledger.query import read_state
+from portal.ledger.rows import revision
+from portal.lists.keyset import page
+from tests.support import factories
+from tests.support.operations import operation
 
 pytestmark = pytest.mark.django_db
 # session, user, two for permissions, two for the revision, keys, rows

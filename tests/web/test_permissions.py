@@ -11,9 +11,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from environments.actions.views.specification import EDITORS
 from environments.models import Environment
-from environments.views.editor import EDITORS
-from tests import automation_factories, factories, operations
+from tests.support import automation_factories, factories, operations
 
 ROLES = ("Viewer", "Operator", "Admin", "Auditor")
 NOBODY = "user without a role"

@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from environments.audit.as_of import read_moment
+from environments.as_of.context import read_moment
 from environments.evidence import signing
-from environments.evidence.packing import PARTS, Wanted, make
+from environments.evidence.build import PARTS, Wanted, make
+from portal.exports.download import PERMISSION
 from portal.ledger.models import Origin
 from portal.ledger.recording import Asked
-from portal.web.downloads import PERMISSION
 
 
 class Command(BaseCommand):

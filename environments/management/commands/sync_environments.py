@@ -3,9 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from environments.commands import run_sync
 from environments.models import SyncRun
-from environments.sync import sweep
+from environments.sync.commands import run_sync
+from environments.sync.observe import sweep
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from environments.evidence import signing
 from environments.evidence.report import FAILS, UNCERTAIN
 from environments.evidence.signing import PublicKey
-from environments.evidence.verifying import Trust, verify
-from portal.ledger.chain import Head
+from environments.evidence.verify import Trust, verify
+from portal.ledger.chain.entries import Head
 
 
 class Command(BaseCommand):

@@ -1,0 +1,248 @@
+"""What pages show of the services, tasks and executions of one environment, read from their rows and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+from zlib import crc32
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from automations.actions import registry
+from automations.environment_tab import graph
+from automations.models import ExecutionPhase, Service, Task, TaskExecution
+from environments.actions.menu import NOT_ALLOWED
+from environments.actions.registry import Action
+from environments.documents.json_part import Part
+from environments.documents.labels import TRIGGERS
+from environments.models import Environment, Secret
+from portal.web.formatting import phase_word
+
+ROLES = {
+    "SERVICE_ROLE_DEFAULT": "default",
+    "SERVICE_ROLE_EDITOR": "editor",
+    "SERVICE_ROLE_AI_AGENT": "AI agent",
+    "SERVICE_ROLE_SECURITY_AGENT": "security agent",
+}
+READ_LOG = "automations.read_log"
+SIGNS = {
+    ExecutionPhase.SUCCEEDED: ("green", "✓"),
+    ExecutionPhase.FAILED: ("red", "✕"),
+    ExecutionPhase.STOPPED: ("gray", "–"),
+    ExecutionPhase.PENDING: ("blue", "…"),
+    ExecutionPhase.RUNNING: ("blue", "…"),
+}
+UNKNOWN = ("gray", "?")
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to do or to open; `why_not` says in words why it cannot be done, or is empty."""
+
+    label: str
+    url: str
+    why_not: str
+    is_dangerous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """By name only, a value may be a secret; `secret` is the name of the one it comes from, with its page."""
+
+    name: str
+    secret: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What services and tasks have in common; `revision` is another one when what is folded away has changed."""
+
+    triggers: list[str]
+    commands: list[Command]
+    runs_on: str
+    container_variables: list[str]
+    variables: list[Variable]
+    start: Button
+    buttons: list[Button]
+    operation_id: UUID = field(default_factory=uuid4)  # of a start by one press
+
+    @property
+    def revision(self) -> str:
+        parts = (self.commands, self.runs_on, self.container_variables, self.variables)
+        return f"{crc32(repr(parts).encode(errors='replace')):08x}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    service: Service
+    role: str
+    readiness_timeout: timedelta | None
+    outputs: list[tuple[str, str]]
+    log: Button
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One run of a task."""
+
+    url: str
+    tone: str
+    sign: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    task: Task
+    needs: list[str]
+    needed_for_prebuild: bool
+    last: TaskExecution | None
+    marks: list[Mark]
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    execution: TaskExecution
+    task: Task | None
+    started_by: str
+    failures: list[str]
+    url: str
+    log: Button
+
+
+class Reader:
+    """Reads the rows of one environment for one person; `secrets` and `names` are those its documents point at."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        user: User | AnonymousUser,
+        secrets: Mapping[str, str],
+        names: Mapping[UUID, Task | Service],
+    ) -> None:
+        self.environment, self.user, self.secrets, self.names = environment, user, secrets, names
+
+    def service(self, service: Service) -> ServiceRow:
+        spec, output = Part(service.spec), Part(service.status).part("output")
+        commands = spec.part("commands")
+        shown = [Command(name.capitalize(), commands.text(name)) for name in ("start", "ready", "stop")]
+        return ServiceRow(
+            service,
+            "" if service.role.endswith("_UNSPECIFIED") else ROLES.get(service.role, service.role),
+            spec.duration("readinessTimeout"),
+            [(name, output.text(name)) for name in sorted(output.fields)],
+            self._log("service-log", service.pk),
+            self._definition(service, spec, shown),
+        )
+
+    def task(self, task: Task, runs: Sequence[TaskExecution]) -> TaskRow:
+        """With its newest `runs`, newest first."""
+        spec = Part(task.spec)
+        return TaskRow(
+            task,
+            [str(self.names.get(id_, id_)) for id_ in task.depends_on],
+            bool(spec.flag("prebuildRequiresSuccess")),
+            runs[0] if runs else None,
+            [mark(run) for run in reversed(runs)],
+            self._definition(task, spec, [Command("Command", task.command)]),
+        )
+
+    def execution(self, execution: TaskExecution) -> ExecutionRow:
+        """With the failures of its steps, where they say more than the execution itself."""
+        steps = (step.text("failureMessage") for step in Part(execution.status).parts("steps"))
+        failures = [execution.failure, *steps]
+        task = self.names.get(execution.task_id)
+        return ExecutionRow(
+            execution,
+            task if isinstance(task, Task) else None,
+            execution.started_by_name or TRIGGERS.get(execution.started_by, execution.started_by),
+            list(dict.fromkeys(failure for failure in failures if failure)),
+            reverse("automations:execution", args=[execution.pk]),
+            self._log("execution-log", execution.pk),
+        )
+
+    def create(self, thing: str, action: Action) -> Button:
+        """The button that makes a new one."""
+        gone = "The environment is gone: Ona confirmed that it was deleted." if self.environment.gone_at else ""
+        url = reverse(f"automations:create-{thing}", args=[self.environment.pk])
+        return Button(f"New {thing}", url, gone if self.user.has_perm(action.permission) else NOT_ALLOWED)
+
+    def _definition(self, subject: Service | Task, spec: Part, commands: list[Command]) -> Definition:
+        target = spec.part("runsOn")
+        docker = target.part("docker")
+        others = [*([("Stop", "stop", registry.STOP_SERVICE)] if isinstance(subject, Service) else [])]
+        is_service = isinstance(subject, Service)
+        others += [
+            ("Edit", "edit", registry.UPDATE_SERVICE if is_service else registry.UPDATE_TASK),
+            ("Delete", "delete", registry.DELETE_SERVICE if is_service else registry.DELETE_TASK),
+        ]
+        start = registry.START_SERVICE if is_service else registry.START_TASK
+        return Definition(
+            [TRIGGERS.get(name, name) for name in subject.triggers],
+            [command for command in commands if command.text],
+            f"container {docker.text('image')}" if docker.known else "the machine" if "machine" in target else "",
+            [line.partition("=")[0] for line in docker.texts("environment")],
+            [self._variable(item) for item in spec.parts("env")],
+            self._button("Start", "start", start, subject),
+            [self._button(*other, subject) for other in others],
+        )
+
+    def _variable(self, item: Part) -> Variable:
+        id_ = item.part("valueFrom").part("secretRef").text("id")
+        if not id_:
+            return Variable(item.text("name"))
+        return Variable(
+            item.text("name"), self.secrets.get(id_, id_), f"{reverse('secrets:list')}?{urlencode({'q': id_})}"
+        )
+
+    def _button(self, label: str, verb: str, action: Action, subject: Service | Task) -> Button:
+        thing = "service" if isinstance(subject, Service) else "task"
+        url = reverse(f"automations:{verb}-{thing}", args=[self.environment.pk, subject.pk])
+        allowed = self.user.has_perm(action.permission)
+        why_not = registry.obstacle(action, subject, self.environment) if allowed else NOT_ALLOWED
+        return Button(label, url, why_not, verb == "delete")
+
+    def _log(self, name: str, pk: UUID) -> Button:
+        why_not = "" if self.user.has_perm(READ_LOG) else "Your roles do not let you read logs."
+        return Button("Log", reverse(f"automations:{name}", args=[pk]), why_not)
+
+
+def mark(run: TaskExecution) -> Mark:
+    """A run as a sign: its colour is told by its words too."""
+    tone, sign = SIGNS.get(ExecutionPhase(run.phase), UNKNOWN) if run.phase in ExecutionPhase.values else UNKNOWN
+    at = f"{run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else "at an unknown time"
+    kept = ", no longer kept by Ona" if run.gone_at else ""
+    url = reverse("automations:execution", args=[run.pk])
+    return Mark(url, tone, sign, f"{phase_word(run.phase)}, {at}{kept}")
+
+
+def secret_names(rows: Iterable[Service | Task]) -> dict[str, str]:
+    """The names of the secrets that variables come from, by id, where the cache knows them; one query."""
+    ids = set()
+    for row in rows:
+        for item in Part(row.spec).parts("env"):
+            try:
+                ids.add(UUID(item.part("valueFrom").part("secretRef").text("id")))
+            except ValueError:
+                continue
+    found = Secret.objects.filter(pk__in=ids).values_list("pk", "name") if ids else []
+    return {str(id_): name for id_, name in found}
+
+
+def picture(tasks: Sequence[Task], services: Sequence[Service]) -> graph.Graph | None:
+    """What waits for what; services only where a task waits for one."""
+    labels: dict[Hashable, str] = {row.pk: str(row) for row in (*tasks, *services)}
+    return graph.draw(labels, {task.pk: task.depends_on for task in tasks})

@@ -1,0 +1,77 @@
+"""The form of the automations file: pasted or uploaded, checked, previewed, applied."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+
+from automations.file.problems import Unreadable
+from automations.file.read import LARGEST, TOO_LARGE, Reading, decode, read
+from environments.actions.forms.base import ActionForm
+
+NOTHING = "Paste a file, or choose one of at most 256 KiB."
+
+
+class FileForm(ActionForm):
+    """`text` is what counts; an upload takes its place. `shown` is the digest of the preview that was looked at."""
+
+    # not a CharField: that would strip, and refuse characters without telling where
+    text = forms.Field(
+        label="Automations file",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 20, "wrap": "off", "spellcheck": "false", "autocomplete": "off"}),
+        help_text="YAML with services, tasks or both. At most 256 KiB.",
+    )
+    upload = forms.FileField(
+        label="Or upload a file",
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".yaml,.yml,.txt"}),
+        help_text="Text in UTF-8. It takes the place of what stands above.",
+    )
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["reason"].label = "Reason"  # checking needs none, but where it is shown the next step is applying
+
+    def clean_upload(self) -> str | None:
+        """The text of the file; None where none was sent."""
+        file: UploadedFile[Any] | None = self.cleaned_data["upload"]
+        if file is None:
+            return None
+        if (file.size or 0) > LARGEST:
+            raise ValidationError(TOO_LARGE)
+        try:
+            return decode(file.read())
+        except Unreadable as error:
+            where = f"{error.problem.where}: " if error.problem.line else ""
+            raise ValidationError(f"{where}{error.problem.reason}") from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        uploaded = cleaned.get("upload")
+        if uploaded is not None:
+            self.put(text=uploaded)
+            cleaned["text"] = uploaded
+        if not (cleaned.get("text") or "").strip() and "upload" not in self.errors:
+            self.add_error("text", NOTHING)
+        return cleaned
+
+    def put(self, **values: str) -> None:
+        """Have the form shown with other values than were sent."""
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        for name, value in values.items():
+            data[self.add_prefix(name)] = value
+        self.data = data
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the text stands for, or what is wrong with it; of a valid form."""
+        return read(self.cleaned_data["text"])

@@ -1,0 +1,214 @@
+"""`/environments/<id>/`: everything the API tells about one environment."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from environments.actions.menu import menu
+from environments.detail import access, live_refresh, ownership, sections
+from environments.detail.fields import Document, Fact
+from environments.detail.pending_operations import Standing, standings
+from environments.models import Environment, Field, Phase, Transition
+from environments.policies.banners import banners, lifetime
+from environments.secrets import card
+from environments.secrets.reach import revision as secrets_revision
+from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
+from portal.web.htmx import is_fragment, render_page
+from portal.web.permissions import permission
+
+TABS = {
+    "overview": "Overview",
+    "content": "Content",
+    "automations": "Automations",
+    "access": "Secrets and access",
+    "timeline": "Timeline",
+    "documents": "Documents",
+}
+SECONDS, WAITING_SECONDS = 5, 2
+E = TypeVar("E", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    name: str
+    label: str
+    url: str
+    is_current: bool
+
+
+@permission("environments.view_environment")
+def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
+    environment = find(environment_id)
+    name = request.GET.get("tab", "")
+    if name == "history":  # as the timeline was called before it had a picture
+        return redirect("environments:timeline", environment.pk)
+    fill = FILLS.get(name, overview_tab)
+    name = name if name in FILLS else "overview"
+    revision = secrets_revision() if name == "access" else ""
+    if nothing_new(request, environment, revision):
+        return HttpResponse(status=204)
+    return render_tab(request, environment, name, f"environments/_{name}.html", fill(request, environment), revision)
+
+
+def find(environment_id: UUID) -> Environment:
+    """The environment, gone or not; 404 where the portal has never seen it."""
+    environment = Environment.objects.select_related("sighting").filter(pk=environment_id).first()
+    if environment is None:
+        raise Http404(
+            f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
+            "after the next sweep; one of another organization never does. Look for it by name under Environments."
+        )
+    return environment
+
+
+def nothing_new(request: HttpRequest, environment: Environment, revision: str = "") -> bool:
+    """Whether a poll of the page would find what it already shows; `revision` stands for what a tab adds."""
+    if not is_fragment(request):
+        return False
+    live_refresh.follow(environment)
+    changed, seen = _revisions(environment, f"{revision}{asked_revision(standings(environment, timezone.now()))}")
+    return request.GET.get("changed") == changed and request.GET.get("seen") == seen
+
+
+def render_tab(
+    request: HttpRequest, environment: Environment, tab: str, template: str, context: dict[str, Any], revision: str = ""
+) -> HttpResponse:
+    """The page of `environment` with one tab on it; a poll gets the parts that changed."""
+    standing = standings(environment, timezone.now())
+    changed, seen = _revisions(environment, f"{revision}{asked_revision(standing)}")
+    frame = _frame(request, environment) | {
+        "standings": standing,
+        "poll_seconds": WAITING_SECONDS if any(each.is_waiting for each in standing) else SECONDS,
+        "tabs": tabs(environment, tab),
+        "tab_template": template,
+        "is_changed": request.GET.get("changed") != changed,
+        "poll": f"{request.path}?{urlencode({**request.GET.dict(), 'tab': tab, 'changed': changed, 'seen': seen})}",
+    }
+    return render_page(request, "environments/detail/detail.html", "environments/detail/_poll.html", frame | context)
+
+
+def tabs(environment: Environment, current: str) -> list[Tab]:
+    here = reverse("environments:detail", args=[environment.id])
+    elsewhere = {
+        "overview": here,
+        "automations": reverse("automations:of-environment", args=[environment.id]),
+        "timeline": reverse("environments:timeline", args=[environment.id]),
+    }
+    return [
+        Tab(name, label, elsewhere.get(name, f"{here}?tab={name}"), name == current) for name, label in TABS.items()
+    ]
+
+
+def asked_revision(standing: list[Standing]) -> str:
+    """Another one whenever the notes about what was asked for are others."""
+    texts = "\n".join(f"{each.operation.pk} {each.title} {each.text}" for each in standing)
+    return f"-{zlib.crc32(texts.encode()):x}" if texts else ""
+
+
+def _revisions(environment: Environment, revision: str) -> tuple[str, str]:
+    """Of what is shown, and of how long ago it was confirmed (in whole minutes, so that the words stay true)."""
+    sighting = getattr(environment, "sighting", None)
+    age = int((timezone.now() - sighting.seen_at).total_seconds()) // 60 if sighting else 0
+    seen = f"{sighting.seen_at.timestamp()}-{age}" if sighting else "never"
+    return f"{environment.changed_at.timestamp()}-{revision}", seen
+
+
+def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    failures, warnings = sections.messages(document)
+    organization, now = organization_of(environment), timezone.now()
+    return {
+        "environment": environment,
+        "sighting": getattr(environment, "sighting", None),
+        "menu": menu(environment, organization, request.user, now),
+        "banners": banners(environment, organization, now),
+        "failures": failures,
+        "warnings": warnings,
+        "components": sections.components(document),
+        "acknowledgement": sections.acknowledgement(document),
+    }
+
+
+def organization_of(environment: Environment) -> Organization | None:
+    """Whose policies hold for it; None where they have not been read."""
+    return _entry(Organization, environment.organization_id)
+
+
+def _entry(model: type[E], id_: UUID | None) -> E | None:
+    return model._default_manager.filter(pk=id_).first() if id_ else None
+
+
+def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    stopped = Transition.objects.of(environment).filter(field=Field.PHASE, new=Phase.STOPPED).first()
+    runner = _entry(Runner, environment.runner_id)
+    kind = _entry(EnvironmentClass, environment.class_id)
+    return {
+        "ports": sections.ports(document),
+        "admission": sections.admission(document),
+        "timeout": sections.timeout(document),
+        "activity": activity(environment, document),
+        "lifetime": lifetime(environment, organization_of(environment), stopped, timezone.now()),
+        "machine": ownership.whereabouts(environment, document, runner, kind) + sections.machine(document),
+        "people": ownership.people(environment, document),
+        "identifiers": ownership.identifiers(environment, document),
+        "addresses": sections.addresses(document),
+    }
+
+
+def activity(environment: Environment, document: Document) -> list[Fact]:
+    signal = document.status.part("activitySignal")
+    return [
+        Fact("Last sign of use", signal.time("timestamp"), "time"),
+        Fact("Came from", signal.text("source")),
+        Fact("Last started", environment.last_started_at, "time"),
+        Fact("Created", environment.created_at, "time"),
+        Fact("First seen by the portal", environment.first_seen_at, "time"),
+    ]
+
+
+def content_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    return {
+        "git": sections.git(document),
+        "content_facts": sections.content(document),
+        "initializers": sections.initializers(document),
+        "devcontainer": sections.devcontainer(document),
+        "automations_file": sections.automations_file(document),
+    }
+
+
+def access_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    document = Document(environment)
+    file_facts, file_rules = access.file_controls(document)
+    return {
+        **card.context(environment, document),
+        "ssh_keys": access.ssh_keys(document),
+        "exec_controls": access.exec_controls(document),
+        "file_controls": file_facts,
+        "file_rules": file_rules,
+        "kernel": access.kernel(document),
+    }
+
+
+def documents_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
+    parts = {"metadata": environment.metadata, "spec": environment.spec, "status": environment.status}
+    return {"documents": {name: json.dumps(part, indent=2, ensure_ascii=False) for name, part in parts.items()}}
+
+
+FILLS = {
+    "overview": overview_tab,
+    "content": content_tab,
+    "access": access_tab,
+    "documents": documents_tab,
+}

@@ -1,0 +1,114 @@
+"""A pack made: everything read from one moment of the database, signed, and its making written into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import BinaryIO
+
+import structlog
+from django.utils import timezone
+
+from environments.as_of import clock as moments
+from environments.as_of.context import as_of
+from environments.as_of.export_head import about
+from environments.evidence import documents, signing, tables
+from environments.evidence.manifest import FORMAT, MANIFEST, SIGNATURE, File, Head, Manifest
+from environments.evidence.manifest import Organization as Whose
+from environments.evidence.verify_against_portal import MADE, manifest_hash
+from environments.evidence.zip_file import Writer
+from portal import VERSION
+from portal.directory.models import Organization
+from portal.exports.snapshot import snapshot
+from portal.ledger import recording
+from portal.ledger.chain import entries
+from portal.ledger.models import Outcome
+
+log = structlog.get_logger()
+PARTS = {
+    "environments": "Environments, with the versions of their specifications",
+    "audits": "Audits of lockdown and archive",
+    "transitions": "Transitions: what was seen to change",
+    "operations": "Operations, with the ledger's chain",
+    "log": "Ona's audit log, as far as it was read",
+}
+MADE_WORDS = "The pack was made and signed. Nothing was sent to Ona."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a pack is to hold: the organization as of `moment` (None: now), and what happened from `since` to then."""
+
+    since: datetime
+    moment: datetime | None = None
+    parts: tuple[str, ...] = tuple(PARTS)
+
+
+def make(wanted: Wanted, asked: recording.Asked, into: BinaryIO) -> Manifest:
+    """Write a pack into an empty file and note in the ledger that it was made, by whom and why.
+
+    Takes as long as the tables do, in memory that does not grow with them. What was written is nobody's evidence if
+    this raises.
+    """
+    organization = Organization.objects.present().order_by("id").first()
+    manifest, raw = _write(wanted, asked, organization, into)
+    target = recording.Target("organization", organization and organization.pk, manifest.organization.name or "")
+    request = {"moment": manifest.moment, "since": manifest.since, "parts": list(wanted.parts)}
+    after = {"manifestSha256": manifest_hash(raw), "key": manifest.key}
+    operation, _ = recording.begin(MADE, target, asked, request=request, after=after)
+    recording.close(operation, Outcome.SUCCEEDED, explanation=MADE_WORDS)
+    log.info("evidence made", operation_id=str(operation.pk), **after)
+    return manifest
+
+
+def _write(
+    wanted: Wanted, asked: recording.Asked, organization: Organization | None, into: BinaryIO
+) -> tuple[Manifest, bytes]:
+    """The pack's files, then what they are, then its signature."""
+    made_at = timezone.now()
+    moment = wanted.moment or made_at
+    with snapshot(), moments.standing_at(moment), Writer(into, made_at) as writer:
+        with as_of(wanted.moment):
+            stand = moments.now()
+            head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment, (wanted.since, moment))}
+        manifest = _manifest(wanted, asked, organization, made_at)
+        manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
+        manifest.files.extend(_tables(writer, wanted, tables.Scope(wanted.since, moment, wanted.moment, head)))
+        manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
+        seen = documents.observation(wanted.since, moment, stand)
+        manifest.files.append(writer.add(documents.OBSERVATION, [seen]))
+        raw = manifest.encode()
+        writer.add(MANIFEST, [raw])
+        writer.add(SIGNATURE, [signing.sign(raw)])
+    return manifest, raw
+
+
+def _manifest(wanted: Wanted, asked: recording.Asked, organization: Organization | None, made_at: datetime) -> Manifest:
+    """What a pack says of itself, before it has any files."""
+    newest, key = entries.head(), signing.public_key()
+    return Manifest(
+        format=FORMAT, portal_version=VERSION,
+        organization=Whose(str(organization.pk), organization.name) if organization else Whose(None, None),
+        moment=wanted.moment or made_at, since=wanted.since, made_at=made_at, made_by=asked["actor"].get_username(),
+        reason=asked.get("reason", ""), parts=[part for part in PARTS if part in wanted.parts],
+        head=Head(newest.sequence or 0, newest.hash) if newest else None,
+        public_key=key.text, key=key.fingerprint, files=[],
+    )  # fmt: skip
+
+
+def _tables(writer: Writer, wanted: Wanted, scope: tables.Scope) -> Iterator[File]:
+    if "environments" in wanted.parts:
+        yield from tables.write(writer, partial(tables.environments, scope))
+        yield from tables.write(writer, partial(tables.versions, scope))
+    if "audits" in wanted.parts:
+        yield from tables.write(writer, partial(tables.audit, "lockdown", scope))
+        yield from tables.write(writer, partial(tables.audit, "archive", scope))
+    if "transitions" in wanted.parts:
+        yield from tables.write(writer, partial(tables.transitions, scope))
+    if "operations" in wanted.parts:
+        yield from tables.write(writer, partial(tables.operations, scope))
+        yield from tables.write(writer, partial(tables.entries, scope), ["json"])
+    if "log" in wanted.parts:
+        yield from tables.write(writer, partial(tables.onas_log, scope))

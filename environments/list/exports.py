@@ -1,0 +1,78 @@
+"""The environments' list as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from environments.as_of.context import as_of
+from environments.as_of.export_head import AS_THEN
+from environments.list.query import State, chips
+from environments.models import EnvironmentQuerySet
+from portal.exports.download import Asking, head
+from portal.exports.formats import Export
+from portal.exports.snapshot import in_order, read_within, streamed
+from portal.lists.keyset import Order
+from portal.web.formatting import UNKNOWN, phase_word
+
+PHASES = ("phase", "machine_phase", "content_phase", "devcontainer_phase", "automations_phase", "desired_phase")
+# the heading of each column and where it comes from
+COLUMNS = {
+    "id": "id", "name": "name", "phase": "phase", "archived_at": "archived_at", "gone_at": "gone_at", "role": "role",
+    "owner_id": "creator_id", "owner": "owner_name", "owner_email": "owner_email",
+    "project_id": "project_id", "project": "project_name", "class_id": "class_id", "class": "class_name",
+    "runner_id": "runner_id", "runner": "runner_name", "repository": "repository", "branch": "branch",
+    "created_at": "created_at", "last_started_at": "last_started_at", "active_at": "active_at",
+    "last_used_at": "last_used_at", "lockdown_at": "lockdown_at", "timeout_seconds": "timeout",
+    "never_stops": "never_stops", "shared_ports": "shared_ports", "open_to_everyone": "open_to_everyone",
+    "failing": "failing", "failure": "failure", "warning": "warning", "unpushed_work": "unpushed_work",
+    "unpushed_commits": "unpushed_commits", "changed_files": "changed_files", "not_in_sync": "not_in_sync",
+    "secrets_in_sync": "secrets_in_sync", "devcontainer_in_sync": "devcontainer_in_sync",
+    "machine_phase": "machine_phase", "content_phase": "content_phase", "devcontainer_phase": "devcontainer_phase",
+    "automations_phase": "automations_phase", "desired_phase": "desired_phase", "spec_version": "spec_version",
+    "first_seen_at": "first_seen_at", "changed_at": "changed_at",
+}  # fmt: skip
+PHASES_AT = [position for position, name in enumerate(COLUMNS) if name in PHASES]
+
+
+def fleet(asking: Asking, state: State, moment: datetime | None) -> Export:
+    """The environments of a list, all in its order, as known at `moment`; read in a snapshot."""
+    with as_of(moment):
+        found = state.filters.qs
+        said = head(
+            asking,
+            chips=chips(state),
+            order=state.place.order,
+            count=found.order_by().count(),
+            moment=moment,
+        )
+    said |= {"note": AS_THEN} if moment else {}
+    return Export("environments", "Environments", said, list(COLUMNS), fleet_rows(found, state.place.order, moment))
+
+
+def fleet_rows(found: EnvironmentQuerySet, order: Order, moment: datetime | None) -> Iterator[Sequence[Any]]:
+    """The rows of these environments in that order, as known at `moment`; in a transaction only."""
+
+    def scope() -> AbstractContextManager[None]:
+        return as_of(moment)
+
+    rows = in_order(found, order).values_list(*COLUMNS.values())
+    for piece in read_within(lambda: streamed(rows), scope):
+        yield from map(_row, piece)
+
+
+def _row(values: Sequence[Any]) -> list[Any]:
+    row = [None if value == "" else value for value in values]
+    for position in PHASES_AT:
+        row[position] = word(row[position])
+    return row
+
+
+@lru_cache(maxsize=128)
+def word(phase: str | None) -> str | None:
+    """A phase as the lists have it; None where it is unknown."""
+    told = phase_word(phase)
+    return None if told == UNKNOWN else told

@@ -1,0 +1,38 @@
+"""The cache of the organization's environments and their history."""
+
+from environments.models.environment import (
+    NEW_LINE,
+    Environment,
+    EnvironmentQuerySet,
+    Field,
+    Phase,
+    Sighting,
+    Transition,
+    TransitionQuerySet,
+)
+from environments.models.overview import FailureKind, OverviewPart, RunningTime, Snapshot, StartUp
+from environments.models.secret import Secret
+from environments.models.specification import SpecificationVersion
+from environments.models.stop import Stop
+from environments.models.sync_run import SyncRun, SyncRunQuerySet
+
+__all__ = [
+    "NEW_LINE",
+    "Environment",
+    "EnvironmentQuerySet",
+    "FailureKind",
+    "Field",
+    "OverviewPart",
+    "Phase",
+    "RunningTime",
+    "Secret",
+    "Sighting",
+    "Snapshot",
+    "SpecificationVersion",
+    "StartUp",
+    "Stop",
+    "SyncRun",
+    "SyncRunQuerySet",
+    "Transition",
+    "TransitionQuerySet",
+]

@@ -1,0 +1,340 @@
+"""The cache of the organization's environments and their history."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Self, cast
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.expressions import Expression
+from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
+from django.utils import timezone
+
+NO_TEXT = Value("", output_field=models.TextField())
+NEW_LINE = Value("\n", output_field=models.TextField())
+
+
+def _expression(question: Q) -> Expression:
+    """A Q where an expression is asked for: Django takes it, its stubs do not know."""
+    return cast(Expression, question)
+
+
+class Phase(models.TextChoices):
+    """Environment phases Ona names today; a newer one is kept and shown raw."""
+
+    CREATING = "ENVIRONMENT_PHASE_CREATING", "creating"
+    STARTING = "ENVIRONMENT_PHASE_STARTING", "starting"
+    RUNNING = "ENVIRONMENT_PHASE_RUNNING", "running"
+    UPDATING = "ENVIRONMENT_PHASE_UPDATING", "updating"
+    STOPPING = "ENVIRONMENT_PHASE_STOPPING", "stopping"
+    STOPPED = "ENVIRONMENT_PHASE_STOPPED", "stopped"
+    DELETING = "ENVIRONMENT_PHASE_DELETING", "deleting"
+    DELETED = "ENVIRONMENT_PHASE_DELETED", "deleted"
+
+
+class EnvironmentQuerySet(models.QuerySet["Environment"]):
+    """Questions about environments; each method is named after its question."""
+
+    def present(self) -> Self:
+        return self.filter(gone_at=None)
+
+    def active(self) -> Self:
+        return self.present().filter(archived_at=None)
+
+    def running(self) -> Self:
+        return self.present().filter(phase=Phase.RUNNING)
+
+    def archived(self) -> Self:
+        return self.present().filter(archived_at__isnull=False)
+
+    def failing(self) -> Self:
+        return self.present().filter(failing=True)
+
+    def locked_down(self) -> Self:
+        return self.present().filter(lockdown_at__lte=timezone.now())
+
+    def locked_down_within(self, delay: timedelta) -> Self:
+        """Not locked down yet, but will be before `delay` has passed."""
+        now = timezone.now()
+        return self.present().filter(lockdown_at__gt=now, lockdown_at__lte=now + delay)
+
+    def idle_for(self, delay: timedelta) -> Self:
+        """No sign of use for `delay`; environments that never gave one count from their last start or creation."""
+        return self.present().filter(last_used_at__lte=timezone.now() - delay)
+
+    def with_unpushed_work(self) -> Self:
+        """Commits not pushed or files changed; environments whose git state is unknown are not among them."""
+        return self.present().filter(unpushed_work=True)
+
+    def open_to_everyone(self) -> Self:
+        return self.present().filter(open_to_everyone=True)
+
+    def never_stopping(self) -> Self:
+        return self.present().filter(never_stops=True)
+
+    def not_in_sync(self) -> Self:
+        return self.present().filter(not_in_sync=True)
+
+    def for_list(self) -> Self:
+        """Columns only: a list never reads the documents."""
+        return self.defer("metadata", "spec", "status")
+
+
+class Environment(models.Model):
+    """One environment as Ona last told of it. Its three parts have separate lives: see `environments.sync.observe`.
+
+    Columns named in `environments.sync.upsert.COLUMNS` are derived from the part they belong to, for lists to filter
+    and sort by; the parts themselves are kept whole. Empty text means absent at Ona; NULL means unknown or not set.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    # metadata: no version, the later observation wins
+    metadata = models.JSONField(default=dict)
+    metadata_digest = models.BigIntegerField(default=0)
+    organization_id = models.UUIDField(null=True)
+    name = models.TextField(blank=True, default="")
+    creator_id = models.UUIDField(null=True)
+    creator_principal = models.TextField(blank=True, default="")
+    context_url = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(null=True)
+    project_id = models.UUIDField(null=True)
+    runner_id = models.UUIDField(null=True)
+    last_started_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+    role = models.TextField(blank=True, default="")
+    lockdown_at = models.DateTimeField(null=True)
+    # spec: ordered by spec_version; versions are uint64, which numeric(20, 0) holds
+    spec = models.JSONField(default=dict)
+    spec_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
+    desired_phase = models.TextField(blank=True, default="")
+    class_id = models.UUIDField(null=True)
+    spec_repository = models.TextField(blank=True, default="")
+    spec_branch = models.TextField(blank=True, default="")
+    timeout = models.DurationField(null=True)
+    shared_ports = ArrayField(models.IntegerField(), default=list)
+    open_to_everyone = models.BooleanField(default=False)
+    # status: ordered by status_version
+    status = models.JSONField(default=dict)
+    status_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
+    runner_spec_version = models.DecimalField(max_digits=20, decimal_places=0, default=0)
+    phase = models.TextField(blank=True, default="")
+    machine_phase = models.TextField(blank=True, default="")
+    content_phase = models.TextField(blank=True, default="")
+    devcontainer_phase = models.TextField(blank=True, default="")
+    automations_phase = models.TextField(blank=True, default="")
+    failure = models.TextField(blank=True, default="")
+    warning = models.TextField(blank=True, default="")
+    git_repository = models.TextField(blank=True, default="")
+    git_branch = models.TextField(blank=True, default="")
+    unpushed_commits = models.IntegerField(null=True)
+    changed_files = models.IntegerField(null=True)
+    secrets_in_sync = models.BooleanField(null=True)
+    devcontainer_in_sync = models.BooleanField(null=True)
+    active_at = models.DateTimeField(null=True)
+    # names behind the ids, copied from the directory so that lists can search and sort by them
+    owner_name = models.TextField(blank=True, default="")
+    owner_email = models.TextField(blank=True, default="")
+    project_name = models.TextField(blank=True, default="")
+    runner_name = models.TextField(blank=True, default="")
+    class_name = models.TextField(blank=True, default="")
+    # the cache's own
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()  # when the row was last written; pages ask whether anything is newer
+    gone_at = models.DateTimeField(null=True)
+    # answers that need more than one column
+    repository = models.GeneratedField(
+        expression=Coalesce(
+            NullIf(F("git_repository"), NO_TEXT), NullIf(F("spec_repository"), NO_TEXT), F("context_url")
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    branch = models.GeneratedField(
+        expression=Coalesce(NullIf(F("git_branch"), NO_TEXT), F("spec_branch")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    last_used_at = models.GeneratedField(
+        expression=Coalesce(Greatest("active_at", "last_started_at"), F("created_at")),
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+    )
+    failing = models.GeneratedField(
+        expression=_expression(~Q(failure="")), output_field=models.BooleanField(), db_persist=True
+    )
+    unpushed_work = models.GeneratedField(
+        expression=_expression(Q(unpushed_commits__gt=0) | Q(changed_files__gt=0)),
+        output_field=models.BooleanField(null=True),
+        db_persist=True,
+    )
+    never_stops = models.GeneratedField(
+        expression=_expression(Q(timeout__isnull=False) & Q(timeout=timedelta(0))),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    not_in_sync = models.GeneratedField(
+        expression=_expression(
+            Q(phase=Phase.RUNNING)
+            & (
+                Q(runner_spec_version__lt=F("spec_version"))
+                | Q(secrets_in_sync__isnull=False, secrets_in_sync=False)
+                | Q(devcontainer_in_sync__isnull=False, devcontainer_in_sync=False)
+            )
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    search = models.GeneratedField(
+        expression=Upper(
+            Concat(
+                F("name"), NEW_LINE, F("git_repository"), NEW_LINE, F("spec_repository"), NEW_LINE, F("context_url"),
+                NEW_LINE, F("git_branch"), NEW_LINE, F("spec_branch"), NEW_LINE, F("owner_name"), NEW_LINE,
+                F("owner_email"), NEW_LINE, F("project_name"), NEW_LINE, F("failure"), NEW_LINE,
+                Cast("id", models.TextField()),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )  # fmt: skip
+
+    objects = EnvironmentQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Every index is paid for by the sweep; those of the list leave out what is gone, which only adds up.
+            # sort by last use, and idle:>30d: environments.list.views
+            models.Index(F("last_used_at"), F("id"), name="environment_last_used", condition=Q(gone_at=None)),
+            # sort by name: environments.list.views
+            models.Index(Upper("name"), F("id"), name="environment_name", condition=Q(gone_at=None)),
+            # sort by owner: environments.list.views
+            models.Index(Upper("owner_name"), F("id"), name="environment_owner_name", condition=Q(gone_at=None)),
+            # sort by project: environments.list.views
+            models.Index(Upper("project_name"), F("id"), name="environment_project_name", condition=Q(gone_at=None)),
+            # sort by class: environments.list.views
+            models.Index(Upper("class_name"), F("id"), name="environment_class_name", condition=Q(gone_at=None)),
+            # sort by lockdown, and lockdown:past, lockdown:<7d: environments.list.views
+            models.Index(F("lockdown_at"), F("id"), name="environment_lockdown", condition=Q(gone_at=None)),
+            # sort by creation: environments.list.views
+            models.Index(F("created_at"), F("id"), name="environment_created", condition=Q(gone_at=None)),
+            # environments of a person: ?owner=
+            models.Index(F("creator_id"), name="environment_of_owner", condition=Q(gone_at=None)),
+            # environments of a project: ?project=
+            models.Index(F("project_id"), name="environment_of_project", condition=Q(gone_at=None)),
+            # all other filters, their counts, and sort by phase, without reading the rows:
+            # environments.list.facets, the total of environments.list.views
+            models.Index(
+                fields=["phase", "id"],
+                include=[
+                    "project_id", "creator_id", "runner_id", "class_id", "role", "created_at", "archived_at",
+                    "lockdown_at", "last_used_at", "failing", "unpushed_work", "open_to_everyone",
+                    "never_stops", "not_in_sync",
+                ],
+                name="environment_facets",
+                condition=Q(gone_at=None),
+            ),
+            # the few that deserve a look, of any kind: ?flag=, is:failing, and their counts
+            models.Index(
+                fields=["last_used_at", "id"],
+                include=["failing", "unpushed_work", "open_to_everyone", "never_stops", "not_in_sync", "phase"],
+                name="environment_flagged",
+                condition=Q(gone_at=None)
+                & (
+                    Q(failing=True)
+                    | Q(unpushed_work=True)
+                    | Q(open_to_everyone=True)
+                    | Q(never_stops=True)
+                    | Q(not_in_sync=True)
+                ),
+            ),
+            # words of the search box, in gone environments too: environments.list.search_keys.contains.
+            # The sweep appends to the pending list; vacuum, not the sweep, sorts it in.
+            GinIndex(
+                fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="environment_search"
+            ),
+            # is anything newer: environments.list.change_token
+            models.Index(F("changed_at"), name="environment_changed"),
+            # what is gone: its number in environments.audit
+            models.Index(F("gone_at"), F("id"), name="environment_gone", condition=Q(gone_at__isnull=False)),
+        ]  # fmt: skip
+        permissions: ClassVar = [
+            ("operate_environment", "Can start, stop and keep environments active"),
+            ("export_environment", "Can export environments"),
+            ("mint_environment_token", "Can create tokens of environments"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)
+
+
+class Sighting(models.Model):
+    """When an environment was last confirmed: the "as of" of one row, and how a sweep tells who was absent.
+
+    A table of its own because it is written for every environment in every sweep, while `Environment` is written
+    only when something changed; narrow rows with room beside them are updated in place (HOT).
+    """
+
+    # no constraint: checking it would take longer than writing the row
+    environment = models.OneToOneField(Environment, on_delete=models.CASCADE, primary_key=True, db_constraint=False)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.environment_id} {self.seen_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Field(models.TextChoices):
+    """What a transition is about."""
+
+    PHASE = "phase", "phase"
+    MACHINE = "machine_phase", "machine"
+    CONTENT = "content_phase", "content"
+    DEVCONTAINER = "devcontainer_phase", "devcontainer"
+    AUTOMATIONS = "automations_phase", "automations file"
+    SECRETS = "secrets_in_sync", "secrets"
+    FAILURE = "failure", "failure"
+    ARCHIVED = "archived_at", "archived"
+    LOCKDOWN = "lockdown_at", "lockdown"
+    GONE = "gone_at", "gone"
+
+
+class TransitionQuerySet(models.QuerySet["Transition"]):
+    def of(self, environment: Environment) -> Self:
+        return self.filter(environment=environment).order_by("-seen_at", "-id")
+
+
+class Transition(models.Model):
+    """A change seen between two observations of one environment: it happened after `old_seen_at`, by `seen_at`.
+
+    Values are as Ona tells them: raw enum values, texts, RFC 3339 times, true and false; empty means absent. The first
+    observation of an environment has no old state: `old_seen_at` is NULL.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, db_index=False)
+    field = models.TextField(choices=Field.choices)
+    old = models.TextField(blank=True)
+    new = models.TextField(blank=True)
+    old_seen_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+
+    objects = TransitionQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # the transitions of one environment, newest first: environments.detail.views
+            models.Index(F("environment"), F("seen_at").desc(), F("id").desc(), name="transition_of_environment"),
+            # lockdowns set, moved and cleared, newest first: environments.audit.lockdown_history
+            models.Index(
+                F("seen_at").desc(), F("id").desc(), name="transition_of_lockdown", condition=Q(field=Field.LOCKDOWN)
+            ),
+            # since when an environment was stopped at a past moment: environments.as_of.rebuild
+            models.Index(
+                fields=["environment", "-seen_at", "-id"], include=["old_seen_at"], name="transition_of_stop",
+                condition=Q(field=Field.PHASE, new=Phase.STOPPED) | Q(field=Field.ARCHIVED, new=""),
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.old} → {self.new}"

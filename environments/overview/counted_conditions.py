@@ -1,0 +1,82 @@
+"""What is counted of the fleet at a moment, each by the search that finds it (`environments.list.search_keys`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from environments.as_of.clock import standing_at
+from environments.list import search_keys
+from portal.lists.search import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`query` asks for it in the list. `weight` ranks what needs attention, highest first; 0 is only counted."""
+
+    name: str
+    label: str
+    query: str
+    weight: int = 0
+    tone: str = "gray"
+    means: str = ""
+
+    def ask(self, at: datetime) -> Q:
+        """What it means at a moment."""
+        with standing_at(at):
+            return Q(*map(search_keys.asks, parse(self.query, search_keys.KEYS).terms))
+
+
+CONDITIONS = {
+    condition.name: condition
+    for condition in (
+        Condition("total", "in all", ""),
+        Condition("archived", "archived", "is:archived"),
+        Condition("unpushed", "with unpushed work", "is:unpushed"),
+        Condition("locked-down", "locked down", "lockdown:past"),
+        Condition("not-in-sync", "not in sync", "is:not-in-sync"),
+        Condition(
+            "failing", "failing now", "is:failing", 100, "red",
+            "Somebody waits for a machine that does not come up.",
+        ),
+        Condition(
+            "past-running", "locked down and still running", "lockdown:past phase:running", 90, "red",
+            "Running in spite of the maximum lifetime.",
+        ),
+        Condition(
+            "deletion", "to be deleted within 3 days with unpushed work", "deletion:<3d is:unpushed", 85, "red",
+            "Archived; the deletion by policy takes the work along.",
+        ),
+        Condition(
+            "open", "with a port open to everyone", "port:everyone", 80, "red",
+            "Whoever has the link gets in, without signing in.",
+        ),
+        Condition(
+            "lockdown-24h", "locking down within 24 hours", "lockdown:<24h", 70, "amber",
+            "Their owners may want more time.",
+        ),
+        Condition(
+            "unacknowledged", "not acknowledged by their runner", "is:unacknowledged", 60, "amber",
+            "The runner has not taken up what was asked of it.",
+        ),
+        Condition(
+            "secrets", "running with secrets not in sync", "is:secrets-not-in-sync", 50, "amber",
+            "They run with old values of secrets.",
+        ),
+        Condition(
+            "idle", "running without use for more than a day", "phase:running idle:>1d", 40, "amber",
+            "They cost and nobody uses them.",
+        ),
+        Condition(
+            "never-stops", "that never stop", "is:never-stops", 30, "amber", "No inactivity stops them.",
+        ),
+        Condition(
+            "lockdown-7d", "locking down within 7 days", "lockdown:<7d", 20, "blue",
+            "Including those of the next 24 hours.",
+        ),
+    )
+}  # fmt: skip
+# Read from columns that no index of the list holds: counted by a query of its own.
+RARE = ("unacknowledged", "secrets")

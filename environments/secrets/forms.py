@@ -1,0 +1,214 @@
+"""The forms of secrets. The vendor's rules (CreateSecretRequest, UpdateSecretValueRequest) are checked here first;
+tests/environments/secrets/test_secrets_forms.py compares them with its descriptors.
+
+A value is never written back into a form: `secret_value` takes it out, and who is shown the form again types it again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator, URLValidator
+
+from environments.actions.forms.base import ActionForm
+from environments.models.secret import Mount
+from environments.secrets.scopes import Scope
+from portal.ona.documents.tokens import Secret
+
+SHORTEST_NAME, LONGEST_NAME = 3, 127
+LONGEST_VALUE = 10_240  # characters
+NAME = r"^[0-9a-zA-Z_]{3,}$"
+FILE_PATH = r"^/[^/].*$"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HOST = rf"^(\*\.)?({_LABEL}\.)*{_LABEL}(:[0-9]{{1,5}})?$"
+HEADER = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+MOUNTS = {
+    Mount.VARIABLE: "environment variable, of the secret's name",
+    Mount.FILE: "file",
+    Mount.REGISTRY: "login at a container registry",
+    Mount.API_ONLY: "not mounted: only for Ona's API and the credential proxy",
+}
+
+
+class ValueForm(ActionForm):
+    """A value, typed or from a file: exactly one of them."""
+
+    value = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LONGEST_VALUE,
+        widget=forms.PasswordInput(render_value=False, attrs=PLAIN | {"autocomplete": "new-password"}),
+        help_text="One line, at most 10,240 characters. It goes to Ona and is never shown again.",
+        error_messages={"max_length": "At most 10,240 characters."},
+    )
+    value_file = forms.FileField(
+        label="Or a file that holds the value",
+        required=False,
+        widget=forms.FileInput,
+        help_text="For values of several lines, such as keys: text of at most 10 KiB, taken as it is.",
+        error_messages={"empty": "This file is empty."},
+    )
+
+    def clean_value_file(self) -> str:
+        """The text of the file."""
+        file = self.cleaned_data["value_file"]
+        if not file:
+            return ""
+        if file.size > LONGEST_VALUE:
+            raise ValidationError("This file is larger than 10 KiB, which is the most a secret holds.")
+        try:
+            text: str = file.read().decode()
+        except UnicodeDecodeError:
+            raise ValidationError(
+                "This file is not text in UTF-8. Encode it, as base64 say, and decode it where it is used."
+            ) from None
+        if "\0" in text:
+            raise ValidationError("This file holds a zero byte, so it is not text.")
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        """Take the value out of what is kept of the form."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        typed, from_file = cleaned.pop("value", None), cleaned.pop("value_file", None)
+        if typed and from_file:
+            self.add_error("value_file", "Type the value or choose a file, not both.")
+        elif not (typed or from_file or {"value", "value_file"} & set(self.errors)):
+            self.add_error("value", "Type the value, or choose a file of at most 10 KiB.")
+        self._secret = Secret(typed or from_file or "")
+        return cleaned
+
+    def secret_value(self) -> Secret:
+        """The value of a valid form."""
+        return self._secret
+
+
+class AddSecretForm(ValueForm):
+    """A new secret. `scopes` are pairs of a `Scope` as text and what the form calls it."""
+
+    scope = forms.ChoiceField(label="For", error_messages={"required": "Say whose it shall be."})
+    name = forms.CharField(
+        min_length=SHORTEST_NAME,
+        max_length=LONGEST_NAME,
+        validators=[RegexValidator(NAME, "Letters, digits and _ only, at least three.", "name")],
+        widget=forms.TextInput(attrs=PLAIN),
+        help_text="Letters, digits and _, 3 to 127. As an environment variable, the variable has this name.",
+        error_messages={"min_length": "At least three characters.", "max_length": "At most 127 characters."},
+    )
+    mount = forms.ChoiceField(
+        label="Mounted as", choices=list(MOUNTS.items()), initial=Mount.VARIABLE, widget=forms.RadioSelect
+    )
+    file_path = forms.CharField(
+        label="Path of the file",
+        required=False,
+        widget=forms.TextInput(attrs=PLAIN | {"placeholder": "/home/vscode/.config/key"}),
+        help_text="For “file”: the whole path, from the root on.",
+    )
+    registry_host = forms.CharField(
+        label="Registry",
+        required=False,
+        widget=forms.TextInput(attrs=PLAIN | {"placeholder": "https://registry.example.com"}),
+        help_text="For “login at a container registry”: its address. The value is user:password.",
+    )
+    proxy_hosts = forms.CharField(
+        label="Hosts",
+        required=False,
+        widget=forms.TextInput(attrs=PLAIN | {"placeholder": "api.example.com, files.example.com"}),
+        help_text="Requests to these hosts get the value in a header on their way out.",
+    )
+    proxy_header = forms.CharField(
+        label="Header", required=False, widget=forms.TextInput(attrs=PLAIN | {"placeholder": "Authorization"})
+    )
+    field_order = ("scope", "name", "mount", "file_path", "registry_host", "proxy_hosts", "proxy_header", "value",
+                   "value_file")  # fmt: skip
+
+    def __init__(
+        self, data: Any = None, *, scopes: list[tuple[str, str]], as_list: bool = False, **options: Any
+    ) -> None:
+        super().__init__(data, **options)
+        field = self.fields["scope"]
+        if not as_list:
+            field.widget = forms.RadioSelect()
+        field.choices = scopes  # type: ignore[attr-defined]
+        field.initial = scopes[0][0] if scopes else ""
+
+    def clean_file_path(self) -> str:
+        """Absolute, where it is asked for."""
+        path: str = self.cleaned_data["file_path"]
+        if self._mount == Mount.FILE:
+            RegexValidator(FILE_PATH, "Write the whole path, such as /home/vscode/.config/key.")(path)
+        return path
+
+    def clean_registry_host(self) -> str:
+        """An address, where it is asked for."""
+        host: str = self.cleaned_data["registry_host"]
+        if self._mount == Mount.REGISTRY:
+            message = "Write the registry's address, such as https://registry.example.com."
+            URLValidator(schemes=["https", "http"], message=message)(host)
+        return host
+
+    def clean_proxy_hosts(self) -> list[str]:
+        """Hosts, apart by commas or blanks."""
+        hosts: list[str] = self.cleaned_data["proxy_hosts"].replace(",", " ").split()
+        for host in hosts:
+            RegexValidator(HOST, "Write hosts such as api.example.com, without https:// and path.")(host)
+        return list(dict.fromkeys(hosts))
+
+    def clean_proxy_header(self) -> str:
+        """A header's name."""
+        header: str = self.cleaned_data["proxy_header"]
+        if header:
+            RegexValidator(HEADER, "Write a header's name, such as Authorization.")(header)
+        return header
+
+    def clean(self) -> dict[str, Any]:
+        """Hosts and header go together."""
+        cleaned = super().clean()
+        if cleaned.get("proxy_hosts") and cleaned.get("proxy_header") == "":
+            self.add_error("proxy_header", "Say in which header the hosts get the value.")
+        if cleaned.get("proxy_header") and cleaned.get("proxy_hosts") == []:
+            self.add_error("proxy_hosts", "Say which hosts get the value in this header.")
+        return cleaned
+
+    @property
+    def _mount(self) -> str:
+        return str(self.cleaned_data.get("mount", ""))
+
+    def chosen_scope(self) -> Scope:
+        """Of a valid form."""
+        return Scope.read(self.cleaned_data["scope"])
+
+    def chosen_mount(self) -> dict[str, Any]:
+        """As CreateSecretRequest has it; of a valid form."""
+        match self._mount:
+            case Mount.FILE:
+                return {"filePath": self.cleaned_data["file_path"]}
+            case Mount.REGISTRY:
+                return {"containerRegistryBasicAuthHost": self.cleaned_data["registry_host"]}
+            case Mount.API_ONLY:
+                return {"apiOnly": True}
+        return {"environmentVariable": True}
+
+    def chosen_proxy(self) -> dict[str, Any] | None:
+        """Secret.CredentialProxy, where one is asked for; of a valid form."""
+        hosts, header = self.cleaned_data["proxy_hosts"], self.cleaned_data["proxy_header"]
+        return {"targetHosts": hosts, "header": header} if hosts else None
+
+
+class DeleteSecretForm(ActionForm):
+    """Wants the secret's name typed: its value cannot be had back."""
+
+    typed_name = forms.CharField(label="Type the secret's name", widget=forms.TextInput(attrs=PLAIN))
+
+    def __init__(self, data: Any = None, *, name: str, **options: Any) -> None:
+        self.name = name
+        super().__init__(data, **options)
+
+    def clean_typed_name(self) -> str:
+        """Blanks around it are forgiven, nothing else."""
+        typed: str = self.cleaned_data["typed_name"]
+        if typed.strip() != self.name.strip():
+            raise ValidationError(f"This is not its name. Type: {self.name}")
+        return typed
