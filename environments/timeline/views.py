@@ -98,7 +98,7 @@ def specification(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "is_older": True,  # it does not change under who chooses two of them
         **_compared(request, environment, shown),
     }
-    return render_tab(request, environment, "timeline", "environments/detail/_specification.html", context)
+    return render_tab(request, environment, "timeline", "environments/timeline/_specification.html", context)
 
 
 def _compared(request: HttpRequest, environment: Environment, shown: Sequence[Version]) -> dict[str, Any]:
