@@ -138,9 +138,14 @@ class AsOf:
         """Where a page asks for news: the past has none."""
         return "" if self.at else url
 
+    @property
+    def allows_actions(self) -> bool:
+        """Nobody acts in the past."""
+        return self.at is None
+
     def acting(self, user: T) -> T | None:
-        """Who acts: nobody does in the past."""
-        return None if self.at else user
+        """Who acts, if anybody."""
+        return user if self.allows_actions else None
 
     def note(self, *texts: str) -> dict[str, str]:
         """What the head of an export adds about a past time."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from environments.as_of.export_head import AS_THEN
 from environments.audit import lockdown_history
 from environments.audit import rows as lines
 from environments.audit.query import AuditState, chips
+from environments.export_head import AS_THEN
 from environments.list.exports import word
 from environments.models import Environment
 from environments.policies.unpushed_work import work_words

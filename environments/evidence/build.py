@@ -13,12 +13,12 @@ from django.utils import timezone
 
 from environments.as_of import clock
 from environments.as_of.context import AsOf
-from environments.as_of.export_head import about
 from environments.evidence import documents, signing, tables
 from environments.evidence.manifest import FORMAT, MANIFEST, SIGNATURE, File, Head, Manifest
 from environments.evidence.manifest import Organization as Whose
 from environments.evidence.verify_against_portal import MADE, manifest_hash
 from environments.evidence.zip_file import Writer
+from environments.export_head import about
 from portal import VERSION
 from portal.directory.models import Organization
 from portal.exports.snapshot import snapshot

@@ -17,7 +17,6 @@ from django.http import QueryDict
 
 from environments.as_of.clock import at
 from environments.as_of.context import AsOf
-from environments.as_of.export_head import log_read
 from environments.as_of.recorded import SPECIFIED
 from environments.audit import exports as audit_exports
 from environments.audit.query import AUDITS
@@ -25,6 +24,7 @@ from environments.audit.query import read as read_audit
 from environments.evidence.manifest import File
 from environments.evidence.verify_ledger import DOCUMENTS
 from environments.evidence.zip_file import Writer
+from environments.export_head import log_read
 from environments.list import exports as list_exports
 from environments.list.query import read_state
 from environments.models import Transition

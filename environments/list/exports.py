@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from environments.as_of.context import AsOf
-from environments.as_of.export_head import AS_THEN
+from environments.export_head import AS_THEN
 from environments.list.query import State, chips
 from environments.models import EnvironmentQuerySet
 from portal.exports.download import Asking, head
