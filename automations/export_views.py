@@ -20,7 +20,7 @@ from automations.executions.exports import executions
 from automations.executions.query import read_state
 from automations.models import ItemState
 from portal.exports.download import PERMISSION, Asking, respond
-from portal.lists.query import Place
+from portal.lists.place import Place
 from portal.lists.search import Problem
 from portal.web.permissions import permission
 

@@ -11,7 +11,7 @@ from automations.by_reference import service_views, task_views
 from automations.by_reference.list import SERVICES, TASKS, Listed, read_place
 from automations.executions import views as executions_views
 from automations.executions.query import read_state
-from portal.lists.query import Place
+from portal.lists.place import Place
 from portal.lists.registry import SAVABLE, Savable, of_place
 
 

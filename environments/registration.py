@@ -19,7 +19,7 @@ from environments.list.query import read_state
 from environments.overview.views import DEFAULTS, read_choices
 from environments.secrets import list as secrets
 from environments.secrets.views import VIEW
-from portal.lists.query import Pair
+from portal.lists.place import Pair
 from portal.lists.registry import SAVABLE, Savable, named, of_place
 
 SEE = ("environments.view_environment",)

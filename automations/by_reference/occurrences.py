@@ -30,7 +30,7 @@ from automations.models.summary import Summary
 from environments.list.views import COUNTED, Total
 from portal.directory.models import Project
 from portal.lists.keyset import Cursor, Sort, page
-from portal.lists.query import Chip, Place, typed
+from portal.lists.place import Chip, Place, typed
 from portal.lists.search import Problem, one_of
 
 NONE = "none"

@@ -9,7 +9,8 @@ from automations.executions.query import State, chips
 from environments.list.exports import word
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import in_order
 
 COLUMNS = {
     "id": "id", "phase": "phase", "reference": "reference", "task_id": "task_id", "task": "task_name",
@@ -24,7 +25,7 @@ COLUMNS = {
 def executions(asking: Asking, state: State) -> Export:
     """The executions of a list, all in its order; read in a snapshot."""
     found = state.filters.qs
-    said = head(asking, chips=chips(state), order=state.place.order, count=found.order_by().count())
+    said = head(asking, filters=chips(state), order=state.place.order, count=found.order_by().count())
     return Export("executions", "Executions", said, list(COLUMNS), _rows(state))
 
 

@@ -18,7 +18,7 @@ from automations.executions.filters import CONDITIONS, since
 from automations.executions.query import DURATIONS, SPANS, State, labels
 from automations.models import AutomationQuerySet, TaskExecution
 from environments.list.facets import KEPT_SECONDS, MOST_FOUND, TOP, Counts, Facet, Option
-from portal.lists.query import Place
+from portal.lists.place import Place
 
 log = structlog.get_logger()
 # of each facet whose values are counted together: the column of the value, and that of its name

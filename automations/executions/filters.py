@@ -8,18 +8,46 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 from django_filters import Filter
 
 from automations.executions import search_keys
 from automations.models import AutomationQuerySet, TaskExecution
-from portal.ledger.filters import Many, One
-from portal.ledger.search_keys import moment, span
 from portal.lists.filterset import Condition, Conditions
+from portal.lists.readers import span
+from portal.lists.readers import time as moment
 from portal.lists.search import Query, one_of, parse
 
 LONGEST = 300  # characters of a value
+MOST_VALUES = 100
+
+
+class Many(forms.Field):
+    """A parameter that may be given several times; cleans to what `read` makes of its values, without repeats."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, *, read: Callable[[str], str], **options: Any) -> None:
+        super().__init__(**options)
+        self.read = read
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        texts = [text.strip() for text in value or () if text.strip()]
+        if len(texts) > MOST_VALUES:
+            raise ValidationError(f"takes at most {MOST_VALUES} values")
+        try:
+            return tuple(dict.fromkeys(map(self.read, texts)))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class One(Many):
+    """A parameter of one value; the last counts, as in any query string."""
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        return super().clean((value or ())[-1:])
 
 
 class Search(forms.CharField):

@@ -16,7 +16,7 @@ from environments.documents.labels import TRIGGERS
 from environments.models import Environment
 from portal.directory.models import Member, Project
 from portal.lists.keyset import Cursor, Sort, span
-from portal.lists.query import Chip, Place, typed
+from portal.lists.place import Chip, Place, typed
 from portal.lists.search import Problem, without
 
 # Each is read from an index of its own, in order: see TaskExecution.Meta.indexes.

@@ -19,7 +19,7 @@ from environments.list.views import COUNTED, COUNTED_WORDS, Total
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
 from portal.lists.keyset import page
-from portal.lists.query import SIZES
+from portal.lists.place import SIZES
 from portal.web.htmx import htmx_of, is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -57,7 +57,7 @@ def execution_facets(request: HttpRequest) -> HttpResponse:
     state, name = read_state(request.GET), request.GET.get("of", "")
     if can_be_found(name):
         facet = found(state, name, request.GET.get(f"find-{name}", "").strip())
-        return render(request, "environments/list/_options.html", {"facet": facet})
+        return render(request, "lists/_options.html", {"facet": facet})
     return render(request, "automations/executions/_facets.html", {"facets": facets(state), "state": state})
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from environments.as_of.clock import written
 from environments.as_of.context import observed
-from portal.lists.query import Pair, Place
+from portal.lists.place import Pair, Place
 
 
 def pairs(moment: datetime | None) -> list[Pair]:

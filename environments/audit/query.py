@@ -24,7 +24,7 @@ from environments.policies import archiving, lockdown
 from environments.policies.policy import Policy
 from environments.policies.verdict import STOPPED_BY, Facts, Status, Verdict
 from portal.lists.keyset import Sort
-from portal.lists.query import Chip, Pair
+from portal.lists.place import Chip, Pair
 from portal.lists.search import Problem, suggestion
 
 DELETED = "deleted"

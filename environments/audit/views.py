@@ -26,7 +26,7 @@ from environments.list.filters import MOST_CHOSEN
 from environments.models import SyncRun
 from environments.policies import policy
 from environments.sync.freshness import freshness
-from portal.lists.query import SIZES
+from portal.lists.place import SIZES
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any

@@ -14,7 +14,7 @@ from environments.list import query as lists
 from environments.list.query import SORTS, State
 from environments.models import Environment, EnvironmentQuerySet
 from portal.lists.keyset import Page, Sort, page
-from portal.lists.query import Chip
+from portal.lists.place import Chip
 from portal.lists.search import Problem
 
 DEFAULT_ORDER = "when"

@@ -14,8 +14,8 @@ from environments.list.query import State, chips
 from environments.models import EnvironmentQuerySet
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
-from portal.lists.keyset import Order
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import Order, in_order
 from portal.web.formatting import UNKNOWN, phase_word
 
 PHASES = ("phase", "machine_phase", "content_phase", "devcontainer_phase", "automations_phase", "desired_phase")
@@ -44,7 +44,7 @@ def fleet(asking: Asking, state: State, moment: datetime | None) -> Export:
         found = state.filters.qs
         said = head(
             asking,
-            chips=chips(state),
+            filters=chips(state),
             order=state.place.order,
             count=found.order_by().count(),
             moment=moment,

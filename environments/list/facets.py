@@ -19,7 +19,7 @@ from environments.list.change_token import revision
 from environments.list.filters import CONDITIONS
 from environments.list.query import NAMED, State, labels
 from environments.models import EnvironmentQuerySet
-from portal.lists.query import Place
+from portal.lists.place import Place
 
 log = structlog.get_logger()
 TOP = 8

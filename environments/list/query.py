@@ -16,7 +16,7 @@ from environments.list.filters import CONDITIONS, EnvironmentFilters
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 from portal.lists.keyset import Cursor, Sort
-from portal.lists.query import Chip, Pair, Place, typed
+from portal.lists.place import Chip, Pair, Place, typed
 from portal.lists.search import Problem, without
 
 # Each is read from an index of its own, in order: see Environment.Meta.indexes.

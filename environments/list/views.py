@@ -21,7 +21,7 @@ from environments.list.rows import COLUMNS, list_rows
 from environments.models import EnvironmentQuerySet, SyncRun
 from environments.sync.freshness import freshness
 from portal.lists.keyset import page
-from portal.lists.query import SIZES
+from portal.lists.place import SIZES
 from portal.web.htmx import htmx_of, is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -76,7 +76,7 @@ def environment_facets(request: HttpRequest) -> HttpResponse:
         state, name = read_state(request.GET, more=pairs(moment)), request.GET.get("of", "")
         if name in NAMED:
             facet = found(state, name, request.GET.get(f"find-{name}", "").strip())
-            return render(request, "environments/list/_options.html", {"facet": facet, "here": str(state.place)})
+            return render(request, "lists/_options.html", {"facet": facet, "here": str(state.place)})
         return render(request, "environments/list/_facets.html", {"facets": facets(state), "state": state})
 
 
