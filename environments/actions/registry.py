@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from environments.models import Environment, Phase
+from environments.policies.lockdown import prevents_start
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
 from portal.ona import OnaClient
@@ -75,8 +76,8 @@ def _cannot_start(environment: Environment, organization: Organization | None, n
         return "It is archived. Unarchive it first."
     if environment.phase in UP and environment.desired_phase != Phase.STOPPED:
         return "It is running already, or on its way."
-    strict = organization is not None and organization.maximum_environment_lifetime_strict
-    if strict and environment.lockdown_at and environment.lockdown_at <= now:
+    is_strict = organization is not None and organization.maximum_environment_lifetime_strict
+    if prevents_start(environment.lockdown_at, is_strict=is_strict, now=now):
         return "It is locked down and the organization's policy is strict. Move or clear its lockdown first."
     return ""
 

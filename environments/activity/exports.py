@@ -10,7 +10,7 @@ from uuid import UUID
 from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
 from environments.activity.query import State, chips
 from environments.activity.rows import Entry, in_words
-from environments.as_of.export_head import log_read
+from environments.export_head import log_read
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
 from portal.exports.snapshot import AT_ONCE

@@ -34,9 +34,9 @@ class Offer:
     why_not: str
 
 
-def offers(asked: AuditState, user: Actor) -> list[Offer]:
-    """What fits the statuses that are shown, and to run a task; nothing in the past, or where nothing is allowed."""
-    if asked.moment:
+def offers(asked: AuditState, user: Actor | None) -> list[Offer]:
+    """What fits the statuses that are shown, and to run a task; nothing where nobody acts, or nothing is allowed."""
+    if user is None:
         return []
     slug = asked.audit.slug
     shown = asked.statuses or tuple(asked.audit.statuses)

@@ -134,7 +134,7 @@ def lines(environments: list[Environment], state: AuditState, user: Actor | None
     """At most four queries for who changed the lockdowns; one for what `user` may do now."""
     by_id = changed_of(environments, state)
     may_follow = user is not None and user.has_perm("ledger.view_operation")
-    offered = _offered(state, user if environments and not state.moment else None)
+    offered = _offered(state, state.as_of.acting(user) if environments else None)
     found = []
     for row in environments:
         facts = Facts.of(row, by_id.get(row.pk))

@@ -31,13 +31,12 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """How far the runner has come with the specification; `behind` when it has not applied the newest version."""
+    """How far the runner has come with the specification; whether it should be further: `not_in_sync_causes`."""
 
     spec_version: int | None
     runner_version: int | None
     status: str
     message: str
-    behind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,7 @@ def acknowledgement(document: Document) -> Acknowledgement:
     """Where the runner stands: an answer that names no version has applied none (version 0)."""
     ack = document.status.part("runnerAck")
     wanted, applied = document.spec.count("specVersion"), ack.count("specVersion")
-    behind = wanted is not None and applied is not None and applied < wanted
-    return Acknowledgement(wanted, applied, word(ack.text("statusCode")), ack.text("message"), behind)
+    return Acknowledgement(wanted, applied, word(ack.text("statusCode")), ack.text("message"))
 
 
 def timeout(document: Document) -> Timeout:

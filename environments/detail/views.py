@@ -17,9 +17,11 @@ from django.utils.http import urlencode
 from environments.actions.menu import menu
 from environments.detail import access, live_refresh, ownership, sections
 from environments.detail.fields import Document, Fact
+from environments.detail.lifetime import banners, lifetime
 from environments.detail.pending_operations import Standing, standings
-from environments.models import Environment, Field, Phase, Transition
-from environments.policies.banners import banners, lifetime
+from environments.models import Environment
+from environments.policies.policy import policy_at
+from environments.policies.verdict import Facts, with_stops
 from environments.secrets import card
 from environments.secrets.reach import revision as secrets_revision
 from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
@@ -57,12 +59,14 @@ def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpRespon
     revision = secrets_revision() if name == "access" else ""
     if nothing_new(request, environment, revision):
         return HttpResponse(status=204)
-    return render_tab(request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), revision)
+    return render_tab(
+        request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), revision
+    )
 
 
 def find(environment_id: UUID) -> Environment:
     """The environment, gone or not; 404 where the portal has never seen it."""
-    environment = Environment.objects.select_related("sighting").filter(pk=environment_id).first()
+    environment = with_stops(Environment.objects.select_related("sighting")).filter(pk=environment_id).first()
     if environment is None:
         raise Http404(
             f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
@@ -131,7 +135,7 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
         "environment": environment,
         "sighting": getattr(environment, "sighting", None),
         "menu": menu(environment, organization, request.user, now),
-        "banners": banners(environment, organization, now),
+        "banners": banners(Facts.of(environment), policy_at(now), now),
         "failures": failures,
         "warnings": warnings,
         "components": sections.components(document),
@@ -149,8 +153,7 @@ def _entry(model: type[E], id_: UUID | None) -> E | None:
 
 
 def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
-    document = Document(environment)
-    stopped = Transition.objects.of(environment).filter(field=Field.PHASE, new=Phase.STOPPED).first()
+    document, now = Document(environment), timezone.now()
     runner = _entry(Runner, environment.runner_id)
     kind = _entry(EnvironmentClass, environment.class_id)
     return {
@@ -158,7 +161,7 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "admission": sections.admission(document),
         "timeout": sections.timeout(document),
         "activity": activity(environment, document),
-        "lifetime": lifetime(environment, organization_of(environment), stopped, timezone.now()),
+        "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
         "machine": ownership.whereabouts(environment, document, runner, kind) + sections.machine(document),
         "people": ownership.people(environment, document),
         "identifiers": ownership.identifiers(environment, document),

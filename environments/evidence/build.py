@@ -11,14 +11,14 @@ from typing import BinaryIO
 import structlog
 from django.utils import timezone
 
-from environments.as_of import clock as moments
-from environments.as_of.context import as_of
-from environments.as_of.export_head import about
+from environments.as_of import clock
+from environments.as_of.context import AsOf
 from environments.evidence import documents, signing, tables
 from environments.evidence.manifest import FORMAT, MANIFEST, SIGNATURE, File, Head, Manifest
 from environments.evidence.manifest import Organization as Whose
 from environments.evidence.verify_against_portal import MADE, manifest_hash
 from environments.evidence.zip_file import Writer
+from environments.export_head import about
 from portal import VERSION
 from portal.directory.models import Organization
 from portal.exports.snapshot import snapshot
@@ -68,14 +68,14 @@ def _write(
 ) -> tuple[Manifest, bytes]:
     """The pack's files, then what they are, then its signature."""
     made_at = timezone.now()
-    moment = wanted.moment or made_at
-    with snapshot(), moments.standing_at(moment), Writer(into, made_at) as writer:
-        with as_of(wanted.moment):
-            stand = moments.now()
+    as_of, moment = AsOf(wanted.moment), wanted.moment or made_at
+    with snapshot(), clock.set_to(moment), Writer(into, made_at) as writer:
+        with as_of.reading():
+            stand = clock.at()
             head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment, (wanted.since, moment))}
         manifest = _manifest(wanted, asked, organization, made_at)
         manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
-        manifest.files.extend(_tables(writer, wanted, tables.Scope(wanted.since, moment, wanted.moment, head)))
+        manifest.files.extend(_tables(writer, wanted, tables.Scope(wanted.since, moment, as_of, head)))
         manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
         seen = documents.observation(wanted.since, moment, stand)
         manifest.files.append(writer.add(documents.OBSERVATION, [seen]))

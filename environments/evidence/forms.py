@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from environments.actions.forms.base import LONGEST_REASON
-from environments.as_of.context import read_moment
+from environments.as_of.context import NOW, AsOf
 from environments.evidence.build import PARTS, Wanted
 
 PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "3650": "ten years"}
@@ -53,10 +53,10 @@ class EvidenceForm(forms.Form):
 
     def clean_as_of(self) -> datetime | None:
         """The moment; None for now."""
-        moment, problem = read_moment(self.cleaned_data["as_of"])
-        if problem:
-            raise forms.ValidationError(f"{problem.message.partition('; the page is')[0]}.".capitalize())
-        return moment
+        as_of = AsOf.read(self.cleaned_data["as_of"])
+        if as_of.problem:
+            raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())
+        return as_of.at
 
     def wanted(self) -> Wanted:
         """Of a valid form."""

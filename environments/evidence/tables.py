@@ -15,17 +15,16 @@ import msgspec
 from django.db import connection
 from django.http import QueryDict
 
-from environments.as_of.bar import pairs
-from environments.as_of.clock import now
-from environments.as_of.context import as_of
-from environments.as_of.export_head import log_read
-from environments.as_of.rebuild import SPECIFIED
+from environments.as_of.clock import at
+from environments.as_of.context import AsOf
+from environments.as_of.recorded import SPECIFIED
 from environments.audit import exports as audit_exports
 from environments.audit.query import AUDITS
 from environments.audit.query import read as read_audit
 from environments.evidence.manifest import File
 from environments.evidence.verify_ledger import DOCUMENTS
 from environments.evidence.zip_file import Writer
+from environments.export_head import log_read
 from environments.list import exports as list_exports
 from environments.list.query import read_state
 from environments.models import Transition
@@ -73,28 +72,28 @@ WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a pack is about: `past` is its moment where that is not now, `head` what each table says at its head."""
+    """What a pack is about: `as_of` is its moment where that is not now, `head` what each table says at its head."""
 
     since: datetime
     moment: datetime
-    past: datetime | None
+    as_of: AsOf
     head: Mapping[str, Any]
 
 
 def environments(scope: Scope) -> Export:
     """Every environment seen by then."""
-    with as_of(scope.past):
-        asked = read_state(EVERYTHING, more=pairs(scope.past))
+    with scope.as_of.reading():
+        asked = read_state(EVERYTHING, more=scope.as_of.pairs)
         found = asked.filters.qs
-    rows = list_exports.fleet_rows(found, asked.place.order, scope.past)
+    rows = list_exports.fleet_rows(found, asked.place.order, scope.as_of)
     return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows)
 
 
 def versions(scope: Scope) -> Export:
     """The version of each specification that held then, without the specification itself: what of it the environments
     are told by, and between which two looks it came."""
-    with as_of(scope.past):
-        stand = now()
+    with scope.as_of.reading():
+        stand = at()
     rows = (
         [list_exports.word(value) if place == DESIRED_PHASE else value for place, value in enumerate(row)]
         for row in _streamed(_VERSIONS, scope, stand=stand)
@@ -104,8 +103,8 @@ def versions(scope: Scope) -> Export:
 
 def audit(slug: str, scope: Scope) -> Export:
     """The status of every environment in one audit, with what it was derived from."""
-    with as_of(scope.past):
-        asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.past, policy_at(now()))
+    with scope.as_of.reading():
+        asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.as_of, policy_at(at()))
     title = f"Audit: {AUDITS[slug].title}"
     return Export(slug, title, scope.head, audit_exports.COLUMNS, audit_exports.audit_rows(asked))
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from environments.as_of.context import as_of
-from environments.as_of.export_head import AS_THEN
+from environments.as_of.context import AsOf
+from environments.export_head import AS_THEN
 from environments.list.query import State, chips
 from environments.models import EnvironmentQuerySet
 from portal.exports.download import Asking, head
@@ -38,29 +36,25 @@ COLUMNS = {
 PHASES_AT = [position for position, name in enumerate(COLUMNS) if name in PHASES]
 
 
-def fleet(asking: Asking, state: State, moment: datetime | None) -> Export:
-    """The environments of a list, all in its order, as known at `moment`; read in a snapshot."""
-    with as_of(moment):
+def fleet(asking: Asking, state: State, as_of: AsOf) -> Export:
+    """The environments of a list, all in its order, as known then; read in a snapshot."""
+    with as_of.reading():
         found = state.filters.qs
         said = head(
             asking,
             filters=chips(state),
             order=state.place.order,
             count=found.order_by().count(),
-            moment=moment,
+            moment=as_of.at,
         )
-    said |= {"note": AS_THEN} if moment else {}
-    return Export("environments", "Environments", said, list(COLUMNS), fleet_rows(found, state.place.order, moment))
+    said |= as_of.note(AS_THEN)
+    return Export("environments", "Environments", said, list(COLUMNS), fleet_rows(found, state.place.order, as_of))
 
 
-def fleet_rows(found: EnvironmentQuerySet, order: Order, moment: datetime | None) -> Iterator[Sequence[Any]]:
-    """The rows of these environments in that order, as known at `moment`; in a transaction only."""
-
-    def scope() -> AbstractContextManager[None]:
-        return as_of(moment)
-
+def fleet_rows(found: EnvironmentQuerySet, order: Order, as_of: AsOf) -> Iterator[Sequence[Any]]:
+    """The rows of these environments in that order, as known then; in a transaction only."""
     rows = in_order(found, order).values_list(*COLUMNS.values())
-    for piece in read_within(lambda: streamed(rows), scope):
+    for piece in read_within(lambda: streamed(rows), as_of.reading):
         yield from map(_row, piece)
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Count, Q
 from redis.exceptions import RedisError
 
-from environments.as_of import clock
+from environments.as_of import clock, recorded
 from environments.list import search_keys
 from environments.list.change_token import revision
 from environments.list.filters import CONDITIONS
@@ -147,10 +147,10 @@ def _conditions(state: State, rows: EnvironmentQuerySet, names: Iterable[str]) -
 
 
 def _questions(state: State) -> Mapping[str, Mapping[str, Q]]:
-    now = clock.now()
+    now = clock.at()
     days_idle = sorted({*IDLE_DAYS, *map(int, state.selected("idle"))})
     return {
-        "flag": search_keys.answerable(search_keys.FLAGS),
+        "flag": recorded.answerable(search_keys.FLAGS),
         "archived": {"no": search_keys.ARCHIVED["no"], "yes": search_keys.ARCHIVED["yes"]},
         "lockdown": {word: search_keys.lockdown(word, now) for word in search_keys.LOCKDOWN},
         "idle": {str(days): search_keys.idle(days) for days in days_idle},

@@ -103,7 +103,7 @@ def _read_days(text: str) -> int:
 
 
 def _lockdown(values: tuple[str, ...]) -> Q:
-    now = clock.now()
+    now = clock.at()
     return Q(*(search_keys.lockdown(value, now) for value in values), _connector=Q.OR)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,8 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from environments.as_of.bar import bar, pairs
-from environments.as_of.context import as_of, read_moment
+from environments.as_of.context import AsOf
 from environments.list import search_keys
 from environments.list.change_token import revision
 from environments.list.facets import facets, found
@@ -44,13 +42,13 @@ class Total:
 
 @permission("environments.view_environment")
 def environment_list(request: HttpRequest) -> HttpResponse:
-    moment, problem = read_moment(request.GET.get("as_of", ""))
-    with as_of(moment):
-        state = read_state(request.GET, more=pairs(moment))
-        shown = list_context(state, moment)
+    as_of = AsOf.read(request.GET.get("as_of", ""))
+    with as_of.reading():
+        state = read_state(request.GET, more=as_of.pairs)
+        shown = list_context(state, as_of)
         filters = facets(state) if "facets" in request.GET and not is_fragment(request) else None
     template = _fragment(request)
-    context = shown | bar(moment, state.place) | {"facets": filters, "moment_problem": problem}
+    context = shown | as_of.bar(state.place) | {"facets": filters}
     response = render_page(request, "environments/list/list.html", template, context)
     if is_fragment(request):
         # While words are typed the address follows, but only the other steps are ones to go back to.
@@ -64,24 +62,24 @@ def environment_changes(request: HttpRequest) -> HttpResponse:
     """The list anew where anything changed since the page was made, else 204: what open pages ask every few seconds."""
     if request.GET.get("seen") == revision():
         return HttpResponse(status=204)
-    state = read_state(request.GET)
-    return render(request, "environments/list/_list.html", list_context(state) | bar(None, state.place))
+    as_of, state = AsOf(), read_state(request.GET)
+    return render(request, "environments/list/_list.html", list_context(state, as_of) | as_of.bar(state.place))
 
 
 @permission("environments.view_environment")
 def environment_facets(request: HttpRequest) -> HttpResponse:
     """The filters with their counts; with `of` and `find`, only the values of one filter that match."""
-    moment, _ = read_moment(request.GET.get("as_of", ""))
-    with as_of(moment):
-        state, name = read_state(request.GET, more=pairs(moment)), request.GET.get("of", "")
+    as_of = AsOf.read(request.GET.get("as_of", ""))
+    with as_of.reading():
+        state, name = read_state(request.GET, more=as_of.pairs), request.GET.get("of", "")
         if name in NAMED:
             facet = found(state, name, request.GET.get(f"find-{name}", "").strip())
             return render(request, "lists/_options.html", {"facet": facet, "here": str(state.place)})
         return render(request, "environments/list/_facets.html", {"facets": facets(state), "state": state})
 
 
-def list_context(state: State, moment: datetime | None = None) -> dict[str, Any]:
-    """What the templates of the list show; the past never changes, so a page of it does not ask for news."""
+def list_context(state: State, as_of: AsOf) -> dict[str, Any]:
+    """What the templates of the list show."""
     seen = revision()  # before the rows: what changes in between is asked for again
     rows = state.filters.qs
     shown = page(rows, state.place.order, state.place.size, state.cursor, lambda found: found.only(*COLUMNS))
@@ -102,7 +100,7 @@ def list_context(state: State, moment: datetime | None = None) -> dict[str, Any]
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
-        "changes_url": "" if moment else f"{reverse('environments:changes')}{place}&{urlencode({'seen': seen})}",
+        "changes_url": as_of.live(f"{reverse('environments:changes')}{place}&{urlencode({'seen': seen})}"),
         "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
         "keys": search_keys.KEYS.values(),
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],

@@ -2,6 +2,8 @@
 
 from environments.models.environment import (
     NEW_LINE,
+    SECRETS_NOT_IN_SYNC,
+    UNACKNOWLEDGED,
     Environment,
     EnvironmentQuerySet,
     Field,
@@ -18,6 +20,8 @@ from environments.models.sync_run import SyncRun, SyncRunQuerySet
 
 __all__ = [
     "NEW_LINE",
+    "SECRETS_NOT_IN_SYNC",
+    "UNACKNOWLEDGED",
     "Environment",
     "EnvironmentQuerySet",
     "FailureKind",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from environments.as_of.clock import standing_at
+from environments.as_of import clock
 from environments.list import search_keys
 from portal.lists.search import parse
 
@@ -24,8 +24,8 @@ class Condition:
     means: str = ""
 
     def ask(self, at: datetime) -> Q:
-        """What it means at a moment."""
-        with standing_at(at):
+        """What it means at a time."""
+        with clock.set_to(at):
             return Q(*map(search_keys.asks, parse(self.query, search_keys.KEYS).terms))
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from environments.as_of.context import read_moment
+from environments.as_of.context import AsOf
 from environments.evidence import signing
 from environments.evidence.build import PARTS, Wanted, make
 from portal.exports.download import PERMISSION
@@ -69,10 +69,10 @@ def _actor(username: str) -> User:
 
 
 def _moment(text: str) -> datetime | None:
-    moment, problem = read_moment(text)
-    if problem:
-        raise CommandError(f"{problem.typed}: {problem.message}.")
-    return moment
+    as_of = AsOf.read(text)
+    if as_of.problem:
+        raise CommandError(f"{as_of.problem.typed}: {as_of.problem.message}.")
+    return as_of.at
 
 
 def _days(text: str) -> timedelta:

@@ -20,8 +20,7 @@ from django.utils import timezone
 from environments.list.query import read_state
 from environments.models import Field, Phase, SyncRun, Transition
 from environments.overview.refresh import keep
-from portal.directory.models import Organization
-from tests.support import factories, operations
+from tests.support import audits, factories, operations
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -31,10 +30,7 @@ HTMX = {"HX-Request": "true"}
 def fleet() -> None:
     """One environment at least for each question."""
     now = timezone.now()
-    Organization.objects.create(
-        id=factories.ORGANIZATION, name="Acme", first_seen_at=now, seen_at=now, policies_seen_at=now,
-        delete_archived_environments_after=7 * DAY,
-    )  # fmt: skip
+    audits.policies(delete=7)
     factories.environment(phase=Phase.RUNNING, failure="boom at 10:00:01", spec_version=3, runner_spec_version=2)
     factories.environment(phase=Phase.STOPPED, archived_at=now - 5 * DAY, unpushed_commits=2, changed_files=0)
     factories.environment(phase=Phase.STOPPED, lockdown_at=now - timedelta(hours=1))

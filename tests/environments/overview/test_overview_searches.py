@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from environments.list.query import read_state
 from environments.models import Phase
-from portal.directory.models import Organization
+from portal.directory.models import Organization, PolicyVersion
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -20,9 +20,9 @@ DAY = timedelta(days=1)
 
 def organization(delete_after: timedelta | None) -> None:
     now = timezone.now()
-    Organization.objects.create(
-        id=factories.ORGANIZATION, first_seen_at=now, seen_at=now, delete_archived_environments_after=delete_after
-    )
+    policies = {"delete_archived_environments_after": delete_after}
+    made = Organization.objects.create(id=factories.ORGANIZATION, first_seen_at=now, seen_at=now, **policies)
+    PolicyVersion.objects.create(organization=made, seen_at=now, **policies)
 
 
 def found(query: str) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import F
 
-from environments.as_of import clock as moments
+from environments.as_of import clock
 from environments.as_of.context import observed
 from environments.models import SyncRun
 from environments.policies.policy import Policy, policy_at
@@ -30,7 +30,7 @@ AS_THEN = (
 
 def about(moment: datetime, period: Span = (None, None)) -> Mapping[str, Any]:
     """The entries "observation" and "policy" of an export's head; five queries. `period`: what it is narrowed to."""
-    stand = min(moments.now(), moment)  # within `as_of`, what is shown may be older than what was asked for
+    stand = min(clock.at(), moment)  # within `AsOf.reading`, what is shown may be older than what was asked for
     return {"observation": observation(moment, stand, period), "policy": policy_head(policy_at(stand))}
 
 
