@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
@@ -27,22 +27,39 @@ Span = tuple[datetime | None, datetime | None]
 Cells = Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class At:
-    """The time that a page speaks of; now by default. What is read of a list is read within `scope`.
+class AsOf(Protocol):
+    """The time that a page speaks of. What is read of a list is read within `reading()`."""
 
-    `pairs` are its part of the address, or `as_typed` where it is not understood; `context` is what the templates show.
-    """
+    @property
+    def at(self) -> datetime | None: ...
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """As part of an address."""
 
-    moment: datetime | None = None
-    pairs: tuple[Pair, ...] = ()
-    as_typed: tuple[Pair, ...] = ()
-    problem: Problem | None = None
-    scope: Callable[[], AbstractContextManager[None]] = nullcontext
-    context: Callable[[Place], Mapping[str, Any]] = lambda place: {}
+    @property
+    def typed_pairs(self) -> Sequence[Pair]:
+        """The same for an address to be saved: what is not understood stays as it was typed."""
+
+    def reading(self) -> AbstractContextManager[None]: ...
+    def bar(self, place: Place) -> dict[str, Any]:
+        """What the templates show of it."""
 
 
-NOW = At()
+class Now:
+    """The time of a list that cannot be asked about another."""
+
+    at: datetime | None = None
+    problems: Sequence[Problem] = ()
+    pairs: Sequence[Pair] = ()
+    typed_pairs: Sequence[Pair] = ()
+
+    def reading(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def bar(self, place: Place) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +129,7 @@ class List:
     display: Callable[[list[Any], ListQuery, HttpRequest], Sequence[Any]] = lambda rows, query, request: rows
     context: Callable[[HttpRequest, ListQuery, str], Mapping[str, Any]] = lambda request, query, part: {}
     prepare: Callable[[List, QueryDict, Mapping[str, Any]], List] = lambda listing, data, of: listing
-    at: Callable[[QueryDict], At] = lambda data: NOW
+    as_of: Callable[[str], AsOf] = lambda typed: Now()
 
     # counted up to a limit, a lower one for these keys ("": plain words) and filters; `count` counts otherwise
     scanned: tuple[str, ...] = ()
@@ -173,7 +190,7 @@ class ListQuery:
     place: Place
     cursor: Cursor | None
     problems: tuple[Problem, ...]
-    at: At = NOW
+    as_of: AsOf = field(default_factory=Now)
     of: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -194,8 +211,9 @@ class ListQuery:
         """Whether any condition is asked for."""
         return bool(self.values or self.search.terms)
 
-    def rows(self, without: str = "") -> QuerySet[Any]:
-        """The rows that all filters leave; `without` one of them, which is what the counts of its facet count."""
+    def rows(self, without: str = "") -> Any:
+        """The rows that all filters leave, in a query of the model's own kind; `without` one of them, which is what the
+        counts of its facet count."""
         found = self.listing.base(self)
         if self.search.terms:
             found = found.filter(self.search.asks)
@@ -206,7 +224,7 @@ class ListQuery:
 
     def token(self) -> str:
         """Another text once the rows have changed; of a past moment there is one."""
-        return "past" if self.at.moment or not self.listing.change_token else self.listing.change_token()
+        return "past" if self.as_of.at or not self.listing.change_token else self.listing.change_token()
 
     def page(self) -> Page[Any]:
         """The rows that are asked for, and the pages beside them."""

@@ -13,23 +13,23 @@ from portal.exports.formats import Export
 from portal.exports.snapshot import read_within, streamed
 from portal.lists.declaration import Cells, List, ListQuery, Table
 from portal.lists.keyset import in_order
-from portal.lists.query import read_query
+from portal.lists.query import as_of_of, read_query
 
 
 def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Asking) -> Export:
     """The list that `data` asks for. Read once more here, in the snapshot: what it depends on is that of the rows."""
-    at = listing.at(data)
-    with at.scope():
-        query = read_query(listing, data, at, of)
+    as_of = as_of_of(listing, data)
+    with as_of.reading():
+        query = read_query(listing, data, as_of, of)
         table = query.listing.table
         if table is None:
             raise LookupError(f"{listing.name} has no table")
         count = table.count(query) if table.count else _every(table, query).order_by().count()
         said = head(
-            asking, filters=query.chips(), order=query.place.order, count=count, moment=at.moment,
+            asking, filters=query.chips(), order=query.place.order, count=count, moment=as_of.at,
             period=table.period(query),
         )  # fmt: skip
-        said |= table.about(query)
+        said.update(table.about(query))
     rows = table.rows(query) if table.rows else rows_of(table, query)
     return Export(table.name, table.title, said, [*table.columns, *table.more], rows)
 
@@ -40,7 +40,7 @@ def rows_of(table: Table, query: ListQuery) -> Iterator[Cells]:
     def rows() -> QuerySet[Any, Any]:
         return in_order(_every(table, query), query.place.order).values_list(*table.columns.values())
 
-    for piece in read_within(lambda: streamed(rows()), query.at.scope):
+    for piece in read_within(lambda: streamed(rows()), query.as_of.reading):
         yield from map(table.row, piece)
 
 

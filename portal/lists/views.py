@@ -17,7 +17,7 @@ from portal.lists.declaration import List, ListQuery
 from portal.lists.export import export_of
 from portal.lists.facets import find
 from portal.lists.place import SIZES, Column
-from portal.lists.query import read_query
+from portal.lists.query import as_of_of, read_query
 from portal.web.htmx import htmx_of, is_fragment, render_page
 from portal.web.permissions import View, permission
 
@@ -45,16 +45,16 @@ def page_of(listing: List) -> View[...]:
 
     @permission(*listing.permissions)
     def list_page(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
-        at = listing.at(request.GET)
-        with at.scope():
-            query = read_query(listing, request.GET, at, of)
+        as_of = as_of_of(listing, request.GET)
+        with as_of.reading():
+            query = read_query(listing, request.GET, as_of, of)
             seen = query.token()
             if is_fragment(request) and request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
             part = _part(request, listing)
             context = list_context(request, query, seen, part)
         template = listing.body_template if part == BODY else listing.list_template
-        response = render_page(request, listing.template, template, context | at.context(query.place))
+        response = render_page(request, listing.template, template, context | as_of.bar(query.place))
         if is_fragment(request) and "seen" not in request.GET:
             # While words are typed the address follows, but only the other steps are ones to go back to.
             header = "HX-Replace-Url" if request.headers.get("HX-Trigger-Name") == "q" else "HX-Push-Url"
@@ -69,14 +69,14 @@ def changes_of(listing: List) -> View[...]:
 
     @permission(*listing.permissions)
     def list_changes(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
-        at = listing.at(request.GET)
-        with at.scope():
-            query = read_query(listing, request.GET, at, of)
+        as_of = as_of_of(listing, request.GET)
+        with as_of.reading():
+            query = read_query(listing, request.GET, as_of, of)
             seen = query.token()
             if request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
             context = list_context(request, query, seen, ALONE)
-        return render(request, listing.list_template, context | at.context(query.place))
+        return render(request, listing.list_template, context | as_of.bar(query.place))
 
     return _of(listing, list_changes)
 
@@ -86,9 +86,9 @@ def facets_of(listing: List) -> View[...]:
 
     @permission(*listing.permissions)
     def list_facets(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
-        at, name = listing.at(request.GET), request.GET.get("of", "")
-        with at.scope():
-            query = read_query(listing, request.GET, at, of)
+        as_of, name = as_of_of(listing, request.GET), request.GET.get("of", "")
+        with as_of.reading():
+            query = read_query(listing, request.GET, as_of, of)
             context = {"listing": query.listing, "query": query, "find_url": _url(listing.facets_url, query)}
             if facet := find(query, name, request.GET.get(f"find-{name}", "").strip()):
                 return render(request, "lists/_options.html", context | {"facet": facet})
@@ -103,9 +103,9 @@ def export_view_of(listing: List) -> View[...]:
     @require_GET
     @permission(*listing.permissions, PERMISSION)
     def list_export(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
-        at = listing.at(request.GET)
-        with at.scope():  # some words cannot be asked about the past
-            query = read_query(listing, request.GET, at, of)
+        as_of = as_of_of(listing, request.GET)
+        with as_of.reading():  # some words cannot be asked about the past
+            query = read_query(listing, request.GET, as_of, of)
         asking = Asking.of(request)
         name = query.listing.table.name if query.listing.table else query.listing.name
         return respond(request, name, lambda: export_of(listing, request.GET, of, asking), query.problems)
@@ -120,7 +120,7 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
     shown = query.page()
     url = _url(listing.page_url, query)
     columns = {sort.name: place.column(sort) for sort in listing.sorts}
-    context = {
+    context: dict[str, Any] = {
         "listing": listing,
         "query": query,
         "url": url,
@@ -142,10 +142,10 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "export_url": _url(listing.export_url, query) if listing.export_url else "",
     }
     if not shown.rows and not place.filters:
-        context |= listing.empty()
+        context.update(listing.empty())
     if part == WHOLE and listing.facets_url and "facets" in request.GET:
         context |= {"facets": counted.facets(query), "find_url": _url(listing.facets_url, query)}
-    return context | listing.context(request, query, part)
+    return context | {**listing.context(request, query, part)}
 
 
 def _part(request: HttpRequest, listing: List) -> str:
@@ -172,7 +172,7 @@ def _hidden(query: ListQuery) -> list[tuple[str, str]]:
 def _changes_url(query: ListQuery, url: str, seen: str) -> str:
     """Where an open page asks for news; the past never changes, so a page of it does not."""
     listing = query.listing
-    if query.at.moment or not listing.change_token:
+    if query.as_of.at or not listing.change_token:
         return ""
     url = _url(listing.changes_url, query) if listing.changes_url else url
     return f"{url}{query.place}&{urlencode({'seen': seen})}"
