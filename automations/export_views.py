@@ -15,21 +15,11 @@ from automations.by_reference import occurrences, service_views, task_views
 from automations.by_reference.exports import having, summed
 from automations.by_reference.list import Listed
 from automations.by_reference.occurrences import Having
-from automations.executions import views as execution_pages
-from automations.executions.exports import executions
-from automations.executions.query import read_state
 from automations.models import ItemState
 from portal.exports.download import PERMISSION, Asking, respond
-from portal.lists.query import Place
+from portal.lists.place import Place
 from portal.lists.search import Problem
 from portal.web.permissions import permission
-
-
-@require_GET
-@permission(*execution_pages.TO_SEE, PERMISSION)
-def execution_export(request: HttpRequest) -> HttpResponseBase:
-    state = read_state(request.GET)
-    return respond(request, "executions", lambda: executions(Asking.of(request), state), state.problems)
 
 
 @require_GET

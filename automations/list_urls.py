@@ -4,13 +4,17 @@ from django.urls import path
 
 from automations import export_views
 from automations.by_reference import service_views, task_views
-from automations.executions import views
+from automations.executions.list import EXECUTIONS
+from portal.lists.views import urls
 
 urlpatterns = [
-    path("automations/", views.execution_list, name="list"),
-    path("automations/executions/changes/", views.execution_changes, name="execution-changes"),
-    path("automations/executions/facets/", views.execution_facets, name="execution-facets"),
-    path("automations/export/", export_views.execution_export, name="execution-export"),
+    *urls(
+        EXECUTIONS,
+        page="automations/",
+        changes="automations/executions/changes/",
+        facets="automations/executions/facets/",
+        export="automations/export/",
+    ),
     # not beneath their lists, where a task or a service may be called "export"
     path("automations/export/tasks/", export_views.tasks_export, name="tasks-export"),
     path("automations/export/services/", export_views.services_export, name="services-export"),

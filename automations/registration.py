@@ -9,19 +9,17 @@ from django.http import QueryDict
 from automations.batches import views as batches_views
 from automations.by_reference import service_views, task_views
 from automations.by_reference.list import SERVICES, TASKS, Listed, read_place
-from automations.executions import views as executions_views
-from automations.executions.query import read_state
-from portal.lists.query import Place
+from automations.executions.list import EXECUTIONS
+from portal.lists.place import Place
 from portal.lists.registry import SAVABLE, Savable, of_place
+from portal.lists.registry import register as register_lists
 
 
 def register() -> None:
     """Add the lists of this app."""
+    register_lists(EXECUTIONS)
     SAVABLE.update(
         {
-            "automations:list": Savable(
-                "Executions", executions_views.TO_SEE, lambda data: of_place(read_state(data).place)
-            ),
             "automations:tasks": Savable("Tasks", task_views.TO_SEE, _by_reference(TASKS)),
             "automations:services": Savable("Services", service_views.TO_SEE, _by_reference(SERVICES)),
             "automations:batches": Savable("Batches", batches_views.SEE, _batches),

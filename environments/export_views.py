@@ -22,8 +22,6 @@ from environments.audit.views import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_exports import what_if
 from environments.detail.views import find
-from environments.list.exports import fleet
-from environments.list.query import read_state
 from environments.policies.policy import policy_at
 from environments.secrets import list as secrets_list
 from environments.secrets.exports import secrets
@@ -35,16 +33,6 @@ from portal.exports.download import PERMISSION, Asking, respond
 from portal.exports.formats import Export
 from portal.lists.search import Problem
 from portal.web.permissions import permission
-
-
-@require_GET
-@permission("environments.view_environment", PERMISSION)
-def environment_export(request: HttpRequest) -> HttpResponseBase:
-    as_of = AsOf.read(request.GET.get("as_of", ""))
-    with as_of.reading():  # some words cannot be asked about the past
-        asked = read_state(request.GET, more=as_of.pairs)
-    problems = [*as_of.problems, *asked.problems]
-    return respond(request, "environments", lambda: fleet(Asking.of(request), asked, as_of), problems)
 
 
 @require_GET

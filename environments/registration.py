@@ -14,21 +14,22 @@ from environments.as_of.context import AsOf
 from environments.audit import query as audits
 from environments.audit.views import READ
 from environments.audit.what_if import WhatIfForm
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.overview.views import DEFAULTS, read_choices
 from environments.secrets import list as secrets
 from environments.secrets.views import VIEW
 from portal.lists.registry import SAVABLE, Savable, named, of_place
+from portal.lists.registry import register as register_lists
 
 SEE = ("environments.view_environment",)
 
 
 def register() -> None:
     """Add the pages of this app."""
+    register_lists(ENVIRONMENTS)
     SAVABLE.update(
         {
             "overview": Savable("Overview", SEE, named(DEFAULTS, read_choices)),
-            "environments:list": Savable("Environments", SEE, _environments),
             "audit:list": Savable("Audit", READ, lambda data: urlencode(_as_of(data).typed_pairs)),
             "audit:lockdown": Savable("Lockdown audit", READ, _audit("lockdown")),
             "audit:archive": Savable("Archive audit", READ, _audit("archive")),
@@ -41,10 +42,6 @@ def register() -> None:
 
 def _as_of(data: QueryDict) -> AsOf:
     return AsOf.read(data.get("as_of", ""))
-
-
-def _environments(data: QueryDict) -> str:
-    return of_place(read_state(data, more=_as_of(data).typed_pairs).place)
 
 
 def _audit(slug: str) -> Callable[[QueryDict], str]:

@@ -12,9 +12,10 @@ from automations.batches.registry import lockdown_of
 from automations.models import Batch, BatchItem, ItemState
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
+from portal.exports.snapshot import read_within, streamed
 from portal.ledger.models import Operation
-from portal.lists.query import Chip, Place
+from portal.lists.keyset import in_order
+from portal.lists.place import Chip, Place
 
 COLUMNS = (
     "id", "action", "reference", "lockdown_at", "asked_by", "reason", "asked_at", "at_once", "stop_after", "again_of",
@@ -29,7 +30,7 @@ ITEMS = {
 
 def batches(asking: Asking, place: Place) -> Export:
     """All batches in the list's order, with how many environments of each are in which state."""
-    said = head(asking, chips=(), order=place.order, count=Batch.objects.count())
+    said = head(asking, filters=(), order=place.order, count=Batch.objects.count())
     return Export("batches", "Batches", said, COLUMNS, _rows(place))
 
 
@@ -38,7 +39,7 @@ def items(asking: Asking, batch: Batch, state: str) -> Export:
     found = batch.items.filter(state=state) if state else batch.items.all()
     chips = [Chip("State", str(ItemState(state).label), "")] if state else []
     said = {"batch": batch.pk, "action": batch.action, "reference": batch.reference or None}
-    said |= head(asking, chips=chips, order="environment", count=found.count())
+    said |= head(asking, filters=chips, order="environment", count=found.count())
     rows = found.order_by("environment_name", "pk").values_list(*ITEMS.values())
     return Export(f"batch-{str(batch.pk)[:8]}", f"Batch: {batch}", said, list(ITEMS), _known(rows))
 

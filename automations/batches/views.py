@@ -21,7 +21,7 @@ from automations.models import ENDED, Batch, BatchItem, ItemState
 from environments.actions.menu import NOT_ALLOWED, Actor
 from portal.ledger.models import Operation
 from portal.lists.keyset import Sort, page
-from portal.lists.query import Place
+from portal.lists.place import Place
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 

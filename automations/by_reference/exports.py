@@ -13,9 +13,9 @@ from automations.models import AutomationQuerySet
 from environments.list.exports import word
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
-from portal.lists.keyset import Order
-from portal.lists.query import Place
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import Order, in_order
+from portal.lists.place import Place
 
 COUNTED = {
     "reference": "reference", "name": "name", "environments": "environments", "failed": "failed",
@@ -45,7 +45,7 @@ MEANS = {
 def summed(asking: Asking, listed: Listed, place: Place) -> Export:
     """Every reference that meets the conditions, in the list's order, as the sync last counted them."""
     found, columns = by_reference_list.rows_at(listed, place), SUMMED[listed.things]
-    said = head(asking, chips=by_reference_list.chips(place), order=place.order, count=found.count())
+    said = head(asking, filters=by_reference_list.chips(place), order=place.order, count=found.count())
     said |= {"counted_at": by_reference_list.newest(listed.model), "note": MEANS[listed.things]}
     title = f"{listed.things.capitalize()} by reference"
     return Export(listed.things, title, said, list(columns), _rows(found, place.order, columns))
@@ -57,7 +57,7 @@ def having(asking: Asking, has: Having, reference: str, place: Place) -> Export:
     found = present.filter(occurrences.asked(has, place))
     chips = occurrences.chips(place, occurrences.projects_of(present))
     said = {"reference": reference}
-    said |= head(asking, chips=chips, order=place.order, count=found.order_by().count())
+    said |= head(asking, filters=chips, order=place.order, count=found.order_by().count())
     kind, columns = ("task", OF_TASK) if has is occurrences.TASKS else ("service", OF_SERVICE)
     title = f"Environments with the {kind} {reference}"
     return Export(f"{kind}-{reference}", title, said, list(columns), _rows(found, place.order, columns))

@@ -21,7 +21,7 @@ from automations.models.summary import Summary
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
 from portal.lists.keyset import Cursor, Sort, number, page, span
-from portal.lists.query import Chip, Place, typed
+from portal.lists.place import Chip, Place, typed
 from portal.lists.search import Problem
 from portal.web.formatting import TONES, phase_word
 

@@ -14,8 +14,6 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from automations.by_reference.list import line
-from automations.executions.change_token import revision
-from automations.executions.filters import id_or_none
 from automations.models import (
     Automation,
     AutomationQuerySet,
@@ -27,10 +25,12 @@ from automations.models import (
     TaskSummary,
 )
 from automations.models.summary import Summary
-from environments.list.views import COUNTED, Total
 from portal.directory.models import Project
+from portal.lists.change_token import changed_rows
+from portal.lists.declaration import COUNTED, Total
 from portal.lists.keyset import Cursor, Sort, page
-from portal.lists.query import Chip, Place, typed
+from portal.lists.place import Chip, Place, typed
+from portal.lists.readers import id_or_none
 from portal.lists.search import Problem, one_of
 
 NONE = "none"
@@ -95,7 +95,7 @@ class Choice:
 
 def context(having: Having, reference: str, data: QueryDict) -> dict[str, Any] | None:
     """What the templates show of one reference; None where nothing has it or had it."""
-    seen = revision(having.model)
+    seen = changed_rows(having.model)()
     summary = having.summaries._default_manager.filter(reference=reference).first()
     of_reference = having.rows.filter(reference=reference)
     if summary is None and not of_reference.exists():

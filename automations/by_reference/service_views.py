@@ -6,8 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from automations.by_reference import list as by_reference_list
 from automations.by_reference import occurrences
-from automations.executions.change_token import revision
 from automations.models import Service, ServiceSummary
+from portal.lists.change_token import changed_rows
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -30,7 +30,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
 @permission(*TO_SEE)
 def service_detail(request: HttpRequest, reference: str) -> HttpResponse:
     """The environments that have a service of this reference; 204 as above while no service changed."""
-    if is_fragment(request) and "seen" in request.GET and request.GET["seen"] == revision(Service):
+    if is_fragment(request) and "seen" in request.GET and request.GET["seen"] == changed_rows(Service)():
         return HttpResponse(status=204)
     context = occurrences.context(occurrences.SERVICES, reference, request.GET)
     if context is None:

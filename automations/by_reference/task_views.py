@@ -6,8 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from automations.by_reference import list as by_reference_list
 from automations.by_reference import occurrences
-from automations.executions.change_token import revision
 from automations.models import Task, TaskSummary
+from portal.lists.change_token import changed_rows
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -28,7 +28,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
 @permission(*TO_SEE)
 def task_detail(request: HttpRequest, reference: str) -> HttpResponse:
     """The environments that have a task of this reference; 204 as above while no task changed."""
-    if is_fragment(request) and "seen" in request.GET and request.GET["seen"] == revision(Task):
+    if is_fragment(request) and "seen" in request.GET and request.GET["seen"] == changed_rows(Task)():
         return HttpResponse(status=204)
     context = occurrences.context(occurrences.TASKS, reference, request.GET)
     if context is None:

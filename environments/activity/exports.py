@@ -33,7 +33,7 @@ NOTE = (
 def stream(asking: Asking, state: State) -> Export:
     """All that is asked for, in its order; read in a snapshot."""
     count = sum(part.rows.order_by().count() for part in parts(state, apart=True))
-    said = head(asking, chips=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
+    said = head(asking, filters=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
     said |= {"onas_log": log_read(), "note": NOTE}
     return Export("stream", "Operations and Ona's audit log", said, COLUMNS, _rows(state))
 

@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from environments.as_of import clock, rebuild
 from environments.models import SyncRun
 from environments.sync.freshness import intervals
-from portal.lists.query import Pair, Place
+from portal.lists.place import Pair, Place
 from portal.lists.search import Problem
 from portal.web.templatetags.portal import ago
 

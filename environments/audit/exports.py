@@ -15,7 +15,8 @@ from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import in_order
 
 COLUMNS = (
     "id", "name", "status", "status_words", "status_at", "derived_from", "phase", "owner_id", "owner", "project_id",
@@ -33,7 +34,7 @@ WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work known now w
 def audit(asking: Asking, asked: AuditState) -> Export:
     """The lines of an audit, all in its order; to be made within `reading()`, and read in a snapshot."""
     order, count = asked.listed.place.order, asked.rows.order_by().count()
-    said = head(asking, chips=chips(asked), order=order, count=count, moment=asked.as_of.at)
+    said = head(asking, filters=chips(asked), order=order, count=count, moment=asked.as_of.at)
     said["statuses"] = {name: f"{status.label}: {status.means}" for name, status in asked.audit.statuses.items()}
     said |= asked.as_of.note(AS_THEN, WORK_AS_NOW)
     return Export(f"audit-{asked.audit.slug}", f"Audit: {asked.audit.title}", said, COLUMNS, audit_rows(asked))
@@ -51,7 +52,7 @@ def audit_rows(asked: AuditState) -> Iterator[Sequence[Any]]:
 def lockdown_changes(asking: Asking, asked: AuditState) -> Export:
     """Who set, moved or cleared lockdowns, newest first; made within `reading()` and read in a snapshot."""
     found = lockdown_history.transitions(asked.environments, asked.now)
-    said = head(asking, chips=chips(asked), order="-seen", count=found.order_by().count(), moment=asked.as_of.at)
+    said = head(asking, filters=chips(asked), order="-seen", count=found.order_by().count(), moment=asked.as_of.at)
     return Export("lockdown-changes", "Lockdowns set, moved and cleared", said, CHANGES, _changes(asked))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import or_
@@ -15,16 +15,16 @@ from django.http import QueryDict
 
 from environments.as_of import clock
 from environments.as_of.context import AsOf
-from environments.list import query as lists
 from environments.list.change_token import revision
-from environments.list.filters import EnvironmentFilters
-from environments.list.query import SORTS, State
-from environments.models import Environment, EnvironmentQuerySet
+from environments.list.list import ENVIRONMENTS
+from environments.models import EnvironmentQuerySet
 from environments.policies import archiving, lockdown
 from environments.policies.policy import Policy
 from environments.policies.verdict import Facts, Status, Verdict
+from portal.lists.declaration import ListQuery, Now
 from portal.lists.keyset import Sort
-from portal.lists.query import Chip, Pair
+from portal.lists.place import Chip, Pair
+from portal.lists.query import read_query
 from portal.lists.search import Problem, suggestion
 
 DELETED = "deleted"
@@ -75,7 +75,7 @@ class AuditState:
     """An audit as asked for: of which environments, in which statuses, in what order, as of when."""
 
     audit: Audit
-    listed: State
+    listed: ListQuery
     statuses: tuple[str, ...]
     group: str
     as_of: AsOf
@@ -96,17 +96,12 @@ class AuditState:
     @property
     def environments(self) -> EnvironmentQuerySet:
         """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
-        return self._with_times(self.listed.filters.qs)
+        return self._with_times(self.listed.rows())
 
     @property
     def gone(self) -> EnvironmentQuerySet:
         """Those of the gone environments that the other filters leave."""
-        data = QueryDict(mutable=True)
-        for name, value in self.listed.place.filters:
-            data.appendlist(name, value)
-        data["gone"] = "only"
-        found: EnvironmentQuerySet = EnvironmentFilters(data, queryset=Environment.objects.all()).qs
-        return self._with_times(found)
+        return self._with_times(replace(self.listed, values={**self.listed.values, "gone": ("only",)}).rows())
 
     def _with_times(self, environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
         return environments.annotate(since=archiving.SINCE) if self.audit.asks_since_when_stopped else environments
@@ -149,9 +144,10 @@ def read(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) -> A
     more: list[Pair] = [("status", name) for name in statuses]
     more += [("group", group)] if group else []
     more += as_of.pairs
-    listed = lists.read_state(
-        data, sorts=sorts(audit, policy, _may_be_gone(data)), default_order=DEFAULT_ORDER, more=more
+    listing = replace(
+        ENVIRONMENTS, sorts=tuple(sorts(audit, policy, _may_be_gone(data)).values()), default_order=DEFAULT_ORDER
     )
+    listed = read_query(listing, data, Now(), more=more)
     problems += listed.problems
     return AuditState(audit, listed, statuses, group, as_of, clock.at(), policy, tuple(problems))
 
@@ -166,7 +162,9 @@ def read_all(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) 
 
 def sorts(audit: Audit, policy: Policy | None, gone: bool) -> dict[str, Sort]:
     """By time first, which is what an audit is about; `gone`: whether some of the rows may be."""
-    return {"when": Sort("when", "When", audit.when(policy, gone), None)} | {name: SORTS[name] for name in SORTED_BY}
+    return {"when": Sort("when", "When", audit.when(policy, gone), None)} | {
+        name: ENVIRONMENTS.by_sort[name] for name in SORTED_BY
+    }
 
 
 def _may_be_gone(data: QueryDict) -> bool:
@@ -177,7 +175,7 @@ def chips(state: AuditState) -> list[Chip]:
     """Every active condition by name."""
     place = state.listed.place
     found = [Chip("Status", state.audit.statuses[name].label, place.dropped("status", name)) for name in state.statuses]
-    return found + lists.chips(state.listed)
+    return found + state.listed.chips()
 
 
 def _known(name: str, audit: Audit, problems: list[Problem]) -> bool:

@@ -15,7 +15,7 @@ from environments.audit.cached_counts import kept
 from environments.audit.counts import conditions_of, tally
 from environments.audit.lockdown_history import newest
 from environments.audit.query import AuditState
-from environments.list.query import NAMED, labels
+from environments.list.names import NAMED, names_of
 from environments.models import Environment, EnvironmentQuerySet
 from environments.policies.lockdown import is_by_policy
 from environments.policies.unpushed_work import work_words
@@ -169,7 +169,7 @@ def groups(state: AuditState) -> Groups:
         return Groups([], 0)
     column = NAMED[state.group][1]
     found, every = kept(state, "groups", lambda: _grouped(state, column))
-    words = labels(state.group, [str(row[column]) for row in found if row[column]])
+    words = names_of(state.group)([str(row[column]) for row in found if row[column]])
     return Groups([_group(state, str(row[column] or "none"), row, words) for row in found], every)
 
 

@@ -19,19 +19,19 @@ from environments.audit.cells import cells
 from environments.audit.counts import tally
 from environments.audit.forecast import forecast
 from environments.audit.query import AUDITS, GROUPS, AuditState
-from environments.list import facets, search_keys
+from environments.list import search_keys
 from environments.list.change_token import revision
-from environments.list.filters import MOST_CHOSEN
+from environments.list.filters import MOST_CHOSEN, PANEL
 from environments.models import SyncRun
 from environments.policies import policy
 from environments.sync.freshness import freshness
-from portal.lists.query import SIZES
+from portal.lists.facets import facets
+from portal.lists.place import SIZES
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any
 
 CHANGES_ON_A_PAGE = 50
-FACETS = (*facets.ORDER, "gone")  # what the panel of filters sends
 READ = ("environments.view_environment", "environments.view_transition")
 
 
@@ -174,11 +174,12 @@ def _narrowing(asked: AuditState, *, counted: bool) -> dict[str, Any]:
     """What narrows an audit down; the filters of the list with their numbers where `counted`, else later."""
     place = asked.listed.place
     return {
-        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "group", *FACETS)],
-        "filter_pairs": [pair for pair in place.filters if pair[0] in FACETS],
+        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "group", *PANEL)],
+        "filter_pairs": [pair for pair in place.filters if pair[0] in PANEL],
         "group_choices": GROUPS.items(),
         "keys": search_keys.KEYS.values(),
-        "facets": facets.facets(asked.listed) if counted else None,
+        "facets": facets(asked.listed) if counted else None,
+        "find_url": reverse("environments:facets"),
         "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
     }
 

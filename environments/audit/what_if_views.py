@@ -14,7 +14,7 @@ from environments.audit.views import READ
 from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
 from environments.list import search_keys
 from environments.policies.policy import policy_at
-from portal.lists.query import SIZES
+from portal.lists.place import SIZES
 from portal.web.permissions import permission
 
 

@@ -26,12 +26,14 @@ from environments.evidence.verify_ledger import DOCUMENTS
 from environments.evidence.zip_file import Writer
 from environments.export_head import log_read
 from environments.list import exports as list_exports
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import Transition
 from environments.policies.policy import policy_at
 from portal.exports.formats import FORMATS, Export
 from portal.exports.snapshot import streamed
 from portal.ledger.models import AuditLog, Operation
+from portal.lists.export import rows_of
+from portal.lists.query import read_query
 
 EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment ever seen by then, the oldest first
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
@@ -83,9 +85,8 @@ class Scope:
 def environments(scope: Scope) -> Export:
     """Every environment seen by then."""
     with scope.as_of.reading():
-        asked = read_state(EVERYTHING, more=scope.as_of.pairs)
-        found = asked.filters.qs
-    rows = list_exports.fleet_rows(found, asked.place.order, scope.as_of)
+        asked = read_query(ENVIRONMENTS, EVERYTHING, scope.as_of)
+    rows = rows_of(list_exports.TABLE, asked)
     return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows)
 
 

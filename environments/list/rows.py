@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from environments.as_of import clock, recorded
 from environments.list import search_keys
-from environments.list.query import WORDS
+from environments.list.filters import FLAG_WORDS
 from environments.models import Environment
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
@@ -111,7 +111,7 @@ def _flags(environment: Environment, told: Mapping[str, str]) -> SafeString:
     return SafeString(
         "".join(
             f' <a class="list-flag list-flag-{word}" href="?flag={word}" title="{escape(_why(environment, word))}">'
-            f"{escape(WORDS['flag'][word])}</a>"
+            f"{escape(FLAG_WORDS[word])}</a>"
             for column, word in told.items()
             if getattr(environment, column)
         )
@@ -127,7 +127,7 @@ def _why(environment: Environment, word: str) -> str:
         return ", ".join(f"{'unknown' if number is None else number} {words}" for number, words in said)
     if word == "not-in-sync":
         return ". ".join(environment.not_in_sync_causes)
-    return f"All environments: {WORDS['flag'][word]}"
+    return f"All environments: {FLAG_WORDS[word]}"
 
 
 def _lockdown(lockdown_at: datetime | None, now: datetime) -> SafeString:

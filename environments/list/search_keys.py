@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
-from uuid import UUID
 
 from django.db.models import Q, Value
 from django.db.models.functions import Upper
@@ -18,14 +17,10 @@ from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
 from environments.policies import deletion
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
-from portal.lists.search import Key, Term, listed, one_of
+from portal.lists.readers import DAY, NONE, beginning_of_id, compared
+from portal.lists.search import Key, Search, listed, one_of
 
-DAY = timedelta(days=1)
-UNITS = {"m": timedelta(minutes=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": DAY, "w": 7 * DAY}
 EVER = timedelta(days=36_500)
-NONE = "none"
-_DURATION = re.compile(r"([<>])(\d{1,5})(min|m|h|d|w)")
-_ID = re.compile(r"[0-9a-f]{1,32}")
 
 PHASES: dict[str, str] = {phase.label: phase.value for phase in Phase} | {"unknown": ""}
 ROLES = {word: f"ENVIRONMENT_ROLE_{word.upper()}" for word in ("default", "prebuild", "workflow")} | {"unknown": ""}
@@ -65,7 +60,7 @@ def _deletion(text: str) -> Q:
     if text.lower() == NONE:
         return ~ever
     try:
-        less, delay = _delay(text)
+        less, delay = compared(text)
     except ValueError:
         raise ValueError("takes <3d, >3d or none") from None
     soon = present(deletion.due_before(now + delay, after))
@@ -82,13 +77,6 @@ def contains(text: str) -> Q:
     return Q(search__contains=Upper(Value(text)))
 
 
-def asks(term: Term) -> Q:
-    """What a term of a parsed query asks for."""
-    read = KEYS[term.key].read if term.key else contains
-    condition: Q = reduce(or_, (read(value) for value in term.values))
-    return ~condition if term.negated else condition
-
-
 def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
     """A part of one of the columns, or "none" where all are empty; the index narrows what `search` contains."""
 
@@ -101,19 +89,11 @@ def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
     return read
 
 
-def _delay(text: str) -> tuple[bool, timedelta]:
-    """ "<7d" → (True, 7 days); raises ValueError."""
-    match = _DURATION.fullmatch(text.lower())
-    if not match:
-        raise ValueError(f"takes a time such as <7d or >12h, not {text}")
-    return match[1] == "<", int(match[2]) * UNITS[match[3]]
-
-
 def _since(column: str) -> Callable[[str], Q]:
     """ "<7d": less than seven days ago; ">7d": longer ago."""
 
     def read(text: str) -> Q:
-        less, delay = _delay(text)
+        less, delay = compared(text)
         return Q(**{f"{column}__{'gt' if less else 'lte'}": clock.at() - delay})
 
     return read
@@ -124,7 +104,7 @@ def _lockdown(text: str) -> Q:
     if text.lower() in LOCKDOWN:
         return lockdown(text.lower(), now)
     try:
-        less, delay = _delay(text)
+        less, delay = compared(text)
     except ValueError:
         raise ValueError("takes <7d, >7d, past or none") from None
     return present(is_ahead(now, now + delay) if less else is_ahead(now + delay))
@@ -145,18 +125,6 @@ def _phase(text: str) -> Q:
     return Q(phase=value)
 
 
-def _id(text: str) -> Q:
-    """An id or its beginning: ids that begin alike lie side by side in the primary key."""
-    digits = text.lower().replace("-", "")
-    if not _ID.fullmatch(digits):
-        raise ValueError("takes an environment's id or its beginning")
-    return Q(id__gte=UUID(digits.ljust(32, "0")), id__lte=UUID(digits.ljust(32, "f")))
-
-
-def _q(words: dict[str, Q]) -> Callable[[str], Q]:
-    return one_of(words)
-
-
 read_flag = recorded.only(one_of(FLAGS))
 
 
@@ -174,13 +142,19 @@ KEYS = {
         Key("class", "a part of the class's name, or none", "class:large", _part_of("class_name", searched=False)),
         Key("runner", "a part of the runner's name, or none", "runner:aws", _part_of("runner_name", searched=False)),
         Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text))),
-        Key("is", listed(IS), "is:failing", _q(IS)),
+        Key("is", listed(IS), "is:failing", one_of(IS)),
         Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
         Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
         Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at")),
         Key("port", "a port number, or everyone", "port:everyone", _port),
-        Key("id", "an environment's id or its beginning", "id:018f3c", _id),
-        Key("gone", "yes (too), only or no", "gone:yes", _q(GONE)),
+        Key("id", "an environment's id or its beginning", "id:018f3c", beginning_of_id("an environment")),
+        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE)),
     )
 }
+SEARCH = Search(
+    KEYS,
+    contains,
+    places="names, repositories, branches, owners, projects, failure messages and ids",
+    placeholder="Words, or phase:running owner:ann lockdown:<7d",
+)

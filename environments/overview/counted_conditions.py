@@ -9,7 +9,6 @@ from django.db.models import Q
 
 from environments.as_of import clock
 from environments.list import search_keys
-from portal.lists.search import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Condition:
     def ask(self, at: datetime) -> Q:
         """What it means at a time."""
         with clock.set_to(at):
-            return Q(*map(search_keys.asks, parse(self.query, search_keys.KEYS).terms))
+            return search_keys.SEARCH.parse(self.query).asks
 
 
 CONDITIONS = {

@@ -11,10 +11,11 @@ from django.http import QueryDict
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from automations.executions.change_token import revision
-from automations.executions.query import read_state
+from automations.executions import list as executions
 from automations.models import Service, Task, TaskExecution
+from portal.lists.change_token import changed_rows
 from portal.lists.keyset import Cursor, page
+from portal.lists.query import read_query
 from tests.support import automation_factories, factories
 
 ENVIRONMENTS, EXECUTIONS, REFERENCES = 5_000, 20_000, 40
@@ -121,12 +122,12 @@ def plan_of(sql: str, params: tuple[object, ...] = ()) -> str:
 def test_a_page_deep_in_a_sorted_list_is_read_from_its_index(
     large: None, index: str, query: str, django_assert_num_queries
 ) -> None:
-    state = read_state(QueryDict(query))
-    first = page(state.filters.qs, state.place.order, 50, None, lambda found: found)
+    state = read_query(executions.EXECUTIONS, QueryDict(query))
+    first = page(state.rows(), state.place.order, 50, None, lambda found: found)
     assert first.next
     cursor = Cursor.decode(first.next, state.place.order)
     with django_assert_num_queries(2) as captured:
-        page(state.filters.qs, state.place.order, 50, cursor, lambda found: found)
+        page(state.rows(), state.place.order, 50, cursor, lambda found: found)
     plan = plan_of(captured[0]["sql"])
     assert f'"{index}"' in plan
     assert "Seq Scan" not in plan
@@ -159,9 +160,9 @@ def test_a_filter_is_counted_from_its_index(large: None, index: str, query: str)
         reference=row.reference, project_id=row.project_id, owner_id=row.owner_id, id=row.pk.hex[:8],
         environment_id=row.environment_id, hex=row.environment_name[-6:], owner=f'"{row.owner_name}"',
     )  # fmt: skip
-    state = read_state(QueryDict(filled))
+    state = read_query(executions.EXECUTIONS, QueryDict(filled))
     assert not state.problems
-    plan = plan_of(*state.filters.qs.order_by().values("pk")[:10_001].query.sql_with_params())
+    plan = plan_of(*state.rows().order_by().values("pk")[:10_001].query.sql_with_params())
     assert f'"{index}"' in plan
     assert "Seq Scan" not in plan
 
@@ -196,7 +197,7 @@ def test_the_revision_is_read_from_the_end_of_its_index(
     large: None, model: type, index: str, django_assert_num_queries
 ) -> None:
     with django_assert_num_queries(1) as captured:
-        revision(model)
+        changed_rows(model)()
     plan = plan_of(captured[0]["sql"])
     assert plan.count(f'"{index}"') == 2
     assert "Seq Scan" not in plan

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 from django.http import QueryDict
 from django.utils import timezone
+from environments.list.query import read_state
 
 from environments.as_of import clock
 from environments.as_of.context import AsOf
 from environments.audit.exports import COLUMNS, audit_rows
 from environments.audit.query import AUDITS, read
 from environments.detail.lifetime import banners, lifetime
-from environments.list.query import read_state
 from environments.models import Environment, Field, Phase, Transition
 from environments.policies import deletion
 from environments.policies.policy import Policy, policy_at
