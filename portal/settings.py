@@ -72,7 +72,6 @@ INSTALLED_APPS = [
     "portal.accounts",
     "environments",
     "automations",
-    "portal.sandbox",
 ]
 
 MIDDLEWARE = [

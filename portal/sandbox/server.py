@@ -1,4 +1,4 @@
-"""Serves a world: in a thread for tests (`running`), or as a process (`serve`) for the management command."""
+"""Serves a world: in a thread for tests (`running`), or as a process of its own (`serve`)."""
 
 import signal
 import socket
