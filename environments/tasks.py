@@ -6,14 +6,14 @@ from .actions import reconcile
 from .models import SyncRun
 from .overview import refresh
 from .secrets import sync as secrets
-from .sync import audit_log, directory, observe
+from .sync import audit_log, directory, full_listing
 from .sync.job import with_ona
 
 
 @shared_task(acks_late=False)
 def sync_environments() -> None:
     """One sweep, and what the overview shows of it."""
-    refresh.after_sweep(with_ona(SyncRun.Kind.ENVIRONMENTS, observe.sweep))
+    refresh.after_sweep(with_ona(SyncRun.Kind.ENVIRONMENTS, full_listing.sweep))
 
 
 @shared_task(acks_late=False)

@@ -42,7 +42,7 @@ def sweep(base_url: str, *, requests_per_second: float = UNLIMITED, concurrency:
     """A whole sweep as the worker does it."""
     from django.conf import settings
 
-    from environments.sync.observe import sweep as sweep_environments
+    from environments.sync.full_listing import sweep as sweep_environments
     from portal.ona import OnaClient
 
     settings.ONA_CONCURRENCY = concurrency or settings.ONA_CONCURRENCY

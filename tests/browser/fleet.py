@@ -12,7 +12,7 @@ from environments.models import SyncRun
 from environments.overview.refresh import after_sweep
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox

@@ -4,7 +4,7 @@ import pytest
 
 from environments.models import Environment, SyncRun
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory.check import check
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
 from portal.ona import OnaClient

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 
 from environments.models import SyncRun
 from environments.sync.commands import run_sync
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 
 
 class Command(BaseCommand):

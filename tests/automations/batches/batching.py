@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from automations.sync.observe import sync_automations
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox

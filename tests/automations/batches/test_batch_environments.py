@@ -22,7 +22,7 @@ from environments.actions import registry
 from environments.actions.execute import NotPossible
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.accounts.roles import grant_roles
 from portal.directory import connection as directory
 from portal.ledger import recording

@@ -22,7 +22,7 @@ from automations.models import Batch, BatchItem, ItemState, Service, ServicePhas
 from automations.sync.observe import sync_automations
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.models import Environment
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory import connection as directory
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome

@@ -14,7 +14,7 @@ from automations.models import ExecutionPhase, Service, ServicePhase, ServiceSum
 from automations.sync.observe import sync_automations
 from environments.models import Environment
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory.models import Member
 from portal.ona import OnaClient
 from portal.sandbox.server import running

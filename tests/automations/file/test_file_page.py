@@ -17,7 +17,7 @@ from automations.file.read import read
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
 from environments.models import Environment
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory import connection
 from portal.ledger.models import Operation
 from portal.ona import OnaClient

@@ -16,7 +16,7 @@ from automations.file.read import read
 from automations.file.write import write
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox, running

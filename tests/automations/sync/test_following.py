@@ -18,8 +18,8 @@ from automations.sync.observe import sync_automations
 from automations.sync.poller import follow_all, follow_environment, follow_execution
 from environments.detail.live_refresh import follow
 from environments.models import Environment, SyncRun
+from environments.sync.full_listing import sweep
 from environments.sync.job import only_one
-from environments.sync.observe import sweep
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.sandbox.server import Sandbox, running

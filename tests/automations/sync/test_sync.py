@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from automations.models import SETTLED, Service, Task, TaskExecution, TaskSummary
 from automations.sync.observe import KINDS, Seen, observe, sync_automations
 from environments.models import Environment, SyncRun
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.ona import OnaClient
 from portal.ona.documents.automations import read_service
 from portal.sandbox.server import Sandbox, running

@@ -12,7 +12,7 @@ from automations.models import SETTLED, Service, Task, TaskExecution, Transition
 from automations.sync import observe
 from automations.sync.observe import sync_automations
 from environments.models import SyncRun
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox, running

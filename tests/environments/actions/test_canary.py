@@ -27,7 +27,7 @@ from environments.models import Environment, Secret
 from environments.secrets.scopes import ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.ledger.models import Operation

@@ -21,7 +21,7 @@ from environments.secrets import actions
 from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory.connection import ona
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome

@@ -16,7 +16,7 @@ from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import read_scope, sync_secrets
 from environments.secrets.upsert import count_environments, merge
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.directory.models import Project

@@ -5,7 +5,7 @@ import pytest
 from django.test import override_settings
 
 from environments.models import Environment, SyncRun, Transition
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from environments.models import Environment, SyncRun
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sweep
 from portal.ona import OnaClient
 from portal.sandbox.faults import PROFILES
 from portal.sandbox.server import running
