@@ -57,7 +57,9 @@ def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpRespon
     revision = secrets_revision() if name == "access" else ""
     if nothing_new(request, environment, revision):
         return HttpResponse(status=204)
-    return render_tab(request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), revision)
+    return render_tab(
+        request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), revision
+    )
 
 
 def find(environment_id: UUID) -> Environment:

@@ -1,4 +1,4 @@
-"""Sync run: one full listing of the organization's environments."""
+"""Sync run: one full listing of the organization's environments, and which of them were deleted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from portal.ona import OnaClient
 from portal.ona.documents.environments import Observation
 
 from . import parallel_listing
-from .job import Progress, ask_all, no_progress, record, refuse_losses
-from .observe import mark_gone, observe
+from .job import Progress, fetch_all, ignore_progress, record_run, reject_mass_deletion
+from .observe import mark_deleted, observe
 
 log = structlog.get_logger()
 BATCH = 1000  # documents merged in one transaction: some 2 MB
@@ -26,22 +26,25 @@ CREATION_TIMES = """
 """
 
 
-def sweep(client: OnaClient, progress: Progress = no_progress, *, accept_losses: bool = False) -> SyncRun | None:
-    """List every environment (EnvironmentService.ListEnvironments) and find what is gone; None if one is under way.
+def sync_environments(
+    client: OnaClient, progress: Progress = ignore_progress, *, accept_losses: bool = False
+) -> SyncRun | None:
+    """List all environments and mark missing ones as deleted; None if a listing is in progress.
 
-    A sweep that fails says so in its run and changes no "gone" state.
+    A run that fails records why and marks nothing as deleted. RPCs: EnvironmentService.ListEnvironments,
+    GetEnvironment.
     """
-    return record(SyncRun.Kind.ENVIRONMENTS, client, lambda run: _sweep(client, run, progress, accept_losses))
+    return record_run(SyncRun.Kind.ENVIRONMENTS, client, lambda run: _list_all(client, run, progress, accept_losses))
 
 
-def _sweep(client: OnaClient, run: SyncRun, progress: Progress, accept_losses: bool) -> None:
+def _list_all(client: OnaClient, run: SyncRun, progress: Progress, accept_losses: bool) -> None:
     pages = parallel_listing.environments(client, creation_times())
     _observe_pages(run, pages, progress)
-    _find_gone(client, run, accept_losses)
+    _mark_missing(client, run, accept_losses)
     if pages.sliced and pages.total is not None and _seen_since(run.started_at) + run.gone < pages.total:
-        # Slices that missed something: an order other than newest first. One page after another misses nothing.
+        # The slices missed some, because Ona's order was not newest first. Reading page after page misses none.
         _observe_pages(run, parallel_listing.environments(client, concurrency=1), progress)
-        _find_gone(client, run, accept_losses)
+        _mark_missing(client, run, accept_losses)
 
 
 def _observe_pages(run: SyncRun, pages: parallel_listing.Listing, progress: Progress) -> None:
@@ -69,29 +72,29 @@ def _observe_batch(run: SyncRun, observations: Sequence[Observation]) -> None:
     run.malformed += outcome.refused
 
 
-def _seen_since(moment: datetime) -> int:
-    return Sighting.objects.filter(seen_at__gte=moment).count()
+def _seen_since(at: datetime) -> int:
+    return Sighting.objects.filter(seen_at__gte=at).count()
 
 
-def _find_gone(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
-    """Ask for each environment the listing did not show; those not found are gone."""
+def _mark_missing(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
+    """Fetch each environment that the listing lacks; mark those not found as deleted."""
     present = Environment.objects.present()
     missing = list(present.filter(sighting__seen_at__lt=run.started_at).values_list("id", flat=True))
     run.missing = len(missing)
     if not accept_losses:
-        refuse_losses(len(missing), present.count(), "environments", "sync_environments")
-    asked_at = timezone.now()
-    answers = ask_all(client.get_environment, missing)
+        reject_mass_deletion(len(missing), present.count(), "environments", "sync_environments")
+    requested_at = timezone.now()
+    answers = fetch_all(client.get_environment, missing)
     _observe_batch(run, [answer for answer in answers if answer])
-    gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
-    marked = mark_gone(gone, asked_at)
+    deleted = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
+    marked = mark_deleted(deleted, requested_at)
     run.gone += marked
     run.changed += marked
     run.transitions += marked
 
 
 def creation_times(count: int = 256) -> list[datetime]:
-    """Creation times that cut the environments known so far into equally many, for the listing's slices."""
+    """Creation times that divide the recorded environments into equal slices for the parallel listing."""
     fractions = [n / count for n in range(count + 1)]
     with connection.cursor() as cursor:
         cursor.execute(CREATION_TIMES, [fractions])

@@ -67,7 +67,7 @@ class Afternoon:
         documents = list(self.world.documents())
         sync_observe.observe(Observation(now, read_environment(encode(each))) for each in documents)
         known = set(Environment.objects.present().values_list("pk", flat=True))
-        sync_observe.mark_gone(list(known - {UUID(each["id"]) for each in documents}), now)
+        sync_observe.mark_deleted(list(known - {UUID(each["id"]) for each in documents}), now)
         for name, (kind, model, read) in READ.items():
             listed = [entry.document() for entry in self.world.table(name).walk({})]
             observe(kind, [Seen(now, read(encode(each))) for each in listed])
