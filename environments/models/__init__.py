@@ -4,17 +4,15 @@ from environments.models.environment import (
     NEW_LINE,
     Environment,
     EnvironmentQuerySet,
-    Field,
     Phase,
     Sighting,
-    Transition,
-    TransitionQuerySet,
 )
 from environments.models.overview import FailureKind, OverviewPart, RunningTime, Snapshot, StartUp
 from environments.models.secret import Secret
 from environments.models.specification import SpecificationVersion
 from environments.models.stop import Stop
 from environments.models.sync_run import SyncRun, SyncRunQuerySet
+from environments.models.transition import Field, Transition, TransitionQuerySet
 
 __all__ = [
     "NEW_LINE",
