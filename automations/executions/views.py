@@ -33,7 +33,7 @@ def execution_list(request: HttpRequest) -> HttpResponse:
     state = read_state(request.GET)
     context = list_context(state)
     if not is_fragment(request):
-        context["read"] = SyncRun.objects.latest_good(SyncRun.Kind.AUTOMATIONS)
+        context["read"] = SyncRun.objects.latest_successful(SyncRun.Kind.AUTOMATIONS)
         context["facets"] = facets(state) if "facets" in request.GET else None
     response = render_page(request, "automations/executions/executions.html", _fragment(request), context)
     if is_fragment(request):

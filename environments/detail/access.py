@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from environments.detail.fields import NOT_SET, Document, Fact
 from environments.documents.json_part import Part
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 
 REGISTRY = "containerRegistryBasicAuthHost"
 MOUNTS = {
@@ -105,7 +105,7 @@ def _secret(entry: Part, state: Part | None) -> Secret:
         id=entry.text("id"),
         name=entry.text("name"),
         mounts=mounts,
-        scope=word(entry.text("scope")),
+        scope=enum_label(entry.text("scope")),
         source=entry.text("source"),
         proxy=_proxy(entry.part("credentialProxy")),
         details=[fact for fact in _secret_details(entry) if not fact.is_absent],
@@ -153,7 +153,7 @@ def exec_controls(document: Document) -> list[Fact]:
         return []
     return [
         Fact("Enabled", rule.flag("enabled"), "flag"),
-        Fact("Action", word(rule.text("action")), absent=NOT_SET),
+        Fact("Action", enum_label(rule.text("action")), absent=NOT_SET),
         Fact("Denied programs", rule.texts("denylist"), "list", "none listed"),
         Fact("Resolve bare names", rule.flag("resolveBareNames"), "flag"),
         Fact("Untouchable", rule.flag("untouchable"), "flag"),
@@ -170,18 +170,18 @@ def file_controls(document: Document) -> tuple[list[Fact], list[FileRule]]:
     paths, devices, supervisor = rule.part("paths"), rule.part("blockDevices"), rule.part("supervisorProtection")
     facts = [
         Fact("Enabled", rule.flag("enabled"), "flag"),
-        Fact("Default surface", word(paths.text("defaultSurface")), absent=NOT_SET),
-        Fact("Default effect", word(paths.text("defaultEffect")), absent=NOT_SET),
+        Fact("Default surface", enum_label(paths.text("defaultSurface")), absent=NOT_SET),
+        Fact("Default effect", enum_label(paths.text("defaultEffect")), absent=NOT_SET),
         Fact("Block devices guarded", devices.flag("enabled"), "flag"),
-        Fact("Block devices action", word(devices.text("action")), absent=NOT_SET),
+        Fact("Block devices action", enum_label(devices.text("action")), absent=NOT_SET),
         Fact("Supervisor protected", supervisor.flag("enabled") if "enabled" in supervisor else None, "flag", NOT_SET),
-        Fact("Supervisor effect", word(supervisor.text("effect")), absent=NOT_SET),
+        Fact("Supervisor effect", enum_label(supervisor.text("effect")), absent=NOT_SET),
     ]
     return facts, [_file_rule(entry) for entry in paths.parts("entries")]
 
 
 def _file_rule(entry: Part) -> FileRule:
-    surface, effect = word(entry.text("surface")), word(entry.text("effect"))
+    surface, effect = enum_label(entry.text("surface")), enum_label(entry.text("effect"))
     return FileRule(entry.text("path"), surface, effect, entry.flag("trackChanges"))
 
 
@@ -189,5 +189,5 @@ def kernel(document: Document) -> list[Fact]:
     config = document.spec.part("kernelControlsConfig")
     return [
         Fact("Security policy id", document.spec.text("securityPolicyId"), "code", NOT_SET),
-        Fact("BPF debug level", word(config.text("bpfDebugLevel")), absent=NOT_SET),
+        Fact("BPF debug level", enum_label(config.text("bpfDebugLevel")), absent=NOT_SET),
     ]

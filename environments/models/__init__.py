@@ -1,4 +1,4 @@
-"""The cache of the organization's environments and their history."""
+"""Models: the cache of the organization's environments and their history."""
 
 from environments.models.environment import (
     NEW_LINE,

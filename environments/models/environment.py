@@ -1,4 +1,4 @@
-"""The cache of the organization's environments and their history."""
+"""Environments as Ona last answered, and when each was last seen."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
 
 
-def _expression(question: Q) -> Expression:
-    """A Q where an expression is asked for: Django takes it, its stubs do not know."""
-    return cast(Expression, question)
+def _expression(condition: Q) -> Expression:
+    """Type a Q as an expression: Django accepts it, its stubs do not."""
+    return cast(Expression, condition)
 
 
 class Phase(models.TextChoices):
-    """Environment phases Ona names today; a newer one is kept and shown raw."""
+    """The environment phases that Ona has today; newer ones are stored and shown raw."""
 
     CREATING = "ENVIRONMENT_PHASE_CREATING", "creating"
     STARTING = "ENVIRONMENT_PHASE_STARTING", "starting"
@@ -36,7 +36,7 @@ class Phase(models.TextChoices):
 
 
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
-    """Questions about environments; each method is named after its question."""
+    """Environments by condition."""
 
     def present(self) -> Self:
         return self.filter(gone_at=None)
@@ -57,16 +57,16 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.present().filter(lockdown_at__lte=timezone.now())
 
     def locked_down_within(self, delay: timedelta) -> Self:
-        """Not locked down yet, but will be before `delay` has passed."""
+        """Not locked down yet, but within `delay` from now."""
         now = timezone.now()
         return self.present().filter(lockdown_at__gt=now, lockdown_at__lte=now + delay)
 
     def idle_for(self, delay: timedelta) -> Self:
-        """No sign of use for `delay`; environments that never gave one count from their last start or creation."""
+        """No activity for `delay`; environments without any count from their last start or creation."""
         return self.present().filter(last_used_at__lte=timezone.now() - delay)
 
     def with_unpushed_work(self) -> Self:
-        """Commits not pushed or files changed; environments whose git state is unknown are not among them."""
+        """Unpushed commits or changed files; environments of unknown git state are excluded."""
         return self.present().filter(unpushed_work=True)
 
     def open_to_everyone(self) -> Self:
@@ -79,19 +79,19 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.present().filter(not_in_sync=True)
 
     def for_list(self) -> Self:
-        """Columns only: a list never reads the documents."""
+        """Without the documents, which lists never read."""
         return self.defer("metadata", "spec", "status")
 
 
 class Environment(models.Model):
-    """One environment as Ona last told of it. Its three parts have separate lives: see `environments.sync.observe`.
+    """One environment as Ona last answered. Its three parts are ordered separately: `environments.sync.observe`.
 
-    Columns named in `environments.sync.upsert.COLUMNS` are derived from the part they belong to, for lists to filter
-    and sort by; the parts themselves are kept whole. Empty text means absent at Ona; NULL means unknown or not set.
+    The columns named in `environments.sync.document_columns` are derived from their part, for lists to filter and sort
+    by; the parts themselves are stored whole. Empty text means absent at Ona; NULL means unknown or not set.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # metadata: no version, the later observation wins
+    # metadata: has no version, the later observation wins
     metadata = models.JSONField(default=dict)
     metadata_digest = models.BigIntegerField(default=0)
     organization_id = models.UUIDField(null=True)
@@ -134,17 +134,17 @@ class Environment(models.Model):
     secrets_in_sync = models.BooleanField(null=True)
     devcontainer_in_sync = models.BooleanField(null=True)
     active_at = models.DateTimeField(null=True)
-    # names behind the ids, copied from the directory so that lists can search and sort by them
+    # names of the ids above, copied from the directory so that lists can search and sort by them
     owner_name = models.TextField(blank=True, default="")
     owner_email = models.TextField(blank=True, default="")
     project_name = models.TextField(blank=True, default="")
     runner_name = models.TextField(blank=True, default="")
     class_name = models.TextField(blank=True, default="")
-    # the cache's own
+    # of the cache itself
     first_seen_at = models.DateTimeField()
-    changed_at = models.DateTimeField()  # when the row was last written; pages ask whether anything is newer
+    changed_at = models.DateTimeField()  # when the row was last written; pages check whether anything is newer
     gone_at = models.DateTimeField(null=True)
-    # answers that need more than one column
+    # derived from several columns
     repository = models.GeneratedField(
         expression=Coalesce(
             NullIf(F("git_repository"), NO_TEXT), NullIf(F("spec_repository"), NO_TEXT), F("context_url")
@@ -204,7 +204,7 @@ class Environment(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # Every index is paid for by the sweep; those of the list leave out what is gone, which only adds up.
+            # Every index slows down the full listing; those of the list exclude deleted rows, which only accumulate.
             # sort by last use, and idle:>30d: environments.list.views
             models.Index(F("last_used_at"), F("id"), name="environment_last_used", condition=Q(gone_at=None)),
             # sort by name: environments.list.views
@@ -235,7 +235,7 @@ class Environment(models.Model):
                 name="environment_facets",
                 condition=Q(gone_at=None),
             ),
-            # the few that deserve a look, of any kind: ?flag=, is:failing, and their counts
+            # the few with an issue of any kind: ?flag=, is:failing, and their counts
             models.Index(
                 fields=["last_used_at", "id"],
                 include=["failing", "unpushed_work", "open_to_everyone", "never_stops", "not_in_sync", "phase"],
@@ -249,14 +249,14 @@ class Environment(models.Model):
                     | Q(not_in_sync=True)
                 ),
             ),
-            # words of the search box, in gone environments too: environments.list.search_keys.contains.
-            # The sweep appends to the pending list; vacuum, not the sweep, sorts it in.
+            # words of the search box, deleted environments included: environments.list.search_keys.contains. The full
+            # listing appends to the pending list; vacuum, not the listing, sorts it in.
             GinIndex(
                 fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="environment_search"
             ),
-            # is anything newer: environments.list.change_token
+            # whether anything is newer: environments.list.change_token
             models.Index(F("changed_at"), name="environment_changed"),
-            # what is gone: its number in environments.audit
+            # deleted environments: their count in environments.audit
             models.Index(F("gone_at"), F("id"), name="environment_gone", condition=Q(gone_at__isnull=False)),
         ]  # fmt: skip
         permissions: ClassVar = [
@@ -270,10 +270,10 @@ class Environment(models.Model):
 
 
 class Sighting(models.Model):
-    """When an environment was last confirmed: the "as of" of one row, and how a sweep tells who was absent.
+    """When an environment was last seen: its own "as of", and how a full listing recognizes missing ones.
 
-    A table of its own because it is written for every environment in every sweep, while `Environment` is written
-    only when something changed; narrow rows with room beside them are updated in place (HOT).
+    A table of its own, because it is written for every environment in every listing, while `Environment` is written
+    only on changes; narrow rows in half-filled pages are updated in place (HOT).
     """
 
     # no constraint: checking it would take longer than writing the row

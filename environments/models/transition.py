@@ -1,4 +1,4 @@
-"""The changes of environments seen between two observations."""
+"""Transitions: changes of environments seen between two observations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from environments.models.environment import Environment, Phase
 
 
 class Field(models.TextChoices):
-    """What a transition is about."""
+    """The field that a transition is about."""
 
     PHASE = "phase", "phase"
     MACHINE = "machine_phase", "machine"
@@ -31,10 +31,10 @@ class TransitionQuerySet(models.QuerySet["Transition"]):
 
 
 class Transition(models.Model):
-    """A change seen between two observations of one environment: it happened after `old_seen_at`, by `seen_at`.
+    """A change between two observations of one environment: it happened after `old_seen_at`, by `seen_at`.
 
-    Values are as Ona tells them: raw enum values, texts, RFC 3339 times, true and false; empty means absent. The first
-    observation of an environment has no old state: `old_seen_at` is NULL.
+    Values are as in Ona's answers: raw enum values, texts, RFC 3339 times, true and false; empty means absent. The
+    first observation of an environment has no earlier state: `old_seen_at` is NULL.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -55,7 +55,7 @@ class Transition(models.Model):
             models.Index(
                 F("seen_at").desc(), F("id").desc(), name="transition_of_lockdown", condition=Q(field=Field.LOCKDOWN)
             ),
-            # since when an environment was stopped at a past moment: environments.as_of.rebuild
+            # since when an environment was stopped as of a time: environments.as_of.rebuild
             models.Index(
                 fields=["environment", "-seen_at", "-id"], include=["old_seen_at"], name="transition_of_stop",
                 condition=Q(field=Field.PHASE, new=Phase.STOPPED) | Q(field=Field.ARCHIVED, new=""),

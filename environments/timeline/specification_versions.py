@@ -246,7 +246,7 @@ def find(environment: Environment, id_: str) -> Chosen | None:
 
 def held(environment: Environment, moment: datetime) -> tuple[SpecificationVersion | None, SpecificationVersion | None]:
     """The version that was known just before a look at this moment, and the one known with it; None: none was."""
-    known = SpecificationVersion.objects.of(environment).seen_by(moment)
+    known = SpecificationVersion.objects.of(environment).recorded_by(moment)
     after = known.first()
     is_older = after is None or after.seen_at < moment
     return after if is_older else known.filter(seen_at__lt=moment).first(), after
