@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.db import models
 
-if TYPE_CHECKING:
-    from environments.models.environment import Environment
+from environments.models.environment import Environment
 
 
 class SpecificationVersionQuerySet(models.QuerySet["SpecificationVersion"]):

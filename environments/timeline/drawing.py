@@ -13,11 +13,12 @@ from itertools import groupby
 from django.utils.safestring import SafeString
 
 from environments.timeline import svg
-from environments.timeline.assemble import Told
 from environments.timeline.event_labels import state_word
 from environments.timeline.lanes import Bar, Lane, Mark, Period
 from environments.timeline.observed import Gap
 from environments.timeline.query import View
+from environments.timeline.source import Told
+from environments.timeline.svg import DrawnBar, DrawnGap, DrawnMark
 from portal.web.formatting import duration_words, phase_tone
 
 NARROWEST, WIDEST = 0.7, 2.5  # percent of the width: bars narrower than the one are drawn together up to the other
@@ -47,44 +48,6 @@ STEPS = [
     *(timedelta(days=days) for days in (1, 2, 7, 14, 30, 91, 182, 365)),
 ]
 MOST_TICKS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnBar:
-    """A rectangle: `x` and `width` in percent of the picture, `light` the uncertain part in percent of the bar."""
-
-    id: str
-    x: str
-    width: str
-    light: str
-    rest: str
-    y: int
-    height: int
-    tone: str
-    label: str
-    words: str
-    url: str
-    is_chosen: bool
-    anchor: str = "start"
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnMark:
-    """A sign in the middle of its lane."""
-
-    id: str
-    x: str
-    kind: str
-    words: str
-    url: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnGap:
-    x: str
-    width: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)

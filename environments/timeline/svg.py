@@ -6,13 +6,10 @@ Texts and addresses are escaped by `escape`; what else goes in are numbers and w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 from django.utils.safestring import SafeString
-
-if TYPE_CHECKING:
-    from environments.timeline.drawing import DrawnBar, DrawnGap, DrawnMark
 
 LINK = '<a{id} class="tl-link" href="{url}" aria-label="{words}"{current}><title>{words}</title>{inside}</a>'
 WITHOUT = '<g role="img" aria-label="{words}"><title>{words}</title>{inside}</g>'
@@ -29,6 +26,44 @@ GAP = (
     "<title>{words}</title></rect>"
 )
 LOW = 10  # pixels: the label of a bar no higher than this stands above it
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnBar:
+    """A rectangle: `x` and `width` in percent of the picture, `light` the uncertain part in percent of the bar."""
+
+    id: str
+    x: str
+    width: str
+    light: str
+    rest: str
+    y: int
+    height: int
+    tone: str
+    label: str
+    words: str
+    url: str
+    is_chosen: bool
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMark:
+    """A sign in the middle of its lane."""
+
+    id: str
+    x: str
+    kind: str
+    words: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnGap:
+    x: str
+    width: str
+    words: str
 
 
 def bars(drawn: Iterable[DrawnBar]) -> SafeString:

@@ -16,12 +16,11 @@ from environments.detail.views import find, nothing_new, render_tab
 from environments.models import Environment
 from environments.timeline import drawing, query, specification_versions
 from environments.timeline import list as timeline_list
-from environments.timeline.assemble import tell
 from environments.timeline.audit_log_source import OUTSIDE
 from environments.timeline.forms import NAMES, ComparisonForm
 from environments.timeline.operations_source import ASKED_FOR
 from environments.timeline.query import View
-from environments.timeline.source import SOURCES, Chosen, Source
+from environments.timeline.source import SOURCES, Chosen, Source, tell
 from environments.timeline.specification_versions import VERSIONS, Version
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.web.permissions import permission

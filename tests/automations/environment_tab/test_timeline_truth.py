@@ -18,8 +18,8 @@ from automations.models import UNDER_WAY, Service, Task, TaskExecution
 from automations.sync.observe import EXECUTION_KIND, SERVICE_KIND, TASK_KIND, Seen, mark_gone, observe
 from environments.models import Environment, SyncRun
 from environments.sync import observe as sync_observe
-from environments.timeline.assemble import Told, tell
 from environments.timeline.lanes import Bar, Lane, Period
+from environments.timeline.source import Told, tell
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from portal.ona.documents.environments import Observation, read_environment
