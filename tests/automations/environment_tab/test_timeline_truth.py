@@ -19,7 +19,7 @@ from automations.sync.observe import EXECUTION_KIND, SERVICE_KIND, TASK_KIND, Se
 from environments.models import Environment, SyncRun
 from environments.sync import observe as sync_observe
 from environments.timeline.lanes import Bar, Lane, Period
-from environments.timeline.source import Told, tell
+from environments.timeline.source import TimelineData, assemble
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from portal.ona.documents.environments import Observation, read_environment
@@ -101,12 +101,12 @@ def afternoon(settings: Any) -> Afternoon:
     return Afternoon()
 
 
-def told(environment_id: str, at: datetime, dice: random.Random) -> Told:
+def told(environment_id: str, at: datetime, dice: random.Random) -> TimelineData:
     """The picture of a time with this moment somewhere in it."""
     environment = Environment.objects.select_related("sighting").get(pk=environment_id)
     span = dice.choice([timedelta(hours=1), timedelta(hours=2), timedelta(days=1)])
     end = min(at + span * dice.uniform(0.01, 0.99), NOW)
-    return tell(environment, Period(end - span, end), NOW, [TRANSITIONS, SERVICES, EXECUTIONS])
+    return assemble(environment, Period(end - span, end), NOW, [TRANSITIONS, SERVICES, EXECUTIONS])
 
 
 def covering(lanes: Iterable[Lane], prefix: str, at: datetime) -> list[Bar]:
