@@ -98,7 +98,7 @@ def what_if_export(request: HttpRequest) -> HttpResponseBase:
 def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:
     """All of the list's period and lane, of the sources that this person may see."""
     environment, sources = find(environment_id), sources_of(request.user)
-    view = timeline_query.read(request.GET, environment, timezone.now())
+    view = timeline_query.read_view(request.GET, environment, timezone.now())
     name = f"timeline-{environment_id}"
     return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources))
 

@@ -25,7 +25,7 @@ from automations.batches.registry import KINDS
 from automations.models import ENDED, Batch, BatchItem, ItemState
 from environments.actions.execute import NotPossible
 from environments.actions.reconcile import NEVER_SENT, NOT_DONE_WORDS, settle
-from environments.sync.job import only_one
+from environments.sync.job import exclusive_lock
 from portal.directory.connection import ona
 from portal.ledger import recording
 from portal.ledger.models import BATCH, Operation, Outcome
@@ -48,7 +48,7 @@ def drive_batches() -> int:
     _close_those_not_begun(timezone.now() - NOT_BEGUN)
     closed = 0
     for batch in Batch.objects.open().order_by("asked_at"):
-        with only_one(f"batch {batch.pk}") as is_only_one:
+        with exclusive_lock(f"batch {batch.pk}") as is_only_one:
             if is_only_one:
                 closed += _driven(batch)
     return closed

@@ -13,7 +13,7 @@ from environments.actions import registry
 from environments.actions.specification import PARTS
 from environments.detail.fields import Document
 from environments.documents.json_part import as_duration, as_number
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation, Outcome
 from portal.web.formatting import duration_words, phase_word
@@ -67,7 +67,7 @@ def acknowledgement(environment: Environment, operation: Operation, now: datetim
     if answered < version_after(operation):
         return _waiting(environment, operation, answered, now or timezone.now())
     if code not in OK:
-        return Step(State.REFUSED, _refusal(answered, operation, word(code)), ack.text("message"), is_final=True)
+        return Step(State.REFUSED, _refusal(answered, operation, enum_label(code)), ack.text("message"), is_final=True)
     return _acknowledged(environment, document, operation)
 
 

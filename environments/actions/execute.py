@@ -17,7 +17,7 @@ from django.utils import timezone
 from environments.actions.error_messages import explain
 from environments.actions.registry import Action
 from environments.models import Environment
-from environments.sync.observe import mark_gone, observe
+from environments.sync.observe import mark_deleted, observe
 from portal.directory.connection import ona_now
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
@@ -145,7 +145,7 @@ def look_at(client: OnaClient, environment: Environment) -> None:
     try:
         observe([client.get_environment(environment.pk)])
     except errors.NotFound:
-        mark_gone([environment.pk], asked_at)
+        mark_deleted([environment.pk], asked_at)
         raise
     finally:
         environment.refresh_from_db()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from portal.directory.models import Organization
 from portal.web.formatting import duration_words
 
@@ -51,6 +51,6 @@ def refused_port(
     if organization.port_sharing_disabled:
         return SHARING_DISABLED
     if is_above_limit(admission, organization):
-        level = word(organization.max_port_admission_level)
+        level = enum_label(organization.max_port_admission_level)
         return f"Port {number}: the organization's policy allows at most “{level}”."
     return ""

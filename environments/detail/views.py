@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from environments.actions.menu import menu
-from environments.detail import access, live_refresh, ownership, sections
+from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
 from environments.detail.fields import Document, Fact
 from environments.detail.lifetime import banners, lifetime
 from environments.detail.pending_operations import Standing, standings
@@ -193,14 +193,14 @@ def content_tab(request: HttpRequest, environment: Environment) -> dict[str, Any
 
 def access_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
-    file_facts, file_rules = access.file_controls(document)
+    file_facts, file_rules = kernel_controls.file_controls(document)
     return {
         **card.context(environment, document),
-        "ssh_keys": access.ssh_keys(document),
-        "exec_controls": access.exec_controls(document),
+        "ssh_keys": ssh_keys.ssh_keys(document),
+        "exec_controls": kernel_controls.exec_controls(document),
         "file_controls": file_facts,
         "file_rules": file_rules,
-        "kernel": access.kernel(document),
+        "kernel": kernel_controls.kernel(document),
     }
 
 

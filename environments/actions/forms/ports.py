@@ -15,7 +15,7 @@ from environments.actions.forms.editing import EditForm
 from environments.actions.forms.limits import HIGHEST_PORT, LONGEST_PORT_NAME, LOWEST_PORT, SHORTEST_PORT_NAME
 from environments.actions.specification_parts import Port
 from environments.actions.specification_policies import SHARING_DISABLED, is_above_limit, refused_port
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
@@ -71,7 +71,7 @@ class PortForm(forms.Form):
 
     def _word(self, value: str) -> str:
         limited = " (above the organization's limit)" if is_above_limit(value, self.organization) else ""
-        return f"{word(value) or 'not set'}{limited}"
+        return f"{enum_label(value) or 'not set'}{limited}"
 
     def clean_name(self) -> str:
         """Blanks around a new name are dropped; one that was there stays to the letter."""
@@ -177,14 +177,14 @@ class PortsForm(EditForm):
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
         return {
-            f"Port {row['port']}": f"{row['name']} · {word(row['protocol']) or 'protocol not set'} · "
-            f"{word(row['admission']) or 'admission not set'}"
+            f"Port {row['port']}": f"{row['name']} · {enum_label(row['protocol']) or 'protocol not set'} · "
+            f"{enum_label(row['admission']) or 'admission not set'}"
             for row in values["ports"]
         }
 
     def notes(self) -> Sequence[str]:
         if self.organization is None:
             return ["The organization's policies are unknown to the portal yet; Ona checks them."]
-        level = word(self.organization.max_port_admission_level)
+        level = enum_label(self.organization.max_port_admission_level)
         limit = f"The organization's policy opens ports at most to: {level}. What is more open already may stay."
         return [*([SHARING_DISABLED] if self.organization.port_sharing_disabled else []), *([limit] if level else [])]

@@ -16,7 +16,7 @@ from environments.actions.forms.editing import CAUTION, EditForm, kept
 from environments.actions.forms.limits import RELATIVE_PATH, SHORTEST_TIMEOUT
 from environments.actions.specification_policies import maximum_timeout, refused_timeout
 from environments.documents.json_part import as_duration
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked, plain
 from portal.web.formatting import duration_words
@@ -276,7 +276,7 @@ class KernelControlsForm(EditForm):
 
     def prepare(self) -> None:
         known = dict.fromkeys([*self.ACTIONS, self.seen.values["action"]])
-        choices = [(value, word(value) or "not set") for value in known]
+        choices = [(value, enum_label(value) or "not set") for value in known]
         cast(forms.ChoiceField, self.fields["action"]).choices = choices
 
     def clean_denylist(self) -> list[str]:
@@ -296,7 +296,7 @@ class KernelControlsForm(EditForm):
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
         return {
             "Guarded": "yes" if values["enabled"] else "no",
-            "A denied program is": word(values["action"]) or "not set",
+            "A denied program is": enum_label(values["action"]) or "not set",
             "Denied programs": _lines(values["denylist"]) or "none",
         }
 

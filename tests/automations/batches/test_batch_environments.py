@@ -22,7 +22,7 @@ from environments.actions import registry
 from environments.actions.execute import NotPossible
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.accounts.roles import grant_roles
 from portal.directory import connection as directory
 from portal.ledger import recording
@@ -56,7 +56,7 @@ def known(sandbox: Sandbox, count: int, condition: Condition = RUNNING) -> list[
     """So many new environments of a kind, in the cache."""
     ids = [sandbox.world.add_environment(condition) for _ in range(count)]
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=5000) as client:
-        sweep(client)
+        sync_environments(client)
     return ids
 
 
