@@ -18,6 +18,7 @@ from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
 from tests import factories
 from tests.browser import chromium, fleet
+from tests.browser.serving import Server
 from tests.browser.stored import Stored, read_once
 
 PATIENCE = 30_000  # milliseconds: two cores may be busy with everything else
@@ -41,6 +42,13 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     return browser_type_launch_args | chromium.launch_arguments()
+
+
+@pytest.fixture(scope="session")
+def live_server() -> Iterator[LiveServer]:
+    server = Server("127.0.0.1")
+    yield server
+    server.stop()
 
 
 @pytest.fixture
