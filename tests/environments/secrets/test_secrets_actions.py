@@ -15,7 +15,7 @@ from django.db import connections
 from django.utils import timezone
 
 from environments.actions.execute import NotPossible, ReasonMissing
-from environments.actions.registry import Verdict
+from environments.actions.registry import ACTIONS, Verdict
 from environments.models import Environment, Secret
 from environments.secrets import actions
 from environments.secrets.scopes import Scope, ScopeKind
@@ -183,9 +183,8 @@ def test_a_read_back_that_fails_leaves_the_new_secret_in_the_cache(ona_read: San
 
 def proven(operation: Operation) -> Verdict:
     operation.refresh_from_db()
-    if search := actions.SEARCHES.get(operation.action):
-        return search(ona(), operation)[0]
-    return actions.PROOFS[operation.action](ona(), operation)
+    found = ACTIONS[operation.action].proof(ona(), operation)
+    return found[0] if isinstance(found, tuple) else found
 
 
 def lost(sandbox: Sandbox, rpc: str, kind: str) -> None:
