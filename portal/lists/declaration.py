@@ -46,6 +46,12 @@ class AsOf(Protocol):
     def bar(self, place: Place) -> dict[str, Any]:
         """What the templates show of it."""
 
+    def live(self, url: str) -> str:
+        """Where an open page asks for news; empty in the past, which has none."""
+
+    def note(self, *texts: str) -> Mapping[str, str]:
+        """What the head of an export adds about a past time."""
+
 
 class Now:
     """The time of a list that cannot be asked about another."""
@@ -59,6 +65,12 @@ class Now:
         return nullcontext()
 
     def bar(self, place: Place) -> dict[str, Any]:
+        return {}
+
+    def live(self, url: str) -> str:
+        return url
+
+    def note(self, *texts: str) -> Mapping[str, str]:
         return {}
 
 
@@ -223,8 +235,8 @@ class ListQuery:
         return found
 
     def token(self) -> str:
-        """Another text once the rows have changed; of a past moment there is one."""
-        return "past" if self.as_of.at or not self.listing.change_token else self.listing.change_token()
+        """Another text once the rows have changed."""
+        return self.listing.change_token() if self.listing.change_token else "0"
 
     def page(self) -> Page[Any]:
         """The rows that are asked for, and the pages beside them."""

@@ -170,12 +170,12 @@ def _hidden(query: ListQuery) -> list[tuple[str, str]]:
 
 
 def _changes_url(query: ListQuery, url: str, seen: str) -> str:
-    """Where an open page asks for news; the past never changes, so a page of it does not."""
+    """Where an open page asks for news."""
     listing = query.listing
-    if query.as_of.at or not listing.change_token:
+    if not listing.change_token:
         return ""
     url = _url(listing.changes_url, query) if listing.changes_url else url
-    return f"{url}{query.place}&{urlencode({'seen': seen})}"
+    return query.as_of.live(f"{url}{query.place}&{urlencode({'seen': seen})}")
 
 
 def _url(name: str, query: ListQuery) -> str:

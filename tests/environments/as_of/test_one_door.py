@@ -15,7 +15,9 @@ from environments.list.search_keys import FLAGS, IS
 from environments.models import Environment
 
 ROOMS = ("environments", "automations", "portal")
-BRANCHES = re.compile(r"is_rebuilt|as_of\.rebuild|as_of import .*\brebuild|\b(if|not|and|or) (\w+\.)*as_of\.at\b")
+BRANCHES = re.compile(
+    r"is_rebuilt|^from environments\.as_of.* import .*\brebuild\b|\b(if|not|and|or) (\w+\.)*as_of\.at\b", re.M
+)
 
 
 def test_nothing_else_asks_whether_the_past_is_asked_about() -> None:
