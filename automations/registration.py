@@ -1,35 +1,13 @@
-"""The addresses of automations' lists as saved views keep them. See `portal.lists.registry`."""
+"""What this app tells the rest of the portal when Django starts: its lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from django.http import QueryDict
-
-from automations.batches import views as batches_views
-from automations.by_reference import service_views, task_views
-from automations.by_reference.list import SERVICES, TASKS, Listed, read_place
+from automations.batches.list import BATCH_ITEMS, BATCHES
+from automations.by_reference.list import SERVICES, TASKS
+from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVIRONMENTS
 from automations.executions.list import EXECUTIONS
-from portal.lists.place import Place
-from portal.lists.registry import SAVABLE, Savable, of_place
-from portal.lists.registry import register as register_lists
+from portal.lists import registry
 
 
 def register() -> None:
-    """Add the lists of this app."""
-    register_lists(EXECUTIONS)
-    SAVABLE.update(
-        {
-            "automations:tasks": Savable("Tasks", task_views.TO_SEE, _by_reference(TASKS)),
-            "automations:services": Savable("Services", service_views.TO_SEE, _by_reference(SERVICES)),
-            "automations:batches": Savable("Batches", batches_views.SEE, _batches),
-        }
-    )
-
-
-def _by_reference(listed: Listed) -> Callable[[QueryDict], str]:
-    return lambda data: of_place(read_place(listed, data, [])[0])
-
-
-def _batches(data: QueryDict) -> str:
-    return of_place(Place.read(data, (), batches_views.SORTS, "-asked", [])[0])
+    registry.register(EXECUTIONS, TASKS, SERVICES, TASK_ENVIRONMENTS, SERVICE_ENVIRONMENTS, BATCHES, BATCH_ITEMS)

@@ -41,7 +41,8 @@ class HitState:
     @property
     def rows(self) -> EnvironmentQuerySet:
         """With `since` and `hit_at`, as of `reached`."""
-        return self.listed.rows().filter(within(self.span, self.now))
+        found: EnvironmentQuerySet = self.listed.rows().filter(within(self.span, self.now))
+        return found
 
 
 def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:

@@ -49,5 +49,5 @@ TABLE = Table(
     title="Environments",
     columns=COLUMNS,
     row=_row,
-    about=lambda query: {"note": AS_THEN} if query.as_of.at else {},
+    about=lambda query: query.as_of.note(AS_THEN),
 )

@@ -46,6 +46,12 @@ class AsOf(Protocol):
     def bar(self, place: Place) -> dict[str, Any]:
         """What the templates show of it."""
 
+    def live(self, url: str) -> str:
+        """Where a page asks for news: the past has none."""
+
+    def note(self, *texts: str) -> dict[str, str]:
+        """What the head of an export adds about a past time."""
+
 
 class Now:
     """The time of a list that cannot be asked about another."""
@@ -59,6 +65,12 @@ class Now:
         return nullcontext()
 
     def bar(self, place: Place) -> dict[str, Any]:
+        return {}
+
+    def live(self, url: str) -> str:
+        return url
+
+    def note(self, *texts: str) -> dict[str, str]:
         return {}
 
 
@@ -135,8 +147,9 @@ class List:
     scanned: tuple[str, ...] = ()
     count: Callable[[ListQuery], int] | None = None
 
-    # whether the rows changed; an open page asks for it at `changes_url`, or at its own address where there is none
-    change_token: Callable[[], str] | None = None
+    # whether the rows changed, from the arguments of the address; an open page asks at `changes_url`, or at its own
+    # address where there is none
+    change_token: Callable[..., str] | None = None
     poll_seconds: int = 10
     changes_url: str = ""
     facets_url: str = ""
@@ -156,6 +169,10 @@ class List:
     empty_template: str = "lists/_empty.html"
     empty: Callable[[], Mapping[str, Any]] = dict  # the context of that template
     beyond: str = "The list ends before it."
+
+    def token(self, of: Mapping[str, Any]) -> str:
+        """Another text once the rows have changed."""
+        return self.change_token(**of) if self.change_token else ""
 
     @cached_property
     def by_name(self) -> Mapping[str, Filter]:
@@ -221,10 +238,6 @@ class ListQuery:
             if name != without:
                 found = found.filter(self.listing.by_name[name].asks(values))
         return found
-
-    def token(self) -> str:
-        """Another text once the rows have changed; of a past moment there is one."""
-        return "past" if self.as_of.at or not self.listing.change_token else self.listing.change_token()
 
     def page(self) -> Page[Any]:
         """The rows that are asked for, and the pages beside them."""

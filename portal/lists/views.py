@@ -47,10 +47,10 @@ def page_of(listing: List) -> View[...]:
     def list_page(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
         as_of = as_of_of(listing, request.GET)
         with as_of.reading():
-            query = read_query(listing, request.GET, as_of, of)
-            seen = query.token()
+            seen = listing.token(of)
             if is_fragment(request) and request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
+            query = read_query(listing, request.GET, as_of, of)
             part = _part(request, listing)
             context = list_context(request, query, seen, part)
         template = listing.body_template if part == BODY else listing.list_template
@@ -71,10 +71,10 @@ def changes_of(listing: List) -> View[...]:
     def list_changes(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
         as_of = as_of_of(listing, request.GET)
         with as_of.reading():
-            query = read_query(listing, request.GET, as_of, of)
-            seen = query.token()
+            seen = listing.token(of)
             if request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
+            query = read_query(listing, request.GET, as_of, of)
             context = list_context(request, query, seen, ALONE)
         return render(request, listing.list_template, context | as_of.bar(query.place))
 
@@ -170,12 +170,12 @@ def _hidden(query: ListQuery) -> list[tuple[str, str]]:
 
 
 def _changes_url(query: ListQuery, url: str, seen: str) -> str:
-    """Where an open page asks for news; the past never changes, so a page of it does not."""
+    """Where an open page asks for news."""
     listing = query.listing
-    if query.as_of.at or not listing.change_token:
+    if not listing.change_token:
         return ""
     url = _url(listing.changes_url, query) if listing.changes_url else url
-    return f"{url}{query.place}&{urlencode({'seen': seen})}"
+    return query.as_of.live(f"{url}{query.place}&{urlencode({'seen': seen})}")
 
 
 def _url(name: str, query: ListQuery) -> str:
