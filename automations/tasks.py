@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from environments.models import SyncRun
-from environments.sync.job import with_ona
+from environments.sync.job import run_with_client
 
 from .batches import worker
 from .sync import observe, poller
@@ -13,7 +13,7 @@ from .sync import observe, poller
 def sync_automations(everything: bool) -> None:
     """Services, tasks and executions of running environments, or of all."""
     kind = SyncRun.Kind.ALL_AUTOMATIONS if everything else SyncRun.Kind.AUTOMATIONS
-    with_ona(kind, lambda client: observe.sync_automations(client, everything=everything))
+    run_with_client(kind, lambda client: observe.sync_automations(client, everything=everything))
 
 
 @shared_task(acks_late=False)

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from automations import list_urls
-from automations.actions.views import control, definition
+from automations.actions import views as actions_views
 from automations.batches import plan_views
 from automations.batches import views as batches_views
 from automations.batches.list import BATCH_ITEMS, BATCHES
@@ -17,8 +17,7 @@ urlpatterns = [
     path(
         "environments/<uuid:environment_id>/automations/", environment_tab_views.of_environment, name="of-environment"
     ),
-    *control.urls(),
-    *definition.urls(),
+    *actions_views.urlpatterns,
     path("environments/<uuid:environment_id>/automations/file/", file_views.automations_file, name="file"),
     path("environments/<uuid:environment_id>/automations/file.yaml", file_views.download, name="file-download"),
     path("automations/executions/<uuid:execution_id>/", detail.execution_detail, name="execution"),
@@ -30,6 +29,6 @@ urlpatterns = [
         export="automations/batches/<uuid:batch_id>/export/",
     ),
     path("automations/batches/<uuid:batch_id>/cancel/", batches_views.batch_cancel, name="batch-cancel"),
-    *action_views.urls(),
+    *action_views.urlpatterns,
     *logs_views.urlpatterns,
 ]

@@ -15,7 +15,7 @@ from environments.models import SyncRun
 from environments.policies.policy import Policy, policy_at
 from environments.sync.freshness import freshness
 from environments.timeline.lanes import Period
-from environments.timeline.observed import LONG_AGO, OUTAGE, apart, limit
+from environments.timeline.observed import LONG_AGO, OUTAGE, find_outages, max_interval
 from portal.exports.download import Span
 from portal.ledger.models import AuditLogGap
 
@@ -50,7 +50,7 @@ def observation(moment: datetime, stand: datetime, period: Span) -> dict[str, An
 
 def gaps(window: Period) -> list[Period]:
     """The times within `window` in which sweeps lay too far apart, in order; one query."""
-    found = (Period(start or window.start, end or window.end) for start, end in apart(window))
+    found = (Period(start or window.start, end or window.end) for start, end in find_outages(window))
     cut = (Period(max(gap.start, window.start), min(gap.end, window.end)) for gap in found if _long(gap))
     return sorted(gap for gap in cut if gap.start < gap.end)
 
@@ -86,4 +86,4 @@ def policy_head(policy: Policy | None) -> dict[str, Any]:
 
 
 def _long(gap: Period) -> bool:
-    return gap.end - gap.start > limit()
+    return gap.end - gap.start > max_interval()

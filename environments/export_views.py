@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from environments.actions.views.panel import find_environment
 from environments.activity.exports import stream
 from environments.activity.query import read_state as read_stream
 from environments.activity.views import READ as READ_STREAM
@@ -21,7 +22,6 @@ from environments.audit.query import AUDITS
 from environments.audit.views import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_exports import what_if
-from environments.detail.views import find
 from environments.policies.policy import policy_at
 from environments.secrets import list as secrets_list
 from environments.secrets.exports import secrets
@@ -97,8 +97,8 @@ def what_if_export(request: HttpRequest) -> HttpResponseBase:
 @permission("environments.view_environment", PERMISSION)
 def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:
     """All of the list's period and lane, of the sources that this person may see."""
-    environment, sources = find(environment_id), sources_of(request.user)
-    view = timeline_query.read(request.GET, environment, timezone.now())
+    environment, sources = find_environment(environment_id), sources_of(request.user)
+    view = timeline_query.read_view(request.GET, environment, timezone.now())
     name = f"timeline-{environment_id}"
     return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources))
 

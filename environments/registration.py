@@ -1,4 +1,4 @@
-"""The addresses of environments' pages as saved views keep them. See `portal.lists.registry`."""
+"""What this app adds to others: its actions, what every export says of its moment, the lists that can be saved."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from environments.actions import creation, lifecycle, registry, specification, tokens
 from environments.activity import query as stream
 from environments.activity.views import READ as STREAM
 from environments.as_of.context import AsOf
 from environments.audit import query as audits
 from environments.audit.views import READ
 from environments.audit.what_if import WhatIfForm
+from environments.evidence.verify_against_portal import MADE
+from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
 from environments.overview.views import DEFAULTS, read_choices
+from environments.secrets import actions as secret_actions
 from environments.secrets import list as secrets
 from environments.secrets.views import VIEW
+from portal.exports.download import HEADS
+from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named, of_place
 from portal.lists.registry import register as register_lists
 
@@ -25,8 +31,13 @@ SEE = ("environments.view_environment",)
 
 
 def register() -> None:
-    """Add the pages of this app."""
+    """Called once, when Django starts."""
     register_lists(ENVIRONMENTS)
+    registry.register(
+        *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS
+    )
+    labels.ACTIONS[MADE] = "make evidence pack"
+    HEADS.append(about)
     SAVABLE.update(
         {
             "overview": Savable("Overview", SEE, named(DEFAULTS, read_choices)),

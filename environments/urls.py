@@ -1,7 +1,9 @@
 from django.urls import path
 
-from environments.actions.views import lifecycle, specification, tokens
+from environments.actions import lifecycle, specification, tokens
+from environments.actions.views import action
 from environments.actions.views.creation import environment_create
+from environments.actions.views.tokens import TOKEN
 from environments.detail.views import environment_detail
 from environments.export_views import timeline_export
 from environments.list.list import ENVIRONMENTS
@@ -14,9 +16,8 @@ urlpatterns = [
     *urls(ENVIRONMENTS),
     path("new/", environment_create, name="create"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
-    *lifecycle.urls(),
-    *tokens.urls(),
-    *specification.urls(),
+    *action.urls([*lifecycle.ACTIONS, *specification.ACTIONS], action.ENVIRONMENT, "<uuid:environment_id>/"),
+    *action.urls(tokens.ACTIONS, TOKEN, "<uuid:environment_id>/"),
     *views.urls(),
     path("<uuid:environment_id>/timeline/export/", timeline_export, name="timeline-export"),
     *secrets_urls.of_environment,

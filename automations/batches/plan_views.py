@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from automations.actions.registry import START_TASK
+from automations.actions.tasks import START_TASK
 from automations.batches.forms import BatchForm, form_of
 from automations.batches.list import SEE, TO_DO_AGAIN, may
 from automations.batches.plan import MOST, Choice, references
@@ -85,7 +85,7 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
             lockdown_at=form.moment,
             query=given["chosen_from"],
             again_of=given["again_of"],
-            **form.asked(request.user),
+            **form.request_context(request.user),
         )
     except NotPossible as reason:
         form.add_error(None, str(reason))

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automations.models import ExecutionPhase, ServicePhase, ServiceSummary, TaskSummary
 from automations.sync.denormalized_names import refresh_names
-from environments.sync.upsert import lock_observing
+from environments.sync.upsert import lock_merging
 
 MARKS = 20  # newest runs of a task that are kept as marks
 MESSAGES = 3  # most frequent failures of a service
@@ -107,7 +107,7 @@ def refresh() -> None:
     now = timezone.now()
     since = computed_at()
     with transaction.atomic():
-        lock_observing()
+        lock_merging()
         refresh_names(since and since - LATE)
     values: dict[str, datetime | int | str] = {
         "now": now, "week": now - timedelta(days=7), "month": now - timedelta(days=30), "marks": MARKS,

@@ -38,7 +38,7 @@ def _row(values: Sequence[Any]) -> list[Any]:
 
 
 def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
-    return {"read": SyncRun.objects.latest_good(SyncRun.Kind.AUTOMATIONS)} if part == "page" else {}
+    return {"read": SyncRun.objects.latest_successful(SyncRun.Kind.AUTOMATIONS)} if part == "page" else {}
 
 
 EXECUTIONS = List(

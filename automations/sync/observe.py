@@ -20,9 +20,9 @@ from django.utils import timezone
 from automations.by_reference import refresh
 from automations.models import AutomationQuerySet
 from environments.models import Environment, SyncRun
-from environments.sync.job import Progress, ask_all, no_progress, record, refuse_losses
-from environments.sync.observe import Outcome
-from environments.sync.upsert import Row, lock_observing, merge_rows, rounds
+from environments.sync.job import Progress, fetch_all, ignore_progress, record_run, reject_mass_deletion
+from environments.sync.observe import MergeResult
+from environments.sync.upsert import Row, lock_merging, merge_rows, without_repeats
 from portal.ona import OnaClient, errors
 from portal.ona.documents.pages import Page
 
@@ -47,10 +47,10 @@ class Answers(NamedTuple):
     lost: list[UUID]
 
 
-def observe(kind: Kind, seen: Iterable[Seen]) -> Outcome:
+def observe(kind: Kind, seen: Iterable[Seen]) -> MergeResult:
     """Merge documents of one kind into their table and note transitions; replays and late answers change nothing."""
-    outcome = Outcome()
-    for batch in rounds(seen, key=lambda each: each.document.id):
+    outcome = MergeResult()
+    for batch in without_repeats(seen, key=lambda each: each.document.id):
         try:
             outcome.add(_merge(kind, batch))
         except DataError as error:
@@ -62,13 +62,13 @@ def observe(kind: Kind, seen: Iterable[Seen]) -> Outcome:
     return outcome
 
 
-def _merge(kind: Kind, batch: Sequence[Seen]) -> Outcome:
+def _merge(kind: Kind, batch: Sequence[Seen]) -> MergeResult:
     """One transaction; nothing occurs twice in `batch`."""
     rows = [kind.row(each.document) | {"sent_at": each.sent_at, "seen_at": each.sent_at} for each in batch]
     ids = [row["id"] for row in rows]
-    outcome = Outcome()
+    outcome = MergeResult()
     with transaction.atomic(), connection.cursor() as cursor:
-        lock_observing()
+        lock_merging()
         cursor.execute(kind.known, [ids])
         known = {found[0]: found[1:] for found in cursor.fetchall()}
         news = [row for row in rows if _is_news(kind, row, known.get(row["id"]))]
@@ -92,7 +92,7 @@ def _is_news(kind: Kind, row: Row, known: tuple[Any, ...] | None) -> bool:
     )
 
 
-def observe_page(kind: Kind, page: Page[Any]) -> Outcome:
+def observe_page(kind: Kind, page: Page[Any]) -> MergeResult:
     """Merge a page; items that could not be read count as refused."""
     for malformed in page.malformed:
         log.warning("malformed document", kind=kind.name, id=malformed.id, error=malformed.error)
@@ -117,7 +117,7 @@ def look_at(client: OnaClient, kind: Kind, id_: UUID) -> None:
 def ask_for(client: OnaClient, kind: Kind, ids: Sequence[UUID]) -> Answers:
     """Ask for each of `ids`, side by side."""
     asked_at = timezone.now()
-    answers = ask_all(kind.get(client), ids)
+    answers = fetch_all(kind.get(client), ids)
     found = [Seen(asked_at, answer) for answer in answers if answer is not None]
     return Answers(asked_at, found, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None])
 
@@ -125,18 +125,18 @@ def ask_for(client: OnaClient, kind: Kind, ids: Sequence[UUID]) -> Answers:
 def mark_gone(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
     """Mark gone what Ona did not find at `at`, unless it was seen later; how many were marked."""
     with transaction.atomic(), connection.cursor() as cursor:
-        lock_observing()
+        lock_merging()
         cursor.execute(kind.gone, {"ids": list(ids), "at": at})
         return int(cursor.fetchone()[0])
 
 
 def sync_automations(
-    client: OnaClient, progress: Progress = no_progress, *, everything: bool, accept_losses: bool = False
+    client: OnaClient, progress: Progress = ignore_progress, *, everything: bool, accept_losses: bool = False
 ) -> SyncRun | None:
     """List services, tasks and executions of running environments, or of all (ListServices, ListTasks,
     ListTaskExecutions); None if such a run is under way."""
     kind = SyncRun.Kind.ALL_AUTOMATIONS if everything else SyncRun.Kind.AUTOMATIONS
-    return record(kind, client, lambda run: _sync(client, run, progress, everything, accept_losses))
+    return record_run(kind, client, lambda run: _sync(client, run, progress, everything, accept_losses))
 
 
 def _sync(client: OnaClient, run: SyncRun, progress: Progress, everything: bool, accept_losses: bool) -> None:
@@ -173,7 +173,7 @@ def _find_gone(client: OnaClient, run: SyncRun, kind: Kind, scope: AutomationQue
         unseen = unseen.exclude(kind.settled)
     missing = list(unseen.values_list("id", flat=True))
     if not accept_losses:
-        refuse_losses(len(missing), kind.objects.present().count(), kind.name, COMMAND)
+        reject_mass_deletion(len(missing), kind.objects.present().count(), kind.name, COMMAND)
     _ask(client, run, kind, missing)
 
 
@@ -189,10 +189,10 @@ def _ask(client: OnaClient, run: SyncRun, kind: Kind, missing: Sequence[UUID]) -
     run.missing += len(missing)
     run.gone += marked
     _count(run, observe(kind, answers.found))
-    _count(run, Outcome(marked, marked if kind.transitions else 0))
+    _count(run, MergeResult(marked, marked if kind.transitions else 0))
 
 
-def _count(run: SyncRun, outcome: Outcome) -> None:
+def _count(run: SyncRun, outcome: MergeResult) -> None:
     run.changed += outcome.changed
     run.transitions += outcome.transitions
     run.malformed += outcome.refused

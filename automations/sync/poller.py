@@ -15,7 +15,7 @@ from automations.sync.observe import COMMAND, ask_for, look_at, mark_gone, obser
 from automations.sync.resource_types import EXECUTION_KIND, SERVICE_KIND, Kind
 from environments.detail.live_refresh import turn
 from environments.models import Environment, SyncRun
-from environments.sync.job import SyncError, only_one, refuse_losses
+from environments.sync.job import SyncError, exclusive_lock, reject_mass_deletion
 from portal.directory.connection import ona, ona_now
 from portal.ledger.models import Operation
 from portal.ona import OnaClient, OnaError
@@ -74,7 +74,7 @@ def follow_all() -> bool:
 
     A failure is logged and, once, recorded as a failed run of the sync, so that `/sync/` tells it.
     """
-    with only_one("following") as is_only_one:
+    with exclusive_lock("following") as is_only_one:
         if not is_only_one:
             return False
         try:
@@ -102,7 +102,7 @@ def _catch_up(kind: Kind, client: OnaClient, pages: Iterable[Page[Any]], known: 
     answers = ask_for(client, kind, list(unseen[:ASKED_AT_ONCE]))
     observe(kind, answers.found)
     if answers.lost:
-        refuse_losses(len(answers.lost), kind.objects.present().count(), kind.name, COMMAND)
+        reject_mass_deletion(len(answers.lost), kind.objects.present().count(), kind.name, COMMAND)
         mark_gone(kind, answers.lost, answers.at)
 
 

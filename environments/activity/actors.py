@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from portal.directory.models import Member
 from portal.ledger.models.audit_log import AuditLog
 
@@ -23,7 +23,7 @@ def actor(entry: AuditLog, names: Names) -> str:
     """A name, else what kind of account it is and its id."""
     if entry.actor_id is None:
         return UNKNOWN
-    return names.get(entry.actor_id) or f"{word(entry.actor_principal) or 'account'} {entry.actor_id}"
+    return names.get(entry.actor_id) or f"{enum_label(entry.actor_principal) or 'account'} {entry.actor_id}"
 
 
 def probably(entries: Sequence[AuditLog], names: Names) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from environments.actions.menu import Actor, Button, buttons
+from environments.actions.menu import Actor, Button, buttons, fitting
 from environments.audit.cached_counts import kept
 from environments.audit.counts import conditions_of, tally
 from environments.audit.lockdown_history import newest
@@ -25,18 +25,6 @@ from portal.lists.keyset import Page, page
 from portal.web.navigation import address_of
 
 GROUPS_SHOWN = 50
-# what can be done about an environment in this status: those actions that change it
-FITTING: Mapping[tuple[str, str], tuple[str, ...]] = {
-    **{("lockdown", name): ("lockdown",) for name in ("24h", "7d", "30d", "later", "exempt", "none", "unknown")},
-    ("lockdown", "running"): ("stop", "lockdown"),
-    ("lockdown", "past"): ("lockdown", "archive"),
-    ("archive", "overdue"): ("archive", "unarchive", "delete"),
-    ("archive", "deletion"): ("unarchive", "delete"),
-    ("archive", "archived"): ("unarchive", "delete"),
-    ("archive", "due"): ("start", "archive"),
-    ("archive", "active"): ("stop", "archive"),
-    ("archive", "unknown"): ("archive",),
-}
 # what a line shows and is judged by; lists never read the documents
 COLUMNS = (
     "name", "phase", "creator_id", "owner_name", "project_id", "project_name", "runner_id", "runner_name",
@@ -150,7 +138,7 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
         return lambda row, status: []
     organization = Organization.objects.present().order_by("id").first()
     slug, may = state.audit.slug, cache(user.has_perm)
-    return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, may, state.now)
+    return lambda row, status: buttons(fitting(f"{slug}.{status}"), row, organization, may, state.now)
 
 
 def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:

@@ -41,8 +41,8 @@ class HitState:
     @property
     def rows(self) -> EnvironmentQuerySet:
         """With `since` and `hit_at`, as of `reached`."""
-        found: EnvironmentQuerySet = self.listed.rows().filter(within(self.span, self.now))
-        return found
+        rows: EnvironmentQuerySet = self.listed.rows().filter(within(self.span, self.now))
+        return rows
 
 
 def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from environments.detail.fields import NOT_SET, Document, Fact
 from environments.documents.json_part import as_text
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Runner
 
@@ -14,7 +14,7 @@ def people(environment: Environment, document: Document) -> list[Fact]:
     return [
         Fact("Owner", environment.owner_name),
         Fact("E-mail", environment.owner_email),
-        Fact("Owner is a", word(creator.text("principal"))),
+        Fact("Owner is a", enum_label(creator.text("principal"))),
         Fact("Owner id", creator.text("id"), "code"),
     ]
 
@@ -43,7 +43,7 @@ def identifiers(environment: Environment, document: Document) -> list[Fact]:
     metadata, spec = document.metadata, document.spec
     return [
         Fact("Environment", str(environment.id), "code"),
-        Fact("Role", word(metadata.text("role"))),
+        Fact("Role", enum_label(metadata.text("role"))),
         Fact("Project", environment.project_name, absent="none" if not environment.project_id else "unknown"),
         Fact("Project id", metadata.text("projectId"), "code", "none"),
         Fact("Organization id", metadata.text("organizationId"), "code"),

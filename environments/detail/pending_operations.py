@@ -45,7 +45,7 @@ def standings(environment: Environment, now: datetime) -> list[Standing]:
         action = ACTIONS.get(operation.action)
         if action is None:
             continue
-        group = (action.supersedes or action.name, operation.target_id)
+        group = (action.group, operation.target_id)
         standing = _standing(environment, operation, action, now)
         if standing and not (group in groups and standing.tone != "warning"):
             found.append(standing)
@@ -85,7 +85,7 @@ def _succeeded(
         return _edited(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
         name = _name(environment, operation)
-        done = f"{f'{name} {action.done}' if name else action.done.capitalize()} as {operation.actor_name} asked"
+        done = f"{f'{name} {action.past}' if name else action.past.capitalize()} as {operation.actor_name} asked"
         return Standing(operation, "success", done, "") if age < DONE_FOR else None
     phase = phase_word(environment.phase)
     if age < action.patience:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from environments.detail.fields import NOT_SET, Document, Fact, sessions
 from environments.documents.json_part import Part, as_duration, as_number
-from environments.documents.labels import TRIGGERS, word
+from environments.documents.labels import TRIGGERS, enum_label
 
 CONTAINER_RUNS = "PHASE_RUNNING"
 EVERYONE = "ADMISSION_LEVEL_EVERYONE"
@@ -115,7 +115,7 @@ def acknowledgement(document: Document) -> Acknowledgement:
     """Where the runner stands: an answer that names no version has applied none (version 0)."""
     ack = document.status.part("runnerAck")
     wanted, applied = document.spec.count("specVersion"), ack.count("specVersion")
-    return Acknowledgement(wanted, applied, word(ack.text("statusCode")), ack.text("message"))
+    return Acknowledgement(wanted, applied, enum_label(ack.text("statusCode")), ack.text("message"))
 
 
 def timeout(document: Document) -> Timeout:
@@ -140,8 +140,8 @@ def _port(entry: Part, urls: dict[int | None, str]) -> Port:
     return Port(
         number=number,
         name=entry.text("name"),
-        protocol=word(entry.text("protocol")),
-        admission=word(admission),
+        protocol=enum_label(entry.text("protocol")),
+        admission=enum_label(admission),
         open_to_everyone=admission == EVERYONE,
         shared=True,
         url=urls.get(number, ""),
@@ -151,7 +151,7 @@ def _port(entry: Part, urls: dict[int | None, str]) -> Port:
 
 def admission(document: Document) -> Fact:
     """Who may open the environment itself."""
-    return Fact("Environment open to", word(document.spec.text("admission")), absent=NOT_SET)
+    return Fact("Environment open to", enum_label(document.spec.text("admission")), absent=NOT_SET)
 
 
 def addresses(document: Document) -> list[Fact]:
@@ -174,7 +174,7 @@ def git(document: Document) -> Git:
         Fact("Latest commit", part.text("latestCommit"), "code"),
     ]
     changes = [
-        Change(word(entry.text("changeType")), entry.text("path"), entry.text("oldPath"))
+        Change(enum_label(entry.text("changeType")), entry.text("path"), entry.text("oldPath"))
         for entry in part.parts("changedFiles")
     ]
     commits = part.texts("unpushedCommits")
@@ -210,7 +210,7 @@ def _git_initializer(part: Part) -> list[Fact]:
     return [
         Fact("Repository", part.text("remoteUri"), "link"),
         Fact("Upstream", part.text("upstreamRemoteUri"), "link", NOT_SET),
-        Fact("Check out", word(part.text("targetMode")), absent=NOT_SET),
+        Fact("Check out", enum_label(part.text("targetMode")), absent=NOT_SET),
         Fact("Target", part.text("cloneTarget"), absent=NOT_SET),
         Fact("Into", part.text("checkoutLocation"), "code", NOT_SET),
     ]
@@ -222,7 +222,7 @@ def devcontainer(document: Document) -> list[Fact]:
         Fact("Phase", actual.text("phase"), "phase"),
         Fact("File wanted", wanted.text("devcontainerFilePath"), "code", "found by Ona"),
         Fact("File used", actual.text("devcontainerFilePath"), "code"),
-        Fact("File is", word(actual.text("devcontainerFilePresence"))),
+        Fact("File is", enum_label(actual.text("devcontainerFilePresence"))),
         Fact("Configuration in sync", _in_sync(actual, "devcontainerconfigInSync"), "flag"),
         Fact("Secrets in sync", _in_sync(actual, "secretsInSync"), "flag"),
         Fact("Remote user", actual.text("remoteUser")),
@@ -231,7 +231,7 @@ def devcontainer(document: Document) -> list[Fact]:
         Fact("Container id", actual.text("containerId"), "code"),
         Fact("Default image", wanted.text("defaultDevcontainerImage"), "code", NOT_SET),
         Fact("Dotfiles", wanted.part("dotfiles").text("repository"), "link", NOT_SET),
-        Fact("Lifecycle stage", word(wanted.text("lifecycleStage")), absent=NOT_SET),
+        Fact("Lifecycle stage", enum_label(wanted.text("lifecycleStage")), absent=NOT_SET),
         *sessions(wanted, actual),
     ]
 
@@ -253,7 +253,7 @@ def automations_file(document: Document) -> list[Fact]:
         Fact("Phase", actual.text("phase"), "phase"),
         Fact("File wanted", wanted.text("automationsFilePath"), "code", "found by Ona"),
         Fact("File used", actual.text("automationsFilePath"), "code"),
-        Fact("File is", word(actual.text("automationsFilePresence"))),
+        Fact("File is", enum_label(actual.text("automationsFilePresence"))),
         Fact("Only triggers", _triggers(wanted.parts("triggerFilter")), "list", "all"),
         *sessions(wanted, actual),
     ]

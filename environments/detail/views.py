@@ -8,23 +8,25 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
 from environments.actions.menu import menu
-from environments.detail import access, live_refresh, ownership, sections
+from environments.actions.specification_policies import organization_of
+from environments.actions.views.panel import find_environment
+from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
 from environments.detail.fields import Document, Fact
 from environments.detail.lifetime import banners, lifetime
 from environments.detail.pending_operations import Standing, standings
 from environments.models import Environment
 from environments.policies.policy import policy_at
-from environments.policies.verdict import Facts, with_stops
+from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import revision as secrets_revision
-from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
+from portal.directory.models import Entry, EnvironmentClass, Runner
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -50,7 +52,7 @@ class Tab:
 
 @permission("environments.view_environment")
 def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
-    environment = find(environment_id)
+    environment = find_environment(environment_id)
     name = request.GET.get("tab", "")
     if name == "history":  # as the timeline was called before it had a picture
         return redirect("environments:timeline", environment.pk)
@@ -62,17 +64,6 @@ def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpRespon
     return render_tab(
         request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), revision
     )
-
-
-def find(environment_id: UUID) -> Environment:
-    """The environment, gone or not; 404 where the portal has never seen it."""
-    environment = with_stops(Environment.objects.select_related("sighting")).filter(pk=environment_id).first()
-    if environment is None:
-        raise Http404(
-            f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
-            "after the next sweep; one of another organization never does. Look for it by name under Environments."
-        )
-    return environment
 
 
 def nothing_new(request: HttpRequest, environment: Environment, revision: str = "") -> bool:
@@ -143,11 +134,6 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     }
 
 
-def organization_of(environment: Environment) -> Organization | None:
-    """Whose policies hold for it; None where they have not been read."""
-    return _entry(Organization, environment.organization_id)
-
-
 def _entry(model: type[E], id_: UUID | None) -> E | None:
     return model._default_manager.filter(pk=id_).first() if id_ else None
 
@@ -193,14 +179,14 @@ def content_tab(request: HttpRequest, environment: Environment) -> dict[str, Any
 
 def access_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
-    file_facts, file_rules = access.file_controls(document)
+    file_facts, file_rules = kernel_controls.file_controls(document)
     return {
         **card.context(environment, document),
-        "ssh_keys": access.ssh_keys(document),
-        "exec_controls": access.exec_controls(document),
+        "ssh_keys": ssh_keys.ssh_keys(document),
+        "exec_controls": kernel_controls.exec_controls(document),
         "file_controls": file_facts,
         "file_rules": file_rules,
-        "kernel": access.kernel(document),
+        "kernel": kernel_controls.kernel(document),
     }
 
 

@@ -1,7 +1,7 @@
-"""A tolerant reading of the JSON parts of Ona's documents, for pages.
+"""Tolerant access to the JSON of Ona's documents, for pages.
 
-The parts are kept as they came, so anything can be in them: what is missing or of another type than the contract says
-is read as unknown, and nothing here raises.
+Documents are stored as received, so they may hold anything: fields that are missing or of another type than the
+contract's are read as unknown, and nothing here raises.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DURATION = re.compile(r"[+-]?\d{1,12}(\.\d{1,9})?s", re.ASCII)
 
 
 class Part:
-    """One JSON object of a document. A `known` part that lacks a field holds that field's default (proto3 JSON)."""
+    """One JSON object of a document. If it is `known`, an absent field has its default (proto3 JSON)."""
 
     __slots__ = ("fields", "known")
 
@@ -29,12 +29,12 @@ class Part:
         return Part(self.fields.get(name))
 
     def parts(self, name: str) -> list[Part]:
-        """The objects of a list; entries that are no objects are left out."""
+        """The objects of a list; other entries are skipped."""
         value = self.fields.get(name)
         return [Part(entry) for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
     def text(self, name: str) -> str:
-        """Empty when absent, and when it is no text."""
+        """Empty if absent or not a text."""
         return as_text(self.fields.get(name))
 
     def texts(self, name: str) -> list[str]:
@@ -42,12 +42,12 @@ class Part:
         return [text for entry in value if (text := as_text(entry))] if isinstance(value, list) else []
 
     def flag(self, name: str) -> bool | None:
-        """False when absent from a known part; None when the part is unknown or the value is no boolean."""
+        """False if absent from a known part; None if the part is unknown or the value is not a boolean."""
         value = self.fields.get(name, False if self.known else None)
         return value if isinstance(value, bool) else None
 
     def count(self, name: str) -> int | None:
-        """Zero when absent from a known part; None when the part is unknown or the value is no whole number."""
+        """Zero if absent from a known part; None if the part is unknown or the value is not a whole number."""
         return as_number(self.fields.get(name, 0 if self.known else None))
 
     def time(self, name: str) -> datetime | None:
@@ -58,14 +58,14 @@ class Part:
 
 
 def as_text(value: object) -> str:
-    """Texts as they are, numbers as digits (a newer Ona may change one into the other); anything else is empty."""
+    """Texts unchanged, numbers as digits (a newer Ona may change one into the other), anything else empty."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def as_number(value: object) -> int | None:
-    """A whole number; 64-bit ones travel as text."""
+    """A whole number; 64-bit numbers are sent as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -75,7 +75,7 @@ def as_number(value: object) -> int | None:
 
 
 def as_time(value: object) -> datetime | None:
-    """An RFC 3339 time in UTC; nanoseconds are cut to microseconds."""
+    """An RFC 3339 time in UTC; nanoseconds are truncated to microseconds."""
     if not isinstance(value, str):
         return None
     try:

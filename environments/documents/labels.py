@@ -1,8 +1,8 @@
-"""Ona's enum values other than phases (`portal.web.formatting`) in words; a newer one than listed stays as it came."""
+"""Labels of Ona's enum values other than phases (`portal.web.formatting`); newer values stay raw."""
 
 from __future__ import annotations
 
-WORDS = {
+ENUM_LABELS = {
     "ADMISSION_LEVEL_OWNER_ONLY": "owner only",
     "ADMISSION_LEVEL_EVERYONE": "everyone with the link",
     "ADMISSION_LEVEL_ORGANIZATION": "everyone in the organization",
@@ -62,6 +62,6 @@ TRIGGERS = {
 }
 
 
-def word(value: str) -> str:
-    """`value` in words; empty when absent or unspecified, which is unknown; raw when newer than this list."""
-    return "" if value.endswith("_UNSPECIFIED") else WORDS.get(value, value)
+def enum_label(value: str) -> str:
+    """The label of `value`; empty if absent or unspecified, raw if newer than this list."""
+    return "" if value.endswith("_UNSPECIFIED") else ENUM_LABELS.get(value, value)

@@ -46,25 +46,25 @@ class Wanted:
     parts: tuple[str, ...] = tuple(PARTS)
 
 
-def make(wanted: Wanted, asked: recording.Asked, into: BinaryIO) -> Manifest:
+def make(wanted: Wanted, context: recording.RequestContext, into: BinaryIO) -> Manifest:
     """Write a pack into an empty file and note in the ledger that it was made, by whom and why.
 
     Takes as long as the tables do, in memory that does not grow with them. What was written is nobody's evidence if
     this raises.
     """
     organization = Organization.objects.present().order_by("id").first()
-    manifest, raw = _write(wanted, asked, organization, into)
+    manifest, raw = _write(wanted, context, organization, into)
     target = recording.Target("organization", organization and organization.pk, manifest.organization.name or "")
     request = {"moment": manifest.moment, "since": manifest.since, "parts": list(wanted.parts)}
     after = {"manifestSha256": manifest_hash(raw), "key": manifest.key}
-    operation, _ = recording.begin(MADE, target, asked, request=request, after=after)
+    operation, _ = recording.begin(MADE, target, context, request=request, after=after)
     recording.close(operation, Outcome.SUCCEEDED, explanation=MADE_WORDS)
     log.info("evidence made", operation_id=str(operation.pk), **after)
     return manifest
 
 
 def _write(
-    wanted: Wanted, asked: recording.Asked, organization: Organization | None, into: BinaryIO
+    wanted: Wanted, context: recording.RequestContext, organization: Organization | None, into: BinaryIO
 ) -> tuple[Manifest, bytes]:
     """The pack's files, then what they are, then its signature."""
     made_at = timezone.now()
@@ -73,7 +73,7 @@ def _write(
         with as_of.reading():
             stand = clock.at()
             head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment, (wanted.since, moment))}
-        manifest = _manifest(wanted, asked, organization, made_at)
+        manifest = _manifest(wanted, context, organization, made_at)
         manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
         manifest.files.extend(_tables(writer, wanted, tables.Scope(wanted.since, moment, as_of, head)))
         manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
@@ -85,14 +85,16 @@ def _write(
     return manifest, raw
 
 
-def _manifest(wanted: Wanted, asked: recording.Asked, organization: Organization | None, made_at: datetime) -> Manifest:
+def _manifest(
+    wanted: Wanted, context: recording.RequestContext, organization: Organization | None, made_at: datetime
+) -> Manifest:
     """What a pack says of itself, before it has any files."""
     newest, key = entries.head(), signing.public_key()
     return Manifest(
         format=FORMAT, portal_version=VERSION,
         organization=Whose(str(organization.pk), organization.name) if organization else Whose(None, None),
-        moment=wanted.moment or made_at, since=wanted.since, made_at=made_at, made_by=asked["actor"].get_username(),
-        reason=asked.get("reason", ""), parts=[part for part in PARTS if part in wanted.parts],
+        moment=wanted.moment or made_at, since=wanted.since, made_at=made_at, made_by=context["actor"].get_username(),
+        reason=context.get("reason", ""), parts=[part for part in PARTS if part in wanted.parts],
         head=Head(newest.sequence or 0, newest.hash) if newest else None,
         public_key=key.text, key=key.fingerprint, files=[],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The cache of the organization's environments and their history."""
+"""Models: the cache of the organization's environments and their history."""
 
 from environments.models.environment import (
     NEW_LINE,
@@ -6,17 +6,15 @@ from environments.models.environment import (
     UNACKNOWLEDGED,
     Environment,
     EnvironmentQuerySet,
-    Field,
     Phase,
     Sighting,
-    Transition,
-    TransitionQuerySet,
 )
 from environments.models.overview import FailureKind, OverviewPart, RunningTime, Snapshot, StartUp
 from environments.models.secret import Secret
 from environments.models.specification import SpecificationVersion
 from environments.models.stop import Stop
 from environments.models.sync_run import SyncRun, SyncRunQuerySet
+from environments.models.transition import Field, Transition, TransitionQuerySet
 
 __all__ = [
     "NEW_LINE",

@@ -1,4 +1,4 @@
-"""The cache of the organization's environments and their history."""
+"""Environments as Ona last answered, and when each was last seen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
 
 
-def _expression(question: Q) -> Expression:
-    """A Q where an expression is asked for: Django takes it, its stubs do not know."""
-    return cast(Expression, question)
+def _expression(condition: Q) -> Expression:
+    """Type a Q as an expression: Django accepts it, its stubs do not."""
+    return cast(Expression, condition)
 
 
 class Phase(models.TextChoices):
-    """Environment phases Ona names today; a newer one is kept and shown raw."""
+    """The environment phases that Ona has today; newer ones are stored and shown raw."""
 
     CREATING = "ENVIRONMENT_PHASE_CREATING", "creating"
     STARTING = "ENVIRONMENT_PHASE_STARTING", "starting"
@@ -43,7 +43,7 @@ DEVCONTAINER_NOT_IN_SYNC = Q(phase=Phase.RUNNING, devcontainer_in_sync__isnull=F
 
 
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
-    """Questions about environments; each method is named after its question."""
+    """Environments by condition."""
 
     def present(self) -> Self:
         return self.filter(gone_at=None)
@@ -55,19 +55,19 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.present().filter(failing=True)
 
     def for_list(self) -> Self:
-        """Columns only: a list never reads the documents."""
+        """Without the documents, which lists never read."""
         return self.defer("metadata", "spec", "status")
 
 
 class Environment(models.Model):
-    """One environment as Ona last told of it. Its three parts have separate lives: see `environments.sync.observe`.
+    """One environment as Ona last answered. Its three parts are ordered separately: `environments.sync.observe`.
 
-    Columns named in `environments.sync.upsert.COLUMNS` are derived from the part they belong to, for lists to filter
-    and sort by; the parts themselves are kept whole. Empty text means absent at Ona; NULL means unknown or not set.
+    The columns named in `environments.sync.document_columns` are derived from their part, for lists to filter and sort
+    by; the parts themselves are stored whole. Empty text means absent at Ona; NULL means unknown or not set.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # metadata: no version, the later observation wins
+    # metadata: has no version, the later observation wins
     metadata = models.JSONField(default=dict)
     metadata_digest = models.BigIntegerField(default=0)
     organization_id = models.UUIDField(null=True)
@@ -110,17 +110,17 @@ class Environment(models.Model):
     secrets_in_sync = models.BooleanField(null=True)
     devcontainer_in_sync = models.BooleanField(null=True)
     active_at = models.DateTimeField(null=True)
-    # names behind the ids, copied from the directory so that lists can search and sort by them
+    # names of the ids above, copied from the directory so that lists can search and sort by them
     owner_name = models.TextField(blank=True, default="")
     owner_email = models.TextField(blank=True, default="")
     project_name = models.TextField(blank=True, default="")
     runner_name = models.TextField(blank=True, default="")
     class_name = models.TextField(blank=True, default="")
-    # the cache's own
+    # of the cache itself
     first_seen_at = models.DateTimeField()
-    changed_at = models.DateTimeField()  # when the row was last written; pages ask whether anything is newer
+    changed_at = models.DateTimeField()  # when the row was last written; pages check whether anything is newer
     gone_at = models.DateTimeField(null=True)
-    # answers that need more than one column
+    # derived from several columns
     repository = models.GeneratedField(
         expression=Coalesce(
             NullIf(F("git_repository"), NO_TEXT), NullIf(F("spec_repository"), NO_TEXT), F("context_url")
@@ -173,7 +173,7 @@ class Environment(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # Every index is paid for by the sweep; those of the list leave out what is gone, which only adds up.
+            # Every index slows down the full listing; those of the list exclude deleted rows, which only accumulate.
             # sort by last use, and idle:>30d: environments.list.views
             models.Index(F("last_used_at"), F("id"), name="environment_last_used", condition=Q(gone_at=None)),
             # sort by name: environments.list.views
@@ -204,7 +204,7 @@ class Environment(models.Model):
                 name="environment_facets",
                 condition=Q(gone_at=None),
             ),
-            # the few that deserve a look, of any kind: ?flag=, is:failing, and their counts
+            # the few with an issue of any kind: ?flag=, is:failing, and their counts
             models.Index(
                 fields=["last_used_at", "id"],
                 include=["failing", "unpushed_work", "open_to_everyone", "never_stops", "not_in_sync", "phase"],
@@ -218,14 +218,14 @@ class Environment(models.Model):
                     | Q(not_in_sync=True)
                 ),
             ),
-            # words of the search box, in gone environments too: environments.list.search_keys.contains.
-            # The sweep appends to the pending list; vacuum, not the sweep, sorts it in.
+            # words of the search box, deleted environments included: environments.list.search_keys.contains. The full
+            # listing appends to the pending list; vacuum, not the listing, sorts it in.
             GinIndex(
                 fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="environment_search"
             ),
-            # is anything newer: environments.list.change_token
+            # whether anything is newer: environments.list.change_token
             models.Index(F("changed_at"), name="environment_changed"),
-            # what is gone: its number in environments.audit
+            # deleted environments: their count in environments.audit
             models.Index(F("gone_at"), F("id"), name="environment_gone", condition=Q(gone_at__isnull=False)),
         ]  # fmt: skip
         permissions: ClassVar = [
@@ -257,10 +257,10 @@ class Environment(models.Model):
 
 
 class Sighting(models.Model):
-    """When an environment was last confirmed: the "as of" of one row, and how a sweep tells who was absent.
+    """When an environment was last seen: its own "as of", and how a full listing recognizes missing ones.
 
-    A table of its own because it is written for every environment in every sweep, while `Environment` is written
-    only when something changed; narrow rows with room beside them are updated in place (HOT).
+    A table of its own, because it is written for every environment in every listing, while `Environment` is written
+    only on changes; narrow rows in half-filled pages are updated in place (HOT).
     """
 
     # no constraint: checking it would take longer than writing the row
@@ -269,59 +269,3 @@ class Sighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment_id} {self.seen_at:%Y-%m-%d %H:%M:%S}"
-
-
-class Field(models.TextChoices):
-    """What a transition is about."""
-
-    PHASE = "phase", "phase"
-    MACHINE = "machine_phase", "machine"
-    CONTENT = "content_phase", "content"
-    DEVCONTAINER = "devcontainer_phase", "devcontainer"
-    AUTOMATIONS = "automations_phase", "automations file"
-    SECRETS = "secrets_in_sync", "secrets"
-    FAILURE = "failure", "failure"
-    ARCHIVED = "archived_at", "archived"
-    LOCKDOWN = "lockdown_at", "lockdown"
-    GONE = "gone_at", "gone"
-
-
-class TransitionQuerySet(models.QuerySet["Transition"]):
-    def of(self, environment: Environment) -> Self:
-        return self.filter(environment=environment).order_by("-seen_at", "-id")
-
-
-class Transition(models.Model):
-    """A change seen between two observations of one environment: it happened after `old_seen_at`, by `seen_at`.
-
-    Values are as Ona tells them: raw enum values, texts, RFC 3339 times, true and false; empty means absent. The first
-    observation of an environment has no old state: `old_seen_at` is NULL.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, db_index=False)
-    field = models.TextField(choices=Field.choices)
-    old = models.TextField(blank=True)
-    new = models.TextField(blank=True)
-    old_seen_at = models.DateTimeField(null=True)
-    seen_at = models.DateTimeField()
-
-    objects = TransitionQuerySet.as_manager()
-
-    class Meta:
-        indexes: ClassVar = [
-            # the transitions of one environment, newest first: environments.detail.views
-            models.Index(F("environment"), F("seen_at").desc(), F("id").desc(), name="transition_of_environment"),
-            # lockdowns set, moved and cleared, newest first: environments.audit.lockdown_history
-            models.Index(
-                F("seen_at").desc(), F("id").desc(), name="transition_of_lockdown", condition=Q(field=Field.LOCKDOWN)
-            ),
-            # since when an environment was stopped at a past moment: environments.as_of.rebuild
-            models.Index(
-                fields=["environment", "-seen_at", "-id"], include=["old_seen_at"], name="transition_of_stop",
-                condition=Q(field=Field.PHASE, new=Phase.STOPPED) | Q(field=Field.ARCHIVED, new=""),
-            ),
-        ]  # fmt: skip
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.old} → {self.new}"

@@ -1,4 +1,4 @@
-"""What the sync keeps for `/`, so that no visit has to count: see `environments.overview`."""
+"""The figures of `/`, computed by the sync so that no visit has to count: `environments.overview`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.db.models import F
 
 
 class Snapshot(models.Model):
-    """How many environments there were of each key of a dimension, as the last sweep of an hour saw them.
+    """Counts of environments per key of a dimension, from the last full listing within an hour.
 
-    An hour without a row was not observed. `counts` is {key: count} with every key that had any.
+    An hour without a row was not observed. `counts` is {key: count}, without zeros.
     """
 
     class Dimension(models.TextChoices):
@@ -31,7 +31,7 @@ class Snapshot(models.Model):
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
-            # one of each hour, and the hours of a dimension in order: environments.overview.running_chart
+            # one per hour, and the hours of a dimension in order: environments.overview.running_chart
             models.UniqueConstraint(fields=["dimension", "hour"], name="snapshot_of_hour"),
         ]
 
@@ -40,9 +40,9 @@ class Snapshot(models.Model):
 
 
 class RunningTime(models.Model):
-    """How long environments of one owner, project or class were seen running on one day (UTC), together, in seconds.
+    """How long environments of one owner, project or class were seen running on a day (UTC), in total seconds.
 
-    Dimension "observed" has one row a day: for how long the sync looked. Key is an id, or empty for none.
+    Dimension "observed" has one row per day: for how long the sync observed. The key is an id, or empty for none.
     """
 
     OBSERVED = "observed"
@@ -58,7 +58,7 @@ class RunningTime(models.Model):
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
-            # added to by each sweep; summed over days by environments.overview.top_consumers
+            # increased after each full listing; summed over days by environments.overview.top_consumers
             models.UniqueConstraint(fields=["day", "dimension", "key"], name="runningtime_of_day"),
         ]
 
@@ -67,17 +67,17 @@ class RunningTime(models.Model):
 
 
 class StartUp(models.Model):
-    """One time an environment came to run. `seconds` is NULL where its beginning was not observed.
+    """One start of an environment. `seconds` is NULL if its beginning was not observed.
 
-    A creation begins at Ona's own `createdAt`, a start when the portal first saw it starting. The end is when the
-    portal first saw it running. Either may have been up to `uncertain` seconds earlier.
+    A creation begins at Ona's `createdAt`, a start when the portal first saw it starting; both end when the portal
+    first saw the environment running. Each end may have been up to `uncertain` seconds earlier.
     """
 
     class Kind(models.TextChoices):
         CREATED = "created", "created"
         STARTED = "started", "started"
 
-    # the transition into "running": the same one is never counted twice
+    # the transition to "running": each is counted once
     transition_id = models.BigIntegerField(primary_key=True)
     environment_id = models.UUIDField()
     kind = models.TextField(choices=Kind.choices, blank=True, default="")
@@ -92,7 +92,7 @@ class StartUp(models.Model):
     class Meta:
         default_permissions = ()
         indexes: ClassVar = [
-            # those of the last days: environments.overview.startup_times
+            # those of recent days: environments.overview.startup_times
             models.Index(F("running_at"), name="startup_running_at"),
         ]
 
@@ -101,7 +101,7 @@ class StartUp(models.Model):
 
 
 class FailureKind(models.Model):
-    """Failures whose messages are alike once numbers, ids and paths are left out: when the portal saw the first."""
+    """Failures whose messages are equal without numbers, ids and paths, and when the first was seen."""
 
     fingerprint = models.TextField(primary_key=True)
     message = models.TextField()
@@ -118,7 +118,7 @@ class FailureKind(models.Model):
 
 
 class OverviewPart(models.Model):
-    """One part of `/`, ready to be shown, as of a sweep."""
+    """One rendered part of `/`, as of a full listing."""
 
     name = models.TextField(primary_key=True)
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""The cache of the organization's secrets: what they are called and where they go. Their values are never here."""
+"""Secrets of the organization: their names and scopes. Values are never stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW_LINE = Value("\n", output_field=models.TextField())
 
 
 class Mount(models.TextChoices):
-    """How a secret gets into environments, as Ona offers it today."""
+    """How a secret is mounted in environments, as Ona offers today."""
 
     VARIABLE = "environment_variable", "environment variable"
     FILE = "file", "file"
@@ -26,7 +26,7 @@ class Mount(models.TextChoices):
 
 
 class SecretQuerySet(models.QuerySet["Secret"]):
-    """Questions about secrets."""
+    """Secrets by condition."""
 
     def present(self) -> Self:
         return self.filter(gone_at=None)
@@ -35,24 +35,24 @@ class SecretQuerySet(models.QuerySet["Secret"]):
         return self.filter(scope_kind=scope.kind, scope_id=scope.id)
 
     def of_scopes(self, scopes: list[Scope]) -> Self:
-        wanted = (Q(scope_kind=scope.kind, scope_id=scope.id) for scope in scopes)
-        return self.filter(Q(*wanted, _connector=Q.OR)) if scopes else self.none()
+        conditions = (Q(scope_kind=scope.kind, scope_id=scope.id) for scope in scopes)
+        return self.filter(Q(*conditions, _connector=Q.OR)) if scopes else self.none()
 
     def unused(self) -> Self:
-        """Named by no environment's specification, as far as that was counted."""
+        """In no environment's specification, as of the last count."""
         return self.present().filter(uses=0)
 
-    def older_than(self, moment: datetime) -> Self:
-        """Their value was given before `moment`."""
-        return self.present().filter(updated_at__lt=moment)
+    def older_than(self, at: datetime) -> Self:
+        """Whose value was last set before `at`."""
+        return self.present().filter(updated_at__lt=at)
 
 
 class Secret(models.Model):
-    """A secret as SecretService last listed it; see `environments.secrets.upsert`.
+    """A secret as SecretService last listed it; written by `environments.secrets.upsert`.
 
-    `updated_at` is when it last got a value. `uses` counts the present environments whose specification names it,
-    `reach` those that its scope takes in; both, and the names behind ids, are as of the last sync of secrets, and NULL
-    or empty before the first.
+    `updated_at` is when its value was last set. `uses` counts the present environments whose specification names it,
+    `reach` those in its scope. Both, and the names of ids, are as of the last sync of secrets; NULL or empty before the
+    first.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -72,7 +72,7 @@ class Secret(models.Model):
     creator_name = models.TextField(blank=True, default="")
     uses = models.IntegerField(null=True)
     reach = models.IntegerField(null=True)
-    # the cache's own
+    # of the cache itself
     first_seen_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
@@ -92,10 +92,9 @@ class Secret(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # the secrets that reach one environment, and those of a scope that was listed:
-            # environments.secrets.reach, environments.secrets.upsert
+            # secrets of an environment, and of a listed scope: environments.secrets.reach, environments.secrets.upsert
             models.Index(F("scope_kind"), F("scope_id"), name="secret_of_scope"),
-            # is anything newer: environments.secrets.reach.revision
+            # whether anything is newer: environments.secrets.reach
             models.Index(F("changed_at"), name="secret_changed"),
         ]
 
@@ -104,6 +103,6 @@ class Secret(models.Model):
 
     @property
     def scope(self) -> Scope | None:
-        """What it belongs to; None where Ona names something newer than this portal."""
-        known = self.scope_kind in ScopeKind.values and isinstance(self.scope_id, UUID)
-        return Scope(ScopeKind(self.scope_kind), self.scope_id) if known and self.scope_id else None
+        """The scope; None if Ona names a kind that the portal does not support yet."""
+        is_supported = self.scope_kind in ScopeKind.values and isinstance(self.scope_id, UUID)
+        return Scope(ScopeKind(self.scope_kind), self.scope_id) if is_supported and self.scope_id else None

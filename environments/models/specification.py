@@ -1,38 +1,37 @@
-"""Every version of an environment's specification that the portal has seen."""
+"""The observed versions of environments' specifications."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.db import models
 
-if TYPE_CHECKING:
-    from environments.models.environment import Environment
+from environments.models.environment import Environment
 
 
 class SpecificationVersionQuerySet(models.QuerySet["SpecificationVersion"]):
-    """Questions about versions of specifications."""
+    """Versions of specifications by condition."""
 
     def of(self, environment: Environment) -> Self:
-        """Those of one environment, the highest first."""
+        """Versions of one environment, highest first."""
         return self.filter(environment=environment).order_by("-spec_version")
 
-    def seen_by(self, moment: datetime) -> Self:
-        """Those that were known at `moment`; the highest of an environment is the one that held then."""
-        return self.filter(seen_at__lte=moment)
+    def recorded_by(self, at: datetime) -> Self:
+        """Versions recorded by `at`; the highest of an environment was in force then."""
+        return self.filter(seen_at__lte=at)
 
 
 class SpecificationVersion(models.Model):
-    """One version of a specification as Ona told it. It came after `old_seen_at`, by `seen_at`.
+    """One version of a specification. It was created after `old_seen_at`, by `seen_at`.
 
-    Written by `environments.sync.observe.observe` with the merge that brought it, once, and never changed or deleted:
-    triggers of the database refuse both. `old_seen_at` is NULL where no older version was seen before it. Versions that
-    came and went between two looks were never seen; what is known of them is that their numbers are missing.
+    Written once by `environments.sync.observe.observe`, together with the merge; database triggers reject updates and
+    deletes. `old_seen_at` is NULL if no older version was seen. Versions replaced between two syncs were never seen;
+    only their numbers are missing.
     """
 
     id = models.BigAutoField(primary_key=True)
-    # no constraint: checking it would cost the sweep, and what was seen stays
+    # no constraint: checking it would slow down the full listing, and versions are never deleted
     environment = models.ForeignKey(
         "environments.Environment", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -45,7 +44,7 @@ class SpecificationVersion(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            # each once; the versions of one environment, the highest first: SpecificationVersionQuerySet.of
+            # each once; versions of one environment, highest first: SpecificationVersionQuerySet.of
             models.UniqueConstraint(fields=["environment", "spec_version"], name="specification_version_once"),
         ]
 

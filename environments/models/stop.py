@@ -1,4 +1,4 @@
-"""Since when an environment is stopped and not archived, which the archive policy counts from."""
+"""Since when environments have been stopped and not archived: the archive policy counts from then."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from django.db import models
 
 
 class Stop(models.Model):
-    """The newest transition of an environment into "stopped", or out of the archive, where it is stopped anew: it came
-    after `old_seen_at` and by `seen_at`.
+    """When an environment was last stopped, or unarchived while stopped: after `old_seen_at`, by `seen_at`.
 
-    Of one that was stopped already when it was first seen, that time, and no `old_seen_at`. Triggers write it
+    For environments already stopped when first seen, it holds that time and no `old_seen_at`. Written by triggers
     (migrations/0006_stops.py), so that counting does not read a million transitions.
     """
 

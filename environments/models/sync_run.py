@@ -1,4 +1,4 @@
-"""The runs of the jobs that keep the cache current."""
+"""Runs of the sync jobs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.db.models import F, Q
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
-    def latest_good(self, kind: str) -> SyncRun | None:
-        """The newest run of `kind` that ended well: what pages show as "as of"."""
+    def latest_successful(self, kind: str) -> SyncRun | None:
+        """The newest successful run of `kind`, which pages show as "as of"."""
         return self.filter(kind=kind, state=SyncRun.State.SUCCEEDED).order_by("-started_at").first()
 
 
 class SyncRun(models.Model):
-    """One run of a sync job, with what it did and how it ended. A row left running by a crash is closed by the next."""
+    """One run of a sync job: what it did and how it ended. The next run closes a row that a crash left running."""
 
     class Kind(models.TextChoices):
         ENVIRONMENTS = "environments", "environments"
@@ -30,7 +30,7 @@ class SyncRun(models.Model):
         SUCCEEDED = "succeeded", "succeeded"
         FAILED = "failed", "failed"
         SKIPPED = "skipped", "skipped"
-        REFUSED = "refused", "not allowed"  # the token may not read it: nothing that another run could mend
+        REFUSED = "refused", "not allowed"  # the token is not permitted to read it; another run would not help
 
     id = models.BigAutoField(primary_key=True)
     kind = models.TextField(choices=Kind.choices)
@@ -54,9 +54,9 @@ class SyncRun(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # the runs of one kind, newest first: SyncRunQuerySet.latest_good, environments.sync.views
+            # the runs of one kind, newest first: SyncRunQuerySet.latest_successful, environments.sync.views
             models.Index(F("kind"), F("started_at").desc(), name="syncrun_newest_of_kind"),
-            # when all environments were looked at, without reading the rows: environments.timeline.observed
+            # when all environments were listed, from the index alone: environments.timeline.observed
             models.Index(
                 fields=["started_at"], include=["finished_at"],
                 name="syncrun_swept", condition=Q(kind="environments", state="succeeded"),

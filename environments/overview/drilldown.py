@@ -22,7 +22,7 @@ from environments.overview import startup_times
 from environments.overview.presentation import list_url
 from environments.overview.top_consumers import names_of
 from environments.timeline.event_labels import Event, event
-from environments.timeline.query import cursor, place, written
+from environments.timeline.query import format_cursor, format_time, parse_cursor
 from environments.timeline.source import Place
 from environments.timeline.transitions_source import LETTER
 from portal.lists.readers import NONE
@@ -111,7 +111,7 @@ def _environment_url(environment_id: UUID) -> str:
 
 def _change_url(environment_id: UUID, transition_id: int, seen_at: datetime) -> str:
     """The timeline of the day around a change, with the change selected."""
-    query = {"zoom": "day", "to": written(seen_at + timedelta(hours=12)), "transition": f"{LETTER}{transition_id}"}
+    query = {"zoom": "day", "to": format_time(seen_at + timedelta(hours=12)), "transition": f"{LETTER}{transition_id}"}
     return f"{reverse('environments:timeline', args=[environment_id])}?{urlencode(query)}#chosen"
 
 
@@ -119,13 +119,13 @@ def _change_url(environment_id: UUID, transition_id: int, seen_at: datetime) -> 
 def starts(request: HttpRequest) -> HttpResponse:
     """The starts of a period, of one class, project or kind, newest first."""
     asked = _asked(request.GET)
-    found, after = _starts(asked), place(request.GET.get("before", ""))
+    found, after = _starts(asked), parse_cursor(request.GET.get("before", ""))
     if after is not None and isinstance(after.id, int):
         # the first condition bounds the index, the second leaves out rows of the same moment
         found = found.filter(Q(running_at__lt=after.at) | Q(pk__lt=after.id), running_at__lte=after.at)
     rows = list(found.order_by("-running_at", "-pk")[: ROWS + 1])
     shown = rows[:ROWS]
-    last = cursor(Place(shown[-1].running_at, "s", shown[-1].pk)) if len(rows) > ROWS else ""
+    last = format_cursor(Place(shown[-1].running_at, "s", shown[-1].pk)) if len(rows) > ROWS else ""
     context = {
         "starts": _named(shown),
         "days": DAYS[asked["period"]],

@@ -14,8 +14,8 @@ from django.db.models import Sum
 
 from environments.models import Phase
 from environments.models.overview import RunningTime
-from environments.timeline.lanes import Period, without
-from environments.timeline.observed import apart
+from environments.timeline.lanes import Period, subtract_periods
+from environments.timeline.observed import find_outages
 
 DAYS = 7  # that the page looks back on
 KEYS = {"owner": "creator_id", "project": "project_id", "class": "class_id"}
@@ -74,8 +74,8 @@ def add(begin: datetime, end: datetime, after: int, until: int) -> None:
 
 def _observed(period: Period) -> list[Period]:
     """The period without the times in which no sweep ended well."""
-    missed = [Period(start or period.start, end or period.end) for start, end in apart(period)]
-    return without([period], missed)
+    missed = [Period(start or period.start, end or period.end) for start, end in find_outages(period)]
+    return subtract_periods([period], missed)
 
 
 def days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -13,7 +13,7 @@ from django.db import connection
 
 from environments.models import Environment, Field, Phase, Transition
 from environments.models.overview import StartUp
-from environments.timeline.observed import limit
+from environments.timeline.observed import max_interval
 
 from .top_consumers import names_of
 
@@ -108,7 +108,7 @@ def _keep(ids: Sequence[UUID], at: datetime, after: int, until: int) -> None:
     made = []
     for environment_id, changes in _changes(ids, at, until):
         environment = environments[environment_id]
-        for start in measure(changes, environment.created_at, limit()):
+        for start in measure(changes, environment.created_at, max_interval()):
             if start.change > after:
                 made.append(_row(start, environment))
     StartUp.objects.bulk_create(made, ignore_conflicts=True)

@@ -113,7 +113,7 @@ def _live(user: User | AnonymousUser) -> dict[str, Any]:
         newest = Operation.objects.whole().newest_first().only(*rows.COLUMNS)
         context["operations"] = rows.rows(newest[:LATEST])
     if "counts" not in parts:
-        context["was_swept"] = SyncRun.objects.latest_good(SyncRun.Kind.ENVIRONMENTS) is not None
+        context["was_swept"] = SyncRun.objects.latest_successful(SyncRun.Kind.ENVIRONMENTS) is not None
     else:
         lines = presentation.attention(parts["counts"].data)
         context |= {

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from django.db.models.functions import Upper
 
-from environments.detail import access
 from environments.detail.fields import Document
+from environments.detail.mounted_secrets import API_ONLY, MOUNTS, REGISTRY, MountedSecret, Proxy, mounted_secrets
 from environments.models import Environment, Secret
 from environments.models.secret import Mount
 from environments.secrets.reach import secrets_for
 
 MOST_WAITING = 50
-FIELDS = {Mount.VARIABLE: "environmentVariable", Mount.FILE: "filePath", Mount.REGISTRY: access.REGISTRY}
+FIELDS = {Mount.VARIABLE: "environmentVariable", Mount.FILE: "filePath", Mount.REGISTRY: REGISTRY}
 IN_SYNC = {
     True: "The running container has the values they have now.",
     False: "The running container does not have the values they have now: it takes them when it is started or built "
@@ -33,16 +33,16 @@ class Row:
     id: str
     mounts: list[tuple[str, str]]
     scope: str
-    mounted: access.Secret | None
+    mounted: MountedSecret | None
     known: Secret | None
 
     @property
-    def proxy(self) -> access.Proxy | None:
+    def proxy(self) -> Proxy | None:
         """The hosts that get the value from outside of the environment, and in which header."""
         if self.mounted:
             return self.mounted.proxy
         known = self.known
-        return access.Proxy(known.proxy_hosts, known.proxy_header) if known and known.proxy_hosts else None
+        return Proxy(known.proxy_hosts, known.proxy_header) if known and known.proxy_hosts else None
 
     @property
     def can_change(self) -> bool:
@@ -52,7 +52,7 @@ class Row:
 
 def context(environment: Environment, document: Document) -> dict[str, Any]:
     """What the card shows; three queries at most."""
-    mounted = access.secrets(document)
+    mounted = mounted_secrets(document)
     known = {str(secret.pk): secret for secret in Secret.objects.filter(pk__in=_ids(mounted)).defer("document")}
     waiting = secrets_for(environment).exclude(pk__in=known).defer("document").order_by(Upper("name"), "pk")
     found = list(waiting[: MOST_WAITING + 1])
@@ -65,7 +65,7 @@ def context(environment: Environment, document: Document) -> dict[str, Any]:
     }
 
 
-def _ids(mounted: Iterable[access.Secret]) -> list[UUID]:
+def _ids(mounted: Iterable[MountedSecret]) -> list[UUID]:
     found = []
     for secret in mounted:
         try:
@@ -75,14 +75,14 @@ def _ids(mounted: Iterable[access.Secret]) -> list[UUID]:
     return found
 
 
-def _mounted(secret: access.Secret, known: Secret | None) -> Row:
+def _mounted(secret: MountedSecret, known: Secret | None) -> Row:
     return Row(secret.name, secret.id, secret.mounts, secret.scope, secret, known)
 
 
 def _waiting(secret: Secret) -> Row:
     """One whose scope takes the environment in, but that it does not have yet."""
     field = FIELDS.get(Mount(secret.mount_kind)) if secret.mount_kind in Mount.values else None
-    mounts = [(access.MOUNTS[field], secret.mount_target)] if field else []
+    mounts = [(MOUNTS[field], secret.mount_target)] if field else []
     if secret.mount_kind == Mount.API_ONLY:
-        mounts = [(access.API_ONLY, "")]
+        mounts = [(API_ONLY, "")]
     return Row(secret.name, str(secret.pk), mounts, secret.get_scope_kind_display(), None, secret)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from environments.models import Environment, Secret, SyncRun
 from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.upsert import count_environments, mark_gone, merge
-from environments.sync.job import SyncError, record
+from environments.sync.job import SyncError, record_run
 from portal.directory.models import Member, Organization, Project
 from portal.ona import OnaClient, errors
 from portal.ona.documents.secrets import SecretDocument
@@ -52,7 +52,7 @@ def sync_secrets(client: OnaClient) -> SyncRun | None:
 
     Scopes that the token may not see are noted in the run's `error`; it is a good one all the same.
     """
-    return record(SyncRun.Kind.SECRETS, client, lambda run: _sync(client, run))
+    return record_run(SyncRun.Kind.SECRETS, client, lambda run: _sync(client, run))
 
 
 def read_scope(client: OnaClient, scope: Scope) -> list[SecretDocument]:

@@ -1,9 +1,8 @@
-"""`/secrets/`, and the forms to add a secret, to give one a new value, and to delete one: there and on the page of an
-environment. What is sent to these forms is told by no error page and no log."""
+"""`/secrets/`; and how the actions on secrets are shown, there and on the page of an environment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,25 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from environments.actions import registry
-from environments.actions.execute import NotPossible
-from environments.actions.forms.base import ActionForm
-from environments.actions.registry import Action
-from environments.actions.views.panel import NOT_ACCEPTED, TONES, close_panel, show_panel
-from environments.detail.views import find
+from environments.actions.views.action import ActionRequest, Stage
+from environments.actions.views.panel import TONES, close_panel, find_environment, show_panel
 from environments.models import Environment, Secret
-from environments.secrets import actions, choices
-from environments.secrets.forms import AddSecretForm, DeleteSecretForm, ValueForm
 from environments.secrets.list import list_context, read_state
 from environments.secrets.reach import reach, revision
 from portal.ledger.models import Operation, Outcome
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
-from portal.web.sensitive import discreet
 
 VIEW = "environments.view_secret"
-TAB = "access"
-GONE = "It is gone: Ona does not list it any more."
 
 
 @permission(VIEW)
@@ -46,123 +36,48 @@ def secret_list(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@discreet
-@permission(VIEW, registry.ADD_SECRET.permission)
-def add_secret(request: HttpRequest, environment_id: UUID | None = None) -> HttpResponse:
-    """For an environment: into one of the scopes it lies in. From the list: for the organization or a project."""
-    environment = find(environment_id) if environment_id else None
-    scopes = choices.for_environment(environment) if environment else choices.everywhere()
-    form = AddSecretForm(
-        request.POST or None, files=request.FILES or None, scopes=scopes, as_list=environment is None, needs_reason=True
-    )
-
-    def ask() -> Operation:
-        return actions.create_secret(
-            environment=environment,
-            scope=form.chosen_scope(),
-            name=form.cleaned_data["name"],
-            mount=form.chosen_mount(),
-            credential_proxy=form.chosen_proxy(),
-            value=form.secret_value(),
-            **form.asked(request.user),
-        )
-
-    return _answer(request, environment, registry.ADD_SECRET, form, ask, {"template": "environments/secrets/_add.html"})
-
-
-@discreet
-@permission(VIEW, registry.UPDATE_SECRET.permission)
-def update_secret(request: HttpRequest, secret_id: UUID, environment_id: UUID | None = None) -> HttpResponse:
-    """A new value."""
-    secret, environment = _find(secret_id), find(environment_id) if environment_id else None
-    form = ValueForm(request.POST or None, files=request.FILES or None, needs_reason=True)
-
-    def ask() -> Operation:
-        return actions.update_secret_value(
-            secret=secret, value=form.secret_value(), environment=environment, **form.asked(request.user)
-        )
-
-    context = _about(secret, environment) | {"template": "environments/secrets/_value.html"}
-    return _answer(request, environment, registry.UPDATE_SECRET, form, ask, context)
-
-
-@permission(VIEW, registry.DELETE_SECRET.permission)
-def delete_secret(request: HttpRequest, secret_id: UUID, environment_id: UUID | None = None) -> HttpResponse:
-    """For ever."""
-    secret, environment = _find(secret_id), find(environment_id) if environment_id else None
-    form = DeleteSecretForm(request.POST or None, name=str(secret), needs_reason=True)
-
-    def ask() -> Operation:
-        return actions.delete_secret(secret=secret, environment=environment, **form.asked(request.user))
-
-    context = _about(secret, environment) | {"template": "environments/secrets/_delete.html"}
-    return _answer(request, environment, registry.DELETE_SECRET, form, ask, context)
-
-
-def _find(secret_id: UUID) -> Secret:
+def _find(
+    environment_id: UUID | None = None, secret_id: UUID | None = None
+) -> tuple[Secret | Environment | None, Environment | None]:
+    """The secret, or for a new one its environment; and the environment on whose page the form is opened, if any."""
+    environment = find_environment(environment_id) if environment_id else None
+    if secret_id is None:
+        return environment, environment
     secret = Secret.objects.filter(pk=secret_id).first()
     if secret is None:
         raise Http404(
             f"The portal knows no secret {secret_id}. One that was made a moment ago appears after the next sync of "
             "secrets. Look for it by name under Secrets."
         )
-    return secret
+    return secret, environment
 
 
-def _about(secret: Secret, environment: Environment | None) -> dict[str, Any]:
-    """What the forms say of a secret: whom it reaches besides the environment, and why it is closed."""
-    reached = reach(secret.scope, secret, besides=environment)
-    return {"secret": secret, "reach": reached, "why_not": GONE if secret.gone_at else ""}
-
-
-def _answer(
-    request: HttpRequest,
-    environment: Environment | None,
-    action: Action,
-    form: ActionForm,
-    ask: Callable[[], Operation],
-    context: dict[str, Any],
-) -> HttpResponse:
-    """Ask where the form is good, and go back; else show it, with what was typed but for values."""
-    operation = _ask(form, ask) if request.method == "POST" and form.is_valid() else None
-    if operation and operation.outcome != Outcome.FAILED:
-        return _go_back(request, environment, operation, action)
-    shown = context | {
-        "action": action,
-        "form": form,
-        "operation": operation,
+def _show(opened: ActionRequest, context: Mapping[str, Any], status: int) -> HttpResponse:
+    """With whom it reaches besides the environment, and what was typed but for values."""
+    request, environment, template = opened.request, opened.page, opened.action.template
+    detail = f"{reverse('environments:detail', args=[environment.pk])}?tab=access" if environment else ""
+    shown = {
+        **context,
         "environment": environment,
-        "url": request.path,
-        "back": f"{reverse('environments:detail', args=[environment.pk])}?tab={TAB}"
-        if environment
-        else reverse("secrets:list"),
+        "back": detail or reverse("secrets:list"),
         "is_again": request.method == "POST",
+        "template": template,
     }
-    status = NOT_ACCEPTED if request.method == "POST" else 200
-    template = context["template"]
+    if isinstance(opened.subject, Secret):
+        secret = opened.subject
+        shown |= {"secret": secret, "reach": reach(secret.scope, secret, besides=environment)}
     if environment:
         return show_panel(request, environment, template, shown, status=status)
     return render_page(request, "environments/secrets/page.html", template, shown, status=status)
 
 
-def _ask(form: ActionForm, ask: Callable[[], Operation]) -> Operation | None:
-    """The operation; None where it is not possible, which the form then says."""
-    try:
-        operation = ask()
-    except NotPossible as reason:
-        form.add_error(None, str(reason))
-        return None
-    if operation.outcome == Outcome.FAILED:
-        form.tried()
-    return operation
-
-
-def _go_back(
-    request: HttpRequest, environment: Environment | None, operation: Operation, action: Action
-) -> HttpResponse:
-    if environment:
-        return close_panel(request, environment, operation, TAB)
+def _close(opened: ActionRequest, operation: Operation) -> HttpResponse:
+    if opened.page:
+        return close_panel(opened.request, opened.page, operation, opened.action.tab)
     is_done = operation.outcome == Outcome.SUCCEEDED
-    text = f"Secret {operation.target_name} {action.done}." if is_done else operation.explanation
-    messages.add_message(request, TONES.get(Outcome(operation.outcome), messages.WARNING), text)
+    text = f"Secret {operation.target_name} {opened.action.past}." if is_done else operation.explanation
+    messages.add_message(opened.request, TONES.get(Outcome(operation.outcome), messages.WARNING), text)
     return redirect("secrets:list")
+
+
+STAGE = Stage((VIEW,), _find, _show, _close, lambda environment: {"environment": environment})

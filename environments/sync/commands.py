@@ -1,4 +1,4 @@
-"""What the sync commands share: a progress bar, and an exit status that tells how the run ended."""
+"""Shared parts of the sync commands: a progress bar, and an exit status that reports how the run ended."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from environments.models import SyncRun
 from environments.overview.refresh import after_sweep
 from portal.ona import OnaClient
 
-from .job import Progress, with_ona
+from .job import Progress, run_with_client
 
-UNDER_WAY = 75  # EX_TEMPFAIL
+IN_PROGRESS = 75  # EX_TEMPFAIL
 
 
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Progress]:
-    """A bar on standard error where that is a terminal."""
+    """Show a progress bar on standard error if that is a terminal."""
     with tqdm(unit=f" {unit}", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
 
         def show(done: int, total: int | None) -> None:
@@ -31,11 +31,11 @@ def progress_bar(unit: str) -> Iterator[Progress]:
 
 
 def run_sync(unit: str, kind: SyncRun.Kind, job: Callable[[OnaClient, Progress], SyncRun | None]) -> str:
-    """Run a sync job inline and say what it did; CommandError with what went wrong."""
+    """Run a sync job inline and return a summary; CommandError if it failed."""
     with progress_bar(unit) as progress:
-        run = with_ona(kind, lambda client: job(client, progress))
+        run = run_with_client(kind, lambda client: job(client, progress))
     if run is None:
-        raise CommandError("Another run of this kind is under way.", returncode=UNDER_WAY)
+        raise CommandError("Another run of this kind is under way.", returncode=IN_PROGRESS)
     if run.state != SyncRun.State.SUCCEEDED:
         raise CommandError(f"{run.error} ({run.error_code}{f', request {run.request_id}' if run.request_id else ''})")
     after_sweep(run)

@@ -1,4 +1,4 @@
-"""What an environment's three parts say, as columns: the only place that knows which column comes from which field."""
+"""The columns derived from an environment's document: the only place that maps fields to columns."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def spec_columns(head: SpecHead) -> Row:
 def status_columns(head: StatusHead) -> Row:
     git = head.git
     container = head.devcontainer
-    # Ona writes false as absent: only a container that runs can be said not to have its secrets or configuration.
+    # Ona omits false: only a running container can be reported to lack its secrets or configuration.
     runs = container is not None and container.phase == CONTAINER_RUNS
     return {
         "status_version": head.status_version,
@@ -142,7 +142,7 @@ def status_columns(head: StatusHead) -> Row:
 
 
 def messages(head: StatusHead, kind: str) -> list[str]:
-    """The environment's own messages, then each component's, which say where they come from."""
+    """The environment's own messages, then those of its components, each prefixed with the component."""
     components = {
         "machine": head.machine,
         "content": head.content,
@@ -156,12 +156,12 @@ def messages(head: StatusHead, kind: str) -> list[str]:
 
 
 def interval(duration: timedelta | None) -> str | None:
-    """A duration as Postgres reads intervals."""
+    """A duration as a Postgres interval."""
     return None if duration is None else f"{duration.total_seconds()} seconds"
 
 
 def row(document: EnvironmentDocument) -> Row:
-    """The row of one document, without `sent_at` and `later`."""
+    """The row of a document, without `sent_at` and `later`."""
     return {
         "id": document.id,
         "metadata": document.metadata.storable.decode(),

@@ -1,4 +1,4 @@
-"""How far behind each kind of cached data is, and what holds it up."""
+"""Freshness of each kind of cached data: its age, and what delays it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from django.utils import timezone
 from environments.models import SyncRun
 
 GRACE = timedelta(seconds=30)
-GOOD = [SyncRun.State.SUCCEEDED.value]
-SETTLED = [*GOOD, SyncRun.State.FAILED.value, SyncRun.State.REFUSED.value]
-# Of each kind the newest good run, and the newest that ended, along an index; a union of as many queries of the ORM
-# takes longer to write than to answer.
+SUCCESSFUL = [SyncRun.State.SUCCEEDED.value]
+FINISHED = [*SUCCESSFUL, SyncRun.State.FAILED.value, SyncRun.State.REFUSED.value]
+# The newest successful and the newest finished run of each kind, from an index. Building as many queries with the ORM
+# and their union takes longer than running them.
 NEWEST = """
-SELECT run.* FROM unnest(%(kinds)s::text[]) AS wanted(kind)
+SELECT run.* FROM unnest(%(kinds)s::text[]) AS chosen(kind)
 CROSS JOIN LATERAL (
-    (SELECT * FROM environments_syncrun WHERE kind = wanted.kind AND state = ANY(%(good)s)
+    (SELECT * FROM environments_syncrun WHERE kind = chosen.kind AND state = ANY(%(good)s)
         ORDER BY started_at DESC LIMIT 1)
     UNION ALL
-    (SELECT * FROM environments_syncrun WHERE kind = wanted.kind AND state = ANY(%(settled)s)
+    (SELECT * FROM environments_syncrun WHERE kind = chosen.kind AND state = ANY(%(finished)s)
         ORDER BY started_at DESC LIMIT 1)
 ) AS run
 """
@@ -41,11 +41,11 @@ ADVICE = {
     "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked gone. See whether the token "
     "still sees the whole organization; check_ona tells. If it was deleted on purpose, run the command named above.",
 }
-ELSE = "The next run tries again; what is cached stays. If it goes on, check_ona tells what Ona answers."
+DEFAULT_ADVICE = "The next run tries again; what is cached stays. If it goes on, check_ona tells what Ona answers."
 
 
 def intervals() -> Mapping[str, timedelta]:
-    """How often each kind is meant to run."""
+    """The configured interval of each kind of run."""
     return {
         SyncRun.Kind.ENVIRONMENTS: timedelta(seconds=settings.SWEEP_SECONDS),
         SyncRun.Kind.AUTOMATIONS: timedelta(seconds=settings.SWEEP_SECONDS),
@@ -58,7 +58,7 @@ def intervals() -> Mapping[str, timedelta]:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """One kind of data: `as_of` is when its last good run began, so that nothing shown is older than that."""
+    """Freshness of one kind of data. `as_of` is when its last successful run began: nothing shown is older."""
 
     kind: str
     label: str
@@ -77,7 +77,7 @@ class Freshness:
 
     @property
     def late(self) -> bool:
-        """Two runs or more are overdue, or none has ever ended well."""
+        """Whether two or more runs are overdue, or none has ever succeeded."""
         return self.age is None or self.age > 2 * self.interval + GRACE
 
     @property
@@ -88,31 +88,31 @@ class Freshness:
 
     @property
     def text(self) -> str:
-        """What the frame of a page says beside the time."""
+        """The words beside the time in every page's frame."""
         words = {"never": "Nothing read from Ona yet", "late": "behind", "fresh": "", "refused": "not allowed"}
         return words[self.state]
 
     @property
     def failure(self) -> SyncRun | None:
-        """The run that failed since the last good one; None when the newest finished run was good."""
+        """The newest finished run if it failed, else None."""
         return self.latest if self.latest and self.latest.state == SyncRun.State.FAILED else None
 
     @property
     def refused(self) -> SyncRun | None:
-        """The newest finished run, where the token may not read this: no failure, and nothing is read."""
+        """The newest finished run if the token was not permitted to read this kind, else None."""
         return self.latest if self.latest and self.latest.state == SyncRun.State.REFUSED else None
 
     @property
     def advice(self) -> str:
-        return ADVICE.get(self.failure.error_code.lower(), ELSE) if self.failure else ""
+        return ADVICE.get(self.failure.error_code.lower(), DEFAULT_ADVICE) if self.failure else ""
 
 
 def freshness(*kinds: str) -> list[Freshness]:
-    """How fresh `kinds` are (all, when none is named), in one query."""
-    wanted = kinds or tuple(SyncRun.Kind.values)
-    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(wanted), "good": GOOD, "settled": SETTLED}))
+    """Freshness of `kinds` (default: all), in one query."""
+    chosen = kinds or tuple(SyncRun.Kind.values)
+    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(chosen), "good": SUCCESSFUL, "finished": FINISHED}))
     now = timezone.now()
-    return [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in wanted]
+    return [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in chosen]
 
 
 def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:

@@ -1,4 +1,4 @@
-"""What every sync job has in common: one of a kind at a time, and a row that tells how it went."""
+"""What all sync jobs share: one run of a kind at a time, and a row that records how it ended."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ T = TypeVar("T")
 
 
 class SyncError(Exception):
-    """A run that cannot go on, for a reason the portal itself found."""
+    """The run cannot continue, for a reason that the portal detected itself."""
 
     code = "failed"
 
 
 class TooManyMissing(SyncError):
-    """A listing that lacks more than a tenth of what was there: more likely a mistake than a deletion."""
+    """More than a tenth of the rows is missing from a listing: more likely a mistake than a deletion."""
 
     code = "too_many_missing"
 
 
 class Refused(Exception):
-    """What a run may not read with the token it has: no failure, for no other run would do better."""
+    """The token is not permitted to read this. Not a failure, since repeating the run would not help."""
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
         super().__init__(message)
         self.code, self.request_id = code, request_id
 
 
-def no_progress(done: int, total: int | None) -> None:
-    """Tell nobody."""
+def ignore_progress(done: int, total: int | None) -> None:
+    """Ignore progress."""
 
 
-def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]) -> SyncRun | None:
-    """Run `job` and record it; None, without a record, if one of this kind is under way.
+def record_run(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]) -> SyncRun | None:
+    """Run `job` and record it; None, without a record, if a run of this kind is in progress.
 
-    A failure is recorded, not raised, and so is a refusal: the caller looks at `state`. Only what is no fault of Ona's
-    or of the network is raised too, after it was recorded: a mistake in the portal, or a database that is away.
+    Failures and refusals of Ona or the network are recorded in `state`, not raised. Everything else, such as a bug or a
+    lost database, is recorded and raised too.
     """
-    with only_one(kind) as is_only_one:
-        if not is_only_one:
+    with exclusive_lock(kind) as is_ours:
+        if not is_ours:
             return None
         _close_interrupted(kind)
         run = SyncRun.objects.create(kind=kind, started_at=timezone.now())
@@ -86,8 +86,8 @@ def record(kind: SyncRun.Kind, client: OnaClient, job: Callable[[SyncRun], None]
         return run
 
 
-def with_ona(kind: SyncRun.Kind, job: Callable[[OnaClient], SyncRun | None]) -> SyncRun | None:
-    """Do `job` with this process's client; a configuration that cannot be right makes a failed run of its own."""
+def run_with_client(kind: SyncRun.Kind, job: Callable[[OnaClient], SyncRun | None]) -> SyncRun | None:
+    """Call `job` with this process's client; an invalid configuration makes a failed run instead."""
     try:
         client = ona()
     except ValueError as error:
@@ -108,7 +108,7 @@ def _end(run: SyncRun, state: SyncRun.State, code: str, message: str, request_id
 
 
 def _close_interrupted(kind: SyncRun.Kind) -> None:
-    """Whoever holds the lock is alone: a run of this kind that is still "running" died without saying so."""
+    """Mark crashed runs as failed: the caller holds the lock, so a run still "running" cannot be alive."""
     SyncRun.objects.filter(kind=kind, state=SyncRun.State.RUNNING).update(
         state=SyncRun.State.FAILED,
         finished_at=timezone.now(),
@@ -118,43 +118,43 @@ def _close_interrupted(kind: SyncRun.Kind) -> None:
 
 
 @contextmanager
-def only_one(job: str) -> Iterator[bool]:
-    """Hold the lock of `job`, such as a kind of run; False if somebody else does.
+def exclusive_lock(job: str) -> Iterator[bool]:
+    """Hold the lock of `job`, such as a kind of run; yields False if another process holds it.
 
-    On a connection of its own: one from the pool would keep the lock when it goes back there after a failure, and
-    this one gives it up however the process ends.
+    It has a connection of its own: a pooled one would still hold the lock when it returns to the pool after a failure,
+    while this one releases it however the process ends.
     """
     with connection.wrap_database_errors:
         lock = psycopg.connect(**connection.get_connection_params(), autocommit=True)
     with closing(lock):
-        found = lock.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, str(job)]).fetchone()
-        is_only_one = found is not None and bool(found[0])
+        row = lock.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [SYNCING, str(job)]).fetchone()
+        is_ours = row is not None and bool(row[0])
         try:
-            yield is_only_one
+            yield is_ours
         finally:
-            if is_only_one:  # closing alone gives it up too, but only a moment later
+            if is_ours:  # closing alone releases it too, but slightly later
                 with suppress(psycopg.Error):
                     lock.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [SYNCING, str(job)])
 
 
-def ask(get: Callable[[UUID], T], id_: UUID) -> T | None:
-    """What `get` answers for `id_`, or None where Ona knows no such thing."""
+def fetch_or_none(get: Callable[[UUID], T], id_: UUID) -> T | None:
+    """Call `get` for `id_`; None if Ona answers not found."""
     try:
         return get(id_)
     except errors.NotFound:
         return None
 
 
-def ask_all(get: Callable[[UUID], T], ids: Sequence[UUID]) -> list[T | None]:
-    """What `get` answers for each of `ids`, side by side; None where Ona knows no such thing."""
+def fetch_all(get: Callable[[UUID], T], ids: Sequence[UUID]) -> list[T | None]:
+    """Call `get` for each of `ids` in parallel; None in place of those that Ona does not find."""
     with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
-        return list(pool.map(lambda id_: ask(get, id_), ids))
+        return list(pool.map(lambda id_: fetch_or_none(get, id_), ids))
 
 
-def refuse_losses(missing: int, present: int, things: str, command: str) -> None:
-    """Raise TooManyMissing where a listing lacks more than a tenth, and more than a handful, of what was there.
+def reject_mass_deletion(missing: int, present: int, things: str, command: str) -> None:
+    """Raise TooManyMissing if more than a tenth, and more than 20, of the present rows are missing.
 
-    `command` is the one of manage.py that accepts it.
+    `command` is the manage.py command that accepts the losses.
     """
     if missing > max(LOSS_FLOOR, LOSS_SHARE * present):
         raise TooManyMissing(

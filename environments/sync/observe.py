@@ -1,31 +1,26 @@
-"""How Ona's documents get into the tables: `observe` merges documents, `sweep` lists everything, finds what is gone.
+"""Merge Ona's documents into the tables.
 
-`observe` is the only way in, whoever asked Ona. It may be given the same documents again, late or in any order.
+`observe` is the only entrance, whoever requested the documents. It accepts the same documents again, late, and in any
+order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 from django.db import DataError, connection, transaction
-from django.utils import timezone
 
-from environments.models import Environment, Field, Sighting, SyncRun
-from portal.ona import OnaClient
+from environments.models import Field
 from portal.ona.documents.environments import Observation
 
-from . import parallel_listing
 from .document_columns import ENVIRONMENTS, row
-from .job import Progress, ask_all, no_progress, record, refuse_losses
-from .upsert import digest, lock_observing, merge_rows, rounds
+from .upsert import digest, lock_merging, merge_rows, without_repeats
 
 log = structlog.get_logger()
-BATCH = 1000  # documents merged in one transaction: some 2 MB
 TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 
 
@@ -37,15 +32,15 @@ def _text(side: str, field: Field) -> str:
 
 _returned = ", ".join(f"{side}.{field.value} AS {side}_{field.value}" for field in Field for side in ("old", "new"))
 _fields = ", ".join(f"('{field.value}', {_text('old', field)}, {_text('new', field)})" for field in Field)
-# a specification only where it is a new one: it is by far the largest column
+# the specification only if its version is new: it is by far the largest column
 _specification = """
     new.spec_version AS spec_version, old.spec_version IS DISTINCT FROM new.spec_version AS is_new_spec,
     CASE WHEN old.spec_version IS DISTINCT FROM new.spec_version THEN new.spec END AS spec
 """
 _merged = f"merge_action() AS action, i.id AS id, i.sent_at AS sent_at, {_specification}, {_returned}"
-OBSERVE = f"""
+MERGE = f"""
     WITH merged AS ({ENVIRONMENTS.merge(_merged)}),
-    kept AS (
+    versions AS (
         INSERT INTO environments_specificationversion (environment_id, spec_version, spec, old_seen_at, seen_at)
         SELECT merged.id, spec_version, spec,
                CASE WHEN merged.action = 'UPDATE' THEN least(sighting.seen_at, merged.sent_at) END, merged.sent_at
@@ -53,7 +48,7 @@ OBSERVE = f"""
         WHERE is_new_spec
         ON CONFLICT (environment_id, spec_version) DO NOTHING
     ),
-    noted AS (
+    transitions_seen AS (
         INSERT INTO environments_transition (environment_id, field, old, new, old_seen_at, seen_at)
         SELECT merged.id, change.field, coalesce(change.old, ''), coalesce(change.new, ''),
                least(sighting.seen_at, merged.sent_at), merged.sent_at
@@ -63,11 +58,11 @@ OBSERVE = f"""
         WHERE merged.action = 'UPDATE' AND change.old IS DISTINCT FROM change.new
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM merged), (SELECT count(*) FROM noted)
+    SELECT (SELECT count(*) FROM merged), (SELECT count(*) FROM transitions_seen)
 """  # noqa: S608 (column names from `Field`, values as parameters)
-# What a batch brings: ids of the documents that may change a row, and whether each was asked for later than the row was
-# last seen. The others are only sighted. Most of a sweep ends here, so no row is fetched and no document is sent.
-SIFT = """
+# The ids of those documents that may change a row, each with whether it was requested after the row was last seen. Of
+# all others only the sighting is updated. Most of a full listing ends here, without reading rows or sending documents.
+SELECT_NEWS = """
     WITH sifted AS (
         SELECT i.id, i.sent_at, e.id IS NULL OR i.sent_at > s.seen_at AS later, e.id IS NULL
             OR i.spec_version > e.spec_version OR i.status_version > e.status_version
@@ -84,12 +79,12 @@ SIFT = """
     )
     SELECT id, later FROM sifted WHERE is_news
 """
-SIGHT = """
+UPDATE_SIGHTINGS = """
     INSERT INTO environments_sighting AS s (environment_id, seen_at)
     SELECT * FROM unnest(%s::uuid[], %s::timestamptz[])
     ON CONFLICT (environment_id) DO UPDATE SET seen_at = excluded.seen_at WHERE s.seen_at < excluded.seen_at
 """
-GONE = """
+MARK_DELETED = """
     WITH gone AS (
         UPDATE environments_environment e SET gone_at = %(at)s, changed_at = clock_timestamp()
         FROM environments_sighting s
@@ -101,11 +96,7 @@ GONE = """
            to_char(%(at)s::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), seen_at, %(at)s
     FROM gone
 """
-CREATION_TIMES = """
-    SELECT percentile_disc(%s::float[]) WITHIN GROUP (ORDER BY created_at)
-    FROM environments_environment WHERE gone_at IS NULL
-"""
-NAMES = """
+UPDATE_NAMES = """
     UPDATE environments_environment e SET owner_name = i.owner_name, owner_email = i.owner_email,
         project_name = i.project_name, runner_name = i.runner_name, class_name = i.class_name,
         changed_at = clock_timestamp()
@@ -121,26 +112,26 @@ NAMES = """
 
 
 @dataclass
-class Outcome:
-    """What became of documents: how many changed a row, how many transitions that made, and those refused."""
+class MergeResult:
+    """Counts of a merge: rows changed, transitions recorded, documents refused."""
 
     changed: int = 0
     transitions: int = 0
     refused: int = 0
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: MergeResult) -> None:
         self.changed += other.changed
         self.transitions += other.transitions
         self.refused += other.refused
 
 
-def observe(observations: Iterable[Observation]) -> Outcome:
-    """Merge documents into the tables and note transitions. Replays and late answers change nothing.
+def observe(observations: Iterable[Observation]) -> MergeResult:
+    """Merge documents into the tables and record transitions; replays and late answers change nothing.
 
-    A document that Postgres cannot hold is refused and counted; the others are merged.
+    A document that Postgres cannot store is refused and counted; the others are merged.
     """
-    outcome = Outcome()
-    for batch in rounds(observations, key=lambda observation: observation.document.id):
+    outcome = MergeResult()
+    for batch in without_repeats(observations, key=lambda observation: observation.document.id):
         try:
             outcome.add(_merge(batch))
         except DataError as error:
@@ -148,34 +139,36 @@ def observe(observations: Iterable[Observation]) -> Outcome:
     return outcome
 
 
-def _merge_one_by_one(batch: Sequence[Observation]) -> Outcome:
-    outcome = Outcome()
+def _merge_one_by_one(batch: Sequence[Observation]) -> MergeResult:
+    outcome = MergeResult()
     for observation in batch:
         outcome.add(observe([observation]))
     return outcome
 
 
-def _refuse(observation: Observation, error: DataError) -> Outcome:
+def _refuse(observation: Observation, error: DataError) -> MergeResult:
     log.warning("document refused", environment_id=str(observation.document.id), error=str(error).split("\n")[0])
-    return Outcome(refused=1)
+    return MergeResult(refused=1)
 
 
-def _merge(batch: Sequence[Observation]) -> Outcome:
-    """One transaction; no environment occurs twice in `batch`."""
+def _merge(batch: Sequence[Observation]) -> MergeResult:
+    """Merge in one transaction; no environment may occur twice in `batch`."""
     with transaction.atomic(), connection.cursor() as cursor:
-        lock_observing()
-        cursor.execute(SIFT, _sifted(batch))
+        lock_merging()
+        cursor.execute(SELECT_NEWS, _news_parameters(batch))
         later = dict(cursor.fetchall())
         news = [observation for observation in batch if observation.document.id in later]
         if not news:
-            return Outcome()
+            return MergeResult()
         rows = [row(o.document) | {"sent_at": o.sent_at, "later": later[o.document.id]} for o in news]
-        ((changed, transitions),) = merge_rows(ENVIRONMENTS, OBSERVE, rows)
-        cursor.execute(SIGHT, [_array(str(o.document.id) for o in news), _array(o.sent_at.isoformat() for o in news)])
-    return Outcome(changed, transitions)
+        ((changed, transitions),) = merge_rows(ENVIRONMENTS, MERGE, rows)
+        cursor.execute(
+            UPDATE_SIGHTINGS, [_array(str(o.document.id) for o in news), _array(o.sent_at.isoformat() for o in news)]
+        )
+    return MergeResult(changed, transitions)
 
 
-def _sifted(batch: Sequence[Observation]) -> tuple[str, ...]:
+def _news_parameters(batch: Sequence[Observation]) -> tuple[str, ...]:
     documents = [observation.document for observation in batch]
     return (
         _array(str(document.id) for document in documents),
@@ -187,92 +180,20 @@ def _sifted(batch: Sequence[Observation]) -> tuple[str, ...]:
 
 
 def _array(values: Iterable[str]) -> str:
-    """An array as Postgres reads it: quicker than handing over thousands of Python objects."""
+    """A Postgres array literal: quicker to send than thousands of Python objects."""
     return f"{{{','.join(values)}}}"
 
 
-def sweep(client: OnaClient, progress: Progress = no_progress, *, accept_losses: bool = False) -> SyncRun | None:
-    """List every environment (EnvironmentService.ListEnvironments) and find what is gone; None if one is under way.
-
-    A sweep that fails says so in its run and changes no "gone" state.
-    """
-    return record(SyncRun.Kind.ENVIRONMENTS, client, lambda run: _sweep(client, run, progress, accept_losses))
-
-
-def _sweep(client: OnaClient, run: SyncRun, progress: Progress, accept_losses: bool) -> None:
-    pages = parallel_listing.environments(client, creation_times())
-    _observe_pages(run, pages, progress)
-    _find_gone(client, run, accept_losses)
-    if pages.sliced and pages.total is not None and _seen_since(run.started_at) + run.gone < pages.total:
-        # Slices that missed something: an order other than newest first. One page after another misses nothing.
-        _observe_pages(run, parallel_listing.environments(client, concurrency=1), progress)
-        _find_gone(client, run, accept_losses)
-
-
-def _observe_pages(run: SyncRun, pages: parallel_listing.Listing, progress: Progress) -> None:
-    waiting: list[Observation] = []
-    with closing(iter(pages)) as arriving:
-        for page in arriving:
-            run.pages += 1
-            run.malformed += len(page.malformed)
-            for malformed in page.malformed:
-                log.warning("malformed document", environment_id=malformed.id, error=malformed.error)
-            waiting += [Observation(page.sent_at, document) for document in page.items]
-            if len(waiting) >= BATCH:
-                _observe_batch(run, waiting)
-                progress(run.listed, pages.total)
-                waiting = []
-    _observe_batch(run, waiting)
-    progress(run.listed, pages.total)
-
-
-def _observe_batch(run: SyncRun, observations: Sequence[Observation]) -> None:
-    outcome = observe(observations)
-    run.listed += len(observations)
-    run.changed += outcome.changed
-    run.transitions += outcome.transitions
-    run.malformed += outcome.refused
-
-
-def _seen_since(moment: datetime) -> int:
-    return Sighting.objects.filter(seen_at__gte=moment).count()
-
-
-def _find_gone(client: OnaClient, run: SyncRun, accept_losses: bool) -> None:
-    """Ask for each environment the listing did not show; those not found are gone."""
-    present = Environment.objects.present()
-    missing = list(present.filter(sighting__seen_at__lt=run.started_at).values_list("id", flat=True))
-    run.missing = len(missing)
-    if not accept_losses:
-        refuse_losses(len(missing), present.count(), "environments", "sync_environments")
-    asked_at = timezone.now()
-    answers = ask_all(client.get_environment, missing)
-    _observe_batch(run, [answer for answer in answers if answer])
-    gone = [id_ for id_, answer in zip(missing, answers, strict=True) if answer is None]
-    marked = mark_gone(gone, asked_at)
-    run.gone += marked
-    run.changed += marked
-    run.transitions += marked
-
-
-def mark_gone(ids: Sequence[UUID], at: datetime) -> int:
-    """Mark environments gone that Ona did not find at `at`, unless they were seen later; how many were marked."""
+def mark_deleted(ids: Sequence[UUID], at: datetime) -> int:
+    """Mark environments as deleted that Ona did not find at `at`, unless seen later; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:
-        lock_observing()
-        cursor.execute(GONE, {"ids": list(ids), "at": at})
+        lock_merging()
+        cursor.execute(MARK_DELETED, {"ids": list(ids), "at": at})
         return int(cursor.rowcount)
 
 
-def creation_times(count: int = 256) -> list[datetime]:
-    """Creation times that cut the environments known so far into equally many, for the listing's slices."""
-    fractions = [n / count for n in range(count + 1)]
-    with connection.cursor() as cursor:
-        cursor.execute(CREATION_TIMES, [fractions])
-        return cursor.fetchone()[0] or []
-
-
-def refresh_names() -> None:
-    """Write the directory's names to the environments whose names are other."""
+def copy_names() -> None:
+    """Copy the directory's names to environments that have others."""
     with transaction.atomic(), connection.cursor() as cursor:
-        lock_observing()
-        cursor.execute(NAMES)
+        lock_merging()
+        cursor.execute(UPDATE_NAMES)

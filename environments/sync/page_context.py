@@ -1,4 +1,4 @@
-"""What the frame of every full page shows: whose portal it is, and as of when."""
+"""Context of every full page's frame: the organization, and as of when its data is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.web.htmx import is_fragment
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `organization` and `freshness`, for signed-in full pages only; two queries."""
+    """Context processor: `organization` and `freshness` on full pages of signed-in users; two queries."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or is_fragment(request):
         return {}

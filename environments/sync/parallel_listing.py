@@ -1,8 +1,8 @@
-"""List every environment, quickly: one page after another where Ona answers at once, in slices side by side where not.
+"""List all environments: page after page if Ona answers at once, else in parallel slices.
 
 Page tokens make a listing sequential: at 80 ms a page, 1,000 pages take 80 s. But `createdBefore` starts a listing
-anywhere, and lists come newest first; so idle workers take over the older half of what a busy one has before it, until
-nothing worth halving is left. A slice ends with the first page that lies wholly before its lower bound.
+anywhere, and pages are newest first; so idle workers take over the older half of what a busy worker still has to read,
+until nothing is worth halving. A slice ends with the first page that lies wholly before its lower limit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from portal.ona.base import PAGE_SIZE
 from portal.ona.documents.environments import EnvironmentPage
 from portal.ona.documents.values import timestamp_text
 
-SLOW = 0.05  # seconds a page may take before slices are worth their extra requests
-OLDEST = datetime(2020, 1, 1, tzinfo=UTC)  # before the vendor's first environment of this kind
-AHEAD = 20  # pages read but not yet merged: enough to read on while a batch is being written
+SLOW = 0.05  # seconds per page above which slices are worth their extra requests
+OLDEST = datetime(2020, 1, 1, tzinfo=UTC)  # before the vendor's first environment
+AHEAD = 20  # pages read but not yet merged: enough to go on reading while a batch is written
 
 
 @dataclass
@@ -35,23 +35,23 @@ class Slice:
     upper: datetime | None
     lower: datetime | None = None
     reached: datetime | None = None
-    page_span: timedelta = timedelta(0)  # how far back the last page went
+    page_span: timedelta = timedelta(0)  # the creation times that the last page spanned
     done: bool = False
 
     @property
-    def rest(self) -> timedelta:
-        """How much time is left to read."""
+    def unread(self) -> timedelta:
+        """The creation times still to be read."""
         return self.reached - (self.lower or OLDEST) if self.reached and not self.done else timedelta(0)
 
 
 class Listing:
-    """An iterable of pages; `total` as Ona counts, or None; `sliced` tells whether slices were used."""
+    """An iterable of pages. `total` is Ona's count, or None; `sliced`: whether slices were used."""
 
     def __init__(self, client: OnaClient, times: Sequence[datetime], concurrency: int) -> None:
         self.total: int | None = None
         self.sliced = False
         self._client = client
-        self._times = times  # known creation times, equally many environments apart
+        self._times = times  # recorded creation times, equally many environments apart
         self._concurrency = concurrency
         self._slices = [Slice(None)]
         self._lock = threading.Lock()
@@ -86,10 +86,10 @@ class Listing:
                 worker.join()
 
     def _work(self, slice_: Slice | None = None) -> None:
-        """Read slices until there is none worth taking; ends with None or the error in the queue."""
+        """Read slices until none is worth taking; put None or the error into the queue at the end."""
         end: BaseException | None = None
         try:
-            while slice_ := slice_ or self._take():
+            while slice_ := slice_ or self._take_half():
                 self._read(slice_)
                 slice_ = None
         except BaseException as error:
@@ -102,16 +102,16 @@ class Listing:
             while not self._stopping:
                 began = time.monotonic()
                 page = self._client.list_environments(token=token, filter=_filter(slice_), count=first and not token)
-                self._note(slice_, page, time.monotonic() - began)
+                self._learn_from(slice_, page, time.monotonic() - began)
                 self._put(page)
                 token = page.next_token
-                if not token or slice_.rest < timedelta(0):
+                if not token or slice_.unread < timedelta(0):
                     return
         finally:
             slice_.done = True
 
-    def _note(self, slice_: Slice, page: EnvironmentPage, seconds: float) -> None:
-        """Learn from a page: the total, how far the slice has come, and whether slices are worth it."""
+    def _learn_from(self, slice_: Slice, page: EnvironmentPage, seconds: float) -> None:
+        """Update the total, how far the slice has been read, and whether slices are worth it."""
         created = [item.metadata.head.created_at for item in page.items if item.metadata.head.created_at]
         with self._lock:
             self._listed += len(page.items)
@@ -122,12 +122,12 @@ class Listing:
                 slice_.reached = min(created)
             self.sliced = self.sliced or (bool(page.next_token) and seconds > SLOW and self._concurrency > 1)
 
-    def _take(self) -> Slice | None:
-        """The older half of the slice with the most left, or None when nothing is worth halving."""
+    def _take_half(self) -> Slice | None:
+        """Take the older half of the slice with the most unread; None if none is worth halving."""
         with self._lock:
             busy = sum(not each.done for each in self._slices)
             if self.total is not None and self.total - self._listed <= busy * PAGE_SIZE:
-                return None  # the busy ones have it with their next page
+                return None  # the busy workers will get it with their next page
             for each in sorted(self._slices, key=self._left, reverse=True):
                 if (middle := self._middle(each)) is not None:
                     half = Slice(middle, each.lower, reached=middle, page_span=each.page_span)
@@ -137,22 +137,22 @@ class Listing:
         return None
 
     def _between(self, slice_: Slice) -> Sequence[datetime]:
-        """The known creation times that lie strictly within what a slice has left."""
+        """The recorded creation times within the unread part of a slice."""
         if slice_.reached is None or slice_.done:
             return ()
         return self._times[bisect_right(self._times, slice_.lower or OLDEST) : bisect_left(self._times, slice_.reached)]
 
     def _left(self, slice_: Slice) -> tuple[int, timedelta]:
-        return len(self._between(slice_)), slice_.rest
+        return len(self._between(slice_)), slice_.unread
 
     def _middle(self, slice_: Slice) -> datetime | None:
-        """Where to halve what is left of a slice; None if that is not worth a request."""
-        if slice_.reached is None or slice_.rest <= 2 * slice_.page_span:
+        """Where to halve the unread part of a slice; None if that is not worth a request."""
+        if slice_.reached is None or slice_.unread <= 2 * slice_.page_span:
             return None
         if self._times:
             between = self._between(slice_)
             return between[len(between) // 2] if between else None
-        return slice_.reached - slice_.rest / 2
+        return slice_.reached - slice_.unread / 2
 
     def _put(self, page: EnvironmentPage | BaseException | None) -> None:
         while not self._stopping:
@@ -166,5 +166,5 @@ def _filter(slice_: Slice) -> dict[str, str]:
 
 
 def environments(client: OnaClient, times: Sequence[datetime] = (), concurrency: int | None = None) -> Listing:
-    """A listing of every environment, archived ones too; `times`: creation times known from before."""
+    """List all environments, archived ones too; `times` are recorded creation times to slice at."""
     return Listing(client, times, concurrency or settings.ONA_CONCURRENCY)

@@ -1,8 +1,8 @@
-"""One guarded statement that merges a batch of documents into a table, part by part.
+"""Merge a batch of documents into a table, part by part, in one guarded statement.
 
-Ona's documents have parts with lives of their own: spec and status are ordered by their versions, metadata (and a
-task's spec) by the time of observation. Each part is therefore replaced, with the columns derived from it, only when
-the incoming one is newer by its own order, whatever the order in which answers arrive.
+The parts of Ona's documents change independently: spec and status are ordered by their versions, metadata (and a task's
+spec) by the time of observation. A part and the columns derived from it are replaced only if the incoming one is newer
+in its own order, in whatever order answers arrive.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from django.db import connection
 
 LATER = "i.later AND e.{part} IS DISTINCT FROM i.{part}"
 HIGHER_VERSION = "i.{part}_version > e.{part}_version"
-OBSERVING = 0x6F6E61  # advisory lock: documents are merged by one transaction at a time
+OBSERVING = 0x6F6E61  # advisory lock: one transaction merges documents at a time
 
 T = TypeVar("T")
 Row = dict[str, Any]
 
 
 class Part(NamedTuple):
-    """A part of a document: its JSONB column, the columns derived from it with their types, and what orders it."""
+    """A part of a document: its JSONB column, the derived columns with their types, and its order."""
 
     name: str
     columns: Mapping[str, str]
@@ -36,22 +36,22 @@ class Part(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What a merge needs to know of a table.
+    """What a merge needs of a table.
 
-    `names` are columns looked up at the time of writing: column → (part it follows, SQL expression over `joins`).
+    `names` are columns looked up while writing: column → (the part it follows, SQL expression over `joins`).
     """
 
     name: str
     parts: tuple[Part, ...]
     names: Mapping[str, tuple[str, str]] = {}
     joins: str = ""
-    fixed: Mapping[str, str] = {}  # set once, with the first observation
+    fixed: Mapping[str, str] = {}  # set by the first observation only
 
     def merge(self, returning: str) -> str:
-        """`MERGE` from rows as `merge_rows` sends them: the columns of all parts, `sent_at`, `later`.
+        """The `MERGE` statement for `merge_rows`: the columns of all parts, `sent_at`, `later`.
 
-        The parts come as text arrays beside the rows: they are half a dozen times larger, and reading them out of a
-        larger JSON would cost Postgres as much again as keeping them.
+        Parts are sent as text arrays beside the rows: they are six times larger, and Postgres would take as long to
+        extract them from one large JSON as to store them.
         """
         parts = {part.name: part for part in self.parts}
         incoming = {"id": "uuid", "sent_at": "timestamptz", "later": "boolean", **self.fixed}
@@ -87,30 +87,31 @@ class Table(NamedTuple):
         """  # noqa: S608 (names from this module's constants, values as parameters)
 
 
-def lock_observing() -> None:
-    """Wait until no other transaction merges; released at its end. Inside a transaction only."""
+def lock_merging() -> None:
+    """Wait until no other transaction merges; released at the transaction's end. Requires a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OBSERVING])
 
 
 def merge_rows(table: Table, statement: str, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-    """What `statement`, made with `table.merge`, returns for `rows`, whose parts are JSON texts Postgres can hold.
+    """Run `statement` (from `Table.merge`) for `rows`, whose parts are JSON texts; return its rows.
 
-    It goes past Django's cursor, which would write the parameters into the statement instead of sending them beside it.
+    Bypasses Django's cursor, which would interpolate the parameters into the statement instead of sending them beside
+    it.
     """
     parts = {part.name: [row.pop(part.name) for row in rows] for part in table.parts}
-    columns = msgspec.json.encode(rows, enc_hook=int).decode()  # the hook: versions are a kind of int
+    columns = msgspec.json.encode(rows, enc_hook=int).decode()  # versions are a subclass of int
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         return cursor.execute(statement, {"rows": columns, **parts}).fetchall()
 
 
 def digest(raw: bytes) -> int:
-    """A signed 64-bit fingerprint of a part, to tell "the same bytes again" without reading the part."""
+    """A signed 64-bit fingerprint of a part, to recognize the same bytes without reading the part."""
     return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), signed=True)
 
 
-def rounds(items: Iterable[T], key: Callable[[T], object]) -> Iterator[list[T]]:
-    """Split into lists in which no key occurs twice, keeping the order of each key: a merge takes a row once."""
+def without_repeats(items: Iterable[T], key: Callable[[T], object]) -> Iterator[list[T]]:
+    """Split into batches without repeated keys, keeping each key's order: a merge takes a row once."""
     waiting = list(items)
     while waiting:
         if len({key(item) for item in waiting}) == len(waiting):

@@ -1,4 +1,4 @@
-"""`/sync/`: how far behind each kind of data is, why, and what the latest runs did."""
+"""`/sync/`: freshness of each kind of data, what delays it, and the latest runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ROWS = 50
 
 @permission("environments.view_syncrun")
 def sync(request: HttpRequest) -> HttpResponse:
-    """The newest runs, of one kind where `kind` names one, older than the run `before`."""
-    kind, before = _chosen(request)
+    """The newest runs; `kind` restricts to one kind, `before` to runs older than that id."""
+    kind, before = _read_query(request)
     rows = list(_runs(kind, before)[: ROWS + 1])
     kinds = freshness()
-    revision = _revision(rows, kinds)
-    if is_fragment(request) and request.GET.get("seen") == revision:
+    change_token = _change_token(rows, kinds)
+    if is_fragment(request) and request.GET.get("seen") == change_token:
         return HttpResponse(status=204)
     context = {
         "kinds": kinds,
@@ -32,13 +32,13 @@ def sync(request: HttpRequest) -> HttpResponse:
         "kind": kind,
         "choices": SyncRun.Kind.choices,
         "is_older": before is not None,
-        "poll": f"{request.path}?{urlencode({'kind': kind, 'seen': revision})}",
+        "poll": f"{request.path}?{urlencode({'kind': kind, 'seen': change_token})}",
     }
     return render_page(request, "environments/sync/sync.html", "environments/sync/_sync.html", context)
 
 
-def _chosen(request: HttpRequest) -> tuple[str, int | None]:
-    """Kind and cursor of the address; what a hand-edited one gets wrong is not heeded."""
+def _read_query(request: HttpRequest) -> tuple[str, int | None]:
+    """Kind and cursor from the URL; invalid values are ignored."""
     kind, before = request.GET.get("kind", ""), request.GET.get("before", "")
     is_id = before.isascii() and before.isdigit() and len(before) < 19
     return kind if kind in SyncRun.Kind.values else "", int(before) if is_id else None
@@ -51,8 +51,8 @@ def _runs(kind: str, before: int | None) -> SyncRunQuerySet:
     return runs if before is None else runs.filter(id__lt=before)
 
 
-def _revision(rows: Iterable[SyncRun], kinds: Iterable[Freshness]) -> str:
-    """Of everything shown; ages count in whole minutes."""
+def _change_token(rows: Iterable[SyncRun], kinds: Iterable[Freshness]) -> str:
+    """Changes with everything shown; ages count in whole minutes."""
     shown = [(run.id, run.state, run.finished_at) for run in rows]
     ages = [(kind.state, kind.age and kind.age.total_seconds() // 60) for kind in kinds]
     return f"{crc32(repr((shown, ages)).encode()):08x}"

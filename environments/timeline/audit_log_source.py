@@ -1,4 +1,4 @@
-"""What was done to an environment outside the portal, as Ona's audit log tells it, in its timeline."""
+"""Timeline source: changes made outside the portal, from Ona's audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from environments.activity.actors import Names, actor, names_of
 from environments.activity.attribution import SOURCE
 from environments.models import Environment
 from environments.timeline.lanes import Mark, Period
-from environments.timeline.source import Entry, Place, Slice, Source, Story, at_most
+from environments.timeline.source import Contribution, Entry, Place, Slice, Source, take_first
 from portal.ledger.models import AuditLog
 
 LETTER: Final = "l"
@@ -23,13 +23,13 @@ OUTSIDE_THE_PORTAL = "outside the portal"
 OWN = "by the account of the portal's own token, though no operation fits"
 
 
-def story(environment: Environment, period: Period) -> Story:
-    """A mark for each entry of the period; two queries."""
+def contribute(environment: Environment, period: Period) -> Contribution:
+    """One mark per entry in the period; two queries."""
     own = AuditLog.objects.near([environment.pk], period.start, period.end)
     named = f"newest {MOST_MARKS:,} entries of Ona's audit log in the period"
-    found, left_out = at_most(MOST_MARKS, list(own.defer("document")[: MOST_MARKS + 1]), named)
-    names, url = names_of(found), _url(environment)
-    return Story(LABELS, marks=[_mark(entry, names, url) for entry in found], left_out=left_out)
+    rows, left_out = take_first(MOST_MARKS, list(own.defer("document")[: MOST_MARKS + 1]), named)
+    names, url = names_of(rows), _url(environment)
+    return Contribution(LABELS, marks=[_mark(entry, names, url) for entry in rows], left_out=left_out)
 
 
 def _mark(entry: AuditLog, names: Names, url: str) -> Mark:
@@ -38,11 +38,11 @@ def _mark(entry: AuditLog, names: Names, url: str) -> Mark:
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:
-    """Entries in Ona's words; two queries."""
+    """Entries with Ona's action names; two queries."""
     own = AuditLog.objects.of_environment(environment.pk).outside().filter(part.query(LETTER, "at"))
-    found = list(own.newest_first().defer("document")[: part.limit])
-    names, url = names_of(found), _url(environment)
-    return [_entry(entry, names, url) for entry in found]
+    rows = list(own.newest_first().defer("document")[: part.limit])
+    names, url = names_of(rows), _url(environment)
+    return [_entry(entry, names, url) for entry in rows]
 
 
 def _entry(entry: AuditLog, names: Names, url: str) -> Entry:
@@ -50,7 +50,7 @@ def _entry(entry: AuditLog, names: Names, url: str) -> Entry:
         Place(entry.at, LETTER, entry.pk),
         LANE,
         _words(entry),
-        after=entry.at,  # Ona's own: it is known exactly
+        after=entry.at,  # Ona's own time is exact
         who=actor(entry, names),
         why=f"{_where(entry)} ({SOURCE})",
         url=url,
@@ -62,7 +62,7 @@ def _words(entry: AuditLog) -> str:
 
 
 def _where(entry: AuditLog) -> str:
-    """The portal itself, too, asks for tokens without an operation: to read a log."""
+    """Name the portal's account too: it requests tokens to read logs, without an operation."""
     return OWN if entry.is_own else OUTSIDE_THE_PORTAL
 
 
@@ -70,11 +70,11 @@ def _url(environment: Environment) -> str:
     return f"{reverse('operations:stream')}?{urlencode({'environment': str(environment.pk)})}"
 
 
-def revision(environment: Environment) -> str:
-    """Entries are only added; late ones too, so they are counted."""
+def change_token(environment: Environment) -> str:
+    """Changes with the number of entries: they are only added, but late ones too."""
     return str(AuditLog.objects.of_environment(environment.pk).outside().count())
 
 
-OUTSIDE: Final[Source] = Source(
-    LETTER, ("ledger.view_operation", "ledger.view_auditlog"), LABELS, story, entries, revision, ids=UUID
+AUDIT_LOG: Final[Source] = Source(
+    LETTER, ("ledger.view_operation", "ledger.view_auditlog"), LABELS, contribute, entries, change_token, ids=UUID
 )

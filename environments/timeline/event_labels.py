@@ -1,4 +1,4 @@
-"""Transitions in words."""
+"""Labels of transitions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from portal.web.formatting import phase_word
 
 TIMES = (Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
 TEXTS = (Field.FAILURE, Field.SECRETS)
-# what it means that a value appeared, went away, or became another one
-CHANGES: dict[str, tuple[str, str, str]] = {
+# the labels of a value that appeared, disappeared, or changed
+CHANGE_LABELS: dict[str, tuple[str, str, str]] = {
     Field.FAILURE: ("failing", "no longer failing", "failing otherwise"),
     Field.ARCHIVED: ("archived", "unarchived", "archived again"),
     Field.LOCKDOWN: ("lockdown set", "lockdown cleared", "lockdown moved"),
@@ -25,7 +25,7 @@ SYNC = {"true": "in sync", "false": "not in sync"}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One transition: `kind` says how `old` and `new` are written (phase, time, text)."""
+    """One transition. `kind` is how `old` and `new` are formatted: phase, time or text."""
 
     id: int
     what: str
@@ -42,7 +42,7 @@ def event(transition: Transition) -> Event:
     if transition.field == Field.SECRETS:
         texts = (SYNC.get(transition.old, transition.old), SYNC.get(transition.new, transition.new))
     old, new = (_value(kind, text) for text in texts)
-    what = words(transition.field, transition.old, transition.new)
+    what = describe_transition(transition.field, transition.old, transition.new)
     return Event(transition.id, what, kind, old, new, transition.old_seen_at, transition.seen_at)
 
 
@@ -50,10 +50,10 @@ def _value(kind: str, text: str) -> str | datetime:
     return (as_time(text) if kind == "time" else None) or text
 
 
-def words(field: str, old: str, new: str) -> str:
-    """What happened, in words; a field that is no longer known keeps its name."""
-    if field in CHANGES:
-        appeared, went, changed = CHANGES[field]
+def describe_transition(field: str, old: str, new: str) -> str:
+    """The label of a transition; fields that no longer exist keep their raw name."""
+    if field in CHANGE_LABELS:
+        appeared, went, changed = CHANGE_LABELS[field]
         return changed if old and new else appeared if new else went
     label = Field(field).label if field in Field.values else field
     subject = "environment" if field == Field.PHASE else label
@@ -61,5 +61,5 @@ def words(field: str, old: str, new: str) -> str:
 
 
 def state_word(value: str) -> str:
-    """A phase, or whether secrets are in sync, in words."""
+    """The label of a phase, or of whether secrets are in sync."""
     return SYNC.get(value) or phase_word(value)

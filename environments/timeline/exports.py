@@ -1,4 +1,4 @@
-"""The timeline of an environment as a table: the rows of the list beneath the picture."""
+"""Export of a timeline: the rows of the list beneath the picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from environments.models import Environment
-from environments.timeline.list import lanes, pieces
+from environments.timeline.list import lane_choices, read_entries
 from environments.timeline.query import View
 from environments.timeline.source import Entry, Source
 from portal.exports.download import Asking, head
@@ -23,22 +23,22 @@ NOTE = (
 
 
 def timeline(asking: Asking, environment: Environment, view: View, sources: Sequence[Source]) -> Export:
-    """All rows of the view's period, lane and words, newest first; in a snapshot, counted and then read."""
-    count = sum(map(len, pieces(environment, view, sources)))
-    lane = next((choice for choice in lanes(view, sources) if choice.is_current), None)
+    """The rows of the view's period, lane and search words, newest first. Counted, then read, in one snapshot."""
+    count = sum(map(len, read_entries(environment, view, sources)))
+    lane = next((choice for choice in lane_choices(view, sources) if choice.is_current), None)
     chips = [Chip("Lane", lane.label if lane else view.lane, "")] if view.lane else []
     chips += [Chip("", view.words, "")] if view.words else []
     shown = view.period
-    said = head(asking, filters=chips, order="-seen_at", count=count, period=(shown.start, shown.end))
-    said |= {"environment_id": environment.pk, "environment": environment.name or None}
-    said |= {"from": shown.start, "until": shown.end, "note": NOTE}
-    rows = _rows(pieces(environment, view, sources))
-    return Export("timeline", f"Timeline of {environment}", said, COLUMNS, rows)
+    metadata = head(asking, filters=chips, order="-seen_at", count=count, period=(shown.start, shown.end))
+    metadata |= {"environment_id": environment.pk, "environment": environment.name or None}
+    metadata |= {"from": shown.start, "until": shown.end, "note": NOTE}
+    rows = _rows(read_entries(environment, view, sources))
+    return Export("timeline", f"Timeline of {environment}", metadata, COLUMNS, rows)
 
 
-def _rows(found: Iterator[list[Entry]]) -> Iterator[Sequence[Any]]:
-    for piece in found:
-        for entry in piece:
+def _rows(batches: Iterator[list[Entry]]) -> Iterator[Sequence[Any]]:
+    for batch in batches:
+        for entry in batch:
             yield (
                 entry.key, entry.at, entry.after, entry.lane, entry.what, _value(entry, entry.old),
                 _value(entry, entry.new), entry.who or None, entry.why or None,

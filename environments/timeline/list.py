@@ -1,4 +1,4 @@
-"""The list beneath the picture: what all sources know of the period, newest first, page by page."""
+"""The list beneath the picture: the entries of all sources in the period, newest first, in pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from environments.timeline.query import Choice, View
 from environments.timeline.source import Entry, Place, Slice, Source
 
 ROWS = 50
-SEARCHED = 200  # rows that one page looks through for words, so that it takes no longer however long the history is
+MAX_SEARCHED = 200  # rows searched per page, so that a page is quick however long the history is
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A page of rows; `older` is the address of the next, empty at the end.
+class EntryPage:
+    """A page of entries; `older` is the URL of the next, empty on the last.
 
-    `searched_to` is where a search for words ended for now, None where it went through to the page's last row.
+    `searched_to` is the time down to which a search has come, None if it covered the page.
     """
 
     entries: list[Entry]
@@ -28,74 +28,74 @@ class Listed:
     searched_to: datetime | None = None
 
 
-def listed(environment: Environment, view: View, sources: Iterable[Source]) -> Listed:
-    """The rows of the view's lane, or of all; as many queries as its sources take for a page."""
-    asked = _asked(view, sources)
-    most = SEARCHED if view.words else ROWS
-    part = Slice(view.period, view.lane, _fitting(view.after, asked), most + 1)
-    found = _nearest(environment, asked, part)
+def list_entries(environment: Environment, view: View, sources: Iterable[Source]) -> EntryPage:
+    """Read a page of the view's lane, or of all lanes; as many queries as the sources take for a page."""
+    sources_of_lane = _sources_of_lane(view, sources)
+    most = MAX_SEARCHED if view.words else ROWS
+    part = Slice(view.period, view.lane, _valid_cursor(view.after, sources_of_lane), most + 1)
+    found = _newest_entries(environment, sources_of_lane, part)
     read = found[:most]
-    fitting = _saying(read, view)
+    fitting = _matching(read, view)
     shown = fitting[:ROWS]
     if len(fitting) > ROWS:
-        return Listed(shown, view.older(shown[-1].place), part.after is not None)
+        return EntryPage(shown, view.older(shown[-1].place), part.after is not None)
     is_cut = len(found) > most
     older = view.older(read[-1].place) if is_cut else ""
-    return Listed(shown, older, part.after is not None, read[-1].at if is_cut and view.words else None)
+    return EntryPage(shown, older, part.after is not None, read[-1].at if is_cut and view.words else None)
 
 
-def pieces(
-    environment: Environment, view: View, sources: Iterable[Source], size: int = SEARCHED
+def read_entries(
+    environment: Environment, view: View, sources: Iterable[Source], size: int = MAX_SEARCHED
 ) -> Iterator[list[Entry]]:
-    """All rows of the view's lane, period and words, read so many at a time, wherever in the list the view is."""
-    asked, after = _asked(view, sources), None
+    """Read all entries of the view's lane, period and search words, in batches of `size`."""
+    sources_of_lane, after = _sources_of_lane(view, sources), None
     while True:
-        piece = _nearest(environment, asked, Slice(view.period, view.lane, after, size))[:size]
-        yield _saying(piece, view)
+        piece = _newest_entries(environment, sources_of_lane, Slice(view.period, view.lane, after, size))[:size]
+        yield _matching(piece, view)
         if len(piece) < size:
             return
         after = piece[-1].place
 
 
-def _asked(view: View, sources: Iterable[Source]) -> list[Source]:
+def _sources_of_lane(view: View, sources: Iterable[Source]) -> list[Source]:
     return [source for source in sources if not view.lane or view.lane in source.lanes]
 
 
-def _nearest(environment: Environment, asked: Iterable[Source], part: Slice) -> list[Entry]:
-    """What each source has of a part, in the list's order."""
-    found = [entry for source in asked for entry in source.entries(environment, part)]
+def _newest_entries(environment: Environment, sources_of_lane: Iterable[Source], part: Slice) -> list[Entry]:
+    """The entries of all sources in a slice, in the list's order."""
+    found = [entry for source in sources_of_lane for entry in source.entries(environment, part)]
     found.sort(key=lambda entry: (entry.place.at, entry.place.letter, str(entry.place.id).zfill(40)), reverse=True)
     return found
 
 
-def _saying(found: list[Entry], view: View) -> list[Entry]:
-    """Those that have the view's words."""
+def _matching(found: list[Entry], view: View) -> list[Entry]:
+    """The entries that contain the view's search words."""
     words = view.words.casefold().split()
-    return [entry for entry in found if _says(entry, words)] if words else found
+    return [entry for entry in found if _matches(entry, words)] if words else found
 
 
-def _says(entry: Entry, words: Iterable[str]) -> bool:
-    """Whether the row has all these words: in what, from, to, who or why."""
-    values = [_written(value) for value in (entry.old, entry.new)]
+def _matches(entry: Entry, words: Iterable[str]) -> bool:
+    """Whether an entry contains all words in what, old, new, who or why."""
+    values = [_as_text(value) for value in (entry.old, entry.new)]
     text = "\n".join((entry.what, entry.who, entry.why, *values)).casefold()
     return all(word in text for word in words)
 
 
-def _written(value: str | datetime | None) -> str:
+def _as_text(value: str | datetime | None) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     return f"{value}\n{state_word(value)}" if value else ""
 
 
-def _fitting(after: Place | None, sources: Sequence[Source]) -> Place | None:
-    """A place of a source that is asked, with an id as that has them; a made-up one is not heeded."""
+def _valid_cursor(after: Place | None, sources: Sequence[Source]) -> Place | None:
+    """The cursor, if it is a valid one of these sources; else None."""
     if after is None:
         return None
     own = next((source for source in sources if source.letter == after.letter), None)
     return after if own is not None and isinstance(after.id, own.ids) else None
 
 
-def lanes(view: View, sources: Iterable[Source]) -> list[Choice]:
-    """The lanes to narrow the list to."""
+def lane_choices(view: View, sources: Iterable[Source]) -> list[Choice]:
+    """Links that restrict the list to a lane."""
     named = [("", "All"), *(lane for source in sources for lane in source.lanes.items())]
     return [Choice(label, view.url(lane=name), name == view.lane) for name, label in named]

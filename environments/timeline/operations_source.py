@@ -1,4 +1,4 @@
-"""What was asked of an environment through the portal, in its timeline."""
+"""Timeline source: the operations requested through the portal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Count
 
 from environments.models import Environment
 from environments.timeline.lanes import Mark, Period
-from environments.timeline.source import Entry, Place, Slice, Source, Story, at_most
+from environments.timeline.source import Contribution, Entry, Place, Slice, Source, take_first
 from portal.ledger.models import Operation
 from portal.ledger.rows import COLUMNS, Row, rows
 
@@ -19,13 +19,13 @@ LABELS = {LANE: "Operations"}
 MOST_MARKS = 1000
 
 
-def story(environment: Environment, period: Period) -> Story:
-    """A mark for each operation asked for in the period, which leads to its page."""
+def contribute(environment: Environment, period: Period) -> Contribution:
+    """One mark per operation requested in the period, linking to its page."""
     own = Operation.objects.of_environment(environment.pk).only(*COLUMNS)
-    asked = own.filter(asked_at__gte=period.start, asked_at__lte=period.end).newest_first()
+    requested = own.filter(asked_at__gte=period.start, asked_at__lte=period.end).newest_first()
     named = f"newest {MOST_MARKS:,} operations of the period"
-    shown, left_out = at_most(MOST_MARKS, rows(asked[: MOST_MARKS + 1]), named)
-    return Story(LABELS, marks=[_mark(row) for row in shown], left_out=left_out)
+    shown, left_out = take_first(MOST_MARKS, rows(requested[: MOST_MARKS + 1]), named)
+    return Contribution(LABELS, marks=[_mark(row) for row in shown], left_out=left_out)
 
 
 def _mark(row: Row) -> Mark:
@@ -34,10 +34,10 @@ def _mark(row: Row) -> Mark:
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:
-    """Operations in words."""
+    """The operations of a slice."""
     own = Operation.objects.of_environment(environment.pk).only(*COLUMNS)
-    asked = own.filter(part.query(LETTER, "asked_at")).newest_first()
-    return [_entry(row) for row in rows(asked[: part.limit])]
+    requested = own.filter(part.query(LETTER, "asked_at")).newest_first()
+    return [_entry(row) for row in rows(requested[: part.limit])]
 
 
 def _entry(row: Row) -> Entry:
@@ -46,17 +46,21 @@ def _entry(row: Row) -> Entry:
         LANE,
         f"{row.action} asked for",
         new=row.outcome,
-        after=row.asked_at,  # the portal's own: it is known exactly
+        after=row.asked_at,  # the portal's own time is exact
         who=row.actor,
         why=row.reason,
         url=row.url,
     )
 
 
-def revision(environment: Environment) -> str:
-    """Operations come, and end."""
-    counted = Operation.objects.of_environment(environment.pk).aggregate(asked=Count("pk"), closed=Count("closed_at"))
-    return f"{counted['asked']}-{counted['closed']}"
+def change_token(environment: Environment) -> str:
+    """Changes when operations are requested or closed."""
+    counted = Operation.objects.of_environment(environment.pk).aggregate(
+        requested=Count("pk"), closed=Count("closed_at")
+    )
+    return f"{counted['requested']}-{counted['closed']}"
 
 
-ASKED_FOR: Final[Source] = Source(LETTER, ("ledger.view_operation",), LABELS, story, entries, revision, ids=UUID)
+OPERATIONS: Final[Source] = Source(
+    LETTER, ("ledger.view_operation",), LABELS, contribute, entries, change_token, ids=UUID
+)

@@ -1,4 +1,4 @@
-"""The part of an environment's life that a page shows, and the rest of what its address holds."""
+"""The query of a timeline: the period shown, and the other parameters of its URL."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from environments.timeline.source import Place
 ALL: Final = "all"
 ZOOMS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 LABELS = {"hour": "Hour", "day": "Day", "week": "Week", ALL: "All"}
-OLDEST = timedelta(days=400)  # before the first sight: nobody looks at more of what was not seen
-TOO_LITTLE = 120  # less than so many parts of a period lie before now: it goes on with time
+OLDEST = timedelta(days=400)  # before the first observation: earlier time shows nothing
+TOO_LITTLE = 120  # with less than one part in so many left before now, the period ends now and moves on with time
 LONGEST_WORDS = 200
-BESIDE = 12  # a twelfth of the period is shown after an environment was gone
+AFTER_DELETION = 12  # one part in so many of the period is shown after an environment was deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A link that changes one thing of the address."""
+    """A link that changes one parameter."""
 
     label: str
     url: str
@@ -35,10 +35,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the address says, with what it does not say filled in; never raises on what was edited by hand.
+    """The parsed query with defaults; never raises on hand-edited URLs.
 
-    `to` is the end asked for, None where the period goes on with time. `life` is the longest period there is to show,
-    `words` are what the list is searched for.
+    `to` is the requested end, None if the period ends now and moves on. `life` is the longest period that can be shown,
+    `words` what the list is searched for.
     """
 
     zoom: str
@@ -51,25 +51,25 @@ class View:
     after: Place | None
 
     def url(self, **changes: str) -> str:
-        """The same page with some parameters changed, "" for away; the place in the list is not kept."""
-        said = self.beside_words | {"q": self.words}
-        return "?" + urlencode({name: value for name, value in (said | changes).items() if value})
+        """The URL with some parameters changed, "" to remove; the cursor is dropped."""
+        parameters = self.other_parameters | {"q": self.words}
+        return "?" + urlencode({name: value for name, value in (parameters | changes).items() if value})
 
     @property
-    def beside_words(self) -> dict[str, str]:
-        """What else the address says, by parameter: what a search keeps."""
+    def other_parameters(self) -> dict[str, str]:
+        """The other parameters, which a search preserves."""
         return {
             "zoom": self.zoom,
-            "to": written(self.to) if self.to else "",
+            "to": format_time(self.to) if self.to else "",
             "lane": self.lane,
             "transition": self.chosen,
         }
 
     def around(self, start: datetime, end: datetime) -> str:
-        """The narrowest zoom that shows all of this, with some room beside it."""
+        """The URL of the narrowest zoom that shows this time with some margin."""
         zoom = next((name for name, span in ZOOMS.items() if span > (end - start) * 1.2), ALL)
         room = (ZOOMS[zoom] - (end - start)) / 2 if zoom in ZOOMS else timedelta(0)
-        return self.url(zoom=zoom, to=written(end + room) if end + room < self.life.end else "", transition="")
+        return self.url(zoom=zoom, to=format_time(end + room) if end + room < self.life.end else "", transition="")
 
     @property
     def zooms(self) -> list[Choice]:
@@ -77,48 +77,48 @@ class View:
 
     @property
     def earlier(self) -> str:
-        """Empty where there is nothing earlier."""
+        """The URL of the period before; empty if there is none."""
         is_first = self.zoom == ALL or self.period.start <= self.life.start
-        return "" if is_first else self.url(to=written(self.period.start), transition="")
+        return "" if is_first else self.url(to=format_time(self.period.start), transition="")
 
     @property
     def later(self) -> str:
-        """Empty where there is nothing later."""
+        """The URL of the period after; empty if there is none."""
         if self.zoom == ALL or self.period.end >= self.life.end:
             return ""
         span = ZOOMS[self.zoom]
         end = self.period.end + span
-        return self.url(to=written(end) if end + span / TOO_LITTLE < self.life.end else "", transition="")
+        return self.url(to=format_time(end) if end + span / TOO_LITTLE < self.life.end else "", transition="")
 
     def older(self, place: Place) -> str:
-        """The list after this row."""
-        return f"{self.url()}&{urlencode({'before': cursor(place)})}"
+        """The URL of the list after this entry."""
+        return f"{self.url()}&{urlencode({'before': format_cursor(place)})}"
 
 
-def read(data: QueryDict, environment: Environment, now: datetime) -> View:
-    """Understand an address."""
+def read_view(data: QueryDict, environment: Environment, now: datetime) -> View:
+    """Parse the query; invalid parameters get their defaults."""
     life = _life(environment, now)
     zoom = data.get("zoom", "")
-    zoom = zoom if zoom in LABELS else _fitting(environment, life)
-    asked = as_time(data.get("to"))
-    to = min(max(asked, life.start), life.end) if asked and zoom != ALL else None
+    zoom = zoom if zoom in LABELS else _default_zoom(environment, life)
+    requested = as_time(data.get("to"))
+    to = min(max(requested, life.start), life.end) if requested and zoom != ALL else None
     to = to if to and to < life.end else None
     period = _period(zoom, to, life, environment.gone_at)
     lane, chosen = data.get("lane", "")[:200], data.get("transition", "")[:40]
     words = " ".join(data.get("q", "")[:LONGEST_WORDS].split())
-    return View(zoom, to, period, life, lane, chosen, words, place(data.get("before", "")))
+    return View(zoom, to, period, life, lane, chosen, words, parse_cursor(data.get("before", "")))
 
 
 def _life(environment: Environment, now: datetime) -> Period:
-    """From its creation, or its first sight where that is not known, to now."""
+    """From its creation, or its first observation if that is unknown, to now."""
     first = environment.first_seen_at
     created = environment.created_at
     start = max(created, first - OLDEST) if created and created < first else first
     return Period(min(start, now - timedelta(minutes=1)), now)
 
 
-def _fitting(environment: Environment, life: Period) -> str:
-    """The narrowest period that shows all that was seen, but never more than a week."""
+def _default_zoom(environment: Environment, life: Period) -> str:
+    """The narrowest zoom that shows all observed time, at most a week."""
     seen_for = life.end - environment.first_seen_at
     zoom = next((name for name, span in ZOOMS.items() if seen_for <= span), "week")
     return ALL if life.end - life.start < ZOOMS[zoom] else zoom
@@ -128,25 +128,25 @@ def _period(zoom: str, to: datetime | None, life: Period, gone_at: datetime | No
     if zoom == ALL:
         return life
     span = ZOOMS[zoom]
-    end = to or (min(life.end, gone_at + span / BESIDE) if gone_at and gone_at >= life.start else life.end)
+    end = to or (min(life.end, gone_at + span / AFTER_DELETION) if gone_at and gone_at >= life.start else life.end)
     return Period(end - span, end)
 
 
-def written(moment: datetime) -> str:
-    """A moment as addresses hold it, to the second, rounded up so that nothing at it is lost."""
-    rounded = moment.astimezone(UTC) + timedelta(microseconds=999_999)
+def format_time(at: datetime) -> str:
+    """A time for URLs, rounded up to the second so that nothing at it is lost."""
+    rounded = at.astimezone(UTC) + timedelta(microseconds=999_999)
     return f"{rounded:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def cursor(row: Place) -> str:
-    """A place in the list as addresses hold it."""
+def format_cursor(row: Place) -> str:
+    """A place in the list, for URLs."""
     return f"{row.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{row.letter}{row.id}"
 
 
-def place(text: str) -> Place | None:
-    """A place that an address holds; None for what is none."""
-    moment, mark, row = text.partition("~")
-    at, id_ = as_time(moment), _identity(row[1:])
+def parse_cursor(text: str) -> Place | None:
+    """Parse a place from a URL; None if invalid."""
+    time, mark, row = text.partition("~")
+    at, id_ = as_time(time), _identity(row[1:])
     return Place(at, row[0], id_) if mark and at and row and row[0].isalpha() and id_ is not None else None
 
 

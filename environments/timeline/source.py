@@ -1,7 +1,7 @@
-"""Where a timeline comes from: each source tells its part of the picture and its rows of the list.
+"""Sources of a timeline: each contributes to the picture and supplies entries of the list.
 
-This app's own are in `transitions`, `versions`, `asked_for` and `outside`. Other apps add theirs to SOURCES
-(automations.apps).
+This app's sources are `transitions_source`, `specification_versions`, `operations_source` and `audit_log_source`. Other
+apps add theirs to SOURCES (automations.apps).
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from uuid import UUID
 from django.db.models import Q
 
 from environments.models import Environment
-from environments.timeline.lanes import Mark, Period, Seen
+from environments.timeline.lanes import Lane, Mark, ObservedState, Period, build_lanes
+from environments.timeline.observed import (
+    Gap,
+    ObservationTimes,
+    find_gaps,
+    find_outages,
+    max_interval,
+    observed_periods,
+)
 from portal.ledger.diff import Change, compare, moved, still
 from portal.ledger.rows import Row
 
@@ -23,23 +31,23 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """What the picture shows of one source. `labels` has the lanes in their order, also those without anything in them.
+class Contribution:
+    """What one source contributes to the picture. `labels` are its lanes in order, empty ones too.
 
-    `moments` are when it was looked at by itself, `gone` when it was not there; `left_out` says what did
-    not fit, in sentences.
+    `times` are when the environment was observed individually, `gone` when it was deleted; `left_out` reports in
+    sentences what was not drawn.
     """
 
     labels: Mapping[str, str]
-    seen: Sequence[Seen] = ()
+    seen: Sequence[ObservedState] = ()
     marks: Sequence[Mark] = ()
-    moments: Sequence[datetime] = ()
+    times: Sequence[datetime] = ()
     gone: Sequence[Period] = ()
     left_out: Sequence[str] = ()
 
 
 class Place(NamedTuple):
-    """A place in the list, which is ordered by these three, newest first: rows after it are older."""
+    """A place in the list, which is sorted by these three, newest first."""
 
     at: datetime
     letter: str
@@ -48,7 +56,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What is asked of a source for the list: at most `limit` rows of `period` after `after`, of one lane or of all."""
+    """A request for entries: at most `limit` of `period`, after the place `after`, of one lane or all."""
 
     period: Period
     lane: str
@@ -56,7 +64,7 @@ class Slice:
     limit: int
 
     def query(self, letter: str, column: str) -> Q:
-        """The condition on a source's own rows, whose time is in `column`."""
+        """The condition on a source's rows, whose time is in `column`."""
         within = Q(**{f"{column}__gte": self.period.start, f"{column}__lte": self.period.end})
         if self.after is None:
             return within
@@ -68,7 +76,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the list: `kind` says how `old` and `new` are written (phase, time, text); None: there is no such."""
+    """A row of the list. `kind` is how `old` and `new` are formatted: phase, time or text; None: no such value."""
 
     place: Place
     lane: str
@@ -91,12 +99,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was selected: when it came, what it changed field by field, and what may have led to it.
+class Selection:
+    """The selected item: when it happened, what it changed field by field, and its likely cause.
 
-    `origin` says in words who made it, as far as that is known; `links` are addresses of more with their texts.
-    `is_first`: nothing was seen before it, and `changes` are all that was seen then, with the `specification` of then.
-    `kept` says what is kept of such a thing.
+    `origin` is who made it, if known; `links` are URLs with their texts. `is_first`: nothing was observed before,
+    `changes` are all fields then, and `specification` those of the specification. `kept` says what is stored of such
+    items.
     """
 
     key: str
@@ -123,36 +131,72 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Source:
-    """One source. `letter`, which no other has, begins its keys.
+    """One source. Its keys begin with `letter`, which is unique.
 
-    `permissions` are what a person needs to see any of it, `lanes` what the list can be narrowed to. `find` reads one
-    thing by the rest of its key; None where there is no such thing. `revision` is another text whenever anything was
-    added. `ids` is what its rows are told apart by.
+    `permissions` are required to see any of it; `lanes` are what the list can be restricted to. `find` reads one item
+    by the rest of its key, or returns None. `change_token` changes whenever anything was added. `ids` is the type of
+    its row ids.
     """
 
     letter: str
     permissions: Sequence[str]
     lanes: Mapping[str, str]
-    story: Callable[[Environment, Period], Story]
+    contribute: Callable[[Environment, Period], Contribution]
     entries: Callable[[Environment, Slice], list[Entry]]
-    revision: Callable[[Environment], str]
-    find: Callable[[Environment, str], Chosen | None] = lambda environment, id_: None
+    change_token: Callable[[Environment], str]
+    find: Callable[[Environment, str], Selection | None] = lambda environment, id_: None
     ids: type = int
 
 
 SOURCES: list[Source] = []
 
 
-def at_most(most: int, found: Sequence[T], named: str) -> tuple[Sequence[T], list[str]]:
-    """The first of what was found, of which one more was asked for, and what to say of the rest: nothing or a line."""
-    return found[:most], [f"Only the {named} are drawn."] if len(found) > most else []
+def take_first(most: int, rows: Sequence[T], named: str) -> tuple[Sequence[T], list[str]]:
+    """The first `most` rows of one more than that, and a line about those left out, if any."""
+    return rows[:most], [f"Only the {named} are drawn."] if len(rows) > most else []
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """Field by field; a field that only one side has was added or removed."""
-    return compare({"": before}, {"": after})  # named by nothing, or compare would take a missing field as left alone
+def compare_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Compare field by field; a field of only one side was added or removed."""
+    return compare({"": before}, {"": after})  # named "", or compare would treat a missing field as unchanged
 
 
-def number(text: str) -> int | None:
-    """The id that a hand-edited address may hold; None for what is none."""
+def parse_id(text: str) -> int | None:
+    """Parse an id from a URL; None if invalid."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineData:
+    """Everything the picture shows: all lanes in order with their labels, unobserved times, and what was left out."""
+
+    lanes: list[Lane]
+    labels: Mapping[str, str]
+    gaps: list[Gap]
+    period: Period
+    left_out: list[str]
+
+
+def assemble(environment: Environment, period: Period, now: datetime, sources: Sequence[Source]) -> TimelineData:
+    """Assemble the timeline of a period from all sources; one query besides theirs."""
+    contributions = [source.contribute(environment, period) for source in sources]
+    unseen = find_gaps(*_observations(environment, period, contributions), period, max_interval())
+    seen = [each for part in contributions for each in part.seen]
+    marks = [each for part in contributions for each in part.marks]
+    drawn = {lane.name: lane for lane in build_lanes(seen, observed_periods(unseen, period), period, now, marks)}
+    labels = {name: label for each in contributions for name, label in each.labels.items()}
+    found = [drawn.get(name) or Lane(name, [], []) for name in labels]
+    return TimelineData(found, labels, unseen, period, [text for each in contributions for text in each.left_out])
+
+
+def _observations(
+    environment: Environment, period: Period, contributions: Sequence[Contribution]
+) -> tuple[ObservationTimes, list[tuple[datetime | None, datetime | None]]]:
+    """When the environment was observed individually, and where full listings are missing."""
+    first = environment.first_seen_at
+    sighting = getattr(environment, "sighting", None)
+    last = max(first, sighting.seen_at) if sighting else first
+    times = [at for each in contributions for at in each.times]
+    gone = [each for part in contributions for each in part.gone]
+    start, end = max(first, period.start), min(last, period.end)
+    return ObservationTimes(first, last, times, gone), find_outages(Period(min(start, end), end))

@@ -1,4 +1,4 @@
-"""The versions of an environment's specification: what each changed, who made it and why, as far as that is known."""
+"""Versions of an environment's specification: what each changed, and who made it and why, if known. Timeline source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from environments.documents.json_part import as_number
 from environments.models import Environment, SpecificationVersion
 from environments.timeline.lanes import Mark, Period
 from environments.timeline.query import View
-from environments.timeline.source import Chosen, Entry, Place, Slice, Source, Story, at_most, differences, number
+from environments.timeline.source import (
+    Contribution,
+    Entry,
+    Place,
+    Selection,
+    Slice,
+    Source,
+    compare_fields,
+    parse_id,
+    take_first,
+)
 from portal.ledger.diff import Change, moved
 from portal.ledger.labels import action_words
 from portal.ledger.models import Operation, Outcome
@@ -38,8 +48,9 @@ PERHAPS = "perhaps through the portal: {} had been asked for, but its answer doe
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who made a version. `operation` is what was asked for through the portal, None where nothing is known of it; the
-    words then name whom Ona's audit log names, if any."""
+    """Who made a version. `operation` is the likely one of the portal, else None; `words` then include whom Ona's audit
+    log names, if anyone.
+    """
 
     words: str
     operation: Operation | None = None
@@ -59,8 +70,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as pages show it. `previous` is the highest below it that was seen, `skipped` how many lie between,
-    `changes` what became different since; all of them unknown for the first."""
+    """A version for pages. `previous` is the highest observed version below, `skipped` the number between, `changes`
+    the differences between the two; all unknown for the first.
+    """
 
     row: SpecificationVersion
     previous: SpecificationVersion | None
@@ -77,8 +89,8 @@ class Version:
 
 
 def diff(before: SpecificationVersion, after: SpecificationVersion) -> list[Change]:
-    """What `after` has otherwise, field by field; the version's own number is not among it."""
-    return moved(differences(_without_number(before.spec), _without_number(after.spec)))
+    """The fields that differ, except for the version number."""
+    return moved(compare_fields(_without_number(before.spec), _without_number(after.spec)))
 
 
 def _without_number(spec: Any) -> dict[str, Any]:
@@ -86,26 +98,28 @@ def _without_number(spec: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != ITS_OWN_NUMBER}
 
 
-def page(environment: Environment, size: int, below: int | None = None) -> tuple[list[Version], int | None]:
-    """The highest versions, or those below one, and the number to go on below; None at the end. Two queries."""
+def list_versions(environment: Environment, size: int, below: int | None = None) -> tuple[list[Version], int | None]:
+    """The highest versions, or those below `below`, and the number the next page begins below (None at the end). Two
+    queries.
+    """
     own = SpecificationVersion.objects.of(environment)
     if below is not None:
         own = own.filter(spec_version__lt=below)
     found = list(own[: size + 1])
-    origins_of = origins(environment, found)
+    origins_of = find_origins(environment, found)
     pairs = zip_longest(found[:size], found[1 : size + 1])
     shown = [_version(row, previous, origins_of) for row, previous in pairs]
     return shown, int(found[size - 1].spec_version) if len(found) > size else None
 
 
-def numbered(environment: Environment, versions: Iterable[int]) -> dict[int, SpecificationVersion]:
-    """Those of these numbers that were seen."""
+def versions_by_number(environment: Environment, versions: Iterable[int]) -> dict[int, SpecificationVersion]:
+    """The observed ones of these versions, by number."""
     wanted = SpecificationVersion.objects.of(environment).filter(spec_version__in=list(versions))
     return {int(row.spec_version): row for row in wanted}
 
 
-def seen_between(environment: Environment) -> str:
-    """Which numbers were seen, in words; empty where none was."""
+def describe_range(environment: Environment) -> str:
+    """A sentence about the range of observed versions; empty if there are none."""
     ends = SpecificationVersion.objects.filter(environment=environment).aggregate(
         Min("spec_version"), Max("spec_version")
     )
@@ -113,8 +127,8 @@ def seen_between(environment: Environment) -> str:
     return "" if low is None else f" Those that it has seen lie between {low} and {high}."
 
 
-def version_number(text: str) -> int | None:
-    """A version as a hand-edited address may hold it; None for what can be none."""
+def parse_version(text: str) -> int | None:
+    """Parse a version number from a URL; None if invalid."""
     value = int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
     return value if value is not None and value <= LARGEST else None
 
@@ -123,8 +137,8 @@ def _version(row: SpecificationVersion, previous: SpecificationVersion | None, f
     return Version(row, previous, found[row.pk], diff(previous, row) if previous else [])
 
 
-def origins(environment: Environment, versions: Sequence[SpecificationVersion]) -> dict[int, Origin]:
-    """By primary key; one query over the ledger, and two over Ona's audit log where versions are from outside."""
+def find_origins(environment: Environment, versions: Sequence[SpecificationVersion]) -> dict[int, Origin]:
+    """The origins by primary key; one query to the ledger, and two to Ona's audit log if any are from outside."""
     if not versions:
         return {}
     from_ = min(row.old_seen_at or row.seen_at for row in versions)
@@ -132,12 +146,12 @@ def origins(environment: Environment, versions: Sequence[SpecificationVersion]) 
     sent = Operation.objects.of_environment(environment.pk).filter(sent_at__lte=to).exclude(outcome=Outcome.FAILED)
     near = sent.filter(Q(closed_at=None) | Q(closed_at__gte=from_)).filter(target_type="environment").newest_first()
     known = list(near.defer("request", "search", "message")[:MOST_OPERATIONS])
-    found = {row.pk: origin(row, known) for row in versions}
+    found = {row.pk: find_origin(row, known) for row in versions}
     return found | _named(environment, [row for row in versions if found[row.pk].words == OUTSIDE])
 
 
 def _named(environment: Environment, versions: Sequence[SpecificationVersion]) -> dict[int, Origin]:
-    """Those made outside the portal by somebody whom Ona's audit log names, as a guess."""
+    """Probable origins of versions made outside the portal, from Ona's audit log."""
     between = {row.pk: (row.old_seen_at, row.seen_at) for row in versions if row.old_seen_at}
     if not between:
         return {}
@@ -148,10 +162,10 @@ def _named(environment: Environment, versions: Sequence[SpecificationVersion]) -
     return {pk: Origin(f"{OUTSIDE}, {words} ({attribution.SOURCE})") for pk, words in by.items() if words}
 
 
-def origin(version: SpecificationVersion, operations: Iterable[Operation]) -> Origin:
-    """Who made `version`: the operation that was sent before it was seen, from the version below, and read it back.
+def find_origin(version: SpecificationVersion, operations: Iterable[Operation]) -> Origin:
+    """Who made `version`: the operation sent before it was observed, from the version below, that read it back.
 
-    One whose answer was never read, or that read back a version further on, may have made it. Pure.
+    An operation whose answer was never read, or that read back a higher version, may have made it. Pure.
     """
     perhaps = None
     for operation in operations:
@@ -175,7 +189,7 @@ def _made(version: SpecificationVersion, operation: Operation) -> bool:
 
 
 def _may_have_made(version: SpecificationVersion, operation: Operation) -> bool:
-    """Whether it changes specifications, began below this version, and had not read back an older one."""
+    """Whether it edits the specification, began below this version, and had not read back an older one."""
     before, after = (as_number(values.get(ITS_OWN_NUMBER)) for values in (operation.before, operation.after))
     if version.old_seen_at is None or before is None or before >= version.spec_version:
         return False
@@ -188,23 +202,23 @@ def _was_under_way(version: SpecificationVersion, operation: Operation) -> bool:
     return operation.closed_at is None or version.seen_at <= operation.closed_at
 
 
-def story(environment: Environment, period: Period) -> Story:
-    """A mark for each version that came in the period."""
+def contribute(environment: Environment, period: Period) -> Contribution:
+    """One mark per version observed in the period."""
     own = SpecificationVersion.objects.of(environment).filter(seen_at__gte=period.start, seen_at__lte=period.end)
     seen = list(own.values_list("pk", "spec_version", "old_seen_at", "seen_at")[: MOST_MARKS + 1])
-    found, left_out = at_most(MOST_MARKS, seen, f"highest {MOST_MARKS:,} versions of the period")
+    found, left_out = take_first(MOST_MARKS, seen, f"highest {MOST_MARKS:,} versions of the period")
     marks = [
         Mark(LANE, "specification", seen_at, f"Specification version {version}", old_seen_at, f"{LETTER}{pk}")
         for pk, version, old_seen_at, seen_at in found
     ]
-    return Story(LABELS, marks=marks, left_out=left_out)
+    return Contribution(LABELS, marks=marks, left_out=left_out)
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:
-    """Versions without what they changed; two queries."""
+    """Versions without their changes; two queries."""
     own = SpecificationVersion.objects.filter(environment=environment).filter(part.query(LETTER, "seen_at"))
     found = list(own.defer("spec").order_by("-seen_at", "-id")[: part.limit])
-    origins_of = origins(environment, found)
+    origins_of = find_origins(environment, found)
     return [_entry(row, origins_of[row.pk]) for row in found]
 
 
@@ -219,18 +233,18 @@ def _entry(row: SpecificationVersion, made: Origin) -> Entry:
     )
 
 
-def find(environment: Environment, id_: str) -> Chosen | None:
-    """One version, held against the one before it that was seen."""
-    identity, own = number(id_), SpecificationVersion.objects.of(environment)
+def find(environment: Environment, id_: str) -> Selection | None:
+    """One version, compared with the observed version before it."""
+    identity, own = parse_id(id_), SpecificationVersion.objects.of(environment)
     row = own.filter(pk=identity).first() if identity is not None else None
     if row is None:
         return None
     previous = own.filter(spec_version__lt=row.spec_version).first()
-    version = _version(row, previous, origins(environment, [row]))
+    version = _version(row, previous, find_origins(environment, [row]))
     operation = version.origin.operation
     title = f"Specification version {row.spec_version}"
-    changes = version.changes if previous else differences({}, _without_number(row.spec))
-    return Chosen(
+    changes = version.changes if previous else compare_fields({}, _without_number(row.spec))
+    return Selection(
         f"{LETTER}{row.pk}",
         f"{title}, held against version {previous.spec_version}" if previous else f"{title}, the first that was seen",
         row.seen_at,
@@ -239,32 +253,34 @@ def find(environment: Environment, id_: str) -> Chosen | None:
         rows([operation]) if operation else [],
         version.origin.words,
         version.origin.why,
-        [(address(environment, previous, row), "All versions of the specification")],
+        [(comparison_url(environment, previous, row), "All versions of the specification")],
         is_first=previous is None,
     )
 
 
-def held(environment: Environment, moment: datetime) -> tuple[SpecificationVersion | None, SpecificationVersion | None]:
-    """The version that was known just before a look at this moment, and the one known with it; None: none was."""
-    known = SpecificationVersion.objects.of(environment).seen_by(moment)
-    after = known.first()
-    is_older = after is None or after.seen_at < moment
-    return after if is_older else known.filter(seen_at__lt=moment).first(), after
+def versions_around(
+    environment: Environment, at: datetime
+) -> tuple[SpecificationVersion | None, SpecificationVersion | None]:
+    """The versions recorded just before and at an observation; None if there was none."""
+    recorded = SpecificationVersion.objects.of(environment).recorded_by(at)
+    after = recorded.first()
+    is_older = after is None or after.seen_at < at
+    return after if is_older else recorded.filter(seen_at__lt=at).first(), after
 
 
-def beside(environment: Environment, chosen: Chosen, view: View) -> Chosen:
-    """What was chosen, with the specification that was known before it and with it."""
-    before, after = held(environment, chosen.at)
+def add_specification(environment: Environment, chosen: Selection, view: View) -> Selection:
+    """Add the specification before and at the selected change."""
+    before, after = versions_around(environment, chosen.at)
     if after is None:
         return replace(chosen, kept=f"{chosen.kept} No version of it was seen by then.")
-    held_then = differences(*({"spec": _without_number(row.spec)} if row else {} for row in (before, after)))
+    specification = compare_fields(*({"spec": _without_number(row.spec)} if row else {} for row in (before, after)))
     if chosen.is_first:
-        chosen = replace(chosen, specification=held_then)
+        chosen = replace(chosen, specification=specification)
     elif before:
-        chosen = replace(chosen, changes=[*chosen.changes, *held_then])
+        chosen = replace(chosen, changes=[*chosen.changes, *specification])
     if before and before != after:
         words = f"Specification version {before.spec_version} before, version {after.spec_version} after"
-        link = address(environment, before, after), words
+        link = comparison_url(environment, before, after), words
     else:
         since = ", before and after" if before else "" if chosen.is_first else ", the first that was seen"
         words = f"Specification version {after.spec_version}{since}"
@@ -272,17 +288,17 @@ def beside(environment: Environment, chosen: Chosen, view: View) -> Chosen:
     return replace(chosen, links=[*chosen.links, link])
 
 
-def address(environment: Environment, before: SpecificationVersion | None, after: SpecificationVersion) -> str:
-    """The page that holds two versions against each other."""
-    asked = {"from": str(before.spec_version), "to": str(after.spec_version)} if before else {}
-    return f"{reverse('environments:specification', args=[environment.pk])}{'?' if asked else ''}{urlencode(asked)}"
+def comparison_url(environment: Environment, before: SpecificationVersion | None, after: SpecificationVersion) -> str:
+    """The URL of the comparison of two versions."""
+    query = {"from": str(before.spec_version), "to": str(after.spec_version)} if before else {}
+    return f"{reverse('environments:specification', args=[environment.pk])}{'?' if query else ''}{urlencode(query)}"
 
 
-def revision(environment: Environment) -> str:
-    """Versions are only added, and never without a change of the environment, which the page looks at itself."""
+def change_token(environment: Environment) -> str:
+    """Constant: versions are only added together with a change of the environment, which the page checks itself."""
     return ""
 
 
-# who made a version and why stands in the ledger
+# who made a version and why is in the ledger
 PERMISSIONS = ("environments.view_specificationversion", "ledger.view_operation")
-VERSIONS: Final[Source] = Source(LETTER, PERMISSIONS, LABELS, story, entries, revision, find)
+VERSIONS: Final[Source] = Source(LETTER, PERMISSIONS, LABELS, contribute, entries, change_token, find)

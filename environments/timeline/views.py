@@ -1,4 +1,4 @@
-"""`/environments/<id>/timeline/`: what happened to one environment; and every version of its specification."""
+"""`/environments/<id>/timeline/`: the timeline of an environment, and the versions of its specification."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from django.urls import path
 from django.utils import timezone
 
 from environments.actions.menu import Actor
-from environments.detail.views import find, nothing_new, render_tab
+from environments.actions.views.panel import find_environment
+from environments.detail.views import nothing_new, render_tab
 from environments.models import Environment
 from environments.timeline import drawing, query, specification_versions
 from environments.timeline import list as timeline_list
-from environments.timeline.assemble import tell
-from environments.timeline.audit_log_source import OUTSIDE
+from environments.timeline.audit_log_source import AUDIT_LOG
 from environments.timeline.forms import NAMES, ComparisonForm
-from environments.timeline.operations_source import ASKED_FOR
+from environments.timeline.operations_source import OPERATIONS
 from environments.timeline.query import View
-from environments.timeline.source import SOURCES, Chosen, Source
+from environments.timeline.source import SOURCES, Selection, Source, assemble
 from environments.timeline.specification_versions import VERSIONS, Version
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.web.permissions import permission
 
-OWN: Final = (TRANSITIONS, VERSIONS, ASKED_FOR, OUTSIDE)
-GRAIN = 120  # as many times does a picture move while a period passes
+OWN: Final = (TRANSITIONS, VERSIONS, OPERATIONS, AUDIT_LOG)
+GRAIN = 120  # how many times a picture moves on within its period
 VERSIONS_SHOWN = 25
 
 
 def urls() -> list[Any]:
-    """The addresses of this tab."""
+    """The URLs of this tab."""
     return [
         path("<uuid:environment_id>/timeline/", timeline, name="timeline"),
         path("<uuid:environment_id>/timeline/specification/", specification, name="specification"),
@@ -41,68 +41,70 @@ def urls() -> list[Any]:
 
 @permission("environments.view_environment")
 def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
-    """The picture of a period, what was selected in it, and the same as a list."""
-    environment, now = find(environment_id), timezone.now()
+    """The picture of a period, the selected item, and the list."""
+    environment, now = find_environment(environment_id), timezone.now()
     sources = sources_of(request.user)
-    view = query.read(request.GET, environment, now)
-    revision = _revision(environment, view, sources)
-    if nothing_new(request, environment, revision):
+    view = query.read_view(request.GET, environment, now)
+    change_token = _change_token(environment, view, sources)
+    if nothing_new(request, environment, change_token):
         return HttpResponse(status=204)
-    listed = timeline_list.listed(environment, view, sources)
+    listed = timeline_list.list_entries(environment, view, sources)
     context = {
         "view": view,
-        "picture": drawing.draw(tell(environment, view.period, now, sources), view),
+        "picture": drawing.draw_timeline(assemble(environment, view.period, now, sources), view),
         "chosen": _chosen(environment, view, sources),
         "unchosen_url": view.url(transition=""),
         "listed": listed,
-        "lanes": timeline_list.lanes(view, sources),
+        "lanes": timeline_list.lane_choices(view, sources),
         "newest_url": view.url(),
         "unsearched_url": view.url(q=""),
         "is_older": listed.is_older,
     }
-    return render_tab(request, environment, "timeline", "environments/timeline/_timeline.html", context, revision)
+    return render_tab(request, environment, "timeline", "environments/timeline/_timeline.html", context, change_token)
 
 
 def sources_of(user: Actor) -> list[Source]:
-    """Those that this person may see."""
+    """The sources that this person may see."""
     return [source for source in (*OWN, *SOURCES) if user.has_perms(source.permissions)]
 
 
-def _revision(environment: Environment, view: View, sources: Sequence[Source]) -> str:
-    """Of what the sources know; the picture moves on, too, as the environment is seen again."""
+def _change_token(environment: Environment, view: View, sources: Sequence[Source]) -> str:
+    """Changes with what the sources hold, and, if the period ends now, as the environment is seen again."""
     sighting, span = getattr(environment, "sighting", None), view.period.end - view.period.start
     moves = max(span.total_seconds() / GRAIN, 1) if view.to is None else 0
     place = int(sighting.seen_at.timestamp() // moves) if sighting and moves else 0
-    texts = [str(place), *(source.revision(environment) for source in sources)]
+    texts = [str(place), *(source.change_token(environment) for source in sources)]
     return f"{crc32(repr(texts).encode()):08x}"
 
 
-def _chosen(environment: Environment, view: View, sources: Sequence[Source]) -> Chosen | None:
-    """What the key in the address stands for, with the specification then; None where it stands for nothing."""
+def _chosen(environment: Environment, view: View, sources: Sequence[Source]) -> Selection | None:
+    """The selected item with the specification then; None if the key is invalid."""
     source = next((source for source in sources if source.letter == view.chosen[:1]), None)
     chosen = source.find(environment, view.chosen[1:]) if source else None
     is_of_environment = source is TRANSITIONS and VERSIONS in sources
-    return specification_versions.beside(environment, chosen, view) if chosen and is_of_environment else chosen
+    return (
+        specification_versions.add_specification(environment, chosen, view) if chosen and is_of_environment else chosen
+    )
 
 
 @permission("environments.view_environment", *specification_versions.PERMISSIONS)
 def specification(request: HttpRequest, environment_id: UUID) -> HttpResponse:
-    """Every version that was seen, the highest first, and two of them held against each other."""
-    environment = find(environment_id)
-    below = specification_versions.version_number(request.GET.get("below", ""))
-    shown, older = specification_versions.page(environment, VERSIONS_SHOWN, below)
+    """All observed versions, highest first, and the comparison of two."""
+    environment = find_environment(environment_id)
+    below = specification_versions.parse_version(request.GET.get("below", ""))
+    shown, older = specification_versions.list_versions(environment, VERSIONS_SHOWN, below)
     context = {
         "versions": shown,
         "older": older,
         "below": below,
-        "is_older": True,  # it does not change under who chooses two of them
+        "is_older": True,  # does not refresh while someone chooses versions
         **_compared(request, environment, shown),
     }
     return render_tab(request, environment, "timeline", "environments/timeline/_specification.html", context)
 
 
 def _compared(request: HttpRequest, environment: Environment, shown: Sequence[Version]) -> dict[str, Any]:
-    """The two versions that the address names, or the newest and the one before; none where one was not seen."""
+    """The two versions in the URL, or the newest and the one before; none if either was not observed."""
     newest = shown[0] if shown else None
     pair = (newest.previous, newest.row) if newest and newest.previous else None
     if NAMES.keys() & request.GET.keys():

@@ -118,7 +118,7 @@ def _replay_part(
         if each.document is None:
             gone.setdefault(sweeps[each.sweep - first], []).append(UUID(each.environment))
     for at, ids in gone.items():
-        sync_observe.mark_gone(ids, at)
+        sync_observe.mark_deleted(ids, at)
     changed = Counter(sweeps[each.sweep - first] for each in sights if each.is_news)
     _record(truth, sweeps, changed, {at: len(ids) for at, ids in gone.items()})
 

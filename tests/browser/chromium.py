@@ -13,6 +13,26 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# The address bar's pop-ups are pages of their own, and loading them for each context costs more than a page of the
+# portal. Of two --disable-features the last one counts: the others here are Playwright's that matter to a test.
+FEATURES_OFF = (
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    "PreloadTopChromeWebUI",
+    "AimEnabled",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
 # Nothing but the portal is talked to, and a container's small /dev/shm does not end the browser.
 ARGUMENTS = (
     "--no-sandbox",
@@ -23,6 +43,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(FEATURES_OFF)}",
 )
 # A refused script or style reaches the log by itself; the event names the directive even where the log does not.
 TELL_VIOLATIONS = """

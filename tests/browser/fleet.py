@@ -12,7 +12,7 @@ from environments.models import SyncRun
 from environments.overview.refresh import after_sweep
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
@@ -21,7 +21,7 @@ from portal.sandbox.server import Sandbox
 def read_all(sandbox: Sandbox, *, secrets: bool = True) -> None:
     """Directory, environments, secrets where asked, automations; RuntimeError where a run did not end well."""
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
-        runs = [sync_directory(client), sweep(client), *([sync_secrets(client)] if secrets else [])]
+        runs = [sync_directory(client), sync_environments(client), *([sync_secrets(client)] if secrets else [])]
         runs += [sync_automations(client, everything=everything) for everything in (True, False)]
         for run in runs:
             if run is None or run.state != SyncRun.State.SUCCEEDED:
@@ -30,9 +30,9 @@ def read_all(sandbox: Sandbox, *, secrets: bool = True) -> None:
 
 
 def read_environments(sandbox: Sandbox, token: str = "") -> None:
-    """One sweep, well or badly ended; another token than the sandbox's own is refused."""
+    """One sync_environments, well or badly ended; another token than the sandbox's own is refused."""
     with OnaClient(token or sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=1) as client:
-        after_sweep(sweep(client))
+        after_sweep(sync_environments(client))
 
 
 @contextmanager

@@ -9,16 +9,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from environments.actions import specification
 from environments.actions import specification_parts as parts
 from environments.actions.forms.editing import EditForm
 from environments.actions.forms.limits import HIGHEST_PORT, LONGEST_PORT_NAME, LOWEST_PORT, SHORTEST_PORT_NAME
 from environments.actions.specification_parts import Port
 from environments.actions.specification_policies import SHARING_DISABLED, is_above_limit, refused_port
-from environments.documents.labels import word
+from environments.documents.labels import enum_label
 from portal.directory.models import Organization
-from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
 
 PROTOCOLS = ("PROTOCOL_HTTP", "PROTOCOL_HTTPS")
 LEVELS = (
@@ -71,7 +68,7 @@ class PortForm(forms.Form):
 
     def _word(self, value: str) -> str:
         limited = " (above the organization's limit)" if is_above_limit(value, self.organization) else ""
-        return f"{word(value) or 'not set'}{limited}"
+        return f"{enum_label(value) or 'not set'}{limited}"
 
     def clean_name(self) -> str:
         """Blanks around a new name are dropped; one that was there stays to the letter."""
@@ -165,26 +162,26 @@ class PortsForm(EditForm):
     def clean(self) -> dict[str, Any]:
         """A list that is empty cannot be told to Ona."""
         if self.rows.is_valid() and self._seen_rows() and not self.rows.filled():
-            raise ValidationError(specification.LAST_PORT)
+            raise ValidationError(parts.LAST_PORT)
         return super().clean() if self.rows.is_valid() else self.cleaned_data
 
     def mine(self) -> Mapping[str, Any]:
         return {"ports": parts.in_order(port.values() for port in self.rows.ports())}
 
-    def save(self, asked: Asked) -> Operation:
-        return specification.edit_ports(environment=self.environment, ports=self.rows.ports(), seen=self.seen, **asked)
+    def edit(self) -> Mapping[str, Any]:
+        return {"ports": self.rows.ports()}
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
         return {
-            f"Port {row['port']}": f"{row['name']} · {word(row['protocol']) or 'protocol not set'} · "
-            f"{word(row['admission']) or 'admission not set'}"
+            f"Port {row['port']}": f"{row['name']} · {enum_label(row['protocol']) or 'protocol not set'} · "
+            f"{enum_label(row['admission']) or 'admission not set'}"
             for row in values["ports"]
         }
 
     def notes(self) -> Sequence[str]:
         if self.organization is None:
             return ["The organization's policies are unknown to the portal yet; Ona checks them."]
-        level = word(self.organization.max_port_admission_level)
+        level = enum_label(self.organization.max_port_admission_level)
         limit = f"The organization's policy opens ports at most to: {level}. What is more open already may stay."
         return [*([SHARING_DISABLED] if self.organization.port_sharing_disabled else []), *([limit] if level else [])]

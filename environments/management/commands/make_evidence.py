@@ -14,7 +14,7 @@ from environments.evidence import signing
 from environments.evidence.build import PARTS, Wanted, make
 from portal.exports.download import PERMISSION
 from portal.ledger.models import Origin
-from portal.ledger.recording import Asked
+from portal.ledger.recording import RequestContext
 
 
 class Command(BaseCommand):
@@ -40,14 +40,18 @@ class Command(BaseCommand):
             return
         if file is None or not options["by"] or not options["reason"]:
             raise CommandError("Give a file, --by with a username and --reason; or --public-key alone.")
-        asked: Asked = {"actor": _actor(options["by"]), "reason": options["reason"], "origin": Origin.COMMAND}
+        context: RequestContext = {
+            "actor": _actor(options["by"]),
+            "reason": options["reason"],
+            "origin": Origin.COMMAND,
+        }
         moment = _moment(options["as_of"])
         wanted = Wanted((moment or timezone.now()) - options["days"], moment, tuple(options["part"] or PARTS))
-        _make(file, wanted, asked)
+        _make(file, wanted, context)
         self.stdout.write(f"{file} was made. To verify it: manage.py verify_evidence {file}")
 
 
-def _make(file: Path, wanted: Wanted, asked: Asked) -> None:
+def _make(file: Path, wanted: Wanted, context: RequestContext) -> None:
     """No file is left where it fails."""
     try:
         into = file.open("x+b")
@@ -55,7 +59,7 @@ def _make(file: Path, wanted: Wanted, asked: Asked) -> None:
         raise CommandError(f"{file} cannot be written: {error.strerror}.") from error
     try:
         with into:
-            make(wanted, asked, into)
+            make(wanted, context, into)
     except BaseException:
         file.unlink()
         raise

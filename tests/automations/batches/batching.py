@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from automations.sync.observe import sync_automations
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
@@ -36,7 +36,7 @@ def with_task(sandbox: Sandbox, count: int, reference: str = REFERENCE) -> list[
                 continue  # whose owner starts tasks of their own now and then
             ids.append(id_)
             client.create_task(id_, metadata=metadata, spec=spec)
-        sweep(client)
+        sync_environments(client)
         sync_automations(client, everything=True)
     return ids
 

@@ -13,7 +13,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from automations.actions.registry import START_SERVICE, START_TASK, STOP_SERVICE
+from automations.actions.services import START_SERVICE, STOP_SERVICE
+from automations.actions.tasks import START_TASK
 from automations.batches import worker
 from automations.batches.outcomes import NOT_FOLLOWED, NOT_SEEN, ended
 from automations.batches.plan import BUSY, NOT_RUNNING, choose
@@ -22,7 +23,7 @@ from automations.models import Batch, BatchItem, ItemState, Service, ServicePhas
 from automations.sync.observe import sync_automations
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.models import Environment
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection as directory
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
@@ -74,7 +75,7 @@ def test_a_preview_says_where_it_will_run_and_where_it_cannot_and_why(sandbox: S
         client.start_task(Task.objects.get(environment=ids[0], reference=REFERENCE).pk)
         stopped = sandbox.world.add_environment(Condition("STOPPED"))
         without = sandbox.world.add_environment(Condition("RUNNING", never_stops=True))
-        sweep(client)
+        sync_environments(client)
         sync_automations(client, everything=True)
     choice = choose(START_TASK, REFERENCE, Environment.objects.filter(pk__in=[*ids, stopped, without]))
     assert {str(each.environment.pk) for each in choice.candidates} == set(ids[1:])
@@ -268,7 +269,7 @@ def test_services_are_started_and_stopped_in_many_environments(sandbox: Sandbox,
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         for id_ in ids:
             client.create_service(id_, metadata=metadata, spec=spec)
-        sweep(client)
+        sync_environments(client)
         sync_automations(client, everything=True)
     started = begin(operator, action=START_SERVICE, reference="indexer")
     worker.drive_batches()

@@ -14,7 +14,7 @@ from automations.models import ExecutionPhase, Service, ServicePhase, ServiceSum
 from automations.sync.observe import sync_automations
 from environments.models import Environment
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory.models import Member
 from portal.ona import OnaClient
 from portal.sandbox.server import running
@@ -46,7 +46,7 @@ def test_names_are_the_same_whether_automations_or_their_environments_come_first
     sync_automations(client, everything=True)
     assert not TaskExecution.objects.exclude(environment_name="").exists()
     sync_directory(client)
-    sweep(client)
+    sync_environments(client)
     refresh()
     late = kept()
     for model in own:

@@ -18,12 +18,13 @@ from automations.models import UNDER_WAY, Service, Task, TaskExecution
 from automations.sync.observe import EXECUTION_KIND, SERVICE_KIND, TASK_KIND, Seen, mark_gone, observe
 from environments.models import Environment, SyncRun
 from environments.sync import observe as sync_observe
-from environments.timeline.assemble import Told, tell
 from environments.timeline.lanes import Bar, Lane, Period
+from environments.timeline.source import TimelineData, assemble
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from portal.ona.documents.environments import Observation, read_environment
-from portal.sandbox.world import Event, World
+from portal.sandbox.world import World
+from portal.sandbox.world_state import Event
 from tests.support.history import NOW
 
 EVERY = timedelta(minutes=5)
@@ -67,7 +68,7 @@ class Afternoon:
         documents = list(self.world.documents())
         sync_observe.observe(Observation(now, read_environment(encode(each))) for each in documents)
         known = set(Environment.objects.present().values_list("pk", flat=True))
-        sync_observe.mark_gone(list(known - {UUID(each["id"]) for each in documents}), now)
+        sync_observe.mark_deleted(list(known - {UUID(each["id"]) for each in documents}), now)
         for name, (kind, model, read) in READ.items():
             listed = [entry.document() for entry in self.world.table(name).walk({})]
             observe(kind, [Seen(now, read(encode(each))) for each in listed])
@@ -101,12 +102,12 @@ def afternoon(settings: Any) -> Afternoon:
     return Afternoon()
 
 
-def told(environment_id: str, at: datetime, dice: random.Random) -> Told:
+def told(environment_id: str, at: datetime, dice: random.Random) -> TimelineData:
     """The picture of a time with this moment somewhere in it."""
     environment = Environment.objects.select_related("sighting").get(pk=environment_id)
     span = dice.choice([timedelta(hours=1), timedelta(hours=2), timedelta(days=1)])
     end = min(at + span * dice.uniform(0.01, 0.99), NOW)
-    return tell(environment, Period(end - span, end), NOW, [TRANSITIONS, SERVICES, EXECUTIONS])
+    return assemble(environment, Period(end - span, end), NOW, [TRANSITIONS, SERVICES, EXECUTIONS])
 
 
 def covering(lanes: Iterable[Lane], prefix: str, at: datetime) -> list[Bar]:

@@ -17,7 +17,7 @@ from automations.file.read import read
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
 from environments.models import Environment
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection
 from portal.ledger.models import Operation
 from portal.ona import OnaClient
@@ -57,7 +57,7 @@ def admin() -> Client:
 
 def sync(sandbox: Sandbox) -> None:
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
-        sweep(client)
+        sync_environments(client)
         sync_automations(client, everything=True)
 
 

@@ -16,7 +16,7 @@ from automations.file.read import read
 from automations.file.write import write
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox, running
@@ -51,7 +51,7 @@ def test_real_files_come_back_from_ona_as_they_were(sandbox: Sandbox) -> None:
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
         for environment_id, file in files.items():
             client.upsert_automations_file(UUID(environment_id), file)
-        sweep(client)
+        sync_environments(client)
         sync_automations(client, everything=True)
     for environment_id, file in files.items():
         there = described(environment_id, file)

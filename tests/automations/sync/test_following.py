@@ -18,8 +18,8 @@ from automations.sync.observe import sync_automations
 from automations.sync.poller import follow_all, follow_environment, follow_execution
 from environments.detail.live_refresh import follow
 from environments.models import Environment, SyncRun
-from environments.sync.job import only_one
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
+from environments.sync.job import exclusive_lock
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.sandbox.server import Sandbox, running
@@ -42,7 +42,7 @@ def sandbox(settings: Any) -> Iterator[Sandbox]:
             change(server, "TASK_EXECUTION", execution, ExecutionPhase.SUCCEEDED)
         for service in listed(server, "SERVICE", poller.MOVING):
             change(server, "SERVICE", service, ServicePhase.RUNNING)
-        sweep(ona())
+        sync_environments(ona())
         sync_automations(ona(), everything=True)
         yield server
     connection._client.cache_clear()
@@ -236,7 +236,7 @@ def test_a_configuration_that_cannot_be_right_is_told(sandbox: Sandbox, settings
 
 
 def test_one_process_follows_at_a_time(sandbox: Sandbox) -> None:
-    with only_one("following") as is_only_one, Requests(sandbox) as made:
+    with exclusive_lock("following") as is_only_one, Requests(sandbox) as made:
         assert is_only_one
         assert not follow_all()
     assert not made

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from automations.models import SETTLED, Service, Task, TaskExecution, TaskSummary
 from automations.sync.observe import KINDS, Seen, observe, sync_automations
 from environments.models import Environment, SyncRun
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.ona import OnaClient
 from portal.ona.documents.automations import read_service
 from portal.sandbox.server import Sandbox, running
@@ -52,7 +52,7 @@ def listed(client: OnaClient, pages: Any, parts: tuple[str, ...]) -> dict[str, d
 
 @pytest.mark.django_db(transaction=True)
 def test_everything_ona_lists_is_cached_whole(sandbox: Sandbox, client: OnaClient) -> None:
-    sweep(client)
+    sync_environments(client)
     run = succeeded(sync_automations(client, everything=True))
     assert run.listed == run.changed == Service.objects.count() + Task.objects.count() + TaskExecution.objects.count()
     whole = ("metadata", "spec", "status")
@@ -66,7 +66,7 @@ def test_everything_ona_lists_is_cached_whole(sandbox: Sandbox, client: OnaClien
 
 @pytest.mark.django_db(transaction=True)
 def test_the_frequent_sync_follows_running_environments_only(sandbox: Sandbox, client: OnaClient) -> None:
-    sweep(client)
+    sync_environments(client)
     succeeded(sync_automations(client, everything=False))
     running_ids = set(Environment.objects.running().values_list("id", flat=True))
     assert set(Service.objects.values_list("environment_id", flat=True)) <= running_ids
@@ -75,12 +75,12 @@ def test_the_frequent_sync_follows_running_environments_only(sandbox: Sandbox, c
 
 @pytest.mark.django_db(transaction=True)
 def test_executions_that_end_are_seen_to_end(sandbox: Sandbox, client: OnaClient) -> None:
-    sweep(client)
+    sync_environments(client)
     succeeded(sync_automations(client, everything=True))
     unsettled = set(TaskExecution.objects.exclude(phase__in=SETTLED).values_list("id", flat=True))
     assert unsettled
     sandbox.world.advance(timedelta(hours=3))
-    sweep(client)
+    sync_environments(client)
     succeeded(sync_automations(client, everything=True))
     at_ona, here = listed(client, client.execution_pages, ("status",)), cached(TaskExecution, ("status",))
     assert {id_: here[id_] for id_ in at_ona} == at_ona
@@ -90,7 +90,7 @@ def test_executions_that_end_are_seen_to_end(sandbox: Sandbox, client: OnaClient
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_that_is_deleted_is_asked_for_and_then_gone(sandbox: Sandbox, client: OnaClient) -> None:
-    sweep(client)
+    sync_environments(client)
     succeeded(sync_automations(client, everything=True))
     victim = str(Task.objects.earliest("id").id)
     sandbox.world.drop("TASK", victim)
@@ -101,7 +101,7 @@ def test_a_task_that_is_deleted_is_asked_for_and_then_gone(sandbox: Sandbox, cli
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failed_list_is_a_failed_run_and_nothing_is_gone(sandbox: Sandbox, client: OnaClient) -> None:
-    sweep(client)
+    sync_environments(client)
     succeeded(sync_automations(client, everything=True))
     before = Service.objects.present().count()
     sandbox.faults.inject("error503", times=50, rpc="ListServices")

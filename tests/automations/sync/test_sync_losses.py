@@ -12,7 +12,7 @@ from automations.models import SETTLED, Service, Task, TaskExecution, Transition
 from automations.sync import observe
 from automations.sync.observe import sync_automations
 from environments.models import SyncRun
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox, running
@@ -33,7 +33,7 @@ def sandbox(settings: Any) -> Iterator[Sandbox]:
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[OnaClient]:
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=2) as client:
-        sweep(client)
+        sync_environments(client)
         succeeded(sync_automations(client, everything=True))
         yield client
 

@@ -27,7 +27,7 @@ from environments.models import Environment, Secret
 from environments.secrets.scopes import ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.ledger.models import Operation
@@ -117,7 +117,7 @@ def everything() -> Iterator[Everything]:
 def ona_read(connect: Callable[..., Any], settings: Any) -> Iterator[Sandbox]:
     """A small organization that has been read once."""
     with connect(World(environments=15, seed=11)) as sandbox:
-        for job in (sync_directory, sweep, sync_secrets):
+        for job in (sync_directory, sync_environments, sync_secrets):
             job(ona())
         settings.ONA_ACTION_SECONDS = 0.5
         yield sandbox

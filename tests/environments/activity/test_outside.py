@@ -122,7 +122,7 @@ def test_a_version_from_outside_gets_the_name_that_onas_log_has_for_it(viewer: C
     version(otter, 1, between=None)
     version(otter, 2, between=(20, 10))
     entry("update environment: spec.timeout", actor_id=person("Ann Lee").pk, subject_id=otter.pk, ago=15 * MINUTE)
-    newest, first = specification_versions.page(otter, 10)[0]
+    newest, first = specification_versions.list_versions(otter, 10)[0]
     assert newest.origin.words == "outside the portal, probably by Ann Lee (Ona's audit log)"
     assert first.origin.words == specification_versions.FIRST
     assert "Outside the portal, probably by Ann Lee" in text(get(viewer, "specification", otter))
@@ -147,7 +147,7 @@ def test_what_cannot_have_made_a_version_gives_it_no_name(
     version(otter, 1, between=None)
     version(otter, 2, between=(20, 10))
     entry(action, **{"subject_id": otter.pk, "ago": minutes_ago * MINUTE} | columns)
-    assert specification_versions.page(otter, 10)[0][0].origin.words == specification_versions.OUTSIDE
+    assert specification_versions.list_versions(otter, 10)[0][0].origin.words == specification_versions.OUTSIDE
 
 
 def test_of_several_who_may_have_made_it_all_are_named(otter: Environment) -> None:
@@ -155,7 +155,7 @@ def test_of_several_who_may_have_made_it_all_are_named(otter: Environment) -> No
     version(otter, 2, between=(20, 10))
     for name in ("Ann Lee", "Bo Ek"):
         entry("update environment: spec.ports", actor_id=person(name).pk, subject_id=otter.pk, ago=15 * MINUTE)
-    words = specification_versions.page(otter, 10)[0][0].origin.words
+    words = specification_versions.list_versions(otter, 10)[0][0].origin.words
     assert re.fullmatch(
         r"outside the portal, perhaps by (Ann Lee or Bo Ek|Bo Ek or Ann Lee) \(Ona's audit log\)", words
     )
@@ -204,7 +204,7 @@ def test_versions_of_a_past_are_named_by_those_who_made_them_and_by_nobody_else(
     assert AuditLog.objects.count() == len(world.audit.entries)
     told = 0
     for environment in Environment.objects.all():
-        for each in specification_versions.page(environment, 100)[0]:
+        for each in specification_versions.list_versions(environment, 100)[0]:
             if each.row.old_seen_at is None:
                 continue
             actors = may_have_made(world, environment.pk, each.row.old_seen_at, each.row.seen_at)

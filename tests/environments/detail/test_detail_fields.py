@@ -16,7 +16,7 @@ from gitpod.v1.environment_pb2 import Environment as Message
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from environments.documents.labels import TRIGGERS, word
+from environments.documents.labels import TRIGGERS, enum_label
 from environments.models import Environment
 from environments.sync.observe import observe
 from portal.ona.documents.environments import Observation, read_environment
@@ -63,7 +63,7 @@ class Filler:
             return self.of_message(field.message_type, path, variant, number)
         if field.enum_type:
             value = field.enum_type.values[-1].name
-            self.expect(path, word(value) if word(value) != value else phase_word(value))
+            self.expect(path, enum_label(value) if enum_label(value) != value else phase_word(value))
             self.common.append(path)
             return value
         if field.type == FieldDescriptor.TYPE_BOOL:
@@ -162,7 +162,7 @@ def test_the_triggers_of_the_contract_have_words() -> None:
 
 def test_the_enum_values_of_the_contract_have_words() -> None:
     values = list(_enum_values(Message.DESCRIPTOR, set()))
-    raw = [v for v in values if not v.endswith("_UNSPECIFIED") and word(v) == v and phase_word(v) == v]
+    raw = [v for v in values if not v.endswith("_UNSPECIFIED") and enum_label(v) == v and phase_word(v) == v]
     assert len(values) > 60
     assert raw == []
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from environments.as_of.clock import written
 from environments.audit.what_if import answer
 from environments.models import Environment, Field, Phase, Secret
-from environments.timeline.observed import limit
+from environments.timeline.observed import max_interval
 from tests.support import audits, factories, operations
 from tests.support.audits import DAY
 from tests.support.exports import read, read_csv, taken
@@ -187,7 +187,7 @@ def test_the_head_says_that_the_policies_are_unknown_where_they_were_never_read(
 
 def test_the_head_names_the_times_in_which_nothing_was_observed(auditor: Client) -> None:
     now = timezone.now()
-    step = limit() / 2
+    step = max_interval() / 2
     before = [now - 3 * DAY - number * step for number in range(1, 400)]
     after = [now - number * step for number in range(200)]
     audits.swept(*before, *after)
@@ -204,7 +204,7 @@ def test_the_head_names_the_times_in_which_nothing_was_observed(auditor: Client)
 def test_gaps_are_looked_for_over_the_period_that_is_asked_for(
     auditor: Client, list_: str, start: int | None, end: int | None
 ) -> None:
-    now, step = timezone.now(), limit() / 2
+    now, step = timezone.now(), max_interval() / 2
     steady = [now - 89 * DAY - number * step for number in range(30)]
     audits.swept(*steady)
     asked = {"from": start, "to": end}

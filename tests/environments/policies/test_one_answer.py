@@ -12,17 +12,18 @@ from typing import Any, NamedTuple
 import pytest
 from django.http import QueryDict
 from django.utils import timezone
-from environments.list.query import read_state
 
 from environments.as_of import clock
 from environments.as_of.context import AsOf
 from environments.audit.exports import COLUMNS, audit_rows
 from environments.audit.query import AUDITS, read
 from environments.detail.lifetime import banners, lifetime
+from environments.list.list import ENVIRONMENTS
 from environments.models import Environment, Field, Phase, Transition
 from environments.policies import deletion
 from environments.policies.policy import Policy, policy_at
 from environments.policies.verdict import Facts, with_stops
+from portal.lists.query import read_query
 from tests.support import audits, factories
 from tests.support.audits import DAY
 
@@ -139,9 +140,9 @@ def exported(as_of: AsOf, policy: Policy | None) -> dict[uuid.UUID, tuple[str, s
 
 
 def searched(query: str) -> set[uuid.UUID]:
-    state = read_state(QueryDict(f"gone=yes&q={query}"))
+    state = read_query(ENVIRONMENTS, QueryDict(f"gone=yes&q={query}"))
     assert state.problems == ()
-    return set(state.filters.qs.values_list("pk", flat=True))
+    return set(state.rows().values_list("pk", flat=True))
 
 
 @pytest.mark.parametrize(("name", "days_ago"), [("limited", 0), ("limited", 5), ("keeping", 0), ("unread", 5)])

@@ -16,7 +16,7 @@ from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import read_scope, sync_secrets
 from environments.secrets.upsert import count_environments, merge
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.directory.models import Project
@@ -32,7 +32,7 @@ GOOD = SyncRun.State.SUCCEEDED
 @pytest.fixture
 def cached(sandbox: Sandbox) -> Sandbox:
     """An organization that has been read once."""
-    for job in (sync_directory, sweep):
+    for job in (sync_directory, sync_environments):
         run = job(ona())
         assert run is not None
         assert run.state == GOOD

@@ -15,7 +15,7 @@ from environments.models import Environment, Secret, SyncRun
 from environments.secrets.scopes import ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
-from environments.sync.observe import sweep
+from environments.sync.full_listing import sync_environments
 from portal.directory.connection import ona
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
@@ -28,7 +28,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture
 def ona_read(sandbox: Sandbox) -> Sandbox:
-    for job in (sync_directory, sweep, sync_secrets):
+    for job in (sync_directory, sync_environments, sync_secrets):
         job(ona())
     return sandbox
 

@@ -24,7 +24,7 @@ from environments.models import SyncRun
 from environments.sync import audit_log
 from environments.sync.audit_log import OVERLAP, sync_audit_logs
 from environments.sync.freshness import freshness
-from environments.sync.job import only_one
+from environments.sync.job import exclusive_lock
 from environments.tasks import sync_audit_logs as task
 from portal.celery import app
 from portal.ledger.models import AuditLog, AuditLogGap, Operation
@@ -116,21 +116,21 @@ def test_a_log_that_is_not_in_the_order_of_time_is_kept_whole(sandbox: Sandbox, 
     for number in range(150):
         note(sandbox.world, f"mixed {number}", timedelta(minutes=(number * 37) % 500))
     for _ in range(20):
-        if not (read(client, most_pages=2) and AuditLogGap.objects.exists()):
+        if not (read(client, max_pages=2) and AuditLogGap.objects.exists()):
             break
         read(client)
     assert_kept(sandbox.world)
 
 
 def test_a_long_log_is_read_in_pieces_its_newest_first(sandbox: Sandbox, client: OnaClient) -> None:
-    assert read(client, most_pages=1).changed == 100
+    assert read(client, max_pages=1).changed == 100
     assert set(AuditLog.objects.values_list("action", flat=True)) == {f"deed {number}" for number in range(150, 250)}
     note(sandbox.world, "meanwhile")
     assert AuditLogGap.objects.count() == 1
-    read(client, most_pages=2)
+    read(client, max_pages=2)
     assert AuditLog.objects.filter(action="meanwhile").exists(), "what is new comes before what is old"
     for _ in range(3):
-        read(client, most_pages=2)
+        read(client, max_pages=2)
     assert not AuditLogGap.objects.exists()
     assert_kept(sandbox.world)
 
@@ -138,14 +138,14 @@ def test_a_long_log_is_read_in_pieces_its_newest_first(sandbox: Sandbox, client:
 def test_many_entries_of_one_instant_are_not_lost_between_two_runs(sandbox: Sandbox, client: OnaClient) -> None:
     for number in range(120):
         note(sandbox.world, f"at once {number}")
-    read(client, most_pages=1)
+    read(client, max_pages=1)
     for _ in range(3):
-        read(client, most_pages=5)
+        read(client, max_pages=5)
     assert_kept(sandbox.world)
 
 
 def test_a_failure_in_the_middle_is_shown_and_gone_on_from(sandbox: Sandbox, client: OnaClient) -> None:
-    read(client, most_pages=1)
+    read(client, max_pages=1)
     sandbox.faults.inject("error500", times=1, rpc="ListAuditLogs")
     run = read(client)
     assert (run.state, run.error_code) == (FAILED, "internal")
@@ -189,7 +189,7 @@ def test_a_process_killed_in_the_middle_loses_nothing(sandbox: Sandbox, client: 
 
 @pytest.mark.django_db(transaction=True)
 def test_only_one_reads_at_a_time(client: OnaClient) -> None:
-    with only_one(KIND):
+    with exclusive_lock(KIND):
         assert sync_audit_logs(client) is None
 
 
@@ -249,7 +249,7 @@ def test_the_scheduler_reads_it_every_minute_and_reading_costs_no_operation(conn
         task()
     assert SyncRun.objects.get(kind=KIND).state == GOOD
     assert not Operation.objects.exists()
-    assert audit_log.MOST_PAGES * 100 == 10_000
+    assert audit_log.MAX_PAGES * 100 == 10_000
 
 
 def test_by_hand_it_is_read_and_explained_by_commands(connect: Any) -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from environments.models import Environment, SyncRun
-from environments.sync.commands import UNDER_WAY
+from environments.sync.commands import IN_PROGRESS
 from environments.sync.job import SYNCING
 from environments.tasks import sync_environments
 from portal.directory import connection as ona_connection
@@ -52,7 +52,7 @@ def test_a_second_sync_of_the_kind_does_not_start(sandbox: Sandbox) -> None:
         other.execute("SELECT pg_advisory_lock(%s, hashtext('environments'))", [SYNCING])
         with pytest.raises(CommandError, match="under way") as refused:
             run("sync_environments")
-    assert refused.value.returncode == UNDER_WAY
+    assert refused.value.returncode == IN_PROGRESS
     assert not SyncRun.objects.exists()
 
 

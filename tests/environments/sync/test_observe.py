@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments.models import Environment, Field, Sighting, Transition
-from environments.sync.observe import mark_gone, observe
+from environments.sync.observe import mark_deleted, observe
 from portal.ona.documents.environments import Observation, read_environment
 from tests.support.documents import ONE, at, observation
 
@@ -138,7 +138,7 @@ def test_what_is_unchanged_is_not_written() -> None:
 
 def test_gone_stays_gone_for_late_answers_and_ends_with_a_later_one() -> None:
     observe([observation(seconds=0)])
-    assert mark_gone([ONE], at(10)) == 1
+    assert mark_deleted([ONE], at(10)) == 1
     observe([observation(seconds=5, metadata={"name": "late"})])
     assert Environment.objects.get().gone_at == at(10)
     observe([observation(seconds=20)])
@@ -151,7 +151,7 @@ def test_gone_stays_gone_for_late_answers_and_ends_with_a_later_one() -> None:
 
 def test_an_environment_seen_after_the_question_is_not_marked_gone() -> None:
     observe([observation(seconds=20)])
-    assert mark_gone([ONE], at(10)) == 0
+    assert mark_deleted([ONE], at(10)) == 0
 
 
 PHASES = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_STOPPED", "ENVIRONMENT_PHASE_OF_TOMORROW", "")

@@ -17,7 +17,7 @@ from django.utils import timezone
 from environments.models import Environment, Field, Phase
 from environments.timeline import list as timeline_list
 from environments.timeline import query as timeline_query
-from environments.timeline.operations_source import ASKED_FOR
+from environments.timeline.operations_source import OPERATIONS
 from environments.timeline.transitions_source import TRANSITIONS
 from tests.environments.timeline.timelines import MINUTE, changed, known_for, page
 from tests.support import factories, operations
@@ -87,9 +87,11 @@ def test_pieces_of_any_size_hold_each_row_once(size: int) -> None:
     for number in range(15):
         changed(environment, Field.PHASE, "", str(number), minutes_ago=20)
         operations.operation("environment.stop", environment_id=environment.pk, ago=20 * MINUTE)
-    view = timeline_query.read(QueryDict("zoom=all"), environment, timezone.now())
+    view = timeline_query.read_view(QueryDict("zoom=all"), environment, timezone.now())
     found = [
-        row.key for piece in timeline_list.pieces(environment, view, [TRANSITIONS, ASKED_FOR], size) for row in piece
+        row.key
+        for piece in timeline_list.read_entries(environment, view, [TRANSITIONS, OPERATIONS], size)
+        for row in piece
     ]
     assert len(found) == len(set(found)) == 30
 

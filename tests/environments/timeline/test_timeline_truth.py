@@ -23,10 +23,10 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from environments.models import Environment, Field, Phase, SpecificationVersion, Transition
 from environments.timeline import specification_versions
-from environments.timeline.assemble import Told, tell
 from environments.timeline.lanes import Bar, Period
 from environments.timeline.observed import GONE, NEVER, OUTAGE, Gap
 from environments.timeline.query import ZOOMS
+from environments.timeline.source import TimelineData, assemble
 from environments.timeline.specification_versions import VERSIONS
 from environments.timeline.transitions_source import STATES, TRANSITIONS
 from portal.sandbox.documents import moment
@@ -91,21 +91,21 @@ def _seldom_swept(settings: Any) -> None:
     settings.SWEEP_SECONDS = EVERY.total_seconds()
 
 
-def told_around(pair: Pair, dice: random.Random) -> Told | None:
+def told_around(pair: Pair, dice: random.Random) -> TimelineData | None:
     """The picture of an hour, a day, a week or everything, with the moment somewhere in it; None of what none saw."""
     environment = Environment.objects.filter(pk=UUID(pair.identifier)).select_related("sighting").first()
     if environment is None:
         return None
     span = dice.choice([*ZOOMS.values(), NOW - BEGIN])
     end = min(pair.at + span * dice.uniform(0.01, 0.99), NOW)
-    return tell(environment, Period(end - span, end), NOW, [TRANSITIONS])
+    return assemble(environment, Period(end - span, end), NOW, [TRANSITIONS])
 
 
-def gap_at(told: Told, at: datetime) -> Gap | None:
+def gap_at(told: TimelineData, at: datetime) -> Gap | None:
     return next((gap for gap in told.gaps if gap.start <= at < gap.end), None)
 
 
-def bar_at(told: Told, lane: str, at: datetime) -> Bar | None:
+def bar_at(told: TimelineData, lane: str, at: datetime) -> Bar | None:
     """The bar that covers a moment; a second one would be a lie."""
     bars = next(each.bars for each in told.lanes if each.name == lane)
     found = [bar for bar in bars if bar.start <= at < bar.end]
@@ -276,7 +276,7 @@ def test_what_two_looks_in_a_row_saw_is_drawn_as_certain_between_them(month: Mon
         environment = Environment.objects.filter(pk=UUID(identifier)).select_related("sighting").first()
         if environment is None:
             continue
-        told, seen = tell(environment, Period(BEGIN, NOW), NOW, [TRANSITIONS]), month.seen(identifier)
+        told, seen = assemble(environment, Period(BEGIN, NOW), NOW, [TRANSITIONS]), month.seen(identifier)
         for interval in month.truth.intervals(identifier, "phase"):
             looks = [each for each in seen if interval.begin <= each < (interval.end or NOW)]
             for before, after in list(pairwise(looks))[:1]:
@@ -305,7 +305,7 @@ def test_every_version_that_a_sweep_could_meet_is_marked_between_the_sweeps_it_c
         if environment is None:
             assert not expected
             continue
-        told = tell(environment, Period(BEGIN - DAY, NOW), NOW, [VERSIONS])
+        told = assemble(environment, Period(BEGIN - DAY, NOW), NOW, [VERSIONS])
         (lane,) = (each for each in told.lanes if each.name == "specification")
         marks = {int(mark.label.rsplit(" ", 1)[1]): (mark.after, mark.at) for mark in lane.marks}
         assert marks == expected
@@ -346,7 +346,7 @@ def test_a_bar_shows_the_specifications_that_held_in_truth_before_and_after_it(m
     for row in random.Random(10).sample(list(rows), 300):
         assert row.old_seen_at is not None
         truth = [month.at(str(row.environment_id), at) for at in (row.old_seen_at, row.seen_at)]
-        held = specification_versions.held(row.environment, row.seen_at)
+        held = specification_versions.versions_around(row.environment, row.seen_at)
         assert [each and int(each.spec_version) for each in held] == [each and each.spec_version for each in truth]
         assert [each and each.spec for each in held] == [each and each.document["spec"] for each in truth]
         became_another += held[0] != held[1]

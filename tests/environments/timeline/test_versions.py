@@ -89,7 +89,7 @@ def test_in_whatever_order_answers_arrive_the_highest_version_is_the_environment
 def test_the_largest_version_there_can_be_is_kept_and_compared() -> None:
     observe([observation(spec=spec(2**64 - 2)), observation(seconds=1, spec=spec(2**64 - 1))])
     assert [number for number, _, _ in kept()] == [2**64 - 2, 2**64 - 1]
-    shown, older = specification_versions.page(Environment.objects.get(), 10)
+    shown, older = specification_versions.list_versions(Environment.objects.get(), 10)
     assert ([each.number for each in shown], older) == ([2**64 - 1, 2**64 - 2], None)
 
 
@@ -118,7 +118,7 @@ def test_a_version_that_was_asked_for_through_the_portal_names_who_and_why(sandb
     edited = edit_timeout(environment=environment, disconnected=timedelta(hours=1), actor=actor, reason="long builds")
     stopped = stop_environment(environment=environment, actor=actor, reason="cost")
     assert (edited.outcome, stopped.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)
-    shown, _ = specification_versions.page(environment, 10)
+    shown, _ = specification_versions.list_versions(environment, 10)
     told = {each.number: (each.origin.who, each.origin.why) for each in shown}
     assert told == {before + 2: ("ada", "cost"), before + 1: ("ada", "long builds"), before: ("", "")}
     paths = {each.number: {change.path for change in each.changes} for each in shown}
@@ -132,7 +132,7 @@ def test_a_version_that_nobody_asked_for_here_is_from_outside_the_portal(sandbox
     environment = Environment.objects.running().order_by("id")[0]
     sandbox.world.change(str(environment.pk), spec={"timeout": {"disconnected": "7200s"}})
     fleet.read_environments(sandbox)
-    shown, _ = specification_versions.page(environment, 10)
+    shown, _ = specification_versions.list_versions(environment, 10)
     assert [each.origin.words for each in shown] == [OUTSIDE, FIRST]
 
 
@@ -148,7 +148,7 @@ def asked(environment: Environment, before: int, after: int | None, **columns: A
 
 
 def origin_of(row: SpecificationVersion, *known: Operation) -> specification_versions.Origin:
-    return specification_versions.origin(row, known)
+    return specification_versions.find_origin(row, known)
 
 
 def test_an_operation_that_read_the_version_back_made_it_and_no_other() -> None:
