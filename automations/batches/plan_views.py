@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from automations.actions.tasks import START_TASK
 from automations.batches.forms import BatchForm, form_of
+from automations.batches.list import SEE, TO_DO_AGAIN, may
 from automations.batches.plan import MOST, Choice, references
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.start import start_batch
-from automations.batches.views import SEE, TO_DO_AGAIN, may
 from automations.models import Batch
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Actor

@@ -49,7 +49,7 @@ class AsOf(Protocol):
     def live(self, url: str) -> str:
         """Where an open page asks for news; empty in the past, which has none."""
 
-    def note(self, *texts: str) -> Mapping[str, str]:
+    def note(self, *texts: str) -> dict[str, str]:
         """What the head of an export adds about a past time."""
 
 
@@ -70,7 +70,7 @@ class Now:
     def live(self, url: str) -> str:
         return url
 
-    def note(self, *texts: str) -> Mapping[str, str]:
+    def note(self, *texts: str) -> dict[str, str]:
         return {}
 
 
@@ -147,8 +147,9 @@ class List:
     scanned: tuple[str, ...] = ()
     count: Callable[[ListQuery], int] | None = None
 
-    # whether the rows changed; an open page asks for it at `changes_url`, or at its own address where there is none
-    change_token: Callable[[], str] | None = None
+    # whether the rows changed, from the arguments of the address; an open page asks at `changes_url`, or at its own
+    # address where there is none
+    change_token: Callable[..., str] | None = None
     poll_seconds: int = 10
     changes_url: str = ""
     facets_url: str = ""
@@ -168,6 +169,10 @@ class List:
     empty_template: str = "lists/_empty.html"
     empty: Callable[[], Mapping[str, Any]] = dict  # the context of that template
     beyond: str = "The list ends before it."
+
+    def token(self, of: Mapping[str, Any]) -> str:
+        """Another text once the rows have changed."""
+        return self.change_token(**of) if self.change_token else ""
 
     @cached_property
     def by_name(self) -> Mapping[str, Filter]:
@@ -233,10 +238,6 @@ class ListQuery:
             if name != without:
                 found = found.filter(self.listing.by_name[name].asks(values))
         return found
-
-    def token(self) -> str:
-        """Another text once the rows have changed."""
-        return self.listing.change_token() if self.listing.change_token else "0"
 
     def page(self) -> Page[Any]:
         """The rows that are asked for, and the pages beside them."""

@@ -47,7 +47,8 @@ class Facet:
 
 def facets(query: ListQuery) -> list[Facet]:
     """All facets, with counts that respect every filter but the facet's own (those that add up respect all)."""
-    counts = cached(f"facets:{query.listing.name}", f"{query.place.key} {query.token()}", lambda: _count(query))
+    asked = f"{query.place.key} {query.listing.token(query.of)}"
+    counts = cached(f"facets:{query.listing.name}", asked, lambda: _count(query))
     return [
         _facet(query, each, counts[each.name], counts.get(f"{each.name} values", {}).get("", 0))
         for each in _counted(query)

@@ -47,10 +47,10 @@ def page_of(listing: List) -> View[...]:
     def list_page(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
         as_of = as_of_of(listing, request.GET)
         with as_of.reading():
-            query = read_query(listing, request.GET, as_of, of)
-            seen = query.token()
+            seen = listing.token(of)
             if is_fragment(request) and request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
+            query = read_query(listing, request.GET, as_of, of)
             part = _part(request, listing)
             context = list_context(request, query, seen, part)
         template = listing.body_template if part == BODY else listing.list_template
@@ -71,10 +71,10 @@ def changes_of(listing: List) -> View[...]:
     def list_changes(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
         as_of = as_of_of(listing, request.GET)
         with as_of.reading():
-            query = read_query(listing, request.GET, as_of, of)
-            seen = query.token()
+            seen = listing.token(of)
             if request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
+            query = read_query(listing, request.GET, as_of, of)
             context = list_context(request, query, seen, ALONE)
         return render(request, listing.list_template, context | as_of.bar(query.place))
 

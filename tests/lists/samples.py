@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+
+from automations.by_reference.refresh import refresh
+from automations.models import Batch, BatchItem, ExecutionPhase, ServicePhase
 from portal.ledger.models import Outcome
 from tests.support import factories
-from tests.support.automation_factories import execution, task
+from tests.support.automation_factories import batch, execution, service, task
 from tests.support.operations import ENVIRONMENT, operation
 
 
@@ -18,7 +22,7 @@ from tests.support.operations import ENVIRONMENT, operation
 class Sample:
     """`make` adds as many rows as asked for; `filters` has a value for each filter, which some of these rows may meet.
 
-    `key` is the exported column that names a row, `of` the arguments of the page's address.
+    `key` is the column that names a row in a file, `of` the arguments of the page's address.
     """
 
     make: Callable[[int], None]
@@ -36,6 +40,42 @@ def _operations(number: int) -> None:
 def _environments(number: int) -> None:
     for minute in range(number):
         factories.environment(name=f"otter-{minute}", failure="no space left" if minute % 2 else "")
+
+
+def _references(number: int) -> None:
+    environment = factories.environment()
+    for each in range(number):
+        name = f"{uuid.uuid4()}"
+        execution(task(environment, name), phase=ExecutionPhase.FAILED, ago=timedelta(minutes=each))
+        service(environment, name, phase=ServicePhase.FAILED)
+    refresh()
+
+
+def _of_one_reference(number: int) -> None:
+    for each in range(number):
+        environment = factories.environment(name=f"otter-{each}")
+        task(environment)
+        service(environment)
+
+
+def _batches(number: int) -> None:
+    for minute in range(number):
+        batch(factories.environment(), asked_at=timezone.now() - timedelta(minutes=minute))
+
+
+def _batch_items(number: int) -> None:
+    """Of one batch, which has come further."""
+    made, _ = Batch.objects.update_or_create(
+        id=uuid.UUID(int=1),
+        defaults={
+            "action": "task.start", "reference": "build", "at_once": 10, "stop_after": 5, "asked_at": timezone.now(),
+            "changed_at": timezone.now(),
+        },
+    )  # fmt: skip
+    for each in range(number):
+        BatchItem.objects.create(
+            batch=made, environment_id=uuid.uuid4(), environment_name=f"otter-{each}", target_id=uuid.uuid4()
+        )
 
 
 def _executions(number: int) -> None:
@@ -63,6 +103,16 @@ SAMPLES: Mapping[str, Sample] = {
         },
         "otter -name:fox",
     ),
+    "automations:tasks": Sample(_references, {"q": "t", "failing": "yes"}, key="reference"),
+    "automations:services": Sample(_references, {"q": "s", "failing": "yes"}, key="reference"),
+    "automations:task": Sample(
+        _of_one_reference, {"q": "otter", "phase": "failed", "project": "none"}, of={"reference": "build"}
+    ),
+    "automations:service": Sample(
+        _of_one_reference, {"q": "otter", "phase": "failed", "project": "none"}, of={"reference": "web"}
+    ),
+    "automations:batches": Sample(_batches, {}),
+    "automations:batch": Sample(_batch_items, {"state": "waiting"}, of={"batch_id": uuid.UUID(int=1)}),
     "automations:list": Sample(
         _executions,
         {
