@@ -139,7 +139,8 @@ def start_task(world: WorldState, identifier: str, creator: Document, trigger: s
     """A new execution of a task, PENDING, with everything the task depends on in its plan."""
     task = world.tasks.entries[identifier].document()
     _running_environment(world, task["environmentId"])
-    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk({"environment": [task["environmentId"]]})}
+    home = {"environment": [task["environmentId"]]}
+    siblings = {entry.key[1]: entry.document() for table in (world.tasks, world.services) for entry in table.walk(home)}
     groups = executions.plan(task, siblings, world.rng)
     execution = executions.pending(task, groups, world.instant, trigger or creator["id"], creator, world.rng)
     world.add("TASK_EXECUTION", execution)
