@@ -22,7 +22,7 @@ from automations.sync import poller
 from environments.actions import lifecycle
 from environments.actions import registry as environments
 from environments.actions.registry import Action
-from environments.detail.live_refresh import look_at_many
+from environments.detail.live_refresh import fetch_many
 from environments.models import Environment, EnvironmentQuerySet
 from portal.ledger.models import Operation
 from portal.ledger.recording import Asked
@@ -103,7 +103,7 @@ def _of_environments(action: Action, words: str, ask: Ask, joint: str = "") -> K
         lambda _, found: choose_environments(action, found),
         chosen_environments,
         ask,
-        follow=lambda items: look_at_many([item.environment_id for item in items]),
+        follow=lambda items: fetch_many([item.environment_id for item in items]),
         ended=partial(ended_environments, action) if action.followed else None,
     )
 

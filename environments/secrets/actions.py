@@ -22,7 +22,7 @@ from environments.actions.registry import Action, Proof, Search, Verdict
 from environments.models import Environment, Secret
 from environments.secrets.scopes import Scope
 from environments.secrets.sync import read_scope
-from environments.secrets.upsert import look_up, mark_deleted, merge
+from environments.secrets.upsert import mark_deleted, merge_documents, refresh_names
 from portal.directory.connection import ona_now
 from portal.ledger import recording
 from portal.ledger.models import Operation, OperationQuerySet
@@ -73,7 +73,7 @@ def create_secret(
         )
 
     def look(client: OnaClient) -> Columns:
-        merge(made, timezone.now(), scope)
+        merge_documents(made, timezone.now(), scope)
         documents = _read_back(client, scope) or made
         Secret.objects.filter(pk=made[0].id, uses=None).update(uses=0)  # no specification names it yet
         return {"target_id": made[0].id, "after": _named(documents, name)}
@@ -161,7 +161,7 @@ def _read_back(client: OnaClient, scope: Scope) -> Documents:
         documents = read_scope(client, scope)
     except OnaError as error:
         log.warning("read-back failed", scope=str(scope), code=error.code)
-    look_up()
+    refresh_names()
     return documents
 
 

@@ -1,7 +1,7 @@
-"""The forms of secrets. The vendor's rules (CreateSecretRequest, UpdateSecretValueRequest) are checked here first;
-tests/environments/secrets/test_secrets_forms.py compares them with its descriptors.
+"""Forms of secrets. They check the vendor's rules (CreateSecretRequest, UpdateSecretValueRequest) first;
+tests/environments/secrets/test_secrets_forms.py compares these with the vendor's descriptors.
 
-A value is never written back into a form: `secret_value` takes it out, and who is shown the form again types it again.
+A value is never rendered into a form again: `secret_value` takes it out, and a rejected form must be filled in again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOUNTS = {
 
 
 class ValueForm(ActionForm):
-    """A value, typed or from a file: exactly one of them."""
+    """A value, either typed or from a file."""
 
     value = forms.CharField(
         required=False,
@@ -53,7 +53,7 @@ class ValueForm(ActionForm):
     )
 
     def clean_value_file(self) -> str:
-        """The text of the file."""
+        """The text of the file, at most 10 KiB of UTF-8."""
         file = self.cleaned_data["value_file"]
         if not file:
             return ""
@@ -70,7 +70,7 @@ class ValueForm(ActionForm):
         return text
 
     def clean(self) -> dict[str, Any]:
-        """Take the value out of what is kept of the form."""
+        """Remove the value from the cleaned data."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         typed, from_file = cleaned.pop("value", None), cleaned.pop("value_file", None)
         if typed and from_file:
@@ -81,12 +81,12 @@ class ValueForm(ActionForm):
         return cleaned
 
     def secret_value(self) -> Secret:
-        """The value of a valid form."""
+        """The value; requires a valid form."""
         return self._secret
 
 
 class AddSecretForm(ValueForm):
-    """A new secret. `scopes` are pairs of a `Scope` as text and what the form calls it."""
+    """A new secret. `scopes` are pairs of a `Scope` as text and its label."""
 
     scope = forms.ChoiceField(label="For", error_messages={"required": "Say whose it shall be."})
     name = forms.CharField(
@@ -135,14 +135,14 @@ class AddSecretForm(ValueForm):
         field.initial = scopes[0][0] if scopes else ""
 
     def clean_file_path(self) -> str:
-        """Absolute, where it is asked for."""
+        """Require an absolute path if the secret is mounted as a file."""
         path: str = self.cleaned_data["file_path"]
         if self._mount == Mount.FILE:
             RegexValidator(FILE_PATH, "Write the whole path, such as /home/vscode/.config/key.")(path)
         return path
 
     def clean_registry_host(self) -> str:
-        """An address, where it is asked for."""
+        """Require a URL if the secret is a registry login."""
         host: str = self.cleaned_data["registry_host"]
         if self._mount == Mount.REGISTRY:
             message = "Write the registry's address, such as https://registry.example.com."
@@ -150,21 +150,21 @@ class AddSecretForm(ValueForm):
         return host
 
     def clean_proxy_hosts(self) -> list[str]:
-        """Hosts, apart by commas or blanks."""
+        """Split hosts at commas and blanks."""
         hosts: list[str] = self.cleaned_data["proxy_hosts"].replace(",", " ").split()
         for host in hosts:
             RegexValidator(HOST, "Write hosts such as api.example.com, without https:// and path.")(host)
         return list(dict.fromkeys(hosts))
 
     def clean_proxy_header(self) -> str:
-        """A header's name."""
+        """Check the name of the header."""
         header: str = self.cleaned_data["proxy_header"]
         if header:
             RegexValidator(HEADER, "Write a header's name, such as Authorization.")(header)
         return header
 
     def clean(self) -> dict[str, Any]:
-        """Hosts and header go together."""
+        """Require hosts and header together."""
         cleaned = super().clean()
         if cleaned.get("proxy_hosts") and cleaned.get("proxy_header") == "":
             self.add_error("proxy_header", "Say in which header the hosts get the value.")
@@ -177,11 +177,11 @@ class AddSecretForm(ValueForm):
         return str(self.cleaned_data.get("mount", ""))
 
     def chosen_scope(self) -> Scope:
-        """Of a valid form."""
+        """The chosen scope; requires a valid form."""
         return Scope.read(self.cleaned_data["scope"])
 
     def chosen_mount(self) -> dict[str, Any]:
-        """As CreateSecretRequest has it; of a valid form."""
+        """The mount of a CreateSecretRequest; requires a valid form."""
         match self._mount:
             case Mount.FILE:
                 return {"filePath": self.cleaned_data["file_path"]}
@@ -192,13 +192,13 @@ class AddSecretForm(ValueForm):
         return {"environmentVariable": True}
 
     def chosen_proxy(self) -> dict[str, Any] | None:
-        """Secret.CredentialProxy, where one is asked for; of a valid form."""
+        """The Secret.CredentialProxy, if any; requires a valid form."""
         hosts, header = self.cleaned_data["proxy_hosts"], self.cleaned_data["proxy_header"]
         return {"targetHosts": hosts, "header": header} if hosts else None
 
 
 class DeleteSecretForm(ActionForm):
-    """Wants the secret's name typed: its value cannot be had back."""
+    """Requires the secret's name to be typed, since the value cannot be recovered."""
 
     typed_name = forms.CharField(label="Type the secret's name", widget=forms.TextInput(attrs=PLAIN))
 
@@ -207,7 +207,7 @@ class DeleteSecretForm(ActionForm):
         super().__init__(data, **options)
 
     def clean_typed_name(self) -> str:
-        """Blanks around it are forgiven, nothing else."""
+        """Compare the name, ignoring surrounding blanks."""
         typed: str = self.cleaned_data["typed_name"]
         if typed.strip() != self.name.strip():
             raise ValidationError(f"This is not its name. Type: {self.name}")

@@ -1,5 +1,7 @@
-"""`/secrets/`, and the forms to add a secret, to give one a new value, and to delete one: there and on the page of an
-environment. What is sent to these forms is told by no error page and no log."""
+"""`/secrets/`, and the forms to add, update and delete a secret, also on an environment's page.
+
+Error pages and logs never show what is sent to these forms.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,10 @@ from environments.actions.registry import Action
 from environments.actions.views.panel import NOT_ACCEPTED, TONES, close_panel, show_panel
 from environments.detail.views import find
 from environments.models import Environment, Secret
-from environments.secrets import actions, choices
+from environments.secrets import actions
 from environments.secrets.forms import AddSecretForm, DeleteSecretForm, ValueForm
 from environments.secrets.list import list_context, read_state
-from environments.secrets.reach import reach, revision
+from environments.secrets.reach import change_token, reach, scope_choices, scope_choices_of
 from portal.ledger.models import Operation, Outcome
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
@@ -35,8 +37,8 @@ GONE = "It is gone: Ona does not list it any more."
 
 @permission(VIEW)
 def secret_list(request: HttpRequest) -> HttpResponse:
-    """All secrets, filtered, sorted and paged; a poll (`seen`) is answered with 204 where nothing changed."""
-    seen = revision()
+    """All secrets, filtered, sorted and paged; a poll (`seen`) gets 204 if nothing changed."""
+    seen = change_token()
     if is_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     context = list_context(read_state(request.GET), seen)
@@ -49,14 +51,14 @@ def secret_list(request: HttpRequest) -> HttpResponse:
 @discreet
 @permission(VIEW, registry.ADD_SECRET.permission)
 def add_secret(request: HttpRequest, environment_id: UUID | None = None) -> HttpResponse:
-    """For an environment: into one of the scopes it lies in. From the list: for the organization or a project."""
+    """Add a secret: for an environment, in one of its scopes; from the list, for the organization or a project."""
     environment = find(environment_id) if environment_id else None
-    scopes = choices.for_environment(environment) if environment else choices.everywhere()
+    scopes = scope_choices_of(environment) if environment else scope_choices()
     form = AddSecretForm(
         request.POST or None, files=request.FILES or None, scopes=scopes, as_list=environment is None, needs_reason=True
     )
 
-    def ask() -> Operation:
+    def request_change() -> Operation:
         return actions.create_secret(
             environment=environment,
             scope=form.chosen_scope(),
@@ -67,36 +69,38 @@ def add_secret(request: HttpRequest, environment_id: UUID | None = None) -> Http
             **form.asked(request.user),
         )
 
-    return _answer(request, environment, registry.ADD_SECRET, form, ask, {"template": "environments/secrets/_add.html"})
+    return _handle_form(
+        request, environment, registry.ADD_SECRET, form, request_change, {"template": "environments/secrets/_add.html"}
+    )
 
 
 @discreet
 @permission(VIEW, registry.UPDATE_SECRET.permission)
 def update_secret(request: HttpRequest, secret_id: UUID, environment_id: UUID | None = None) -> HttpResponse:
-    """A new value."""
+    """Set a new value."""
     secret, environment = _find(secret_id), find(environment_id) if environment_id else None
     form = ValueForm(request.POST or None, files=request.FILES or None, needs_reason=True)
 
-    def ask() -> Operation:
+    def request_change() -> Operation:
         return actions.update_secret_value(
             secret=secret, value=form.secret_value(), environment=environment, **form.asked(request.user)
         )
 
-    context = _about(secret, environment) | {"template": "environments/secrets/_value.html"}
-    return _answer(request, environment, registry.UPDATE_SECRET, form, ask, context)
+    context = _secret_context(secret, environment) | {"template": "environments/secrets/_value.html"}
+    return _handle_form(request, environment, registry.UPDATE_SECRET, form, request_change, context)
 
 
 @permission(VIEW, registry.DELETE_SECRET.permission)
 def delete_secret(request: HttpRequest, secret_id: UUID, environment_id: UUID | None = None) -> HttpResponse:
-    """For ever."""
+    """Delete a secret permanently."""
     secret, environment = _find(secret_id), find(environment_id) if environment_id else None
     form = DeleteSecretForm(request.POST or None, name=str(secret), needs_reason=True)
 
-    def ask() -> Operation:
+    def request_change() -> Operation:
         return actions.delete_secret(secret=secret, environment=environment, **form.asked(request.user))
 
-    context = _about(secret, environment) | {"template": "environments/secrets/_delete.html"}
-    return _answer(request, environment, registry.DELETE_SECRET, form, ask, context)
+    context = _secret_context(secret, environment) | {"template": "environments/secrets/_delete.html"}
+    return _handle_form(request, environment, registry.DELETE_SECRET, form, request_change, context)
 
 
 def _find(secret_id: UUID) -> Secret:
@@ -109,22 +113,22 @@ def _find(secret_id: UUID) -> Secret:
     return secret
 
 
-def _about(secret: Secret, environment: Environment | None) -> dict[str, Any]:
-    """What the forms say of a secret: whom it reaches besides the environment, and why it is closed."""
+def _secret_context(secret: Secret, environment: Environment | None) -> dict[str, Any]:
+    """The secret, its reach besides the environment, and why its forms are closed."""
     reached = reach(secret.scope, secret, besides=environment)
     return {"secret": secret, "reach": reached, "why_not": GONE if secret.gone_at else ""}
 
 
-def _answer(
+def _handle_form(
     request: HttpRequest,
     environment: Environment | None,
     action: Action,
     form: ActionForm,
-    ask: Callable[[], Operation],
+    request_change: Callable[[], Operation],
     context: dict[str, Any],
 ) -> HttpResponse:
-    """Ask where the form is good, and go back; else show it, with what was typed but for values."""
-    operation = _ask(form, ask) if request.method == "POST" and form.is_valid() else None
+    """Request the change if the form is valid, and go back; else show the form, without values."""
+    operation = _request_operation(form, request_change) if request.method == "POST" and form.is_valid() else None
     if operation and operation.outcome != Outcome.FAILED:
         return _go_back(request, environment, operation, action)
     shown = context | {
@@ -145,10 +149,10 @@ def _answer(
     return render_page(request, "environments/secrets/page.html", template, shown, status=status)
 
 
-def _ask(form: ActionForm, ask: Callable[[], Operation]) -> Operation | None:
-    """The operation; None where it is not possible, which the form then says."""
+def _request_operation(form: ActionForm, request_change: Callable[[], Operation]) -> Operation | None:
+    """Request the operation; None if it is not possible, with the reason on the form."""
     try:
-        operation = ask()
+        operation = request_change()
     except NotPossible as reason:
         form.add_error(None, str(reason))
         return None

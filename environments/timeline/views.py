@@ -12,7 +12,7 @@ from django.urls import path
 from django.utils import timezone
 
 from environments.actions.menu import Actor
-from environments.detail.views import find, nothing_new, render_tab
+from environments.detail.views import find, is_unchanged, render_tab
 from environments.models import Environment
 from environments.timeline import drawing, query, specification_versions
 from environments.timeline import list as timeline_list
@@ -45,7 +45,7 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     sources = sources_of(request.user)
     view = query.read_view(request.GET, environment, now)
     change_token = _change_token(environment, view, sources)
-    if nothing_new(request, environment, change_token):
+    if is_unchanged(request, environment, change_token):
         return HttpResponse(status=204)
     listed = timeline_list.list_entries(environment, view, sources)
     context = {
