@@ -18,7 +18,7 @@ from automations.sync.poller import follow_environment
 from environments.actions.views.panel import find_environment
 from environments.detail import sections
 from environments.detail.fields import Document
-from environments.detail.views import nothing_new, render_tab
+from environments.detail.views import is_unchanged, render_tab
 from environments.models import Environment
 from portal.web.htmx import is_fragment
 from portal.web.permissions import permission
@@ -38,7 +38,7 @@ def of_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     newest = TaskExecution.objects.filter(environment=environment).order_by("-created_at", "id")
     executions = list(newest[: EXECUTIONS + 1])
     revision = _revision(services, every_task, executions)
-    if nothing_new(request, environment, revision):
+    if is_unchanged(request, environment, revision):
         return HttpResponse(status=204)
     tasks, runs = [task for task in every_task if task.gone_at is None], _runs(environment)
     names = {row.pk: row for row in (*services, *every_task)}

@@ -13,7 +13,7 @@ from django.utils import timezone
 from automations.models import UNDER_WAY, AutomationQuerySet, Service, ServicePhase, TaskExecution
 from automations.sync.observe import COMMAND, ask_for, look_at, mark_gone, observe, observe_page, pages_of
 from automations.sync.resource_types import EXECUTION_KIND, SERVICE_KIND, Kind
-from environments.detail.live_refresh import turn
+from environments.detail.live_refresh import take_turn
 from environments.models import Environment, SyncRun
 from environments.sync.job import SyncError, exclusive_lock, reject_mass_deletion
 from portal.directory.connection import ona, ona_now
@@ -35,7 +35,7 @@ def follow_execution(execution: TaskExecution) -> None:
     Brings `execution` up to date. Where Ona cannot be read, it stays as of its last sighting.
     """
     is_over = execution.gone_at is not None or execution.phase not in UNDER_WAY
-    if is_over or not turn(f"following-{execution.pk}"):
+    if is_over or not take_turn(f"following-{execution.pk}"):
         return
     try:
         look_at(ona_now(), EXECUTION_KIND, execution.pk)
@@ -57,7 +57,7 @@ def follow_environment(environment: Environment) -> None:
     kinds = [
         kind for kind, rows in ((EXECUTION_KIND, executions), (SERVICE_KIND, services)) if is_asked or rows.exists()
     ]
-    if not kinds or not turn(f"following-{environment.pk}"):
+    if not kinds or not take_turn(f"following-{environment.pk}"):
         return
     try:
         client, ids = ona_now(), [environment.pk]
