@@ -10,7 +10,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
-from pytest import TempPathFactory
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
@@ -102,11 +101,13 @@ def administering(context: BrowserContext, _portal: None, live_server: LiveServe
 
 
 @pytest.fixture(scope="session")
-def organization(django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: TempPathFactory) -> Stored:
+def organization(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Stored:
     """130 environments, one of each kind, and the portal's copy of all but its secrets."""
+    path = tmp_path_factory.mktemp("world") / "130"
     with django_db_blocker.unblock():
-        world = World(environments=130, seed=7)
-        return read_once(world, lambda read: fleet.read_all(read, secrets=False), tmp_path_factory.mktemp("world") / "130")
+        return read_once(World(environments=130, seed=7), lambda read: fleet.read_all(read, secrets=False), path)
 
 
 @pytest.fixture
