@@ -70,7 +70,7 @@ def create_service(*, environment: Environment, metadata: Message, spec: Message
     """CreateService, stopped; the operation's `target_id` is the new service's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, made: observe.Seen) -> Message:
+    def look(_: OnaClient, made: observe.AutomationObservation) -> Message:
         observe.observe(observe.SERVICE_KIND, [made])
         return {"target_id": made.document.id}
 

@@ -39,7 +39,7 @@ LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or 
 def start_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
     """StartTask: a new execution, pending. The operation's `after` names it as "executionId"."""
 
-    def look(_: OnaClient, started: observe.Seen) -> Message:
+    def look(_: OnaClient, started: observe.AutomationObservation) -> Message:
         observe.observe(observe.EXECUTION_KIND, [started])
         return {"after": {"executionId": started.document.id}}
 
@@ -96,7 +96,7 @@ def create_task(
     """CreateTask; the operation's `target_id` is the new task's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, made: observe.Seen) -> Message:
+    def look(_: OnaClient, made: observe.AutomationObservation) -> Message:
         observe.observe(observe.TASK_KIND, [made])
         return {"target_id": made.document.id}
 
