@@ -119,8 +119,8 @@ def fetch_each(client: OnaClient, kind: Kind, ids: Sequence[UUID]) -> Answers:
     """Fetch each of `ids` in parallel."""
     requested_at = timezone.now()
     answers = fetch_all(kind.get(client), ids)
-    rows_found = [AutomationObservation(requested_at, answer) for answer in answers if answer is not None]
-    return Answers(requested_at, rows_found, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None])
+    found = [AutomationObservation(requested_at, answer) for answer in answers if answer is not None]
+    return Answers(requested_at, found, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None])
 
 
 def mark_deleted(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
@@ -191,7 +191,7 @@ def _fetch_missing(client: OnaClient, run: SyncRun, kind: Kind, missing: Sequenc
     marked = mark_deleted(kind, answers.lost, answers.at)
     run.missing += len(missing)
     run.gone += marked
-    _count(run, observe(kind, answers.rows_found))
+    _count(run, observe(kind, answers.found))
     _count(run, MergeResult(marked, marked if kind.transitions else 0))
 
 
