@@ -5,10 +5,6 @@ class EnvironmentsConfig(AppConfig):
     name = "environments"
 
     def ready(self) -> None:
-        """Every export says what this app knows of its moment; and a person may save which of its pages."""
-        from environments import saved
-        from environments.exports.about import about
-        from portal.web.downloads import HEADS
+        from environments import registration
 
-        HEADS.append(about)
-        saved.register()
+        registration.register()

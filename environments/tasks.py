@@ -1,35 +1,35 @@
-"""Celery tasks of the sync. A run that is lost with its worker is not repeated: the next one is never far."""
+"""Celery tasks of the sync. A run lost with its worker is not repeated: the next one follows soon."""
 
 from celery import shared_task
 
-from . import audit_logs, directory, sync
-from .actions import settling
+from .actions import reconcile
 from .models import SyncRun
-from .rollups import keeping
-from .runs import with_ona
+from .overview import refresh
 from .secrets import sync as secrets
+from .sync import audit_log, directory, full_listing
+from .sync.job import run_with_client
 
 
 @shared_task(acks_late=False)
 def sync_environments() -> None:
-    """One sweep, and what the overview shows of it."""
-    keeping.after_sweep(with_ona(SyncRun.Kind.ENVIRONMENTS, sync.sweep))
+    """List all environments, then update the overview."""
+    refresh.refresh_after(run_with_client(SyncRun.Kind.ENVIRONMENTS, full_listing.sync_environments))
 
 
 @shared_task(acks_late=False)
 def sync_directory() -> None:
-    """Names and policies, and then the secrets, which go by what the directory lists."""
-    with_ona(SyncRun.Kind.DIRECTORY, directory.sync_directory)
-    with_ona(SyncRun.Kind.SECRETS, secrets.sync_secrets)
+    """Fetch names and policies, then the secrets of the scopes that they list."""
+    run_with_client(SyncRun.Kind.DIRECTORY, directory.sync_directory)
+    run_with_client(SyncRun.Kind.SECRETS, secrets.sync_secrets)
 
 
 @shared_task(acks_late=False)
 def sync_audit_logs() -> None:
-    """What is new in Ona's own audit log."""
-    with_ona(SyncRun.Kind.AUDIT_LOGS, audit_logs.sync_audit_logs)
+    """Read new entries of Ona's audit log."""
+    run_with_client(SyncRun.Kind.AUDIT_LOGS, audit_log.sync_audit_logs)
 
 
 @shared_task(acks_late=False)
 def settle_operations() -> None:
-    """Find out what became of changes whose answer was never read."""
-    settling.settle_operations()
+    """Reconcile operations whose answer was never read."""
+    reconcile.settle_operations()

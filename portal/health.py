@@ -15,8 +15,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from environments.freshness import Freshness, freshness
 from environments.models import SyncRun
+from environments.sync.freshness import Freshness, freshness
 from portal.heartbeat import seconds_since_beat
 from portal.web import errors
 from portal.web.htmx import htmx_of

@@ -63,7 +63,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
-    "django_filters",
     "django_htmx",
     "django_structlog",
     "portal.web",
@@ -72,7 +71,6 @@ INSTALLED_APPS = [
     "portal.accounts",
     "environments",
     "automations",
-    "portal.sandbox",
 ]
 
 MIDDLEWARE = [
@@ -102,7 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "environments.context.frame",
+                "environments.sync.page_context.frame",
             ],
         },
     },

@@ -1,12 +1,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from environments import secret_urls
-from environments.views import behind
-from environments.views.export import stream_export
-from environments.views.overview import overview
-from environments.views.stream import stream
-from environments.views.sync import sync
+from environments.activity.views import stream
+from environments.export_views import stream_export
+from environments.overview import drilldown
+from environments.overview.views import overview
+from environments.secrets import urls
+from environments.sync.views import sync
 from portal import health
 from portal.ledger import urls as ledger
 
@@ -24,14 +24,14 @@ handler500 = "portal.health.server_error"
 
 urlpatterns = [
     path("", overview, name="overview"),
-    path("overview/changes/", behind.changes, name="overview-changes"),
-    path("overview/starts/", behind.starts, name="overview-starts"),
-    path("overview/running-time/", behind.running_time, name="overview-running-time"),
+    path("overview/changes/", drilldown.changes, name="overview-changes"),
+    path("overview/starts/", drilldown.starts, name="overview-starts"),
+    path("overview/running-time/", drilldown.running_time, name="overview-running-time"),
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
-    path("secrets/", include((secret_urls.everywhere, "secrets"))),
+    path("secrets/", include((urls.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),
-    path("audit/", include("environments.audit_urls")),
+    path("audit/", include("environments.audit.urls")),
     path("sync/", sync, name="sync"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

@@ -15,9 +15,9 @@ from portal import celery as celery  # as in portal.wsgi: pages call workers thr
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
-from tests.databases import use_template
-from tests.emptying import empty_filled_tables, let_the_ledger_be_emptied
-from tests.profiles import examples
+from tests.support.databases import use_template
+from tests.support.emptying import empty_filled_tables, let_the_ledger_be_emptied
+from tests.support.profiles import examples
 
 hypothesis_settings.register_profile("portal", max_examples=examples(100), deadline=None)
 hypothesis_settings.load_profile("portal")
@@ -41,7 +41,7 @@ def _quick_passwords(settings):
 @pytest.fixture(autouse=True)
 def _nothing_rendered_before():
     """What the overview keeps as it was rendered goes by moments, which tests may share."""
-    from environments.views.overview import look_back
+    from environments.overview.views import look_back
 
     look_back.cache_clear()
 

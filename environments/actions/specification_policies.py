@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from environments.words import word
+from environments.documents.labels import enum_label
+from environments.models import Environment
 from portal.directory.models import Organization
-from portal.web.words import duration_words
+from portal.web.formatting import duration_words
 
 # as Ona judges openness; a level that is newer than this list is left to Ona
 OPENNESS = {
@@ -20,6 +21,12 @@ OPENNESS = {
     "ADMISSION_LEVEL_EVERYONE": 3,
 }
 SHARING_DISABLED = "The organization's policy has port sharing switched off: what is shared can stay, nothing new."
+
+
+def organization_of(environment: Environment) -> Organization | None:
+    """Whose policies hold for it; None where they have not been read."""
+    identity = environment.organization_id
+    return Organization.objects.filter(pk=identity).first() if identity else None
 
 
 def maximum_timeout(organization: Organization | None) -> timedelta | None:
@@ -51,6 +58,6 @@ def refused_port(
     if organization.port_sharing_disabled:
         return SHARING_DISABLED
     if is_above_limit(admission, organization):
-        level = word(organization.max_port_admission_level)
+        level = enum_label(organization.max_port_admission_level)
         return f"Port {number}: the organization's policy allows at most “{level}”."
     return ""

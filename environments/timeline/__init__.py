@@ -1,6 +1,5 @@
-"""What happened to one environment, in which order, as far as it was seen: the picture, the list beneath it, and the
-versions of the specification.
+"""The timeline of one environment: its picture, the list beneath, and the versions of its specification.
 
-`lanes` makes bars of what was seen and `observed` tells when anything was; both are pure. `sources` is where it comes
-from: this app's own tables here, those of other apps through a list. `drawing` turns it into places on the page.
+`lanes` turns observed states into bars, `observed` finds when nothing was observed; both are pure. A `source` supplies
+the data: this app's sources read its own tables, other apps register theirs. `drawing` computes positions on the page.
 """

@@ -1,7 +1,7 @@
-"""From what was seen to bars: one lane for each thing, one bar for each state it was seen in. Pure.
+"""Turn observed states into bars: a lane per thing, a bar per state. Pure.
 
-A bar never covers a time that was not observed, bars of a lane never overlap, and together they cover all of the
-observed time from the lane's first sight on.
+Bars never cover unobserved time and never overlap within a lane; together they cover all observed time from the lane's
+first state on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Period(NamedTuple):
     end: datetime
 
 
-class Seen(NamedTuple):
-    """A state that a lane came to be in, after `after` and by `at`; `value` None: there is nothing any more.
+class ObservedState(NamedTuple):
+    """A state that a lane entered after `after` and by `at`; `value` None: it no longer exists.
 
-    `after` None: exactly then, or before the first sight. `key` names what tells more of it (see `sources`), `url` a
+    `after` None: exactly at `at`, or before the first observation. `key` identifies its details (see `source`), `url` a
     page of its own.
     """
 
@@ -35,15 +35,15 @@ class Seen(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """What of a state lies within an observed time. Before `certain_from` it may still have been the one before.
+    """The part of a state within an observed time. Before `certain_from` it may still be the state before.
 
-    `seen` is the whole of it; `until` when the next state was first seen, None where that is not known.
+    `seen` is the whole state; `until` is when the next one was first seen, or None.
     """
 
     start: datetime
     certain_from: datetime
     end: datetime
-    seen: Seen
+    seen: ObservedState
     until: datetime | None
 
     @property
@@ -52,7 +52,7 @@ class Bar(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Something that has no length. `kind` is its sign, `after` as in `Seen`."""
+    """An event without duration. `kind` is its sign, `after` as in `ObservedState`."""
 
     lane: str
     kind: str
@@ -64,32 +64,32 @@ class Mark(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """The bars in their order, and the marks in theirs."""
+    """The bars and the marks of a lane, each in order of time."""
 
     name: str
     bars: list[Bar]
     marks: list[Mark]
 
 
-# A state from when it may have begun, for certain from when, to when the next one may have, and by when it had.
-_Span = tuple[datetime, datetime, datetime, Seen, datetime | None]
+# A state: when it may have begun, when it certainly had, when the next may have, its record, and when the next had.
+_Span = tuple[datetime, datetime, datetime, ObservedState, datetime | None]
 
 
-def lanes(
-    transitions: Iterable[Seen],
+def build_lanes(
+    transitions: Iterable[ObservedState],
     observed_periods: Iterable[Period],
     period: Period,
     now: datetime,
     marks: Iterable[Mark] = (),
 ) -> list[Lane]:
-    """The lanes in the order in which they first occur, cut to the period, to what was observed, and to now.
+    """The lanes in order of first occurrence, clipped to the period, to observed time, and to now.
 
-    A lane begins with its first state: what comes before it in `period` was no part of it.
+    A lane begins with its first state; earlier time in `period` is not part of it.
     """
     window = Period(period.start, min(period.end, now))
-    observed = merged(cut(observed_periods, window))
+    observed = merge_periods(clip(observed_periods, window))
     found: dict[str, Lane] = {}
-    seen: dict[str, list[Seen]] = {}
+    seen: dict[str, list[ObservedState]] = {}
     for each in transitions:
         found.setdefault(each.lane, Lane(each.lane, [], []))
         seen.setdefault(each.lane, []).append(each)
@@ -101,16 +101,16 @@ def lanes(
     return list(found.values())
 
 
-def cut(periods: Iterable[Period], window: Period) -> Iterator[Period]:
-    """What of the periods lies in the window."""
+def clip(periods: Iterable[Period], window: Period) -> Iterator[Period]:
+    """The parts of the periods within the window."""
     for each in periods:
         start, end = max(each.start, window.start), min(each.end, window.end)
         if start < end:
             yield Period(start, end)
 
 
-def merged(periods: Iterable[Period]) -> list[Period]:
-    """In order, those that touch or overlap as one."""
+def merge_periods(periods: Iterable[Period]) -> list[Period]:
+    """Sort the periods; merge those that touch or overlap."""
     found: list[Period] = []
     for each in sorted(periods, key=lambda period: period.start):
         if found and each.start <= found[-1].end:
@@ -120,10 +120,10 @@ def merged(periods: Iterable[Period]) -> list[Period]:
     return found
 
 
-def without(periods: Sequence[Period], taken: Iterable[Period]) -> list[Period]:
-    """What is left of the periods, which are in order and apart, once the others are taken away."""
+def subtract_periods(periods: Sequence[Period], taken: Iterable[Period]) -> list[Period]:
+    """The periods, sorted and disjoint, without the times in `taken`."""
     left = list(periods)
-    for hole in merged(taken):
+    for hole in merge_periods(taken):
         pieces = []
         for each in left:
             before, after = (each.start, min(each.end, hole.start)), (max(each.start, hole.end), each.end)
@@ -132,13 +132,13 @@ def without(periods: Sequence[Period], taken: Iterable[Period]) -> list[Period]:
     return left
 
 
-def _bars(states: Iterable[Seen], observed: Sequence[Period], now: datetime) -> Iterator[Bar]:
-    """Each state where it was observed; `observed` is in order, without overlaps."""
+def _bars(states: Iterable[ObservedState], observed: Sequence[Period], now: datetime) -> Iterator[Bar]:
+    """The observed parts of each state; `observed` is sorted and disjoint."""
     ends = [period.end for period in observed]
     for begin, certain_from, until, seen, followed in _spans(states, now):
         for place in range(bisect_right(ends, begin), len(observed)):
             start, end = observed[place]
-            if begin >= start and until <= end:  # of thousands, nearly all: quicker than what cuts the others
+            if begin >= start and until <= end:  # nearly all of thousands: quicker than clipping
                 yield Bar(begin, certain_from if certain_from < until else until, until, seen, followed)
                 break
             start, end = max(begin, start), min(until, end)
@@ -147,8 +147,8 @@ def _bars(states: Iterable[Seen], observed: Sequence[Period], now: datetime) -> 
             yield Bar(start, min(max(certain_from, start), end), end, seen, followed)
 
 
-def _spans(states: Iterable[Seen], now: datetime) -> Iterator[_Span]:
-    """The states one after the other, each beginning where the one before it ends."""
+def _spans(states: Iterable[ObservedState], now: datetime) -> Iterator[_Span]:
+    """The states in order, each beginning where the one before ends."""
     ordered = sorted(states, key=lambda seen: seen.at)
     starts = [seen.at if seen.after is None else min(seen.after, seen.at) for seen in ordered]
     for place in range(1, len(ordered)):

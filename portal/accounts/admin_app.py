@@ -6,4 +6,4 @@ from django.contrib.admin.apps import AdminConfig
 class PortalAdminConfig(AdminConfig):
     """Stands in INSTALLED_APPS for django.contrib.admin."""
 
-    default_site = "portal.accounts.site.PortalAdminSite"
+    default_site = "portal.accounts.admin_site.PortalAdminSite"

@@ -11,7 +11,7 @@ from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import Upper
 from django.urls import reverse
 
-from portal.web.savable import SAVABLE
+from portal.lists.registry import SAVABLE
 
 LONGEST_NAME = 80
 LONGEST_QUERY = 4_000

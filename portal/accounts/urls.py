@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from portal.accounts import view_pages, views
+from portal.accounts import views
+from portal.accounts.saved_views import views as saved_views_views
 
 app_name = "accounts"
 urlpatterns = [
@@ -10,14 +11,14 @@ urlpatterns = [
     path("sign-out/", views.sign_out, name="sign-out"),
     path("password/", views.change_password, name="password"),
     path("link/", views.link, name="link"),
-    path("start/", view_pages.start, name="start"),
-    path("views/", view_pages.views, name="views"),
-    path("views/menu/", view_pages.views_menu, name="views-menu"),
-    path("views/new/", view_pages.view_new, name="view-new"),
-    path("views/start/", view_pages.view_start, name="view-start"),
-    path("views/<int:view_id>/", view_pages.view, name="view"),
-    path("views/<int:view_id>/edit/", view_pages.view_edit, name="view-edit"),
-    path("views/<int:view_id>/update/", view_pages.view_update, name="view-update"),
-    path("views/<int:view_id>/delete/", view_pages.view_delete, name="view-delete"),
-    path("views/<int:view_id>/unshare/", view_pages.view_unshare, name="view-unshare"),
+    path("start/", saved_views_views.start, name="start"),
+    path("views/", saved_views_views.views, name="views"),
+    path("views/menu/", saved_views_views.views_menu, name="views-menu"),
+    path("views/new/", saved_views_views.view_new, name="view-new"),
+    path("views/start/", saved_views_views.view_start, name="view-start"),
+    path("views/<int:view_id>/", saved_views_views.view, name="view"),
+    path("views/<int:view_id>/edit/", saved_views_views.view_edit, name="view-edit"),
+    path("views/<int:view_id>/update/", saved_views_views.view_update, name="view-update"),
+    path("views/<int:view_id>/delete/", saved_views_views.view_delete, name="view-delete"),
+    path("views/<int:view_id>/unshare/", saved_views_views.view_unshare, name="view-unshare"),
 ]

@@ -21,9 +21,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts import links
+from portal.accounts import sign_in_links
 from portal.accounts.forms import LinkForm, SignInForm, as_controls
-from portal.web.words import duration_words
+from portal.web.formatting import duration_words
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def link(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "accounts/link.html", {"form": LinkForm(initial=form.cleaned_data)})
     with transaction.atomic():
-        user = links.user_of(form.cleaned_data["token"])
+        user = sign_in_links.user_of(form.cleaned_data["token"])
         if user is None:
             return _link_is_over(request)
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")

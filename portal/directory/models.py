@@ -71,7 +71,7 @@ class PolicyVersion(Policies):
 
     class Meta:
         indexes: ClassVar = [
-            # the policies of an organization over time, newest first: environments.audit.policy, portal.directory.sync
+            # an organization's policies over time, newest first: environments.policies.policy, portal.directory.sync
             models.Index(F("organization"), F("seen_at").desc(), F("id").desc(), name="policyversion_newest"),
         ]
 

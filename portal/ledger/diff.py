@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from portal.ledger.recording import NOT_KEPT
-from portal.web.words import ago_words, duration_words
+from portal.web.formatting import ago_words, duration_words
 
 DEEPEST = 12
 KNOWN_BY = ("port", "id", "name", "environmentVariable", "path")

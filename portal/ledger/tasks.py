@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from . import verifications
+from .chain import verifications
 
 
 @shared_task(acks_late=False)

@@ -14,15 +14,15 @@ import msgspec
 from django.conf import settings
 from django.db.models import Count
 
-from environments import sync
 from environments.models import SyncRun, Transition
-from environments.rollups import counting
-from environments.rollups.keeping import keep
+from environments.overview import counts
+from environments.overview.refresh import refresh_parts
+from environments.sync import observe as sync_observe
 from portal.directory.sync import observe_organization
 from portal.ona.documents.directory import read_organization, read_policies
 from portal.ona.documents.environments import EnvironmentDocument, Observation, read_environment
 from portal.sandbox.documents import Document, micros, moment, pruned
-from portal.sandbox.truth import Life, Truth
+from portal.sandbox.history_log import Life, Truth
 from portal.sandbox.world import World
 
 Observe = Callable[[Iterable[Observation]], object]
@@ -48,7 +48,7 @@ def replay(
     *,
     every: timedelta,
     outages: Sequence[Outage] = (),
-    observe: Observe = sync.observe,
+    observe: Observe = sync_observe.observe,
     after: Callable[[datetime], object] | None = None,
     after_at: Iterable[datetime] = (),
 ) -> list[datetime]:
@@ -118,7 +118,7 @@ def _replay_part(
         if each.document is None:
             gone.setdefault(sweeps[each.sweep - first], []).append(UUID(each.environment))
     for at, ids in gone.items():
-        sync.mark_gone(ids, at)
+        sync_observe.mark_deleted(ids, at)
     changed = Counter(sweeps[each.sweep - first] for each in sights if each.is_news)
     _record(truth, sweeps, changed, {at: len(ids) for at, ids in gone.items()})
 
@@ -187,9 +187,9 @@ class _Overview:
 
     def __call__(self, at: datetime) -> None:
         if self._next is None or at < self._next:
-            counting.keep_snapshot(at, counting.count(at))
+            counts.store_snapshot(at, counts.count_all(at))
             return
-        keep(at)
+        refresh_parts(at)
         while self._next is not None and self._next <= at:
             self._next = next(self._days, None)
 

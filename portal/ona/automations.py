@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .calls import PAGE_SIZE, Calls, Id, given, only
+from .base import PAGE_SIZE, Calls, Id, given, only
 from .documents.automations import (
     EXECUTIONS,
     SERVICES,

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .automations import Automations
-from .calls import PAGE_SIZE, Id, given
+from .base import PAGE_SIZE, Id, given
 from .documents.audit import AUDIT_LOGS, AuditEntry
 from .documents.directory import (
     ENVIRONMENT_CLASSES,
@@ -25,9 +25,9 @@ from .documents.directory import (
     read_policies,
 )
 from .documents.environments import ENVIRONMENTS, EnvironmentDocument, Observation, read_environment
-from .documents.grants import Secret, read_access_token, read_allowed
 from .documents.pages import Page, read_field
 from .documents.secrets import SECRETS, SecretDocument, read_secret
+from .documents.tokens import Secret, read_access_token, read_allowed
 from .documents.values import timestamp_text
 from .events import EventStream
 from .transport import Stats, Transport

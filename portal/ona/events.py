@@ -8,12 +8,12 @@ from uuid import UUID
 
 import msgspec
 
-from .answers import ConnectError
+from .connection import Limit
 from .documents.pages import UNREADABLE
 from .documents.values import Head, Reader
 from .errors import OnaError, Unreachable
+from .http_errors import ConnectError
 from .transport import Transport
-from .wire import Limit
 
 RPC = "EventService/WatchEvents"
 LARGEST_MESSAGE = 4 * 1024 * 1024

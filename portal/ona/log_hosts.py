@@ -18,8 +18,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpcore
 
+from .connection import Backend
 from .log_errors import ForeignHost, InternalAddress
-from .wire import Backend
 
 LONGEST_ADDRESS = 2048
 PORTS = {"https": 443, "http": 80}

@@ -11,10 +11,10 @@ from typing import Self
 
 import httpx
 
-from .documents.grants import Secret
+from .connection import Limit, pooled, proxy_for, under
+from .documents.tokens import Secret
 from .log_errors import LogBroken, LogError, LogForbidden, LogGone, LogNotReady, LogRedirected, LogTokenRefused
 from .log_hosts import AllowList, CheckedBackend, Source
-from .wire import Limit, pooled, proxy_for, under
 
 ATTEMPTS = 5
 FIRST_WAIT = 0.25  # seconds, doubled after each attempt that met a source still starting

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from .answers import ConnectError, connect_error, error_of, plain, request_id
-from .budget import Budget, Paused
-from .documents.grants import Secret
+from .connection import Limit, checked_base_url, checked_token, pooled, proxy_for, under
 from .documents.pages import UNREADABLE
+from .documents.tokens import Secret
 from .errors import InvalidArgument, MalformedAnswer, OnaError, ResourceExhausted, Unreachable
+from .http_errors import ConnectError, connect_error, error_of, plain, request_id
+from .rate_limit import Budget, Paused
+from .redaction import Scrubber
 from .retry import LONGEST_WAIT, next_wait
-from .scrubbing import Scrubber
-from .wire import Limit, checked_base_url, checked_token, pooled, proxy_for, under
 
 T = TypeVar("T")
 Reader = Callable[[bytes, datetime], T]

@@ -1,4 +1,4 @@
-"""Serves a world: in a thread for tests (`running`), or as a process (`serve`) for the management command."""
+"""Serves a world: in a thread for tests (`running`), or as a process of its own (`serve`)."""
 
 import asyncio
 import signal
@@ -15,8 +15,8 @@ import uvicorn
 
 from portal.sandbox.application import Application
 from portal.sandbox.faults import Faults
-from portal.sandbox.holds import Hold, When
 from portal.sandbox.logs import Logs
+from portal.sandbox.request_gate import Hold, When
 from portal.sandbox.snapshot import save
 from portal.sandbox.world import World
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from portal.sandbox.agenda import Item
-from portal.sandbox.audit import AuditEntry
+from portal.sandbox.audit_log import AuditEntry
 from portal.sandbox.documents import Document, micros
 from portal.sandbox.organization import Organization
 from portal.sandbox.repositories import REPOSITORIES
+from portal.sandbox.scheduler import Item
 from portal.sandbox.world import World
 
 _CAUGHT_UP = timedelta(hours=6)  # of a longer absence only the last hours are lived through

@@ -1,4 +1,4 @@
-// Durations of what still runs count on: [data-since] holds when it began. As portal.web.words.duration_words.
+// Durations of what still runs count on: [data-since] holds when it began. As portal.web.formatting.duration_words.
 (() => {
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 

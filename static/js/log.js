@@ -1,5 +1,5 @@
 // The viewer of logs: reads the stream as it grows, keeps its last lines, shows colours, finds, wraps, follows.
-// What a log says becomes text nodes and class names only. Frames: see automations/log_body.py.
+// What a log says becomes text nodes and class names only. Frames: see automations/logs/body.py.
 (() => {
   const MOST_LINES = 10000, MOST_CHARACTERS = 2000000, LONGEST_LINE = 20000;
   const BEAT = 0x16, FRAME = 0x1e;

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from tests import factories
+from tests.support import factories
 
 
 @pytest.fixture

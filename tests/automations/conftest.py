@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
-from tests import factories
-from tests.automations.kinds import known
+from tests.automations.actions.kinds import known
+from tests.support import factories
 
 
 @pytest.fixture

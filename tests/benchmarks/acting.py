@@ -71,7 +71,7 @@ def change(base_url: str, token: str) -> tuple[float, float]:
 
     from environments.actions.lifecycle import rename_environment
     from environments.models import Environment
-    from environments.sync import observe
+    from environments.sync.observe import observe
     from portal.directory import connection
     from portal.ona import OnaClient
 

@@ -23,7 +23,7 @@ def measure(rows: int) -> list[Row]:
     from django.test import Client
     from django.utils import timezone
 
-    from tests import audits
+    from tests.support import audits
 
     fill(rows)
     audits.policies(lifetime=30, archive=3, delete=14)
@@ -55,7 +55,7 @@ def fill(rows: int) -> None:
     """Empty tables filled with environments and the stops and starts that led to their phases."""
     from django.db import connection
 
-    from tests import factories
+    from tests.support import factories
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -86,7 +86,7 @@ TRANSITIONS = """
 def _urls() -> dict[str, str]:
     from django.utils import timezone
 
-    from environments.moment import written
+    from environments.as_of.clock import written
 
     now = timezone.now()
     week, month = written(now - 7 * DAY), written(now - 29 * DAY)

@@ -28,20 +28,21 @@ def make(path: Path) -> None:
     from django.contrib.auth.models import User
     from django.utils import timezone
 
-    from environments.evidence import packing
+    from environments.evidence import build
 
     actor, _ = User.objects.get_or_create(username="bench-evidence", is_superuser=True)
-    wanted = packing.Wanted(timezone.now() - timedelta(days=10))
+    wanted = build.PackRequest(timezone.now() - timedelta(days=10))
     with path.open("w+b") as into:
-        packing.make(wanted, {"actor": actor, "reason": "a benchmark"}, into)
+        build.build_pack(wanted, {"actor": actor, "reason": "a benchmark"}, into)
 
 
 def verify(path: Path) -> None:
     """It has to hold."""
-    from environments.evidence import signing, verifying
+    from environments.evidence import signing
+    from environments.evidence import verify as evidence_verify
 
     with path.open("rb") as file:
-        report = verifying.verify(file, verifying.Trust(signing.own_keys(), "one of this portal's"))
+        report = evidence_verify.verify(file, evidence_verify.Trust(signing.own_keys(), "one of this portal's"))
     assert report.code == 0, report.summary
 
 

@@ -24,8 +24,8 @@ def fill(rows: int) -> None:
     """Environments with their stops and starts, policies and sweeps, and as many operations."""
     from django.utils import timezone
 
-    from tests import audits
     from tests.benchmarks import acting, audit
+    from tests.support import audits
 
     audit.fill(rows)
     acting.fill(rows)
@@ -38,7 +38,7 @@ def urls() -> Mapping[str, str]:
     """What is exported, by its name."""
     from django.utils import timezone
 
-    from environments.moment import written
+    from environments.as_of.clock import written
 
     then = urlencode({"as_of": written(timezone.now() - 7 * DAY)})
     return {
@@ -77,13 +77,13 @@ def _copy(what: str) -> int:
     """The same columns as Postgres writes them, without a head, an order or a thought for spreadsheets."""
     from django.db import connection
 
-    from environments.exports import fleet
-    from portal.ledger import exports as ledger
+    from environments.list import exports
+    from portal.ledger import list as ledger
 
     if what == "copy-ledger":
-        columns, rows = ledger.COLUMNS.values(), "ledger_operation"
+        columns, rows = ledger.EXPORTED.values(), "ledger_operation"
     else:
-        columns, rows = fleet.COLUMNS.values(), "environments_environment WHERE gone_at IS NULL"
+        columns, rows = exports.COLUMNS.values(), "environments_environment WHERE gone_at IS NULL"
     named = ", ".join(f'"{name}"' for name in columns)
     sql = f"COPY (SELECT {named} FROM {rows}) TO STDOUT (FORMAT csv)"
     with connection.cursor() as cursor, cursor.copy(sql) as copy:

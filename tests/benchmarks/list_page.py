@@ -35,7 +35,7 @@ def measure(rows: int) -> list[Row]:
     from django.db import connection
     from django.test import Client
 
-    from tests import factories
+    from tests.support import factories
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -53,8 +53,8 @@ def measure(rows: int) -> list[Row]:
 
 def _urls() -> dict[str, str]:
     """Every page measured, by its name; names of pages of the portal's list say "list"."""
+    from environments.list.list import ENVIRONMENTS
     from environments.models import Environment
-    from environments.state import SORTS
 
     row = Environment.objects.present().filter(project_id__isnull=False).exclude(owner_name="").earliest("created_at")
     queries: dict[str, dict[str, object]] = {
@@ -75,7 +75,7 @@ def _urls() -> dict[str, str]:
         "list, words of many": {"q": "petclinic main"},
         "list, search language": {"q": "phase:running owner:ann lockdown:<30d -is:archived"},
     }
-    queries |= {f"list, by {sort}": {"sort": sort} for sort in SORTS}
+    queries |= {f"list, by {sort}": {"sort": sort} for sort in ENVIRONMENTS.by_sort}
     queries["list, by lockdown, latest first"] = {"sort": "-lockdown"}
     return {name: f"{LIST}?{urlencode(query)}" for name, query in queries.items()}
 
@@ -91,7 +91,7 @@ def step(client: object, url: str, **headers: str) -> Callable[[], None]:
 def _others(client: object) -> dict[str, Callable[[], None]]:
     from django.core.cache import cache
 
-    from environments.revision import revision
+    from environments.list.change_token import revision
 
     deep = _deep(client)
     facets, searched = step(client, f"{LIST}facets/"), step(client, f"{LIST}facets/?q=petclinic")
@@ -119,7 +119,7 @@ def _others(client: object) -> dict[str, Callable[[], None]]:
 def _deep(client: object) -> str:
     """The page in the middle of the list sorted by name."""
     from environments.models import Environment
-    from portal.web.pages import Cursor
+    from portal.lists.keyset import Cursor
 
     names = Environment.objects.present().order_by("name")
     row = names[names.count() // 2]

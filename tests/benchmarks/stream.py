@@ -83,7 +83,7 @@ def pages(rows: int) -> Iterator[tuple[str, float]]:
 def _deep(rows: int) -> str:
     """The middle of the stream, as its address holds it."""
     from portal.ledger.models import AuditLog
-    from portal.web.pages import Cursor
+    from portal.lists.keyset import Cursor
 
     entry = AuditLog.objects.newest_first()[rows // 2]
     return Cursor("-at", "after", entry.at.isoformat(), entry.pk).encode()

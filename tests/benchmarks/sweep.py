@@ -42,12 +42,12 @@ def sweep(base_url: str, *, requests_per_second: float = UNLIMITED, concurrency:
     """A whole sweep as the worker does it."""
     from django.conf import settings
 
-    from environments.sync import sweep as sweep_environments
+    from environments.sync.full_listing import sync_environments
     from portal.ona import OnaClient
 
     settings.ONA_CONCURRENCY = concurrency or settings.ONA_CONCURRENCY
     with OnaClient(TOKEN, base_url, requests_per_second=requests_per_second) as client:
-        run = sweep_environments(client)
+        run = sync_environments(client)
     if run is None or run.state != "succeeded":
         raise SystemExit(f"the sweep failed: {run and run.error}")
     return run.listed
@@ -63,7 +63,7 @@ MEASUREMENTS: dict[str, Callable[[str], int]] = {
 
 def main(name: str, base_url: str) -> None:
     django.setup()
-    import_module("environments.sync")  # a worker has imported it long before
+    import_module("environments.sync.observe")  # a worker has imported it long before
     began = time.perf_counter()
     listed = MEASUREMENTS[name](base_url)
     seconds = time.perf_counter() - began

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from django.test import override_settings
 
-from automations.sync import sync_automations
-from environments.directory import sync_directory
+from automations.sync.observe import sync_automations
 from environments.models import SyncRun
-from environments.rollups.keeping import after_sweep
+from environments.overview.refresh import refresh_after
 from environments.secrets.sync import sync_secrets
-from environments.sync import sweep
+from environments.sync.directory import sync_directory
+from environments.sync.full_listing import sync_environments
 from portal.directory import connection
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
@@ -21,18 +21,18 @@ from portal.sandbox.server import Sandbox
 def read_all(sandbox: Sandbox, *, secrets: bool = True) -> None:
     """Directory, environments, secrets where asked, automations; RuntimeError where a run did not end well."""
     with OnaClient(sandbox.token, sandbox.base_url, requests_per_second=1000) as client:
-        runs = [sync_directory(client), sweep(client), *([sync_secrets(client)] if secrets else [])]
+        runs = [sync_directory(client), sync_environments(client), *([sync_secrets(client)] if secrets else [])]
         runs += [sync_automations(client, everything=everything) for everything in (True, False)]
         for run in runs:
             if run is None or run.state != SyncRun.State.SUCCEEDED:
                 raise RuntimeError(f"The sync did not succeed: {run and run.error}")
-            after_sweep(run)
+            refresh_after(run)
 
 
 def read_environments(sandbox: Sandbox, token: str = "") -> None:
-    """One sweep, well or badly ended; another token than the sandbox's own is refused."""
+    """One sync_environments, well or badly ended; another token than the sandbox's own is refused."""
     with OnaClient(token or sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=1) as client:
-        after_sweep(sweep(client))
+        refresh_after(sync_environments(client))
 
 
 @contextmanager

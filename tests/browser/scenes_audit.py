@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from environments.as_of.clock import written
 from environments.models import Environment, Field, SyncRun
-from environments.moment import written
-from tests import audits as made
+from tests.support import audits as made
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

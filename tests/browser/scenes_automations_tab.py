@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from automations.kinds import EXECUTION_KIND, SERVICE_KIND, TASK_KIND
 from automations.models import Service, Task
-from automations.sync import observe_page
+from automations.sync.observe import observe_page
+from automations.sync.resource_types import EXECUTION_KIND, SERVICE_KIND, TASK_KIND
 from environments.models import Environment
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
-from tests.automations import tab
+from tests.automations.environment_tab import tab
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

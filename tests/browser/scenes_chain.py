@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from playwright.sync_api import Page
 
+from portal.ledger.chain.verifications import verify_and_keep
 from portal.ledger.models import Operation
-from portal.ledger.verifications import verify_and_keep
-from tests.ledger.tampering import unguarded
+from tests.ledger.chain.tampering import unguarded
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

@@ -10,11 +10,11 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment
-from environments.views.editor import EDITORS
+from environments.templatetags.editor import EDITS
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
-from tests.editor import ECDSA, ED25519
+from tests.support.editor import ECDSA, ED25519
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene
@@ -32,7 +32,7 @@ def editing(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     environment = edited(sandbox)
     page = reverse("environments:detail", args=[environment.pk])
     yield scene("editor-link", page, ADMIN, then=_opened)
-    for part in EDITORS:
+    for part in EDITS:
         yield scene(f"editor-{part}", f"{page}edit/{part}/", ADMIN)
     yield scene("editor-ports-refused", f"{page}edit/ports/", ADMIN, then=_ports_refused)
     yield scene("editor-keys-refused", f"{page}edit/ssh-keys/", ADMIN, then=_keys_refused)

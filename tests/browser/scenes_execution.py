@@ -11,13 +11,13 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from automations.actions.tasks import start_task
-from automations.following import follow_all
 from automations.models import Task, TaskExecution
-from automations.sync import TASK_KIND, observe_page
+from automations.sync.observe import TASK_KIND, observe_page
+from automations.sync.poller import follow_all
 from environments.models import Environment
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
-from tests import plans
+from tests.support import plans
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

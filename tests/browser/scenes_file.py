@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.browser.scenes import Scene
 
 ADMIN = "ada"
-FILES = Path(__file__).parent.parent / "automations" / "files"
+FILES = Path(__file__).parent.parent / "automations" / "file" / "files"
 BAD = """tasks:
   build:
     name: yes

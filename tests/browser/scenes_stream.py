@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from environments.audit_logs import sync_audit_logs
 from environments.models import Environment, SyncRun
+from environments.sync.audit_log import sync_audit_logs
 from portal.directory.models import Member
-from portal.ledger.matching import match_recent
+from portal.ledger.audit_log_matching import match_recent
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaClient
 from portal.sandbox.access import MEMBER
 from portal.sandbox.server import Sandbox
-from tests.audit_entries import entry, own
+from tests.support.audit_entries import entry, own
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

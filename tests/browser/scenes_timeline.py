@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from environments.models import Environment, Field, Phase, Sighting, SpecificationVersion, SyncRun, Transition
-from tests import operations
+from tests.support import operations
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

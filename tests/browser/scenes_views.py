@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from portal.accounts.models import SavedView
-from portal.accounts.saving import choose_start
+from portal.accounts.saved_views.changes import choose_start
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

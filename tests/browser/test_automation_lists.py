@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from automations.by_reference.refresh import refresh
 from automations.models import ExecutionPhase
-from automations.summaries import refresh
-from tests import factories
-from tests.automation_factories import execution, service, task
+from tests.support import factories
+from tests.support.automation_factories import execution, service, task
 
 pytestmark = pytest.mark.browser
 

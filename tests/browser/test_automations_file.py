@@ -13,9 +13,9 @@ from pytest_django.live_server_helper import LiveServer
 from automations.models import Task
 from portal.ledger.models import Operation
 from portal.sandbox.server import Sandbox
-from tests import factories
 from tests.browser import chromium
 from tests.browser.scenes_file import FILES, check, with_automations
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

@@ -12,11 +12,11 @@ from pytest_django.live_server_helper import LiveServer
 
 from automations.models import Service, Task
 from portal.sandbox.server import Sandbox
-from tests import factories
-from tests.automations import tab
-from tests.automations.tab import there
+from tests.automations.environment_tab import tab
+from tests.automations.environment_tab.tab import there
 from tests.browser import chromium
 from tests.browser.scenes_automations_tab import furnish, open_form, page_of, save
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from automations.batches.driving import drive_batches
+from automations.batches.worker import drive_batches
 from automations.models import Batch
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from environments.actions.settling import settle_operations
+from environments.actions.reconcile import settle_operations
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Project
 from portal.ledger.models import Operation, Outcome

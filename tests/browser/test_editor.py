@@ -13,11 +13,11 @@ from pytest_django.live_server_helper import LiveServer
 from portal.ledger.models import Operation
 from portal.sandbox import runner
 from portal.sandbox.server import Sandbox
-from tests import factories
 from tests.browser import chromium
 from tests.browser.scenes import address
 from tests.browser.scenes_editing import PORTS, edited, open_form, save
-from tests.editor import ECDSA, ECDSA_FINGERPRINT, spec_of
+from tests.support import factories
+from tests.support.editor import ECDSA, ECDSA_FINGERPRINT, spec_of
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 
 from automations.models import TaskExecution
 from portal.sandbox.server import Sandbox
-from tests import plans
 from tests.browser import chromium
 from tests.browser.scenes_execution import address, open_panel, released, start
+from tests.support import plans
 
 pytestmark = pytest.mark.browser
 # The sandbox comes first, so that it goes last: the page reads a log from it until it is closed.

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
 from tests.browser import chromium
-from tests.operations import ENVIRONMENT, PORTS, REFUSED, operation
+from tests.support.operations import ENVIRONMENT, PORTS, REFUSED, operation
 
 pytestmark = pytest.mark.browser
 

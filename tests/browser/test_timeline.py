@@ -10,10 +10,10 @@ from playwright.sync_api import Page, expect
 
 from environments.models import Environment, SpecificationVersion
 from portal.sandbox.server import Sandbox
-from tests import operations
 from tests.browser import chromium, fleet
 from tests.browser.scenes import address
 from tests.browser.scenes_timeline import lived
+from tests.support import operations
 
 pytestmark = pytest.mark.browser
 

@@ -10,8 +10,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from portal.accounts.models import SavedView
 from portal.sandbox.server import Sandbox
-from tests import factories
 from tests.browser.scenes_views import open_menu
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

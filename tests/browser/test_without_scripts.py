@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from automations.models import Service
 from portal.sandbox.server import Sandbox
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.browser_context_args(java_script_enabled=False)]
 

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from environments.directory import sync_directory
 from environments.models import Environment, SyncRun
-from environments.sync import sweep
+from environments.sync.directory import sync_directory
+from environments.sync.full_listing import sync_environments
 from portal.directory.check import check
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
 from portal.ona import OnaClient
@@ -50,7 +50,7 @@ def test_names_and_policies_are_cached(client: OnaClient) -> None:
 
 
 def test_environments_have_the_names_whichever_comes_first(client: OnaClient) -> None:
-    sweep(client)
+    sync_environments(client)
     assert not Environment.objects.exclude(owner_name="").exists()
     run_directory(client)
     names = dict(Member.objects.values_list("id", "name"))
@@ -59,7 +59,7 @@ def test_environments_have_the_names_whichever_comes_first(client: OnaClient) ->
     assert all(each.owner_name == names[each.creator_id] for each in named)
     before = {each.id: each.owner_name for each in Environment.objects.all()}
     Environment.objects.all().delete()
-    sweep(client)
+    sync_environments(client)
     assert {each.id: each.owner_name for each in Environment.objects.all()} == before
 
 

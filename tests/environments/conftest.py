@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from environments.directory import sync_directory
 from environments.secrets.sync import sync_secrets
-from environments.sync import sweep
+from environments.sync.directory import sync_directory
+from environments.sync.full_listing import sync_environments
 from portal.directory.connection import ona
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
-from tests.databases import SharedRows
+from tests.support.databases import SharedRows
 
 
 def _read() -> None:
-    for job in (sync_directory, sweep, sync_secrets):
+    for job in (sync_directory, sync_environments, sync_secrets):
         job(ona())
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 

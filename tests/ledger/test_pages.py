@@ -12,12 +12,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from environments.actions.catalogue import ACTIONS
-from portal.ledger import recording, words
-from portal.ledger.listing import operations_of
+from environments.actions.registry import ACTIONS
+from portal.ledger import labels, recording
 from portal.ledger.models import Operation, Origin, Outcome
-from tests import factories
-from tests.operations import ENVIRONMENT, operation
+from portal.ledger.rows import operations_of
+from tests.support import factories
+from tests.support.operations import ENVIRONMENT, operation
 
 pytestmark = pytest.mark.django_db
 URL = "/operations/"
@@ -325,8 +325,8 @@ def test_the_operations_of_an_environment_are_read_in_one_query(django_assert_nu
     ],
 )
 def test_actions_are_told_in_words_and_new_ones_by_their_names(name: str, said: str) -> None:
-    assert words.action_words(name) == said
+    assert labels.action_words(name) == said
 
 
 def test_every_action_there_is_has_words_of_its_own() -> None:
-    assert set(ACTIONS) - set(words.ACTIONS) == set()
+    assert set(ACTIONS) - set(labels.ACTIONS) == set()

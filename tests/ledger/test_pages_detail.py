@@ -12,8 +12,8 @@ from django.test import Client
 
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
-from tests import factories
-from tests.operations import ENVIRONMENT, operation
+from tests.support import factories
+from tests.support.operations import ENVIRONMENT, operation
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}

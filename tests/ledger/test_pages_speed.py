@@ -9,14 +9,15 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from portal.ledger.listing import revision
+from portal.ledger.chain.verifications import verify_and_keep
+from portal.ledger.facets import panel
+from portal.ledger.list import OPERATIONS
 from portal.ledger.models import Operation, Outcome
-from portal.ledger.panel import panel
-from portal.ledger.state import read_state
-from portal.ledger.verifications import verify_and_keep
-from portal.web.pages import page
-from tests import factories
-from tests.operations import operation
+from portal.ledger.rows import revision
+from portal.lists.keyset import page
+from portal.lists.query import read_query
+from tests.support import factories
+from tests.support.operations import operation
 
 pytestmark = pytest.mark.django_db
 # session, user, two for permissions, two for the revision, keys, rows
@@ -115,9 +116,9 @@ WAYS = {
 def test_each_way_to_look_and_the_revision_are_through_their_indexes(many: None, django_assert_num_queries) -> None:
     environment = Operation.objects.order_by("asked_at").values_list("environment_id", flat=True)[0]
     for query, index in WAYS.items():
-        state = read_state(QueryDict(query.format(environment=environment)))
+        state = read_query(OPERATIONS, QueryDict(query.format(environment=environment)))
         with django_assert_num_queries(2, info=query) as captured:
-            page(state.filters.qs, state.place.order, 25, None, lambda found: found)
+            page(state.rows(), state.place.order, 25, None, lambda found: found)
         plan = plans(captured.captured_queries[:1])
         assert f'"{index}' in plan, query  # operation_newest, or operation_newest_whole, which has all rows here too
         assert "Seq Scan" not in plan, query
@@ -131,7 +132,7 @@ def test_each_way_to_look_and_the_revision_are_through_their_indexes(many: None,
 
 def test_the_names_to_choose_from_are_read_one_by_one(many: None, django_assert_num_queries) -> None:
     with django_assert_num_queries(2) as captured:
-        choices = panel(read_state(QueryDict("")))
+        choices = panel(read_query(OPERATIONS, QueryDict("")))
     assert (len(choices.actors), len(choices.actions)) == (50, 20)
     plan = plans(captured.captured_queries)
     assert '"operation_of_actor"' in plan

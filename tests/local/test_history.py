@@ -8,14 +8,14 @@ from random import Random
 import pytest
 from django.db import connection
 
+from environments.documents.json_part import as_time
 from environments.models import Environment, Field, Sighting, SyncRun, Transition
-from environments.reading import as_time
 from portal.directory.models import PolicyVersion
 from portal.local.history import sights_of, sweep_moments
 from portal.sandbox.documents import micros, moment
-from portal.sandbox.truth import Life
+from portal.sandbox.history_log import Life
 from portal.sandbox.world import World
-from tests.history import NOW, lived, replay
+from tests.support.history import NOW, lived, replay
 
 DAYS = 8
 BEGIN = NOW - timedelta(days=DAYS)

@@ -10,7 +10,7 @@ from environments.models import Environment, SyncRun
 from portal.local import run as portal
 from portal.local.history import tell
 from portal.sandbox.world import World
-from tests.history import NOW
+from tests.support.history import NOW
 
 
 @pytest.mark.django_db

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from portal.ona import OnaClient, OnaError, errors
-from portal.ona.answers import retry_after
 from portal.ona.errors import BY_CODE
+from portal.ona.http_errors import retry_after
 
 from .conftest import BEGINNING, TOKEN, Clock, MakeClient
 

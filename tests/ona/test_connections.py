@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from portal.ona import OnaClient, OnaError, errors
+from portal.ona.connection import proxy_for
 from portal.ona.transport import Transport
-from portal.ona.wire import proxy_for
 
 from .conftest import TOKEN, Script, Server, http_answer
 

@@ -10,7 +10,7 @@ from gitpod.v1 import environment_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.ona.details import detail_name, detail_texts
+from portal.ona.error_details import detail_name, detail_texts
 
 KIND = "gitpod.v1.CreateEnvironmentPreconditionFailureDetails"
 FIELD = "missingAuthenticationTokensForHosts"

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from portal.ona.documents.grants import Secret
+from portal.ona.documents.tokens import Secret
 from portal.ona.log_errors import (
     ForeignHost,
     InternalAddress,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.ona import OnaClient, errors
-from portal.ona.budget import Budget, Paused
 from portal.ona.errors import BY_CODE
+from portal.ona.rate_limit import Budget, Paused
 from portal.ona.retry import LONGEST_WAIT, next_wait
 
 from .conftest import BEGINNING, Clock, MakeClient

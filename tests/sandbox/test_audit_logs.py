@@ -7,7 +7,7 @@ import pytest
 from portal.sandbox.access import MEMBER, READ_ONLY
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import TOKEN
-from tests.history import NOW, lived
+from tests.support.history import NOW, lived
 
 LIST, GET = "EventService/ListAuditLogs", "EventService/GetAuditLog"
 UPDATE, DELETE = "EnvironmentService/UpdateEnvironment", "EnvironmentService/DeleteEnvironment"

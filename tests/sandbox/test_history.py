@@ -14,8 +14,8 @@ from portal.sandbox.history import length_of
 from portal.sandbox.server import running
 from portal.sandbox.snapshot import restore, save
 from portal.sandbox.world import World
-from tests.history import NOW, beginning, lived
-from tests.profiles import examples
+from tests.support.history import NOW, beginning, lived
+from tests.support.profiles import examples
 
 BEGIN = NOW - timedelta(days=30)
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from django.urls import path
 
 from portal import urls
 from portal.web import errors
-from tests import factories
+from tests.support import factories
 
 
 def _broken(request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,7 @@ from django_htmx.middleware import HtmxDetails
 
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
-from tests import factories
+from tests.support import factories
 
 
 def request_with(**headers: str) -> HttpRequest:

@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from environments.models import Environment
-from environments.views.editor import EDITORS
-from tests import automation_factories, factories, operations
+from environments.templatetags.editor import EDITS
+from tests.support import automation_factories, factories, operations
 
 ROLES = ("Viewer", "Operator", "Admin", "Auditor")
 NOBODY = "user without a role"
@@ -68,7 +68,7 @@ TABLE = {
     **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
     **{f"environments:{kind}": Row(ADMINS) for kind in ("logs-token", "access-token")},
-    **{f"environments:edit-{part}": Row(ADMINS) for part in EDITORS},
+    **{f"environments:edit-{part}": Row(ADMINS) for part in EDITS},
     "environments:add-secret": Row(ADMINS),
     "environments:update-secret": Row(ADMINS),
     "environments:delete-secret": Row(ADMINS),

@@ -3,9 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from automations.sync import sync_automations
-from environments.commands import run_sync
+from automations.sync.observe import sync_automations
 from environments.models import SyncRun
+from environments.sync.commands import run_sync
 
 
 class Command(BaseCommand):

@@ -2,9 +2,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from environments.commands import run_sync
-from environments.directory import sync_directory
 from environments.models import SyncRun
+from environments.sync.commands import run_sync
+from environments.sync.directory import sync_directory
 
 
 class Command(BaseCommand):

@@ -3,9 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from environments.commands import run_sync
 from environments.models import SyncRun
-from environments.sync import sweep
+from environments.sync.commands import run_sync
+from environments.sync.full_listing import sync_environments
 
 
 class Command(BaseCommand):
@@ -22,5 +22,5 @@ class Command(BaseCommand):
         return run_sync(
             "environments",
             SyncRun.Kind.ENVIRONMENTS,
-            lambda client, progress: sweep(client, progress, accept_losses=accept_losses),
+            lambda client, progress: sync_environments(client, progress, accept_losses=accept_losses),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from portal.accounts.menu import menu_of_page
+from portal.accounts.saved_views.menu import menu_of_page
 
 register = template.Library()
 

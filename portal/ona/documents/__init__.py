@@ -12,9 +12,9 @@ from .environments import (
     StatusHead,
     read_environment,
 )
-from .grants import Secret
 from .pages import Malformed, Page, Part
 from .secrets import SecretDocument, read_secret
+from .tokens import Secret
 from .values import Duration, duration_text, storable, timestamp_text
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Any
 from gitpod.v1 import secret_pb2
 from gitpod.v1.secret_connect import SecretService
 
-from portal.sandbox import keeping, queries
+from portal.sandbox import queries, secret_requests
 from portal.sandbox.refusals import Refused
 from portal.sandbox.services.common import answer, asked, caller, listing
 from portal.sandbox.world import World
@@ -19,12 +19,12 @@ class Secrets(SecretService):
 
     async def create_secret(self, request: Any, ctx: Any) -> secret_pb2.CreateSecretResponse:
         """A new secret of a scope."""
-        document = keeping.create(self._world, request, asked(request), caller.get())
+        document = secret_requests.create(self._world, request, asked(request), caller.get())
         return answer(secret_pb2.CreateSecretResponse, {"secret": document})
 
     async def update_secret_value(self, request: Any, ctx: Any) -> secret_pb2.UpdateSecretValueResponse:
         """A new value."""
-        keeping.give_value(self._world, request, caller.get())
+        secret_requests.give_value(self._world, request, caller.get())
         return secret_pb2.UpdateSecretValueResponse()
 
     async def list_secrets(self, request: Any, ctx: Any) -> secret_pb2.ListSecretsResponse:
@@ -35,10 +35,10 @@ class Secrets(SecretService):
 
     async def delete_secret(self, request: Any, ctx: Any) -> secret_pb2.DeleteSecretResponse:
         """Delete for good."""
-        keeping.delete(self._world, request.secret_id, caller.get())
+        secret_requests.delete(self._world, request.secret_id, caller.get())
         return secret_pb2.DeleteSecretResponse()
 
     async def get_secret_value(self, request: Any, ctx: Any) -> secret_pb2.GetSecretValueResponse:
         """Never: not even the stand-in knows it."""
-        keeping.found(self._world, request.secret_id, caller.get())
+        secret_requests.found(self._world, request.secret_id, caller.get())
         raise Refused("permission_denied", "values are only given to environments")

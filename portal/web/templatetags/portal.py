@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.web import navigation, words
+from portal.web import formatting, navigation
 from portal.web.links import https_url
 
 register = template.Library()
@@ -21,13 +21,13 @@ register = template.Library()
 def ago(value: datetime | None) -> SafeString | str:
     """A time relative to now, with the absolute one in its tooltip; "unknown" for none."""
     if value is None or value == "":
-        return words.UNKNOWN
+        return formatting.UNKNOWN
     moment = value.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="seconds"),
         f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        words.ago_words(moment, timezone.now()),
+        formatting.ago_words(moment, timezone.now()),
     )
 
 
@@ -35,7 +35,7 @@ def ago(value: datetime | None) -> SafeString | str:
 def at(value: datetime | None) -> SafeString | str:
     """An absolute time, in UTC; "unknown" for none."""
     if value is None or value == "":
-        return words.UNKNOWN
+        return formatting.UNKNOWN
     moment = value.astimezone(UTC)
     return format_html(
         '<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M:%S} UTC"
@@ -46,14 +46,14 @@ def at(value: datetime | None) -> SafeString | str:
 def duration(value: timedelta | float | None) -> str:
     """A timedelta, or a number of seconds, in words; "unknown" for none."""
     if value is None or value == "":
-        return words.UNKNOWN
-    return words.duration_words(value if isinstance(value, timedelta) else timedelta(seconds=float(value)))
+        return formatting.UNKNOWN
+    return formatting.duration_words(value if isinstance(value, timedelta) else timedelta(seconds=float(value)))
 
 
 @register.filter
 def phase(value: str | None) -> str:
     """Ona's enum value as a word."""
-    return words.phase_word(value)
+    return formatting.phase_word(value)
 
 
 @register.simple_tag
@@ -61,8 +61,8 @@ def phase_dot(value: str | None) -> SafeString:
     """A phase as dot and word, coloured by what it means."""
     return format_html(
         '<span class="phase phase-{}"><span class="phase-dot" aria-hidden="true"></span>{}</span>',
-        words.phase_tone(value),
-        words.phase_word(value),
+        formatting.phase_tone(value),
+        formatting.phase_word(value),
     )
 
 
@@ -71,7 +71,7 @@ def safe_link(url: str | None, text: str | None = None) -> SafeString | str:
     """A link to an address from Ona's data where it is plain https; the text alone otherwise, "unknown" for none."""
     label = text or url
     if not label:
-        return words.UNKNOWN
+        return formatting.UNKNOWN
     safe = https_url(url)
     if safe is None:
         return format_html("{}", label)
@@ -82,7 +82,7 @@ def safe_link(url: str | None, text: str | None = None) -> SafeString | str:
 def copyable(text: Any, label: str = "") -> SafeString | str:
     """A value with a button that copies it; `label` says to screen readers what it is."""
     if text is None or text == "":
-        return words.UNKNOWN
+        return formatting.UNKNOWN
     return format_html(
         '<span class="copyable"><code>{}</code><button type="button" class="copy-button" data-copy="{}"'
         ' aria-label="Copy {}" title="Copy">{}</button></span>',

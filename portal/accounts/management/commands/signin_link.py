@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from portal.accounts.links import make_token
+from portal.accounts.sign_in_links import make_token
 
 
 class Command(BaseCommand):

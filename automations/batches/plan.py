@@ -1,0 +1,159 @@
+"""Where a batch would be asked for, where it cannot be, and why: from the cache, before anything is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from automations.actions.change import UP
+from automations.batches.eligibility import standings
+from automations.models import (
+    UNDER_WAY,
+    Service,
+    ServicePhase,
+    ServiceSummary,
+    Task,
+    TaskExecution,
+    TaskSummary,
+)
+from environments.actions import losses
+from environments.actions.registry import Action
+from environments.models import Environment, EnvironmentQuerySet, Phase
+
+MOST = 500  # environments of one batch
+NAMED = 50  # of those where it cannot be, for each reason
+NOT_RUNNING = "not running"
+MISSING = {"task": "has no such task", "service": "has no such service"}
+SEVERAL = "has more than one of that reference"
+BUSY = "a run of it is under way"
+START_TASK, START_SERVICE = "task.start", "service.start"
+ALREADY = {START_SERVICE: "runs already", "service.stop": "is stopped already"}
+COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
+STANDING = (*COLUMNS, "lockdown_at", *losses.COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An environment and its task or service of the reference, or itself; `losses` are what is at risk in it."""
+
+    environment: Environment
+    target_id: UUID
+    losses: Sequence[losses.Loss] = ()
+
+
+@dataclass(slots=True)
+class Obstacle:
+    """Why it cannot be in `count` environments; the first of them by name."""
+
+    why: str
+    count: int
+    environments: Sequence[Environment] = ()
+
+
+@dataclass(slots=True)
+class Choice:
+    """What a batch would do. `is_more` where more than `MOST` environments could take part."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    obstacles: list[Obstacle] = field(default_factory=list)
+    is_more: bool = False
+
+    @property
+    def left_out(self) -> int:
+        return sum(obstacle.count for obstacle in self.obstacles)
+
+
+def choose(action: Action, reference: str, environments: EnvironmentQuerySet) -> Choice:
+    """Sort `environments` into those where `action` of `reference` would be asked for, and those where it cannot be.
+
+    A handful of queries, whatever their number; environments that do not run are counted, and the first named.
+    """
+    running = environments.filter(phase=Phase.RUNNING).order_by("name", "pk").only(*COLUMNS)
+    others = environments.exclude(phase=Phase.RUNNING).order_by("name", "pk").only(*COLUMNS)
+    choice = Choice()
+    targets = _targets(action, reference, running)
+    stands_against = _stands_against(action, [ids[0] for ids in targets.values()])
+    found: dict[str, list[Environment]] = {}
+    for environment in running:
+        ids = targets.get(environment.pk, [])
+        why = _why_not(action, ids, stands_against)
+        if why:
+            found.setdefault(why, []).append(environment)
+        elif len(choice.candidates) < MOST:
+            choice.candidates.append(Candidate(environment, ids[0]))
+        else:
+            choice.is_more = True
+    choice.obstacles = [Obstacle(why, len(some), some[:NAMED]) for why, some in found.items()]
+    if count := others.count():
+        choice.obstacles.append(Obstacle(NOT_RUNNING, count, list(others[:NAMED])))
+    return choice
+
+
+def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
+    """Sort `environments` into those for which `action` would be asked, and those for which it cannot be.
+
+    A handful of queries, whatever their number: for each reason that there is, one more.
+    """
+    found = standings(action, environments, timezone.now())
+    by_name = environments.order_by("name", "pk").only(*STANDING)
+    _, possible = found.pop("", (0, Q(pk__in=())))
+    rows = list(by_name.filter(possible)[: MOST + 1])
+    risks = losses.risks(rows[:MOST]) if action.loses_work else {}
+    return Choice(
+        [Candidate(each, each.pk, risks.get(each.pk, ())) for each in rows[:MOST]],
+        [Obstacle(why, count, list(by_name.filter(those)[:NAMED])) for why, (count, those) in found.items()],
+        is_more=len(rows) > MOST,
+    )
+
+
+def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:
+    """These environments; those that are gone left out."""
+    found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS)
+    return [Candidate(environment, environment.pk) for environment in found]
+
+
+def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:
+    """The environments of these tasks or services, as they were chosen; those that are gone left out."""
+    rows = _model(action).objects.filter(pk__in=target_ids).values_list("environment_id", "pk")
+    target_of = dict(rows)
+    environments = Environment.objects.filter(pk__in=target_of).order_by("name", "pk").only(*COLUMNS)
+    return [Candidate(environment, target_of[environment.pk]) for environment in environments]
+
+
+def references(action: Action) -> list[str]:
+    """References to choose from, in order, as they were counted last."""
+    summary = TaskSummary if action.name == START_TASK else ServiceSummary
+    return list(summary._default_manager.order_by("reference").values_list("reference", flat=True)[:MOST])
+
+
+def _model(action: Action) -> type[Task] | type[Service]:
+    return Task if action.name == START_TASK else Service
+
+
+def _targets(action: Action, reference: str, running: EnvironmentQuerySet) -> dict[UUID, list[UUID]]:
+    rows = _model(action).objects.present().filter(reference=reference, environment__in=running.order_by().values("pk"))
+    found: dict[UUID, list[UUID]] = {}
+    for environment_id, id_ in rows.values_list("environment_id", "pk"):
+        found.setdefault(environment_id, []).append(id_)
+    return found
+
+
+def _stands_against(action: Action, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of which a run is under way, or that are already what is asked for."""
+    if action.name == START_TASK:
+        under_way = TaskExecution.objects.present().filter(task__in=ids, phase__in=UNDER_WAY)
+        return set(under_way.values_list("task_id", flat=True))
+    already = UP if action.name == START_SERVICE else (ServicePhase.STOPPED, ServicePhase.DELETED)
+    return set(Service.objects.filter(pk__in=ids, phase__in=already).values_list("pk", flat=True))
+
+
+def _why_not(action: Action, ids: Sequence[UUID], stands_against: set[UUID]) -> str:
+    if not ids:
+        return MISSING[action.name.partition(".")[0]]
+    if len(ids) > 1:
+        return SEVERAL
+    return ALREADY.get(action.name, BUSY) if ids[0] in stands_against else ""

@@ -1,0 +1,90 @@
+"""What can be done in many environments: the actions that declare it (`Action.many`).
+
+Deletion is not among them: it cannot be undone, so it stays one by one, with the environment's name typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from automations.actions import services, tasks
+from automations.batches.outcomes import End, ended, ended_environments
+from automations.batches.plan import Candidate, Choice, choose, choose_environments, chosen, chosen_environments
+from automations.models import BatchItem, Service, Task
+from automations.sync import poller
+from environments.actions import lifecycle
+from environments.actions.registry import Action, Many
+from environments.detail.live_refresh import fetch_many
+from environments.models import Environment, EnvironmentQuerySet
+from portal.ledger.models import Operation
+from portal.ledger.recording import RequestContext
+
+MODELS: Mapping[str, Any] = {"environment": Environment, "task": Task, "service": Service}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An action as a batch does it: to environments, or to a task or service of one reference in each of them."""
+
+    action: Action
+    many: Many
+
+    @property
+    def has_reference(self) -> bool:
+        return self.action.subject != "environment"
+
+    @property
+    def needs_moment(self) -> bool:
+        """Whether it wants to know when the environments are to be locked down."""
+        return self.action is lifecycle.SET_LOCKDOWN
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether items that Ona accepted have yet to end; otherwise Ona's answer is the end of them."""
+        return self.has_reference or self.action.followed is not None
+
+    def choose(self, reference: str, environments: EnvironmentQuerySet) -> Choice:
+        """Where it would be done, and where it cannot be."""
+        if self.has_reference:
+            return choose(self.action, reference, environments)
+        return choose_environments(self.action, environments)
+
+    def chosen(self, ids: Iterable[UUID]) -> list[Candidate]:
+        """What was chosen, by the ids of its subjects."""
+        return chosen(self.action, ids) if self.has_reference else chosen_environments(ids)
+
+    def request(self, target_id: UUID, request: Mapping[str, Any], context: RequestContext) -> Operation:
+        """Do it to one subject; `request` is that of the batch's operation. Model.DoesNotExist where the portal no
+        longer knows the subject."""
+        rows = MODELS[self.action.subject].objects
+        subject = (rows.select_related("environment") if self.has_reference else rows).get(pk=target_id)
+        return self.action.do(**{self.action.subject: subject}, **self.many.arguments(request), **context)
+
+    def follow(self, items: Sequence[BatchItem]) -> None:
+        """Read from Ona what became of items under way."""
+        if self.has_reference:
+            poller.follow_all()
+        else:
+            fetch_many([item.environment_id for item in items])
+
+    def ended(self, items: Sequence[BatchItem], now: datetime) -> Iterator[tuple[BatchItem, End]]:
+        """Those that have ended, as far as was read, and how."""
+        if self.has_reference:
+            return ended(self.action.name, items, now)
+        return ended_environments(self.action, items, now)
+
+
+KINDS = {
+    action.name: Kind(action, action.many)
+    for action in (*lifecycle.ACTIONS, *tasks.ACTIONS, *services.ACTIONS)
+    if action.many
+}
+
+
+def lockdown_of(request: Mapping[str, Any]) -> datetime | None:
+    """When the environments of a batch are to be locked down, as its operation requested it; None where it did not."""
+    return datetime.fromisoformat(request["lockdownAt"]) if "lockdownAt" in request else None

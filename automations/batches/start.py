@@ -1,0 +1,119 @@
+"""Begin a batch, and cancel it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Unpack
+from uuid import UUID
+
+import structlog
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from automations.batches.plan import MOST, Candidate
+from automations.batches.registry import KINDS
+from automations.models import Batch, BatchItem, ItemState
+from automations.tasks import drive_batches
+from environments.actions.execute import NotPossible, authorize
+from environments.actions.lifecycle import check_lockdown
+from environments.actions.registry import Action, Danger
+from portal.ledger import recording
+from portal.ledger.models import BATCH
+from portal.ledger.recording import RequestContext, Target
+
+log = structlog.get_logger()
+AT_ONCE = 50
+
+
+def start_batch(
+    *,
+    action: Action,
+    reference: str,
+    candidates: Sequence[Candidate],
+    at_once: int,
+    stop_after: int | None,
+    lockdown_at: datetime | None = None,
+    query: str = "",
+    again_of: UUID | None = None,
+    **context: Unpack[RequestContext],
+) -> Batch:
+    """Ask for `action` in all environments of `candidates`, `at_once` under way at the same time, no more of them after
+    `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown.
+    `query` is the environments' list they were chosen from.
+
+    Returns before anything is sent: workers do it. Asked twice under one operation id, it is one batch.
+    PermissionDenied, ReasonMissing; NotPossible where nothing is chosen, or limits or moment make no sense.
+    """
+    authorize(replace(action, name=action.batch_name, danger=max(action.danger, Danger.REASON)), context)
+    if not 0 < len(candidates) <= MOST:
+        raise NotPossible(f"Choose at least one environment, and at most {MOST}.")
+    if not 1 <= at_once <= AT_ONCE or (stop_after is not None and stop_after < 1):
+        raise NotPossible(f"Between 1 and {AT_ONCE} environments can be under way at once.")
+    if KINDS[action.name].needs_moment:
+        check_lockdown(lockdown_at)
+    request = {
+        "action": action.name,
+        "reference": reference,
+        "environmentIds": [each.environment.pk for each in candidates],
+        "atOnce": at_once,
+        "stopAfter": stop_after,
+        "chosenFrom": query,
+        **({"lockdownAt": lockdown_at} if lockdown_at else {}),
+        **({"againOf": again_of} if again_of else {}),
+    }
+    count = len(candidates)
+    named = f"{count:,} environment{'s' if count != 1 else ''}"
+    target = Target(BATCH, None, f"{reference} in {named}" if reference else named)
+    operation, _ = recording.begin(action.batch_name, target, context, request=request)
+    columns = {
+        "action": action.name,
+        "reference": reference,
+        "at_once": at_once,
+        "stop_after": stop_after,
+        "again_of": again_of,
+        "asked_at": operation.asked_at,
+        "changed_at": operation.asked_at,
+    }
+    with transaction.atomic():
+        batch, is_new = Batch.objects.get_or_create(pk=operation.pk, defaults=columns)
+        if is_new:
+            BatchItem.objects.bulk_create(_item(batch, each) for each in candidates)
+    ring(batch)
+    return batch
+
+
+def _item(batch: Batch, candidate: Candidate) -> BatchItem:
+    environment = candidate.environment
+    return BatchItem(
+        batch=batch, environment_id=environment.pk, environment_name=str(environment), target_id=candidate.target_id
+    )
+
+
+def ring(batch: Batch) -> None:
+    """Call a worker; where Redis is away, the schedule finds the batch a moment later."""
+    try:
+        drive_batches.apply_async(retry=False, expires=60)
+    except OperationalError as error:
+        log.warning("no worker was called", batch_id=str(batch.pk), error=str(error))
+
+
+def cancel_batch(*, batch: Batch, actor: User | AnonymousUser) -> bool:
+    """Ask for nothing more; what is under way goes on. False where it has ended or was cancelled. PermissionDenied."""
+    if not actor.has_perm(KINDS[batch.action].action.permission):
+        raise PermissionDenied("Your roles do not let you cancel this.")
+    now = timezone.now()
+    cancelled = Batch.objects.filter(pk=batch.pk, closed_at=None, cancelled_at=None).update(
+        cancelled_at=now, cancelled_by=actor.get_username(), changed_at=now
+    )
+    if cancelled:
+        BatchItem.objects.filter(batch=batch, state=ItemState.WAITING).update(
+            state=ItemState.LEFT_OUT, why=f"{actor.get_username()} cancelled the batch first.", ended_at=now
+        )
+        ring(batch)
+    batch.refresh_from_db()
+    return bool(cancelled)

@@ -1,0 +1,24 @@
+"""A batch is cancelled from its page."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from automations.batches.list import SEE, find
+from automations.batches.start import cancel_batch
+from portal.web.permissions import permission
+
+
+@permission(*SEE)
+@require_POST
+def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """Nothing more is asked for; back on its page, which says what became of it. For those who may do the action."""
+    batch = find(batch_id)
+    if not cancel_batch(batch=batch, actor=request.user):
+        messages.info(request, "There was nothing left to cancel.")
+    return redirect("automations:batch", batch.pk)

@@ -1,0 +1,203 @@
+"""The environments that have a task, or a service, of one reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, F, Q
+from django.db.models.functions import Upper
+from django.http import Http404, HttpRequest, QueryDict
+from django.urls import reverse
+
+from automations.by_reference.list import SEE_SERVICES, SEE_TASKS, any_word_in, phases_in_words
+from automations.by_reference.rows import line
+from automations.models import (
+    Automation,
+    AutomationQuerySet,
+    ExecutionPhase,
+    Service,
+    ServicePhase,
+    ServiceSummary,
+    Task,
+    TaskSummary,
+)
+from automations.models.summary import Summary
+from environments.list.names import names_of
+from portal.directory.models import Project
+from portal.lists.change_token import changed_rows
+from portal.lists.declaration import Heading, List, ListQuery, Table, only
+from portal.lists.filters import Filter, Values, in_ids
+from portal.lists.keyset import Sort
+from portal.lists.readers import NONE, id_or_none
+from portal.lists.search import one_of
+
+MOST_PROJECTS = 200
+SHOWN = ("reference", "name", "environment_id", "environment_name", "project_id", "project_name", "owner_name")
+EXPORTED = {
+    "id": "id", "reference": "reference", "name": "name", "environment_id": "environment_id",
+    "environment": "environment_name", "project_id": "project_id", "project": "project_name", "owner_id": "owner_id",
+    "owner": "owner_name",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What differs between tasks and services; `phase` is the column that the phase filter asks."""
+
+    model: type[Automation]
+    summaries: type[Summary]
+    phase: str
+    phases: Mapping[str, str]
+    actions: tuple[tuple[str, str], ...]  # of a batch over many environments, and its words
+
+    def having(self, reference: str) -> AutomationQuerySet:
+        """All that are present, of one reference."""
+        rows: AutomationQuerySet = self.model.objects.present().filter(reference=reference)
+        return rows
+
+    def read(self, text: str) -> str:
+        """A phase by its word, or one that is newer than the words by its name at Ona."""
+        word = text.lower()
+        if "_phase_" not in word or "\0" in word:
+            one_of(self.phases)(word)
+        return word
+
+    def asks(self, values: Values) -> Q:
+        return Q(**{self.phase: self.phases.get(values[0], values[0].upper())})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a filter, in words with how many there are."""
+
+    value: str
+    words: str
+
+
+def _phases(kind: Kind, rows: AutomationQuerySet) -> list[Choice]:
+    """The phases that occur, with how many there are; from an index alone."""
+    words = {raw: word for word, raw in kind.phases.items()}
+    counted = rows.order_by().values_list(kind.phase).annotate(count=Count("*")).order_by("-count", kind.phase)
+    return [Choice(words.get(raw, raw.lower()), f"{words.get(raw, raw)} ({count:,})") for raw, count in counted]
+
+
+def _projects(rows: AutomationQuerySet) -> list[Choice]:
+    """The projects that occur, with how many there are; from an index alone, and one query for their names."""
+    counted = rows.order_by().values_list("project_id").annotate(count=Count("*")).order_by("-count", "project_id")
+    found = list(counted[:MOST_PROJECTS])
+    names = dict(Project.objects.filter(pk__in=[id_ for id_, _ in found if id_]).values_list("pk", "name"))
+    return [
+        Choice(str(id_ or NONE), f"{names.get(id_) or (f'{str(id_)[:8]}…' if id_ else NONE)} ({count:,})")
+        for id_, count in found
+    ]
+
+
+def _batch_url(action: str, query: ListQuery) -> str:
+    """Where the run in many environments is begun, with what filters of environments stand here."""
+    project = query.one("project")
+    pairs = {"action": action, "reference": query.of["reference"]} | ({"project": project} if project else {})
+    return f"{reverse('automations:batch-new')}?{urlencode(pairs)}"
+
+
+def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> List:
+    columns = {**EXPORTED, **more}
+
+    def prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
+        """The list of one reference; Http404 where nothing has it or had it."""
+        reference = of["reference"]
+        summary = kind.summaries._default_manager.filter(reference=reference).first()
+        if summary is None and not kind.having(reference).exists():
+            raise Http404(f"No environment has a {thing} called {reference}. It may have been renamed or deleted.")
+
+        def context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
+            rows = kind.having(reference)
+            return {
+                "reference": reference,
+                "line": line(summary) if summary else None,
+                "environments_url": reverse("environments:list"),
+                "executions_url": f"{reverse('automations:list')}executions/",
+                "phases": _phases(kind, rows),
+                "projects": _projects(rows),
+                "chosen": dict(query.place.filters),
+                "batches": [(words, _batch_url(action, query)) for action, words in kind.actions],
+            }
+
+        table = Table(
+            name=f"{thing}-{reference}", title=f"Environments with the {thing} {reference}",
+            columns=columns, row=phases_in_words(columns),
+            about=lambda query: {"reference": reference},
+        )  # fmt: skip
+        return replace(listing, base=lambda query: kind.having(reference), context=context, table=table)
+
+    return List(
+        name=f"{thing}-environments",
+        page_url=f"automations:{thing}",
+        export_url=f"automations:{thing}-export",
+        title=f"Environments with this {thing}",
+        one=f"environment with this {thing}",
+        many=f"environments with this {thing}",
+        model=kind.model,
+        default_order="environment",
+        filters=(
+            any_word_in("environment_name", "owner_name"),
+            Filter("phase", "Phase", kind.asks, kind.read, single=True),
+            Filter("project", "Project", in_ids("project_id"), id_or_none, names_of("project"), single=True),
+        ),
+        panel=("phase", "project"),
+        prepare=prepare,
+        change_token=changed_rows(kind.model),
+        saved=False,
+        template=f"automations/by_reference/{thing}.html",
+        body_template="",
+        rows_template=f"automations/by_reference/_{thing}.html",
+        before_template=f"automations/by_reference/_{thing}_figures.html",
+        empty_template="automations/by_reference/_nobody.html",
+        css="run-having",
+        **differs,
+    )
+
+
+BY_ENVIRONMENT = Sort("environment", "Environment", Upper("environment_name"), "")
+FIRST = (Heading("run-environment", sort="environment"), Heading("", "Project"), Heading("", "Owner"))
+TASK_ENVIRONMENTS = _list(
+    "task",
+    Kind(
+        Task,
+        TaskSummary,
+        "last_phase",
+        {str(phase.label): str(phase.value) for phase in ExecutionPhase} | {"never": ""},
+        (("task.start", "Run in many environments"),),
+    ),
+    {"last_phase": "last_phase", "last_run_at": "last_run_at", "last_execution_id": "last_execution_id"},
+    permissions=SEE_TASKS,
+    sorts=(
+        BY_ENVIRONMENT,
+        Sort("phase", "Last run", F("last_phase"), ""),
+        Sort("last_run", "When", F("last_run_at"), None, first_click_descends=True),
+    ),
+    read=only(*SHOWN, "last_execution_id", "last_phase", "last_run_at"),
+    headings=(
+        *FIRST,
+        Heading("run-phase", sort="phase"),
+        Heading("run-last_run", sort="last_run"),
+        Heading("", "Its page"),
+    ),
+)
+SERVICE_ENVIRONMENTS = _list(
+    "service",
+    Kind(
+        Service,
+        ServiceSummary,
+        "phase",
+        {str(phase.label): str(phase.value) for phase in ServicePhase} | {"unknown": ""},
+        (("service.start", "Start in many environments"), ("service.stop", "Stop in many environments")),
+    ),
+    {"phase": "phase", "failure": "failure"},
+    permissions=SEE_SERVICES,
+    sorts=(BY_ENVIRONMENT, Sort("phase", "Phase", F("phase"), "")),
+    read=only(*SHOWN, "phase", "failure"),
+    headings=(*FIRST, Heading("run-phase", sort="phase"), Heading("run-failures", "Failure"), Heading("", "Its page")),
+)

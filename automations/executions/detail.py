@@ -1,0 +1,260 @@
+"""`/automations/executions/<id>/`: how one run of a task goes: its plan, its log, who asked for what."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Unpack
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from automations.actions.tasks import START_TASK, STOP_EXECUTION, start_task, stop_execution
+from automations.environment_tab import event_labels
+from automations.executions import plan, step_durations
+from automations.executions.plan import Named
+from automations.logs.access import viewer_of
+from automations.models import UNDER_WAY, Service, Task, TaskExecution, Transition
+from automations.sync.poller import follow_execution
+from environments.actions.execute import NotPossible
+from environments.actions.menu import NOT_ALLOWED, Button
+from environments.actions.registry import Action
+from environments.documents.labels import TRIGGERS
+from environments.models import Environment
+from portal.directory.models import Organization
+from portal.ledger import rows as ledger_rows
+from portal.ledger.models import Operation, Outcome
+from portal.ledger.recording import RequestContext
+from portal.web.formatting import ago_words, duration_words, phase_word
+from portal.web.htmx import is_fragment, render_page
+from portal.web.permissions import permission
+
+WAITING_SECONDS, SECONDS = 2, 30
+OPERATIONS = 20
+FAILED_FOR = timedelta(minutes=15)
+STRANGER = "The portal does not know its environment: it is gone, or was never seen."
+TASK_GONE = "Its task is gone, or was never seen by the portal."
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An execution with what it belongs to, where the portal knows that, and what was asked of it, newest first."""
+
+    execution: TaskExecution
+    environment: Environment | None
+    task: Task | None
+    operations: list[Operation]
+
+    @property
+    def name(self) -> str:
+        """Of its task, so far as that is known."""
+        execution = self.execution
+        return str(self.task or execution.task_name or execution.reference or execution.task_id)
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.execution.phase in UNDER_WAY and self.execution.gone_at is None
+
+    def why_not(self, action: Action, user: User | AnonymousUser) -> str:
+        """What stands against stopping it, or starting its task again; empty where nothing is known to."""
+        return action.why_not(self) if user.has_perm(action.permission) else NOT_ALLOWED
+
+    def duration(self, now: datetime) -> str:
+        """Of all of it, so far where it runs still."""
+        execution = self.execution
+        if execution.duration is not None:
+            return duration_words(execution.duration)
+        if execution.started_at is None or not self.is_under_way:
+            return ""
+        return f"{duration_words(max(now - execution.started_at, timedelta(0)))} so far"
+
+    def revision(self) -> str:
+        """Another one after any change of what the page shows, apart from how long ago things were."""
+        shown = (
+            self.execution.changed_at,
+            self.environment and (self.environment.phase, self.environment.gone_at, str(self.environment)),
+            self.task and (self.task.gone_at, str(self.task)),
+            [(each.pk, each.outcome, each.closed_at) for each in self.operations],
+        )
+        return f"{zlib.crc32(repr(shown).encode()):08x}"
+
+
+def _cannot_stop(run: Run, organization: Organization | None, now: datetime) -> str:
+    return STOP_EXECUTION.impossible(run.execution, organization, now) if run.environment else STRANGER
+
+
+def _cannot_run_again(run: Run, organization: Organization | None, now: datetime) -> str:
+    if run.environment is None:
+        return STRANGER
+    return TASK_GONE if run.task is None or run.task.gone_at else START_TASK.impossible(run.task, organization, now)
+
+
+def _stop(*, run: Run, **context: Unpack[RequestContext]) -> Operation:
+    if run.environment is None:
+        raise NotPossible(STRANGER)
+    return stop_execution(execution=run.execution, **context)
+
+
+def _run_again(*, run: Run, **context: Unpack[RequestContext]) -> Operation:
+    if run.environment is None or run.task is None:
+        raise NotPossible(TASK_GONE if run.environment else STRANGER)
+    return start_task(task=run.task, **context)
+
+
+# as the page of an execution offers them
+STOP = replace(STOP_EXECUTION, subject="run", do=_stop, impossible=_cannot_stop)
+RUN_AGAIN = replace(
+    START_TASK, subject="run", slug="again", do=_run_again, impossible=_cannot_run_again, title="Run again:",
+    button="Run again", template=STOP_EXECUTION.template,
+    explanation="A new execution of the task starts in the same environment, with everything the task depends on, as "
+    "the task is now. This one stays as it is.",
+)  # fmt: skip
+
+
+@permission("environments.view_environment", "automations.view_taskexecution")
+def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """The page; a poll brings the execution up to date first and gets the parts that changed, or 204."""
+    execution = find(execution_id)
+    if is_fragment(request):
+        follow_execution(execution)
+    run, now = run_of(execution), timezone.now()
+    clock = run.duration(now)
+    changed = run.revision()
+    seen = f"{zlib.crc32(f'{clock} {ago_words(execution.seen_at, now)}'.encode()):08x}"
+    is_changed = not is_fragment(request) or request.GET.get("changed") != changed
+    if is_fragment(request) and not is_changed and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    context = frame(run) | {
+        "clock": clock,
+        "is_changed": is_changed,
+        "poll": f"{request.path}?{urlencode({'changed': changed, 'seen': seen})}",
+        "poll_seconds": WAITING_SECONDS if run.is_under_way or any(o.is_open for o in run.operations) else SECONDS,
+    }
+    if is_changed:
+        context |= {"buttons": buttons(run, request.user), "log": viewer_of(execution, request.user), **body(run, now)}
+    return render_page(
+        request, "automations/executions/execution.html", "automations/executions/_execution_poll.html", context
+    )
+
+
+def find(execution_id: UUID) -> TaskExecution:
+    """The execution, still kept by Ona or not; 404 where the portal has never seen it."""
+    execution: TaskExecution | None = TaskExecution.objects.filter(pk=execution_id).first()
+    if execution is None:
+        raise Http404(
+            f"The portal has never seen an execution {execution_id}. One that was started a moment ago appears after "
+            "the next sync; one of another organization never does. Look for it by its task under Automations."
+        )
+    return execution
+
+
+def run_of(execution: TaskExecution) -> Run:
+    """In three queries."""
+    started_it = Q(action=START_TASK.name, after__executionId=str(execution.pk))
+    asked = Operation.objects.of_environment(execution.environment_id).filter(Q(target_id=execution.pk) | started_it)
+    environment = Environment.objects.filter(pk=execution.environment_id).first()
+    task = Task.objects.filter(pk=execution.task_id).first()
+    for subject in (execution, task):
+        if environment and subject:
+            subject.environment = environment
+    return Run(
+        execution,
+        environment,
+        task,
+        list(asked.newest_first().only(*ledger_rows.COLUMNS)[:OPERATIONS]),
+    )
+
+
+def frame(run: Run) -> dict[str, Any]:
+    """What the head of the page tells."""
+    execution = run.execution
+    starter = TRIGGERS.get(execution.started_by, execution.started_by_name or execution.started_by)
+    return {
+        "run": run,
+        "execution": execution,
+        "environment": run.environment,
+        "started_by": starter or str(execution.creator_id or ""),
+    }
+
+
+def buttons(run: Run, user: User | AnonymousUser) -> list[Button]:
+    """What can be done, disabled with words where it cannot."""
+
+    def button(action: Action) -> Button:
+        url = reverse(f"automations:execution-{action.slug}", args=[run.execution.pk])
+        return Button(action.button, url, run.why_not(action, user), is_dangerous=False)
+
+    return [button(STOP), button(RUN_AGAIN)]
+
+
+def body(run: Run, now: datetime) -> dict[str, Any]:
+    """Notes, plan and history."""
+    execution = run.execution
+    seen = Transition.objects.filter(subject_id=execution.pk, field__startswith=event_labels.STEP)
+    steps = step_durations.spells_of(execution, seen.order_by("seen_at", "id"))
+    groups = plan.plan_of(execution.spec, execution.status, execution.phase, _named(execution), steps)
+    return {
+        "notes": [note for each in run.operations[:1] if (note := _note(run, each, now))],
+        "groups": groups,
+        "tally": plan.tally(groups),
+        "events": event_labels.events(execution.pk),
+        "operations": ledger_rows.rows(run.operations),
+    }
+
+
+def _named(execution: TaskExecution) -> dict[str, Named]:
+    """The tasks and services of the plan, by id; both are found on the Automations tab of its environment."""
+    tasks, services = plan.subjects(execution.spec)
+    here = reverse("automations:of-environment", args=[execution.environment_id])
+    rows = [
+        *Task.objects.filter(environment_id=execution.environment_id, pk__in=_ids(tasks)),
+        *Service.objects.filter(environment_id=execution.environment_id, pk__in=_ids(services)),
+    ]
+    return {
+        str(row.pk): Named(str(row), f"{here}#{row._meta.model_name}-{row.pk}" if row.gone_at is None else "")
+        for row in rows
+    }
+
+
+def _ids(texts: set[str]) -> list[UUID]:
+    """Those that are ids: anything can stand in a document."""
+    found = []
+    for text in texts:
+        try:
+            found.append(UUID(text))
+        except ValueError:
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How what was asked for last stands."""
+
+    tone: str
+    title: str
+    text: str
+    operation: Operation
+
+
+def _note(run: Run, operation: Operation, now: datetime) -> Note | None:
+    if operation.action != STOP_EXECUTION.name:
+        return None
+    title = f"Stop asked for by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
+    match operation.outcome:
+        case Outcome.PENDING:
+            return Note("info", title, "Waiting for Ona's answer.", operation)
+        case Outcome.UNKNOWN:
+            return Note("warning", f"{title}, unknown", operation.explanation, operation)
+        case Outcome.FAILED if now - operation.asked_at < FAILED_FOR:
+            return Note("error", f"{title}, failed", operation.explanation, operation)
+        case Outcome.SUCCEEDED if run.is_under_way:
+            words = f"Ona has accepted it. The execution is {phase_word(run.execution.phase)}."
+            return Note("info", title, words, operation)
+    return None

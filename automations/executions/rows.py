@@ -1,0 +1,125 @@
+"""What a row of the executions' list tells at a glance, worked out from its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from html import escape
+from urllib.parse import quote
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from automations.executions.filters import starter_words
+from automations.models import UNDER_WAY, TaskExecution
+from portal.web.formatting import UNKNOWN, duration_words
+from portal.web.templatetags.portal import ago, phase_dot
+
+# what a row shows; lists never read the documents
+COLUMNS = (
+    "phase", "reference", "task_name", "environment_id", "environment_name", "project_id", "project_name", "owner_id",
+    "owner_name", "started_by", "started_by_name", "created_at", "started_at", "duration", "failure", "gone_at",
+)  # fmt: skip
+SHORT = 160  # characters of a failure message
+GONE = '<span class="list-flag">no longer kept by Ona</span>'
+
+Row = dict[str, str]
+
+
+def list_rows(executions: Iterable[TaskExecution]) -> list[Row]:
+    """The cells of each line by their names, as HTML; made here for the reason told in `environments.list.rows`."""
+    now = timezone.now()
+    here, environments = reverse("automations:list"), reverse("environments:list")
+    return [_row(execution, here, environments, now) for execution in executions]
+
+
+def _row(execution: TaskExecution, here: str, environments: str, now: datetime) -> Row:
+    return {
+        "id": execution.pk.hex,
+        "state": "list-past" if execution.gone_at else "",
+        "phase": _phase(execution.phase),
+        "task": _task(execution, here),
+        "environment": _environment(execution, environments),
+        "by": _starter(execution),
+        "created": ago(execution.created_at),
+        "took": took(execution, now),
+    }
+
+
+def took(execution: TaskExecution, now: datetime) -> SafeString:
+    """How long it ran, or runs already: scripts let the latter count on."""
+    if execution.duration is not None:
+        return SafeString(duration_words(execution.duration))
+    if execution.phase not in UNDER_WAY:
+        return SafeString(UNKNOWN)
+    if execution.started_at is None:
+        return SafeString("not started")
+    so_far = duration_words(max(now, execution.started_at) - execution.started_at)
+    since = execution.started_at.isoformat(timespec="seconds")
+    return SafeString(f'<span data-since="{since}">{so_far}</span> so far')
+
+
+@lru_cache(maxsize=64)
+def _phase(phase: str) -> SafeString:
+    return phase_dot(phase)
+
+
+def _task(execution: TaskExecution, here: str) -> SafeString:
+    name = execution.task_name or execution.reference or f"execution {str(execution.pk)[:8]}…"
+    return SafeString(
+        f'<a id="x{execution.pk.hex}" href="{here}executions/{execution.pk}/"><bdi>{escape(name)}</bdi></a>'
+        f' <span class="list-source run-ref">{_reference(execution)}</span>'
+        f"{_failure(execution.failure)}{GONE if execution.gone_at else ''}"
+    )
+
+
+def _reference(execution: TaskExecution) -> SafeString:
+    if not execution.reference:
+        return SafeString("task unknown")
+    return _link(f"?reference={quote(execution.reference)}", execution.reference)
+
+
+def _failure(message: str) -> str:
+    """Its beginning; the whole of it in the tooltip."""
+    if not message:
+        return ""
+    short = message if len(message) <= SHORT else f"{message[:SHORT]}…"
+    return f'<bdi class="run-failure" title="{escape(message[:2000])}">{escape(short)}</bdi>'
+
+
+def _environment(execution: TaskExecution, environments: str) -> SafeString:
+    name = execution.environment_name or f"{str(execution.environment_id)[:8]}…"
+    project = _named("project", execution.project_id, execution.project_name, "no project")
+    owner = _named("owner", execution.owner_id, execution.owner_name, "owner unknown")
+    return SafeString(
+        f'{_link(f"{environments}{execution.environment_id}/", name)}<div class="list-source">{project} · {owner}</div>'
+    )
+
+
+def _starter(execution: TaskExecution) -> SafeString:
+    if not execution.started_by:
+        return SafeString(UNKNOWN)
+    words = starter_words(execution.started_by, execution.started_by_name)
+    return _link(f"?by={quote(execution.started_by)}", words if words != execution.started_by else _short(words))
+
+
+def _short(started_by: str) -> str:
+    """An id that is nobody's here, by its beginning."""
+    try:
+        return f"{str(UUID(started_by))[:8]}…"
+    except ValueError:
+        return started_by
+
+
+def _named(parameter: str, identity: UUID | None, name: str, absent: str) -> SafeString:
+    """A person or project by name, else by the beginning of its id, leading to all with it."""
+    if identity is None:
+        return SafeString(escape(name or absent))
+    return _link(f"?{parameter}={identity}", name or f"{str(identity)[:8]}…")
+
+
+def _link(url: str, text: str) -> SafeString:
+    return SafeString(f'<a href="{escape(url)}"><bdi>{escape(text)}</bdi></a>')

@@ -1,0 +1,169 @@
+"""Access to logs of services and executions: allowed hosts, tokens, and readers.
+
+The portal reads the log and passes it on, so that browsers never hold a token. Reading a log changes nothing and adds
+no row to the ledger; creating a token for it is logged, without the token.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.urls import reverse
+
+from automations.models import ExecutionPhase, Service, TaskExecution
+from environments.documents.json_part import Part
+from environments.models import Environment
+from portal.directory.connection import ona_now
+from portal.directory.models import Runner
+from portal.ona.documents.tokens import Secret
+from portal.ona.errors import NotFound, OnaError
+from portal.ona.log_errors import LogGone, LogNotReady, LogTokenRefused
+from portal.ona.log_hosts import AllowList, allow_list
+from portal.ona.logs import LogStream, open_log
+
+Logged = Service | TaskExecution
+PERMISSION = "automations.read_log"
+WHY_NOT = "Your roles do not let you read logs: they can hold what an environment knows."
+TOKEN_SECONDS = 50 * 60.0  # Ona's are valid for an hour
+MOST_TOKENS = 500
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The context of templates/automations/logs/_log.html: a log's URLs, or why this person may not read it."""
+
+    page: str
+    stream: str
+    file: str
+    why_not: str = ""
+
+
+def viewer_of(row: Logged, user: Any) -> Viewer:
+    """The viewer of a service's or an execution's log for a user."""
+    kind = "service" if isinstance(row, Service) else "execution"
+    stream = reverse(f"automations:{kind}-log-stream", args=[row.pk])
+    page = reverse(f"automations:{kind}-log", args=[row.pk])
+    return Viewer(page, stream, f"{stream}?download=1", "" if user.has_perm(PERMISSION) else WHY_NOT)
+
+
+class NoFreeSlot(Exception):
+    """All slots for reading logs are taken."""
+
+
+class _Slots:
+    """Limits the logs read at a time, since each occupies a thread of the web server."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.taken = 0
+
+    def take(self) -> None:
+        """Take a slot; NoFreeSlot if PORTAL_LOG_STREAMS are taken."""
+        with self._lock:
+            if self.taken >= settings.LOG_STREAMS:
+                raise NoFreeSlot
+            self.taken += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self.taken -= 1
+
+
+SLOTS = _Slots()
+
+
+class _Tokens:
+    """Tokens for logs by environment, in the memory of this process only."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._cached: dict[UUID, tuple[Secret, float]] = {}
+
+    def of(self, environment_id: UUID, user: Any, *, renew: bool = False) -> Secret:
+        """A token (CreateEnvironmentLogsToken), created if none is cached or `renew`; OnaError."""
+        with self._lock:
+            token, until = self._cached.get(environment_id, (None, 0.0))
+        if token is not None and not renew and time.monotonic() < until:
+            return token
+        token = ona_now().create_environment_logs_token(environment_id)
+        log.info("logs_token_made", environment_id=str(environment_id), user_id=user.pk)
+        with self._lock:
+            if len(self._cached) >= MOST_TOKENS:
+                self._cached.clear()
+            self._cached[environment_id] = token, time.monotonic() + TOKEN_SECONDS
+        return token
+
+    def forget(self) -> None:
+        with self._lock:
+            self._cached.clear()
+
+
+TOKENS = _Tokens()
+
+
+def start_reading(row: Logged, user: Any) -> LogStream:
+    """Take a slot and open the log; LogBody closes both.
+
+    NoFreeSlot, LogError or OnaError if it cannot be read.
+    """
+    SLOTS.take()
+    try:
+        return _opened(row, user)
+    except BaseException:
+        SLOTS.leave()
+        raise
+
+
+def _opened(row: Logged, user: Any) -> LogStream:
+    hosts, url = allowed_hosts_of(row.environment_id), _address(row)
+    hosts.source(url)  # before a token is created for it
+    try:
+        return open_log(url, TOKENS.of(row.environment_id, user), hosts=hosts)
+    except LogTokenRefused:
+        return open_log(url, TOKENS.of(row.environment_id, user, renew=True), hosts=hosts)
+
+
+def allowed_hosts_of(environment_id: UUID) -> AllowList:
+    """The hosts that an environment's logs may come from.
+
+    Configuration (PORTAL_LOG_HOSTS); the host of its logs as reported by its runner (status.environmentUrls.logs); the
+    host of the runner's own logs (RunnerStatus.logUrl); Ona itself if that is a stand-in on this machine. Not the
+    logUrl in the status of a service or execution: it can be written from within the environment.
+    """
+    environment = Environment.objects.filter(pk=environment_id).only("status", "runner_id").first()
+    urls = []
+    if environment is not None:
+        urls.append(Part(environment.status).part("environmentUrls").text("logs"))
+        for runner in Runner.objects.filter(pk=environment.runner_id or UUID(int=0)):
+            urls.append(Part(runner.document).part("status").text("logUrl"))
+    return allow_list(settings.LOG_HOSTS, told=urls, base_url=settings.ONA_BASE_URL)
+
+
+def _address(row: Logged) -> str:
+    """The URL of the log now, else the last one recorded; LogError if there never was one, OnaError if unanswered."""
+    try:
+        url = _status(row).log_url or row.log_url
+    except NotFound:
+        url = row.log_url
+    except OnaError:
+        if not row.log_url:
+            raise
+        url = row.log_url
+    if url:
+        return url
+    if row.phase == ExecutionPhase.PENDING:
+        raise LogNotReady("it begins when the execution does")
+    raise LogGone
+
+
+def _status(row: Logged) -> Any:
+    client = ona_now()
+    document = client.get_service(row.pk) if isinstance(row, Service) else client.get_task_execution(row.pk)
+    return document.status.head

@@ -1,0 +1,103 @@
+"""One thing asked for in many environments: a batch, and one item for each environment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    """Questions about batches."""
+
+    def open(self) -> Self:
+        """Those that have not ended."""
+        return self.filter(closed_at=None)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-asked_at", "-id")
+
+
+class Batch(models.Model):
+    """How far a batch has come. Who asked for it, why, and with which limits stands in the ledger, in the operation
+    that has the same id; the operations of its items are beneath that one.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    action = models.TextField()  # of an item: task.start, environment.stop, …, see automations.batches.registry
+    reference = models.TextField()  # of the task or service; empty where it is about the environments themselves
+    at_once = models.IntegerField()  # how many environments are under way at the same time
+    stop_after = models.IntegerField(null=True)  # failures; NULL: never
+    again_of = models.UUIDField(null=True)
+    asked_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True)
+    cancelled_by = models.TextField(blank=True, default="")
+    closed_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()  # when it or an item was last written; its page asks whether anything is newer
+    trouble = models.TextField(blank=True, default="")  # what keeps it from going on, in words
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # the batches, newest first: automations.batches.views
+            models.Index(F("asked_at").desc(), F("id").desc(), name="batch_newest"),
+            # those that go on: automations.batches.worker
+            models.Index(F("asked_at"), name="batch_open", condition=Q(closed_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.reference}".strip()
+
+
+class ItemState(models.TextChoices):
+    """How an item stands; it ends as one of the last five."""
+
+    WAITING = "waiting", "waiting"
+    ASKED = "asked", "asked for"
+    UNDER_WAY = "under_way", "under way"
+    SUCCEEDED = "succeeded", "succeeded"
+    FAILED = "failed", "failed"
+    STOPPED = "stopped", "stopped"
+    LEFT_OUT = "left_out", "left out"
+    UNKNOWN = "unknown", "unknown"
+
+
+ENDED = (ItemState.SUCCEEDED, ItemState.FAILED, ItemState.STOPPED, ItemState.LEFT_OUT, ItemState.UNKNOWN)
+
+
+class BatchItem(models.Model):
+    """One environment of a batch. `operation_id` is fixed before Ona is asked, so that asking twice asks once."""
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="items", db_index=False)
+    environment_id = models.UUIDField()
+    environment_name = models.TextField(blank=True, default="")
+    target_id = models.UUIDField()  # of the task or service, or the environment
+    state = models.TextField(choices=ItemState.choices, default=ItemState.WAITING)
+    why = models.TextField(blank=True, default="")
+    operation_id = models.UUIDField(null=True)
+    execution_id = models.UUIDField(null=True)
+    attempts = models.IntegerField(default=0)
+    began_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            # an environment takes part once
+            models.UniqueConstraint(fields=["batch", "environment_id"], name="item_of_batch"),
+        ]
+        indexes: ClassVar = [
+            # the items of a batch by state: automations.batches.worker, its progress
+            models.Index(fields=["batch", "state", "id"], name="item_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment_name}: {self.state}"
+
+    @property
+    def took(self) -> timedelta | None:
+        """From its beginning to its end, as the portal saw them."""
+        return self.ended_at - self.began_at if self.ended_at and self.began_at else None

@@ -1,0 +1,163 @@
+"""Actions as declarations: all that the portal knows of one thing that can be done at Ona.
+
+Each is declared beside the function that does it, and registered in `<app>/registration.py`. Pages, menus, audits,
+batches, the ledger's words and reconciliation are derived from it: see docs/actions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, IntEnum
+from typing import Any
+
+from django.utils import timezone
+
+from environments.actions.error_messages import not_changed
+from environments.actions.forms.base import ActionForm
+from environments.actions.losses import Loss
+from environments.actions.specification_parts import EditedPart
+from environments.actions.specification_policies import organization_of
+from environments.models import Environment, Phase
+from portal.directory.models import Organization
+from portal.ledger import labels
+from portal.ledger.models import Operation
+from portal.ona import OnaClient, OnaError
+
+OPERATE = "environments.operate_environment"
+CHANGE = "environments.change_environment"
+GONE = "It is gone: Ona confirmed that it was deleted."
+
+
+class Verdict(Enum):
+    """What Ona's state says about a call whose answer was never read."""
+
+    DONE = "done"
+    NOT_DONE = "not done"
+    UNPROVEN = "unproven"
+
+
+class Danger(IntEnum):
+    """What a person is asked for before it is done; each level includes the ones before it."""
+
+    NONE = 0  # to confirm it
+    REASON = 1  # a reason
+    LOSS = 2  # a reason, on a red page: something ends or is lost
+    TYPED_NAME = 3  # and the name typed: it cannot be undone
+
+
+# the verdict; for what did not exist before, with columns of the operation that name what was found
+Proof = Callable[[OnaClient, Operation], Verdict | tuple[Verdict, Mapping[str, Any]]]
+Impossible = Callable[[Any, Organization | None, datetime], str]
+
+
+def untraceable(client: OnaClient, operation: Operation) -> Verdict:
+    """Nothing at Ona tells."""
+    return Verdict.UNPROVEN
+
+
+def always(subject: object, organization: Organization | None, now: datetime) -> str:
+    """Possible whatever is known of the subject."""
+    return ""
+
+
+def unless_deleted(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    """Possible as long as the environment exists."""
+    if environment.gone_at:
+        return GONE
+    if environment.phase in (Phase.DELETING, Phase.DELETED) or environment.desired_phase == Phase.DELETED:
+        return "It is being deleted."
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """How an action is done to many: `words` and `joint` stand before a number of environments, as in "Start task …
+    in 3 environments". `arguments` are those of the function, from what the batch's operation requested."""
+
+    words: str
+    joint: str = ""
+    arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda request: {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing that can be done to a `subject`, which is the name of the argument by which `do` is given it.
+
+    `name` and `in_ledger` are what the ledger calls it: the first is stored, and stays for ever.
+    """
+
+    name: str
+    label: str
+    past: str
+    in_ledger: str
+    permission: str
+    do: Callable[..., Operation]
+    subject: str = "environment"
+
+    # its page, where it has one: at `slug` below the subject's
+    slug: str = ""
+    explanation: str = ""
+    form: type[ActionForm] = ActionForm
+    danger: Danger = Danger.NONE
+    losses: Callable[[Any, datetime], list[Loss]] | None = None  # what would be lost
+    impossible: Impossible = unless_deleted  # says in words why it cannot be done now, or nothing
+    title: str = ""  # before the subject's name; the label, unless it is another
+    button: str = ""  # the label, unless it is another
+    template: str = "environments/actions/_action.html"
+    tab: str = ""  # of the environment's page, where one is back afterwards
+    is_sensitive: bool = False  # no error page and no log tells what is sent to it
+
+    # where else it is offered
+    menu: int = 0  # its place in the menu of the environment's page; those below 10 are not under "More"
+    fits: frozenset[str] = frozenset()  # the statuses of audits about which it does something: "lockdown.past"
+    many: Many | None = None
+
+    # whether Ona has done it, once it accepted it; without `followed`, its answer is the end of it
+    followed: Callable[[Environment, Operation], bool] | None = None
+    patience: timedelta = timedelta(minutes=3)
+    supersedes: str = ""  # the newest of a group is what counts
+    part: EditedPart | None = None  # of the specification, for what edits one
+    proof: Proof = untraceable  # what became of it, where Ona's answer was never read
+    explain: Callable[[OnaError], str] = not_changed
+
+    @property
+    def needs_reason(self) -> bool:
+        return self.danger >= Danger.REASON
+
+    @property
+    def is_dangerous(self) -> bool:
+        return self.danger >= Danger.LOSS
+
+    def why_not(self, subject: Any) -> str:
+        """Why it cannot be done to `subject` now, in words; empty where nothing is known to stand against it."""
+        organization = organization_of(subject) if isinstance(subject, Environment) else None
+        return self.impossible(subject, organization, timezone.now())
+
+    @property
+    def loses_work(self) -> bool:
+        return self.losses is not None
+
+    @property
+    def group(self) -> str:
+        """What it counts as one with."""
+        return self.supersedes or self.name
+
+    @property
+    def batch_name(self) -> str:
+        """As the ledger calls it where it is done to many."""
+        return f"batch.{self.name.replace('.', '_')}"
+
+
+ACTIONS: dict[str, Action] = {}
+
+
+def register(*actions: Action) -> None:
+    """Make actions known to everything that is derived from them; called by each app's `registration` alone."""
+    for action in actions:
+        ACTIONS[action.name] = action
+        labels.ACTIONS[action.name] = action.in_ledger
+        if action.many:
+            words = (action.many.words.lower(), action.many.joint, "many environments")
+            labels.ACTIONS[action.batch_name] = " ".join(filter(None, words))

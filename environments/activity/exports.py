@@ -1,0 +1,74 @@
+"""Export of operations and Ona's audit log: who did what to what, through and outside the portal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
+from environments.activity.query import State, chips
+from environments.activity.rows import Entry, describe_entries
+from environments.export_head import log_read
+from portal.exports.download import Asking, head
+from portal.exports.formats import Export
+from portal.exports.snapshot import AT_ONCE
+from portal.ledger.models import AuditLog, Operation
+
+COLUMNS = (
+    "at", "source", "id", "actor_id", "actor", "action", "subject_type", "subject_id", "subject", "outcome", "reason",
+    "probably_of_operation", "probably_in_onas_log", "reads_a_credential", "note",
+)  # fmt: skip
+OF_OPERATION = (
+    "asked_at", "actor_id", "actor_name", "action", "target_type", "target_id", "target_name", "outcome", "reason",
+)  # fmt: skip
+NOTE = (
+    'Rows with the source "portal" are operations, those with "ona" entries of Ona\'s audit log. That log names no '
+    "operation: which entry tells of which operation is worked out from actor, subject and time, and only probable. "
+    "The parts of batches are rows of their own, which the page shows as one line."
+)
+
+
+def stream(asking: Asking, state: State) -> Export:
+    """The rows of the query in its order; read in one snapshot."""
+    count = sum(part.rows.order_by().count() for part in parts(state, apart=True))
+    said = head(asking, filters=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
+    said |= {"onas_log": log_read(), "note": NOTE}
+    return Export("stream", "Operations and Ona's audit log", said, COLUMNS, _rows(state))
+
+
+def _rows(state: State) -> Iterator[Sequence[Any]]:
+    for spots in pieces(state, AT_ONCE):
+        yield from _batch(spots)
+
+
+def _batch(spots: Sequence[Spot]) -> Iterator[Sequence[Any]]:
+    asked = [spot.pk for spot in spots if spot.source == PORTAL]
+    operations = Operation.objects.only(*OF_OPERATION).in_bulk(asked)
+    entries = AuditLog.objects.defer("document").in_bulk([spot.pk for spot in spots if spot.source == ONA])
+    described = {entry.id: entry for entry in describe_entries(list(entries.values()))}
+    behind: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for operation_id, pk in AuditLog.objects.filter(operation_id__in=asked).values_list("operation_id", "pk"):
+        behind[operation_id].append(pk)
+    for spot in spots:
+        if spot.source == PORTAL:
+            yield _operation(operations[spot.pk], behind[spot.pk])
+        else:
+            yield _entry(entries[spot.pk], described[spot.pk])
+
+
+def _operation(operation: Operation, behind: list[UUID]) -> Sequence[Any]:
+    return (
+        operation.asked_at, PORTAL, operation.pk, operation.actor_id, operation.actor_name, operation.action,
+        operation.target_type, operation.target_id, operation.target_name or None, operation.outcome,
+        operation.reason or None, None, " ".join(map(str, sorted(behind))) or None, None, None,
+    )  # fmt: skip
+
+
+def _entry(entry: AuditLog, described: Entry) -> Sequence[Any]:
+    return (
+        entry.at, ONA, entry.pk, entry.actor_id, described.actor, entry.action or None, described.subject_type or None,
+        entry.subject_id, described.subject or None, None, None, entry.operation_id, None, described.is_credential,
+        described.note or None,
+    )  # fmt: skip

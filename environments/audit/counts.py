@@ -1,0 +1,63 @@
+"""How many environments of an audit are in each status, and when what it tells of comes: one pass over the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Case, Count, DateTimeField, F, Q, TextField, Value, When
+from django.db.models.functions import TruncDay
+
+from environments.audit.cached_counts import kept
+from environments.audit.forecast import DAYS, begin_of
+from environments.audit.query import DELETED, AuditState
+from environments.list.filters import asks_for_gone
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """`ahead` has, by status, the days of the next thirty, in UTC; `every` counts all that the filters leave."""
+
+    statuses: dict[str, int]
+    ahead: dict[str, dict[date, int]]
+    every: int
+
+
+def tally(state: AuditState) -> Tally:
+    """Two queries, or none where the numbers are kept; whichever statuses are selected."""
+    return kept(state, "tally", lambda: _tally(state))
+
+
+def _tally(state: AuditState) -> Tally:
+    statuses, ahead = Counter[str](), dict[str, Counter[date]]()
+    every = 0
+    for status, day, count in _counted(state):
+        every += count
+        statuses[status] += count
+        if day and status:
+            ahead.setdefault(status, Counter())[day.date()] += count
+    statuses[DELETED] += state.gone.order_by().count()
+    return Tally({name: statuses[name] for name in state.audit.statuses}, {**ahead}, every)
+
+
+def _counted(state: AuditState) -> list[tuple[str, datetime | None, int]]:
+    """Rows by status (empty for those that are gone) and day ahead, if any."""
+    begin, now = begin_of(state.now), state.now
+    conditions = conditions_of(state)
+    status = Case(
+        *(When(condition, then=Value(name)) for name, condition in conditions.items()),
+        default=Value(""), output_field=TextField(),
+    )  # fmt: skip
+    rows = state.environments.order_by().annotate(at=state.audit.when(state.policy, False))
+    near = Q(at__gt=now, at__lt=begin + timedelta(days=DAYS))
+    day = Case(When(near, then=TruncDay(F("at"), tzinfo=begin.tzinfo)), default=None, output_field=DateTimeField())
+    return list(rows.values_list(status, day).annotate(count=Count("*")))
+
+
+def conditions_of(state: AuditState) -> dict[str, Q]:
+    """Without the question whether it is gone where none is, so that the counts are read from an index."""
+    conditions = state.audit.conditions(state.policy, state.now)
+    if not asks_for_gone(state.listed):
+        return conditions
+    return {name: Q(gone_at=None) & condition for name, condition in conditions.items()}

@@ -1,0 +1,44 @@
+"""The fields that the cards of an environment's page consist of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from environments.documents.json_part import Part
+from environments.models import Environment
+
+NOT_SET = "not set"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One field of a card. `kind` is how `value` is formatted: text, code, link, time, duration, flag, phase or list.
+
+    An empty value means that Ona did not report it; the page then shows `absent`.
+    """
+
+    label: str
+    value: object
+    kind: str = "text"
+    absent: str = "unknown"
+    note: str = ""
+
+    @property
+    def is_absent(self) -> bool:
+        return self.value is None or self.value == "" or self.value == []
+
+
+class Document:
+    """The three parts of an environment's document."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.metadata = Part(environment.metadata)
+        self.spec = Part(environment.spec)
+        self.status = Part(environment.status)
+
+
+def sessions(wanted: Part, actual: Part) -> list[Fact]:
+    """The desired and the actual session of a part; they differ while the part is re-created."""
+    desired, current = wanted.text("session"), actual.text("session")
+    note = "differs from the wanted one: being made anew" if desired and current and desired != current else ""
+    return [Fact("Session wanted", desired, "code", NOT_SET), Fact("Session", current, "code", note=note)]

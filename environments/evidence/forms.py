@@ -1,0 +1,65 @@
+"""The form of an evidence pack."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from environments.actions.forms.base import LONGEST_REASON
+from environments.as_of.context import NOW, AsOf
+from environments.evidence.build import PARTS, PackRequest
+
+PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "3650": "ten years"}
+CONTROL, CHOICE = {"class": "form-control"}, {"class": "form-select"}
+
+
+class EvidenceForm(forms.Form):
+    """The time, the period before it, the contents, and the reason."""
+
+    as_of = forms.CharField(
+        label="Moment, in UTC",
+        required=False,
+        max_length=60,
+        widget=forms.DateTimeInput(attrs=CONTROL | {"type": "datetime-local"}),
+        help_text="Empty: now.",
+    )
+    days = forms.ChoiceField(
+        label="What happened in",
+        choices=[(days, f"{words} before it") for days, words in PERIODS.items()],
+        initial="30",
+        widget=forms.Select(attrs=CHOICE),
+        help_text="Transitions, operations and Ona's log of this time.",
+    )
+    parts = forms.MultipleChoiceField(
+        label="What goes in",
+        choices=list(PARTS.items()),
+        initial=list(PARTS),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The policies and the gaps in observation always do.",
+        error_messages={"required": "Choose at least one."},
+    )
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs=CONTROL | {"rows": 2}),
+        help_text="Kept in the pack and in the ledger, with your name.",
+        error_messages={"required": "Say what it is for: the reason is kept in the ledger."},
+    )
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, label_suffix="", **options)
+
+    def clean_as_of(self) -> datetime | None:
+        """The moment; None for now."""
+        as_of = AsOf.read(self.cleaned_data["as_of"])
+        if as_of.problem:
+            raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())
+        return as_of.at
+
+    def pack_request(self) -> PackRequest:
+        """The request for a pack; requires a valid form."""
+        moment: datetime | None = self.cleaned_data["as_of"]
+        period = timedelta(days=int(self.cleaned_data["days"]))
+        return PackRequest((moment or timezone.now()) - period, moment, tuple(self.cleaned_data["parts"]))

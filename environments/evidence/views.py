@@ -1,0 +1,58 @@
+"""`/audit/evidence/`: create a signed pack, and how to verify one."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryFile
+
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from environments.activity.views import READ as READ_STREAM
+from environments.as_of.context import AsOf
+from environments.audit.views import READ
+from environments.evidence import signing
+from environments.evidence.build import build_pack
+from environments.evidence.forms import EvidenceForm
+from portal.exports.download import HEADERS, PERMISSION, PLACES
+from portal.ledger.chain import entries
+from portal.web.permissions import permission
+
+NOT_ACCEPTED, UNAVAILABLE = 422, 503
+FULL = "As many files are being made as the portal has room for. Try again in a minute."
+
+
+@require_http_methods(["GET", "POST"])
+@permission(*READ, *READ_STREAM, PERMISSION)
+def evidence(request: HttpRequest) -> HttpResponseBase:
+    if request.method != "POST":
+        return _page(request, EvidenceForm(initial={"as_of": AsOf.read(request.GET.get("as_of", "")).field}))
+    form = EvidenceForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, NOT_ACCEPTED)
+    if not PLACES.take():
+        form.add_error(None, FULL)
+        return _page(request, form, UNAVAILABLE)
+    try:
+        return _pack(request, form)
+    finally:
+        PLACES.leave()
+
+
+def _pack(request: HttpRequest, form: EvidenceForm) -> FileResponse:
+    """Send the pack from an anonymous file, which is deleted when it was sent or the portal ends."""
+    file = TemporaryFile()  # noqa: SIM115 (the response closes it)
+    try:
+        manifest = build_pack(form.pack_request(), {"actor": request.user, "reason": form.cleaned_data["reason"]}, file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    name = f"evidence-{manifest.moment:%Y-%m-%dT%H%M%SZ}.zip"
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip", headers=HEADERS)
+
+
+def _page(request: HttpRequest, form: EvidenceForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, "key": signing.public_key(), "head": entries.head()}
+    return render(request, "environments/audit/evidence.html", context, status=status)

@@ -1,0 +1,118 @@
+"""Lists as files: each at the address of its list and `export/`, with the same query and `format`."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from environments.actions.views.panel import find_environment
+from environments.activity.exports import stream
+from environments.activity.query import read_state as read_stream
+from environments.activity.views import READ as READ_STREAM
+from environments.as_of import clock
+from environments.as_of.context import AsOf
+from environments.audit import query as audit_query
+from environments.audit import what_if_list
+from environments.audit.exports import audit, lockdown_changes
+from environments.audit.query import AUDITS
+from environments.audit.views import READ
+from environments.audit.what_if import WhatIfForm
+from environments.audit.what_if_exports import what_if
+from environments.policies.policy import policy_at
+from environments.secrets import list as secrets_list
+from environments.secrets.exports import secrets
+from environments.secrets.views import VIEW
+from environments.timeline import query as timeline_query
+from environments.timeline.exports import timeline
+from environments.timeline.views import sources_of
+from portal.exports.download import PERMISSION, Asking, respond
+from portal.exports.formats import Export
+from portal.lists.search import Problem
+from portal.web.permissions import permission
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def lockdown_export(request: HttpRequest) -> HttpResponseBase:
+    return _audit(request, "lockdown")
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def archive_export(request: HttpRequest) -> HttpResponseBase:
+    return _audit(request, "archive")
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def changes_export(request: HttpRequest) -> HttpResponseBase:
+    as_of = AsOf.read(request.GET.get("as_of", ""))
+
+    def read() -> audit_query.AuditState:
+        return audit_query.read_all(request.GET, AUDITS["lockdown"], as_of, policy_at(clock.at()))
+
+    def build() -> Export:
+        with as_of.reading():
+            return lockdown_changes(Asking.of(request), read())
+
+    with as_of.reading():
+        problems = [*as_of.problems, *read().problems]
+    return respond(request, "lockdown-changes", build, problems)
+
+
+@require_GET
+@permission(VIEW, PERMISSION)
+def secret_export(request: HttpRequest) -> HttpResponseBase:
+    """Names and where they go; the portal never has values."""
+    asked = secrets_list.read_state(request.GET)
+    return respond(request, "secrets", lambda: secrets(Asking.of(request), asked), asked.problems)
+
+
+@require_GET
+@permission(*READ_STREAM, PERMISSION)
+def stream_export(request: HttpRequest) -> HttpResponseBase:
+    asked = read_stream(request.GET)
+    return respond(request, "stream", lambda: stream(Asking.of(request), asked), asked.problems)
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def what_if_export(request: HttpRequest) -> HttpResponseBase:
+    form = WhatIfForm(request.GET)
+    asked = form.asked()
+    problems = [Problem(name, " ".join(map(str, errors)).rstrip(".")) for name, errors in form.errors.items()]
+    if not asked and not problems:
+        problems = [Problem("what if", "an export needs a question, such as lifetime=14")]
+    now = timezone.now()
+    states = [what_if_list.read(request.GET, name, value, now) for name, value in asked.items()]
+    problems += [problem for each in states[:1] for problem in each.problems]
+    return respond(request, "what-if", lambda: what_if(Asking.of(request), states), problems)
+
+
+@require_GET
+@permission("environments.view_environment", PERMISSION)
+def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:
+    """All of the list's period and lane, of the sources that this person may see."""
+    environment, sources = find_environment(environment_id), sources_of(request.user)
+    view = timeline_query.read_view(request.GET, environment, timezone.now())
+    name = f"timeline-{environment_id}"
+    return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources))
+
+
+def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
+    as_of = AsOf.read(request.GET.get("as_of", ""))
+
+    def read() -> audit_query.AuditState:
+        return audit_query.read(request.GET, AUDITS[slug], as_of, policy_at(clock.at()))
+
+    def build() -> Export:
+        with as_of.reading():  # read once more, now in the snapshot: the policy is that of the rows
+            return audit(Asking.of(request), read())
+
+    with as_of.reading():
+        problems = [*as_of.problems, *read().problems]
+    return respond(request, f"audit-{slug}", build, problems)

@@ -1,0 +1,160 @@
+"""The words of the environments' search box, and what each asks of the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q, Value
+from django.db.models.functions import Upper
+
+from environments.as_of import clock, recorded
+from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
+from environments.policies import deletion
+from environments.policies.lockdown import is_ahead, is_past
+from environments.policies.verdict import NOT_DELETED, present
+from portal.lists.readers import DAY, NONE, beginning_of_id, compared
+from portal.lists.search import Key, Search, listed, one_of
+
+EVER = timedelta(days=36_500)
+
+PHASES: dict[str, str] = {phase.label: phase.value for phase in Phase} | {"unknown": ""}
+ROLES = {word: f"ENVIRONMENT_ROLE_{word.upper()}" for word in ("default", "prebuild", "workflow")} | {"unknown": ""}
+FLAGS: dict[str, Q] = {
+    "failing": Q(failing=True),
+    "unpushed": Q(unpushed_work=True),
+    "open": Q(open_to_everyone=True),
+    "never-stops": Q(never_stops=True),
+    "not-in-sync": Q(not_in_sync=True),
+}
+ARCHIVED = {"yes": Q(archived_at__isnull=False), "no": Q(archived_at__isnull=True)}
+IS = FLAGS | {
+    "archived": ARCHIVED["yes"],
+    "active": ARCHIVED["no"],
+    "unacknowledged": UNACKNOWLEDGED,
+    "secrets-not-in-sync": SECRETS_NOT_IN_SYNC,
+}
+# "only" and "yes" differ in what the list starts from: see filters.EnvironmentFilters
+GONE = {"yes": Q(), "only": Q(gone_at__isnull=False), "no": Q(gone_at__isnull=True)}
+
+
+def lockdown(word: str, now: datetime) -> Q:
+    """Environments whose lockdown is past, none, or not past but within 24h or 7d; none that is deleted."""
+    if word == NONE:
+        return present(NOT_DELETED & Q(lockdown_at__isnull=True))
+    return present(is_past(now) if word == "past" else is_ahead(now, now + LOCKDOWN[word]))
+
+
+LOCKDOWN = {"past": timedelta(0), "24h": DAY, "7d": 7 * DAY, NONE: timedelta(0)}
+
+
+def _deletion(text: str) -> Q:
+    """Archived environments that the policy deletes by then; overdue ones, which may go at any time, are among them."""
+    now = clock.at()
+    after = deletion.delete_after_at(now)
+    ever = present(deletion.due_before(now + EVER, after))
+    if text.lower() == NONE:
+        return ~ever
+    try:
+        less, delay = compared(text)
+    except ValueError:
+        raise ValueError("takes <3d, >3d or none") from None
+    soon = present(deletion.due_before(now + delay, after))
+    return soon if less else ever & ~soon
+
+
+def idle(days: int) -> Q:
+    """Environments that gave no sign of use for this many days."""
+    return Q(last_used_at__lte=clock.at() - timedelta(days=days))
+
+
+def contains(text: str) -> Q:
+    """Environments of which a searched column contains the text, in any case; the trigram index finds them."""
+    return Q(search__contains=Upper(Value(text)))
+
+
+def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
+    """A part of one of the columns, or "none" where all are empty; the index narrows what `search` contains."""
+
+    def read(text: str) -> Q:
+        if text.lower() == NONE:
+            return Q(**dict.fromkeys(columns, ""))
+        found: Q = reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns))
+        return contains(text) & found if searched else found
+
+    return read
+
+
+def _since(column: str) -> Callable[[str], Q]:
+    """ "<7d": less than seven days ago; ">7d": longer ago."""
+
+    def read(text: str) -> Q:
+        less, delay = compared(text)
+        return Q(**{f"{column}__{'gt' if less else 'lte'}": clock.at() - delay})
+
+    return read
+
+
+def _lockdown(text: str) -> Q:
+    now = clock.at()
+    if text.lower() in LOCKDOWN:
+        return lockdown(text.lower(), now)
+    try:
+        less, delay = compared(text)
+    except ValueError:
+        raise ValueError("takes <7d, >7d, past or none") from None
+    return present(is_ahead(now, now + delay) if less else is_ahead(now + delay))
+
+
+def _port(text: str) -> Q:
+    if text.lower() == "everyone":
+        return FLAGS["open"]
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
+        raise ValueError("takes a port number such as 8080, or everyone")
+    return Q(shared_ports__contains=[int(text)])
+
+
+def _phase(text: str) -> Q:
+    """A phase by its word; one that is newer than this list by its name at Ona."""
+    raw = text.upper()
+    value = raw if raw.startswith("ENVIRONMENT_PHASE_") else one_of(PHASES)(text)
+    return Q(phase=value)
+
+
+read_flag = recorded.only(one_of(FLAGS))
+
+
+KEYS = {
+    key.name: replace(key, read=recorded.only(key.read))
+    for key in (
+        Key("phase", listed(PHASES), "phase:running,starting", _phase),
+        Key("name", "a part of the name", "name:otter", _part_of("name")),
+        Key(
+            "owner", "a part of the owner's name or e-mail, or none", "owner:ann", _part_of("owner_name", "owner_email")
+        ),
+        Key("project", "a part of the project's name, or none", 'project:"my proj"', _part_of("project_name")),
+        Key("repo", "a part of the repository's address, or none", "repo:petclinic", _part_of("repository")),
+        Key("branch", "a part of the branch's name, or none", "branch:main", _part_of("branch")),
+        Key("class", "a part of the class's name, or none", "class:large", _part_of("class_name", searched=False)),
+        Key("runner", "a part of the runner's name, or none", "runner:aws", _part_of("runner_name", searched=False)),
+        Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text))),
+        Key("is", listed(IS), "is:failing", one_of(IS)),
+        Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
+        Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
+        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),
+        Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at")),
+        Key("port", "a port number, or everyone", "port:everyone", _port),
+        Key("id", "an environment's id or its beginning", "id:018f3c", beginning_of_id("an environment")),
+        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE)),
+    )
+}
+SEARCH = Search(
+    KEYS,
+    contains,
+    places="names, repositories, branches, owners, projects, failure messages and ids",
+    placeholder="Words, or phase:running owner:ann lockdown:<7d",
+)

@@ -1,0 +1,81 @@
+"""The conditions that the overview counts, each defined by its search (`environments.list.search_keys`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from environments.as_of import clock
+from environments.list import search_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`query` is the search in the list. `weight` ranks what needs attention, highest first; 0: only counted."""
+
+    name: str
+    label: str
+    query: str
+    weight: int = 0
+    tone: str = "gray"
+    means: str = ""
+
+    def as_of(self, at: datetime) -> Q:
+        """The condition with durations counted from `at`."""
+        with clock.set_to(at):
+            return search_keys.SEARCH.parse(self.query).asks
+
+
+CONDITIONS = {
+    condition.name: condition
+    for condition in (
+        Condition("total", "in all", ""),
+        Condition("archived", "archived", "is:archived"),
+        Condition("unpushed", "with unpushed work", "is:unpushed"),
+        Condition("locked-down", "locked down", "lockdown:past"),
+        Condition("not-in-sync", "not in sync", "is:not-in-sync"),
+        Condition(
+            "failing", "failing now", "is:failing", 100, "red",
+            "Somebody waits for a machine that does not come up.",
+        ),
+        Condition(
+            "past-running", "locked down and still running", "lockdown:past phase:running", 90, "red",
+            "Running in spite of the maximum lifetime.",
+        ),
+        Condition(
+            "deletion", "to be deleted within 3 days with unpushed work", "deletion:<3d is:unpushed", 85, "red",
+            "Archived; the deletion by policy takes the work along.",
+        ),
+        Condition(
+            "open", "with a port open to everyone", "port:everyone", 80, "red",
+            "Whoever has the link gets in, without signing in.",
+        ),
+        Condition(
+            "lockdown-24h", "locking down within 24 hours", "lockdown:<24h", 70, "amber",
+            "Their owners may want more time.",
+        ),
+        Condition(
+            "unacknowledged", "not acknowledged by their runner", "is:unacknowledged", 60, "amber",
+            "The runner has not taken up what was asked of it.",
+        ),
+        Condition(
+            "secrets", "running with secrets not in sync", "is:secrets-not-in-sync", 50, "amber",
+            "They run with old values of secrets.",
+        ),
+        Condition(
+            "idle", "running without use for more than a day", "phase:running idle:>1d", 40, "amber",
+            "They cost and nobody uses them.",
+        ),
+        Condition(
+            "never-stops", "that never stop", "is:never-stops", 30, "amber", "No inactivity stops them.",
+        ),
+        Condition(
+            "lockdown-7d", "locking down within 7 days", "lockdown:<7d", 20, "blue",
+            "Including those of the next 24 hours.",
+        ),
+    )
+}  # fmt: skip
+# Not in any index of the list: counted by a query of its own.
+RARE = ("unacknowledged", "secrets")

@@ -1,0 +1,83 @@
+"""`/secrets/`; and how the actions on secrets are shown, there and on the page of an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from environments.actions.views.action import ActionRequest, Stage
+from environments.actions.views.panel import TONES, close_panel, find_environment, show_panel
+from environments.models import Environment, Secret
+from environments.secrets.list import list_context, read_state
+from environments.secrets.reach import change_token, reach
+from portal.ledger.models import Operation, Outcome
+from portal.web.htmx import is_fragment, render_page
+from portal.web.permissions import permission
+
+VIEW = "environments.view_secret"
+
+
+@permission(VIEW)
+def secret_list(request: HttpRequest) -> HttpResponse:
+    """All secrets, filtered, sorted and paged; a poll (`seen`) gets 204 if nothing changed."""
+    seen = change_token()
+    if is_fragment(request) and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    context = list_context(read_state(request.GET), seen)
+    response = render_page(request, "environments/secrets/list.html", "environments/secrets/_list.html", context)
+    if is_fragment(request) and "seen" not in request.GET:
+        response["HX-Replace-Url" if request.headers.get("HX-Trigger-Name") == "q" else "HX-Push-Url"] = context["here"]
+    return response
+
+
+def _find(
+    environment_id: UUID | None = None, secret_id: UUID | None = None
+) -> tuple[Secret | Environment | None, Environment | None]:
+    """The secret, or for a new one its environment; and the environment on whose page the form is opened, if any."""
+    environment = find_environment(environment_id) if environment_id else None
+    if secret_id is None:
+        return environment, environment
+    secret = Secret.objects.filter(pk=secret_id).first()
+    if secret is None:
+        raise Http404(
+            f"The portal knows no secret {secret_id}. One that was made a moment ago appears after the next sync of "
+            "secrets. Look for it by name under Secrets."
+        )
+    return secret, environment
+
+
+def _show(opened: ActionRequest, context: Mapping[str, Any], status: int) -> HttpResponse:
+    """With whom it reaches besides the environment, and what was typed but for values."""
+    request, environment, template = opened.request, opened.page, opened.action.template
+    detail = f"{reverse('environments:detail', args=[environment.pk])}?tab=access" if environment else ""
+    shown = {
+        **context,
+        "environment": environment,
+        "back": detail or reverse("secrets:list"),
+        "is_again": request.method == "POST",
+        "template": template,
+    }
+    if isinstance(opened.subject, Secret):
+        secret = opened.subject
+        shown |= {"secret": secret, "reach": reach(secret.scope, secret, besides=environment)}
+    if environment:
+        return show_panel(request, environment, template, shown, status=status)
+    return render_page(request, "environments/secrets/page.html", template, shown, status=status)
+
+
+def _close(opened: ActionRequest, operation: Operation) -> HttpResponse:
+    if opened.page:
+        return close_panel(opened.request, opened.page, operation, opened.action.tab)
+    is_done = operation.outcome == Outcome.SUCCEEDED
+    text = f"Secret {operation.target_name} {opened.action.past}." if is_done else operation.explanation
+    messages.add_message(opened.request, TONES.get(Outcome(operation.outcome), messages.WARNING), text)
+    return redirect("secrets:list")
+
+
+STAGE = Stage((VIEW,), _find, _show, _close, lambda environment: {"environment": environment})

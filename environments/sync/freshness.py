@@ -1,0 +1,122 @@
+"""Freshness of each kind of cached data: its age, and what delays it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from environments.models import SyncRun
+
+GRACE = timedelta(seconds=30)
+SUCCESSFUL = [SyncRun.State.SUCCEEDED.value]
+FINISHED = [*SUCCESSFUL, SyncRun.State.FAILED.value, SyncRun.State.REFUSED.value]
+# The newest successful and the newest finished run of each kind, from an index. Building as many queries with the ORM
+# and their union takes longer than running them.
+NEWEST = """
+SELECT run.* FROM unnest(%(kinds)s::text[]) AS chosen(kind)
+CROSS JOIN LATERAL (
+    (SELECT * FROM environments_syncrun WHERE kind = chosen.kind AND state = ANY(%(good)s)
+        ORDER BY started_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT * FROM environments_syncrun WHERE kind = chosen.kind AND state = ANY(%(finished)s)
+        ORDER BY started_at DESC LIMIT 1)
+) AS run
+"""
+ADVICE = {
+    "unauthenticated": "Ona refuses the token. Set ONA_API_KEY to a valid one and restart; check_ona explains it.",
+    "permission_denied": "The token may not read this. Give it more rights at Ona; check_ona lists what it lacks.",
+    "not_found": "Ona does not know what was asked for. Check ONA_BASE_URL; check_ona tells what answers there.",
+    "resource_exhausted": "Ona asks for fewer requests. Lower ONA_REQUESTS_PER_SECOND if this goes on.",
+    "unreachable": "No connection to Ona. Check ONA_BASE_URL, the network and its proxy; the next run tries again.",
+    "malformed_answer": "Something other than Ona's API answered. Check ONA_BASE_URL and what stands in between.",
+    "unavailable": "Ona is out of order for the moment. The next run tries again.",
+    "internal": "Ona had an error of its own. The next run tries again; the request id helps the vendor's support.",
+    "deadline_exceeded": "Ona answered too slowly. The next run tries again; if it goes on, raise ONA_TIMEOUT_SECONDS.",
+    "too_slow": "It took longer than a run may. More ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND make it quicker.",
+    "interrupted": "The worker was stopped or crashed during the run; its log tells why. The next run starts afresh.",
+    "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked gone. See whether the token "
+    "still sees the whole organization; check_ona tells. If it was deleted on purpose, run the command named above.",
+}
+DEFAULT_ADVICE = "The next run tries again; what is cached stays. If it goes on, check_ona tells what Ona answers."
+
+
+def intervals() -> Mapping[str, timedelta]:
+    """The configured interval of each kind of run."""
+    return {
+        SyncRun.Kind.ENVIRONMENTS: timedelta(seconds=settings.SWEEP_SECONDS),
+        SyncRun.Kind.AUTOMATIONS: timedelta(seconds=settings.SWEEP_SECONDS),
+        SyncRun.Kind.ALL_AUTOMATIONS: timedelta(seconds=settings.ALL_AUTOMATIONS_SECONDS),
+        SyncRun.Kind.DIRECTORY: timedelta(seconds=settings.DIRECTORY_SECONDS),
+        SyncRun.Kind.SECRETS: timedelta(seconds=settings.DIRECTORY_SECONDS),
+        SyncRun.Kind.AUDIT_LOGS: timedelta(seconds=settings.AUDIT_LOG_SECONDS),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Freshness of one kind of data. `as_of` is when its last successful run began: nothing shown is older."""
+
+    kind: str
+    label: str
+    interval: timedelta
+    good: SyncRun | None
+    latest: SyncRun | None
+    now: datetime
+
+    @property
+    def as_of(self) -> datetime | None:
+        return self.good.started_at if self.good else None
+
+    @property
+    def age(self) -> timedelta | None:
+        return self.now - self.good.started_at if self.good else None
+
+    @property
+    def late(self) -> bool:
+        """Whether two or more runs are overdue, or none has ever succeeded."""
+        return self.age is None or self.age > 2 * self.interval + GRACE
+
+    @property
+    def state(self) -> str:
+        if self.refused:
+            return "refused"
+        return "never" if self.good is None else "late" if self.late else "fresh"
+
+    @property
+    def text(self) -> str:
+        """The words beside the time in every page's frame."""
+        words = {"never": "Nothing read from Ona yet", "late": "behind", "fresh": "", "refused": "not allowed"}
+        return words[self.state]
+
+    @property
+    def failure(self) -> SyncRun | None:
+        """The newest finished run if it failed, else None."""
+        return self.latest if self.latest and self.latest.state == SyncRun.State.FAILED else None
+
+    @property
+    def refused(self) -> SyncRun | None:
+        """The newest finished run if the token was not permitted to read this kind, else None."""
+        return self.latest if self.latest and self.latest.state == SyncRun.State.REFUSED else None
+
+    @property
+    def advice(self) -> str:
+        return ADVICE.get(self.failure.error_code.lower(), DEFAULT_ADVICE) if self.failure else ""
+
+
+def freshness(*kinds: str) -> list[Freshness]:
+    """Freshness of `kinds` (default: all), in one query."""
+    chosen = kinds or tuple(SyncRun.Kind.values)
+    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(chosen), "good": SUCCESSFUL, "finished": FINISHED}))
+    now = timezone.now()
+    return [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in chosen]
+
+
+def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:
+    newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    good = next((run for run in newest_first if run.state == SyncRun.State.SUCCEEDED), None)
+    latest = newest_first[0] if newest_first else None
+    return Freshness(kind, SyncRun.Kind(kind).label, intervals()[kind], good, latest, now)

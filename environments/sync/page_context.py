@@ -1,0 +1,21 @@
+"""Context of every full page's frame: the organization, and as of when its data is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from environments.models import SyncRun
+from environments.sync.freshness import freshness
+from portal.directory.models import Organization
+from portal.web.htmx import is_fragment
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `organization` and `freshness` on full pages of signed-in users; two queries."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or is_fragment(request):
+        return {}
+    (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
+    return {"organization": Organization.objects.present().order_by("id").first(), "freshness": environments}

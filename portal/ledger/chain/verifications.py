@@ -1,0 +1,145 @@
+"""Verifications of the chain that are kept: for `/operations/`, and because each keeps the head of its time.
+
+A head is sealed with the portal's secret key, which the database does not have: who rewrites the chain there cannot
+make the seals for it. Such a person can delete verifications; then `/operations/` says that the last one is long ago,
+and heads written down elsewhere still tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.utils import timezone
+
+from portal.ledger.models import Entry, Verification
+
+from . import entries
+
+log = structlog.get_logger()
+KEPT_FINDINGS = 20
+_SIGNER = "portal.ledger.verification"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """What `/operations/` says of the chain: its head now, and how the latest verification ended; None for neither.
+
+    `has_kept_head` is whether the head of that verification is in the chain still.
+    """
+
+    head: entries.Head | None
+    latest: Verification | None
+    has_kept_head: bool
+    now: datetime
+
+    @property
+    def is_late(self) -> bool:
+        """Whether two verifications are overdue."""
+        return self.latest is not None and self.now - self.latest.finished_at > 2 * self.interval
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether somebody else than the portal wrote what is known of the latest verification."""
+        return self.latest is not None and not _is_sealed(self.latest)
+
+    @property
+    def interval(self) -> timedelta:
+        """How often the chain is meant to be verified."""
+        return timedelta(seconds=settings.VERIFY_SECONDS)
+
+    @property
+    def not_shown(self) -> int:
+        """How many findings are not kept in words."""
+        return self.latest.found - len(self.latest.findings) if self.latest else 0
+
+
+def chain_state() -> ChainState:
+    """The chain as of now; three queries, whatever its length."""
+    latest = Verification.objects.order_by("-finished_at").first()
+    kept = {"sequence": latest.head_sequence, "hash": latest.head_hash} if latest and latest.head_sequence else {}
+    has_kept_head = not kept or Entry.objects.filter(**kept).exists()
+    return ChainState(entries.head(), latest, has_kept_head, timezone.now())
+
+
+def verify(heads: Iterable[entries.Head] = ()) -> entries.Report:
+    """The chain and the operations, against `heads` and those that earlier verifications kept."""
+    kept, unsealed = [], []
+    for verification in Verification.objects.order_by("pk").iterator():
+        if not _is_sealed(verification):
+            unsealed.append(verification)
+        elif verification.holds and verification.head_sequence:  # a chain that was broken proves nothing
+            kept.append(_head(verification))
+    report = entries.verify([*heads, *kept])
+    for verification in unsealed:
+        report.note(
+            f"{_name(verification).capitalize()} was changed, or made with another secret key: its seal does not hold."
+        )
+    return report
+
+
+def verify_and_keep() -> Verification:
+    """Verify, keep the result and the head, and log both."""
+    started_at = timezone.now()
+    report = verify()
+    made = Verification(
+        started_at=started_at,
+        finished_at=timezone.now(),
+        entries=report.entries,
+        operations=report.operations,
+        head_sequence=(report.head and report.head.sequence) or 0,
+        head_hash=report.head.hash if report.head else "",
+        found=report.found,
+        findings=report.findings[:KEPT_FINDINGS],
+    )
+    made.seal = Signer(salt=_SIGNER).signature(_sealed(made))
+    made.save(force_insert=True)
+    write = log.info if report.holds else log.error
+    write("ledger chain verified", holds=report.holds, entries=report.entries, found=report.found,
+          head=str(report.head or ""), findings=made.findings)  # fmt: skip
+    return made
+
+
+def in_words(report: entries.Report) -> Iterator[str]:
+    """What a verification looked at and what holds, line by line."""
+    if report.head is None:
+        yield "The chain has no entry yet."
+    else:
+        yield f"{report.entries:,} entries of {report.operations:,} operations were read."
+        yield f"The head is {report.head}. Keep it elsewhere: --head finds by it a chain that was written anew."
+    if report.holds:
+        yield "The chain holds: every entry is as it was written and over the one before it."
+        yield "Every operation is as its entries tell. Every head that was kept is in the chain."
+    else:
+        yield f"The chain does NOT hold: {report.found:,} finding{'s' if report.found != 1 else ''}."
+        yield from (f"- {words}" for words in report.findings)
+    if report.found > len(report.findings):
+        yield f"- and {report.found - len(report.findings):,} more"
+
+
+def _head(verification: Verification) -> entries.Head:
+    return entries.Head(verification.head_hash, verification.head_sequence, _name(verification))
+
+
+def _name(verification: Verification) -> str:
+    return f"the verification of {verification.finished_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _sealed(made: Verification) -> str:
+    """What a seal is over."""
+    times = (made.started_at.astimezone(UTC).isoformat(), made.finished_at.astimezone(UTC).isoformat())
+    counts = (made.entries, made.operations, made.head_sequence, made.head_hash, made.found)
+    return "\n".join(map(str, (*times, *counts, *made.findings)))
+
+
+def _is_sealed(verification: Verification) -> bool:
+    """Whether this portal's secret key, or one it had before, made the seal."""
+    try:
+        Signer(salt=_SIGNER).unsign(f"{_sealed(verification)}:{verification.seal}")
+    except BadSignature:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""The words of the operations' search box, and what each asks of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db.models import Q, Value
+from django.db.models.functions import Upper
+from django.utils import timezone
+
+from portal.ledger.labels import ACTIONS
+from portal.ledger.models import Origin, Outcome
+from portal.lists import readers
+from portal.lists.search import Key, Search, keys, listed, one_of
+
+OUTCOMES: dict[str, Q] = {"open": Q(closed_at=None)} | {value: Q(outcome=value) for value in Outcome.values}
+ORIGINS: dict[str, Q] = {value: Q(origin=value) for value in Origin.values}
+
+
+def contains(text: str) -> Q:
+    """Operations of which a searched column contains the text, in any case; the trigram index finds them."""
+    return Q(search__contains=Upper(Value(text)))
+
+
+def since(text: str) -> Q:
+    """Asked for within this span."""
+    return Q(asked_at__gte=timezone.now() - readers.span(text))
+
+
+def from_(text: str) -> Q:
+    """Asked for at this time or later."""
+    return Q(asked_at__gte=readers.time(text))
+
+
+def to(text: str) -> Q:
+    """Asked for at this time or before; its minute is part of it."""
+    return Q(asked_at__lte=readers.end_of(text))
+
+
+def target(text: str) -> Q:
+    """What was changed: by a part of its name, or by its id or that of its environment."""
+    try:
+        identity = UUID(text)
+    except ValueError:
+        return contains(text) & Q(target_name__icontains=text)
+    # no index is on target_id: the text index narrows it
+    return Q(environment_id=identity) | contains(str(identity)) & Q(target_id=identity)
+
+
+def _action(text: str) -> Q:
+    """An action by its name, else all whose name or words contain the text."""
+    if text in ACTIONS:
+        return Q(action=text)
+    known = [name for name, words in ACTIONS.items() if text.lower() in words.lower()]
+    return contains(text) & Q(action__icontains=text) | Q(action__in=known)
+
+
+def _part_of(column: str) -> Callable[[str], Q]:
+    """A part of a column; the text index narrows."""
+    return lambda text: contains(text) & Q(**{f"{column}__icontains": text})
+
+
+def _reason(text: str) -> Q:
+    return Q(reason="") if text.lower() == "none" else _part_of("reason")(text)
+
+
+SEARCH = Search(
+    keys(
+        Key("actor", "a part of the name of who asked", "actor:ann", _part_of("actor_name")),
+        Key("action", "an action, or a part of its words", "action:environment.stop", _action),
+        Key("target", "a part of the name of what was changed, or an id", "target:otter", target),
+        Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", one_of(OUTCOMES)),
+        Key("since", "a span such as 24h or 7d", "since:7d", since),
+        Key("from", "a day or a time (UTC)", "from:2026-01-31", from_),
+        Key("to", "a day or a time (UTC), which is part of it", 'to:"2026-01-31T18:00"', to),
+        Key("reason", "a part of the reason, or none", "reason:cost", _reason),
+        Key("origin", listed(ORIGINS), "origin:api", one_of(ORIGINS)),
+        Key("id", "an operation's id or its beginning", "id:018f3c", readers.beginning_of_id("an operation")),
+    ),
+    contains,
+    places="targets, names of people, actions, reasons, Ona's messages and ids",
+    placeholder="Words, or actor:ann outcome:failed since:7d",
+)

@@ -1,0 +1,62 @@
+"""What is asked of a list, read from its address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import QueryDict
+
+from portal.lists.declaration import AsOf, List, ListQuery
+from portal.lists.filters import Values
+from portal.lists.place import Pair, Place, typed
+from portal.lists.search import Problem, Query
+
+
+def read_query(
+    listing: List,
+    data: QueryDict,
+    as_of: AsOf | None = None,
+    of: Mapping[str, Any] | None = None,
+    *,
+    more: Sequence[Pair] = (),
+) -> ListQuery:
+    """Understand a query string, whatever it holds; never raises. To be called within `as_of.reading()`. `more` is what
+    else the place is made of."""
+    as_of, of = as_of or as_of_of(listing, data), of or {}
+    listing = listing.prepare(listing, data, of)
+    return _read(listing, data, as_of, [*more, *as_of.pairs], of)
+
+
+def as_of_of(listing: List, data: QueryDict) -> AsOf:
+    """The time that an address asks about."""
+    return listing.as_of(data.get("as_of", ""))
+
+
+def canonical(listing: List, data: QueryDict) -> str:
+    """The query as the list writes it, without its page: what made sense, and a time as it was typed."""
+    as_of = as_of_of(listing, data)
+    return _read(listing, data, as_of, as_of.typed_pairs, {}).place.at(None).removeprefix("?")
+
+
+def _read(listing: List, data: QueryDict, as_of: AsOf, more: Sequence[Pair], of: Mapping[str, Any]) -> ListQuery:
+    problems = list(as_of.problems)
+    search = listing.search.parse(data.get("q", "")) if listing.search else Query()
+    values = {name: found for name in listing.by_name if (found := _values(listing, data, name, problems))}
+    pairs: list[Pair] = typed(data) if listing.search else []
+    pairs += [(name, value) for name, found in values.items() for value in found]
+    place, cursor = Place.read(
+        data, [*pairs, *more], listing.by_sort, listing.default_order, problems, sized=listing.sized
+    )
+    return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of)
+
+
+def _values(listing: List, data: QueryDict, name: str, problems: list[Problem]) -> Values:
+    """The values of a parameter that make sense; what does not goes to `problems`."""
+    texts, wanted = data.getlist(name), listing.by_name[name]
+    try:
+        return wanted.values(texts)
+    except ValueError as error:
+        label = f"{wanted.label}: " if wanted.label else ""
+        problems.append(Problem(f"{name}={','.join(texts)}"[:100], f"{label}{error}"))
+        return ()

@@ -1,0 +1,83 @@
+"""Notes on the environment's page about what was asked of its automations."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from automations.actions import file, services, tasks
+from automations.models import Service, ServicePhase
+from environments.detail.pending_operations import OperationNotice, operation_notices
+from environments.models import Environment
+from portal.ledger import recording
+from portal.ledger.models import BATCH
+from portal.ledger.recording import Target
+from portal.sandbox.server import Sandbox
+from tests.automations.actions.kinds import FILE, a_service, a_task, an_execution
+
+pytestmark = pytest.mark.django_db
+WHY = {"reason": "for a test"}
+
+
+def notes(environment: Environment) -> list[OperationNotice]:
+    return operation_notices(environment, timezone.now())
+
+
+def test_what_is_asked_of_a_task_is_told_with_its_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+    task = a_task(sandbox, environment)
+    sandbox.faults.inject("reset", rpc="EnvironmentAutomationService/StartTask")
+    tasks.start_task(task=task, actor=ada)
+    (note,) = notes(environment)
+    assert note.title == "Start task Nightly build asked for by ada, just now, unknown"
+    assert (note.tone, note.is_waiting) == ("warning", True)
+
+
+def test_what_was_done_is_told_with_its_name_for_a_while(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+    tasks.start_task(task=a_task(sandbox, environment), actor=ada)
+    (note,) = notes(environment)
+    assert (note.title, note.tone) == ("Nightly build started as ada asked", "success")
+    assert operation_notices(environment, timezone.now() + timedelta(minutes=3)) == []
+
+
+def test_a_failure_says_why(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+    services.start_service(service=a_service(sandbox, environment, ServicePhase.RUNNING), actor=ada)
+    (note,) = notes(environment)
+    assert (note.tone, note.text) == ("error", "It runs already.")
+    assert note.title.startswith("Start service Mail asked for by ada")
+
+
+def test_the_newest_of_each_service_counts(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+    mail = a_service(sandbox, environment)
+    made = services.create_service(
+        environment=environment, metadata={"reference": "queue", "name": "Queue"}, spec={"commands": {"start": "q"}},
+        actor=ada, **WHY,
+    )  # fmt: skip
+    services.start_service(service=mail, actor=ada)
+    services.stop_service(service=mail, actor=ada, **WHY)
+    services.start_service(service=Service.objects.get(pk=made.target_id), actor=ada)
+    titles = [note.title for note in notes(environment)]
+    assert titles == ["Queue started as ada asked", "Mail stopped as ada asked", "queue created as ada asked"]
+
+
+def test_an_execution_is_told_by_the_name_of_its_task(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+    tasks.stop_execution(execution=an_execution(sandbox, environment), actor=ada, **WHY)
+    assert [note.title for note in notes(environment)] == ["Nightly build stopped as ada asked"]
+
+
+def test_a_file_needs_no_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+    sandbox.faults.inject("throttled", rpc="UpsertAutomationsFile")
+    file.apply_automations_file(environment=environment, file=FILE, actor=ada, **WHY)
+    assert notes(environment)[0].title == "Apply automations file asked for by ada, just now, failed"
+
+
+def test_what_is_part_of_a_batch_is_told_as_anything_else_and_the_batch_itself_is_not(
+    sandbox: Sandbox, environment: Environment, ada: User
+) -> None:
+    target = Target(BATCH, None, "nightly-build in 40 environments")
+    batch, _ = recording.begin("batch.task_start", target, {"actor": ada, "operation_id": uuid.uuid4()})
+    tasks.start_task(task=a_task(sandbox, environment), actor=ada, parent_id=batch.pk)
+    assert [note.title for note in notes(environment)] == ["Nightly build started as ada asked"]

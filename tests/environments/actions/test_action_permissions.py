@@ -1,0 +1,81 @@
+"""Every kind of change × every role, asked of the action itself: views are not what protects Ona."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from environments.actions.registry import ACTIONS, untraceable
+from environments.models import Environment, Secret
+from environments.secrets.scopes import ScopeKind
+from portal.directory.models import Project
+from portal.ledger.models import Operation, Outcome
+from tests.automations.actions.kinds import SERVICE, TASK
+from tests.environments.actions.kinds import KINDS
+from tests.support import automation_factories, factories
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("", "Viewer", "Operator", "Auditor", "Admin")
+OPERATORS = {
+    "start", "stop", "mark active", "start service", "start service that failed", "stop service", "start task",
+    "stop execution",
+}  # fmt: skip
+TOKENS = {"environment.create_logs_token", "environment.create_access_token"}
+SUPERUSER = "superuser"
+
+
+def may(role: str, kind: str) -> bool:
+    return role in ("Admin", SUPERUSER) or (role == "Operator" and kind in OPERATORS)
+
+
+@pytest.fixture
+def environment() -> Environment:
+    now = timezone.now()
+    seen: dict[str, Any] = {"first_seen_at": now, "seen_at": now}
+    made = factories.environment(class_id=uuid.uuid4())
+    Project.objects.create(id=uuid.uuid4(), name="shop", **seen)
+    Secret.objects.create(
+        id=uuid.uuid4(), name=f"FOR_{made.pk.hex}", scope_kind=ScopeKind.ORGANIZATION, scope_id=made.organization_id,
+        changed_at=now, **seen,
+    )  # fmt: skip
+    automation_factories.service(made, SERVICE)
+    automation_factories.execution(automation_factories.task(made, TASK), took=None)
+    return made
+
+
+def somebody(role: str) -> User | AnonymousUser:
+    made = factories.user("" if role == SUPERUSER else role)
+    User.objects.filter(pk=made.pk).update(is_superuser=role == SUPERUSER)
+    return User.objects.get(pk=made.pk)
+
+
+@pytest.mark.parametrize("role", [*ROLES, SUPERUSER])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_action_is_open_to_those_who_may_and_to_nobody_else(kind: str, role: str, environment: Environment) -> None:
+    actor = somebody(role)
+    if may(role, kind):
+        operation = KINDS[kind].act(environment, actor)  # nothing listens where Ona should be
+        assert (operation.outcome, operation.sent_at, operation.actor_id) == (Outcome.FAILED, None, actor.pk)
+    else:
+        with pytest.raises(PermissionDenied):
+            KINDS[kind].act(environment, actor)
+        assert Operation.objects.count() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_in_particular_may_nothing(kind: str, environment: Environment) -> None:
+    with pytest.raises(PermissionDenied):
+        KINDS[kind].act(environment, AnonymousUser())
+
+
+def test_every_action_has_a_kind_here_and_a_way_to_tell_what_became_of_it(environment: Environment) -> None:
+    actor = somebody(SUPERUSER)
+    asked = {KINDS[kind].act(environment, actor).action for kind in KINDS}
+    assert asked == set(ACTIONS)
+    assert {name for name, action in ACTIONS.items() if action.proof is untraceable} == TOKENS

@@ -1,0 +1,104 @@
+"""The portal's own token, and those it makes, through every kind of change and failure: found nowhere afterwards."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from environments.actions.reconcile import settle_operations
+from environments.models import Environment
+from environments.sync.observe import observe
+from portal.directory import connection
+from portal.ledger.models import Operation
+from portal.ona import OnaClient
+from portal.sandbox.server import Sandbox, running
+from portal.sandbox.world import World
+from tests.environments.actions.kinds import KINDS
+from tests.environments.actions.test_canary import Everything, everything  # noqa: F401
+from tests.support import factories
+
+pytestmark = pytest.mark.django_db
+CANARY = "kanarien-schluessel-5512"
+NEEDLES = {CANARY, base64.b64encode(CANARY.encode()).decode()[4:-4]}
+FAULTS = ("", "reset", "reset_after", "cut", "truncated", "error500", "html502", "throttled")
+
+
+@pytest.fixture
+def sandbox(settings: Any) -> Iterator[Sandbox]:
+    with running(World(environments=5, seed=3, speed=0), token=CANARY) as server:
+        settings.ONA_BASE_URL, settings.ONA_API_KEY = server.base_url, CANARY
+        settings.ONA_ACTION_SECONDS = 1
+        connection._client.cache_clear()
+        yield server
+    connection._client.cache_clear()
+
+
+def known(sandbox: Sandbox, kind: str) -> Environment:
+    identifier = sandbox.world.add_environment(KINDS[kind].condition)
+    with OnaClient(CANARY, sandbox.base_url) as client:
+        observe([client.get_environment(identifier)])
+    environment = Environment.objects.get(pk=identifier)
+    KINDS[kind].prepare(sandbox, environment)
+    return environment
+
+
+def test_the_portal_s_token_is_found_nowhere_after_any_kind_of_change_and_failure(
+    sandbox: Sandbox,
+    everything: Everything,  # noqa: F811
+) -> None:
+    actor, admin = factories.user("Admin"), factories.client("Admin")
+    for number, kind in enumerate(KINDS):
+        environment = known(sandbox, kind)
+        act_with_every_fault(kind, environment, actor, sandbox)
+        # Everything is searched for every kind; of the pages each kind opens the share that differs by its fault.
+        operation = Operation.objects.order_by("-pk")[number % len(FAULTS)]
+        everything.note(admin.get(reverse("operations:detail", args=[operation.pk])))
+        everything.note(admin.get(reverse("environments:timeline", args=[environment.pk])))
+        assert everything.found(NEEDLES) == [], kind
+    settle_operations()
+    look_around(environment, everything)
+    assert Operation.objects.count() == len(FAULTS) * len(KINDS)
+    assert everything.found(NEEDLES) == []
+
+
+def act_with_every_fault(kind: str, environment: Environment, actor: User, sandbox: Sandbox) -> None:
+    for fault in FAULTS:
+        if fault:
+            sandbox.faults.inject(fault, rpc=KINDS[kind].rpc)
+        KINDS[kind].act(environment, actor)
+        sandbox.faults.clear()
+    connection._client.cache_clear()  # it would wait for as long as the throttled answer asked it to
+
+
+def look_around(environment: Environment, everything: Everything) -> None:  # noqa: F811
+    """Every page that tells of the environment and of the operations on it."""
+    admin = factories.client("Admin")
+    page = reverse("environments:detail", args=[environment.pk])
+    for tab in ("overview", "content", "access", "documents"):
+        everything.note(admin.get(page, {"tab": tab}))
+    for name in ("timeline", "specification"):
+        everything.note(admin.get(reverse(f"environments:{name}", args=[environment.pk])))
+    everything.note(admin.get(reverse("operations:list")))
+    for operation in Operation.objects.filter(environment_id=environment.pk):
+        everything.note(admin.get(reverse("operations:detail", args=[operation.pk])))
+
+
+@pytest.mark.parametrize("slug", ["logs-token", "access-token"])
+def test_a_token_that_was_made_is_in_the_one_answer_that_shows_it_and_nowhere_else(
+    slug: str,
+    sandbox: Sandbox,
+    everything: Everything,  # noqa: F811
+) -> None:
+    environment, admin = known(sandbox, "stop"), factories.client("Admin")
+    form = {"operation_id": "11111111-2222-4333-8444-555555555555", "reason": "for a test"}
+    answer = admin.post(reverse(f"environments:{slug}", args=[environment.pk]), form)
+    token = answer.context["made"].reveal()
+    assert token in answer.content.decode()
+    everything.note(admin.post(reverse(f"environments:{slug}", args=[environment.pk]), form))  # sent again
+    look_around(environment, everything)
+    assert everything.found({token}) == []

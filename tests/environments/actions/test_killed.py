@@ -1,0 +1,155 @@
+"""Processes killed in the middle of a change: the ledger ends with what Ona's state proves, and with nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from environments.actions.reconcile import settle_operations
+from environments.models import Environment
+from environments.sync.observe import observe
+from portal.ledger.models import Operation, Outcome
+from portal.ona import OnaClient
+from portal.sandbox.server import Sandbox
+from portal.sandbox.world import World
+from tests.environments.actions.kinds import KINDS, Kind
+from tests.support import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).parents[3]
+LATE = timedelta(minutes=5)
+
+
+class Victims:
+    """Asks another process for changes, and kills it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/environments/actions/victim.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "portal.settings"},
+        )
+
+    def ask(self, sandbox: Sandbox, kind: str, environment: Environment, actor: User, dies: str = "") -> int:
+        """Let a change begin; the process id of who asks for it."""
+        assert self.process.stdin is not None
+        order = {
+            "kind": kind,
+            "environment": str(environment.pk),
+            "actor": actor.pk,
+            "dies": dies,
+            "base_url": sandbox.base_url,
+            "token": sandbox.token,
+            "database": connection.settings_dict["NAME"],
+        }
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return int(self._line())
+
+    def wait(self) -> None:
+        """Until the process that was asked last is dead."""
+        assert self._line() == "dead\n"
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    made = Victims()
+    yield made
+    made.process.communicate(timeout=10)
+
+
+@pytest.fixture
+def sandbox(connect: Callable[..., Any]) -> Iterator[Sandbox]:
+    """Its clock stands still: what changes is what was asked for."""
+    with connect(World(environments=5, seed=3, speed=0)) as server:
+        yield server
+
+
+def known(sandbox: Sandbox, kind: Kind) -> Environment:
+    identifier = sandbox.world.add_environment(kind.condition)
+    with OnaClient(sandbox.token, sandbox.base_url) as client:
+        observe([client.get_environment(identifier)])
+    environment = Environment.objects.get(pk=identifier)
+    kind.prepare(sandbox, environment)
+    return environment
+
+
+class Scene:
+    """One kind of change, asked for in a process that dies somewhere."""
+
+    def __init__(self, victims: Victims, sandbox: Sandbox, kind: str) -> None:
+        self.victims, self.sandbox, self.name, self.kind = victims, sandbox, kind, KINDS[kind]
+        self.actor = factories.user("Admin")
+
+    def killed_by_itself(self, where: str) -> tuple[Operation, bool]:
+        environment = known(self.sandbox, self.kind)
+        before = self.kind.state(self.sandbox, environment)
+        self.victims.ask(self.sandbox, self.name, environment, self.actor, where)
+        self.victims.wait()
+        return self._settled(), self.kind.state(self.sandbox, environment) != before
+
+    def killed_in_the_call(self, when: str, *, dropped: bool) -> tuple[Operation, bool]:
+        environment = known(self.sandbox, self.kind)
+        before = self.kind.state(self.sandbox, environment)
+        with self.sandbox.hold(self.kind.rpc, when) as hold:  # type: ignore[arg-type]
+            process = self.victims.ask(self.sandbox, self.name, environment, self.actor)
+            assert hold.arrived.wait(20)
+            os.kill(process, signal.SIGKILL)
+            self.victims.wait()
+            if dropped:
+                hold.drop()
+        return self._settled(), self.kind.state(self.sandbox, environment) != before
+
+    def _settled(self) -> Operation:
+        operation = Operation.objects.newest_first()[0]
+        assert (operation.outcome, operation.closed_at) == (Outcome.PENDING, None)
+        settle_operations(timezone.now() + LATE)
+        operation.refresh_from_db()
+        assert operation.closed_at is not None
+        assert operation.explanation
+        return operation
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_process_leaves_a_row_that_ends_with_what_ona_proves(
+    kind: str, victims: Victims, sandbox: Sandbox
+) -> None:
+    scene = Scene(victims, sandbox, kind)
+
+    # after the row was committed, before anything was sent: certainly not done
+    operation, is_done = scene.killed_by_itself("sent")
+    assert (operation.outcome, is_done) == (Outcome.FAILED, False)
+
+    # while the call is on its way, and Ona never gets it
+    operation, is_done = scene.killed_in_the_call("before", dropped=True)
+    assert not is_done
+    assert operation.outcome == (Outcome.FAILED if scene.kind.leaves_a_trace else Outcome.UNKNOWN)
+
+    # between the work and the answer
+    operation, is_done = scene.killed_in_the_call("after", dropped=False)
+    assert is_done is scene.kind.leaves_a_trace
+    assert operation.outcome == (Outcome.SUCCEEDED if scene.kind.leaves_a_trace else Outcome.UNKNOWN)
+
+    # with the answer, before the row is closed
+    operation, is_done = scene.killed_by_itself("close")
+    assert is_done is scene.kind.leaves_a_trace
+    assert operation.outcome == (Outcome.SUCCEEDED if scene.kind.leaves_a_trace else Outcome.UNKNOWN)

@@ -1,0 +1,123 @@
+"""`/audit/evidence/`: who may make a pack, what is asked, and what is answered."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as given
+from django.test import Client
+from django.utils import timezone
+
+from environments.evidence import signing
+from environments.evidence.build import PARTS
+from portal.exports.download import PLACES
+from portal.ledger.models import Operation
+from tests.support import evidence, factories
+from tests.support.evidence import HOUR, manifest_of, told, unpacked
+
+pytestmark = pytest.mark.django_db
+URL = "/audit/evidence/"
+
+
+@pytest.fixture
+def auditor(db: None) -> Client:
+    return factories.client("Auditor")
+
+
+def form(**values: Any) -> dict[str, Any]:
+    return {"as_of": "", "days": "30", "parts": list(PARTS), "reason": "the yearly audit"} | values
+
+
+def test_an_auditor_makes_a_pack_that_verifies(auditor):
+    evidence.organization()
+    answer = auditor.post(URL, form())
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/zip"
+    assert answer["Content-Disposition"].startswith('attachment; filename="evidence-2')
+    assert answer["Cache-Control"] == "no-store"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    pack = answer.getvalue()
+    assert told(pack).code == 0
+    made = Operation.objects.get(action="evidence.make")
+    assert (made.reason, made.target_type, made.target_name) == ("the yearly audit", "organization", "Acme")
+    assert "make evidence pack" in auditor.get("/operations/").content.decode()
+    assert auditor.get(f"/operations/{made.pk}/").status_code == 200
+
+
+def test_nothing_is_left_on_the_disk(auditor):
+    evidence.organization()
+    before = set(Path(tempfile.gettempdir()).iterdir())
+    answer = auditor.post(URL, form())
+    answer.getvalue()
+    assert {path for path in set(Path(tempfile.gettempdir()).iterdir()) - before if "evidence" in path.name} == set()
+
+
+def test_moment_period_and_parts_are_as_asked(auditor):
+    evidence.organization()
+    moment = timezone.now() - 6 * HOUR
+    answer = auditor.post(URL, form(as_of=f"{moment:%Y-%m-%dT%H:%M}", days="7", parts=["transitions", "audits"]))
+    manifest = manifest_of(unpacked(answer.getvalue()))
+    assert manifest["moment"] == f"{moment:%Y-%m-%dT%H:%M}:00Z"
+    assert manifest["since"] == f"{moment - timedelta(days=7):%Y-%m-%dT%H:%M}:00Z"
+    assert manifest["parts"] == ["audits", "transitions"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"reason": ""}, "Say what it is for"),
+        ({"parts": []}, "Choose at least one"),
+        ({"as_of": "2999-01-01T00:00"}, "It lies in the future"),
+        ({"as_of": "1999-01-01T00:00"}, "Nothing was known then"),
+        ({"as_of": "soon"}, "Takes a moment in utc"),
+        ({"days": "12"}, "Select a valid choice"),
+        ({"parts": ["everything"]}, "Select a valid choice"),
+    ],
+)
+def test_what_makes_no_sense_is_said_and_makes_nothing(auditor, values, said):
+    evidence.organization()
+    answer = auditor.post(URL, form(**values))
+    assert answer.status_code == 422
+    assert said.lower() in answer.content.decode().lower()
+    assert not Operation.objects.filter(action="evidence.make").exists()
+
+
+def test_the_page_shows_the_key_and_the_head_and_how_to_verify(auditor):
+    evidence.organization()
+    page = auditor.get(URL).content.decode()
+    assert signing.public_key().fingerprint in page
+    assert signing.public_key().text in page
+    assert ":12</code>" in page
+    assert "verify_evidence FILE" in page
+    assert given.SECRET_KEY not in page
+
+
+def test_a_moment_in_the_address_is_filled_in(auditor):
+    evidence.organization()
+    moment = timezone.now() - 6 * HOUR
+    page = auditor.get(URL, {"as_of": f"{moment:%Y-%m-%dT%H:%M:%S}Z"}).content.decode()
+    assert f'value="{moment:%Y-%m-%dT%H:%M}"' in page
+    assert auditor.get(URL, {"as_of": "nonsense"}).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Operator"])
+def test_those_who_may_not_export_see_no_way_there(role):
+    client = factories.client(role)
+    assert client.get(URL).status_code == 403
+    assert client.post(URL, form()).status_code == 403
+    assert URL not in client.get("/audit/").content.decode()
+    assert URL in factories.client("Auditor").get("/audit/").content.decode()
+
+
+def test_only_so_many_are_made_at_once(auditor, settings):
+    settings.EXPORTS = 0
+    answer = auditor.post(URL, form())
+    assert answer.status_code == 503
+    assert "Try again in a minute" in answer.content.decode()
+    settings.EXPORTS = 1
+    assert auditor.post(URL, form()).status_code == 200
+    assert PLACES.taken == 0

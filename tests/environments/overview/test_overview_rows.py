@@ -1,0 +1,188 @@
+"""The rows behind the overview's figures: changes, starts, running time by day."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from environments.models import Environment, Field, Transition
+from environments.models.overview import OverviewPart, RunningTime, StartUp
+from environments.overview.refresh import refresh_parts
+from tests.support import factories
+
+pytestmark = pytest.mark.django_db
+CHANGES, STARTS, RUNNING_TIME = (f"/overview/{name}/" for name in ("changes", "starts", "running-time"))
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def body(url: str, **query: str) -> str:
+    answer = factories.client().get(url, query)
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    return text[text.index("<main") :]
+
+
+def words(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def older(text: str) -> str:
+    found = re.search(r'href="([^"]*)">Older</a>', text)
+    return unescape(found[1]) if found else ""
+
+
+def pages(url: str) -> list[str]:
+    """This page and all older ones."""
+    found = [body(url)]
+    while address := older(found[-1]):
+        found.append(body(address if address.startswith("/") else url.partition("?")[0] + address))
+    return found
+
+
+def changed(environment: Environment, new: str, field: str = Field.FAILURE) -> Transition:
+    return Transition.objects.create(environment=environment, field=field, old="", new=new, seen_at=timezone.now())
+
+
+def started(count: int, **columns: Any) -> None:
+    now, first = timezone.now(), StartUp.objects.count()
+    StartUp.objects.bulk_create(
+        StartUp(
+            **{
+                "transition_id": first + number, "environment_id": factories.environment().pk, "kind": "started",
+                "running_at": now - number // 3 * MINUTE, "seconds": 30.0 + number, "uncertain": 5,
+            } | columns
+        )
+        for number in range(count)
+    )  # fmt: skip
+
+
+def test_all_changes_that_tell_something_are_listed_once_the_latest_noted_first() -> None:
+    environment = factories.environment(name="<b>otter</b>")
+    made = [changed(environment, f"boom {number:03}") for number in range(120)]
+    changed(environment, "PHASE_RUNNING", Field.MACHINE)
+    found = pages(CHANGES)
+    assert len(found) == 3
+    assert re.findall(r"boom \d+", "".join(found)) == [row.new for row in reversed(made)]
+    assert "&lt;b&gt;otter" in found[0]
+    assert "<b>otter" not in found[0]
+    assert "machine" not in words("".join(found))
+
+
+def test_a_change_leads_to_itself_in_the_timeline() -> None:
+    environment = factories.environment()
+    row = changed(environment, "boom")
+    address = re.findall(rf'href="(/environments/{environment.pk}/timeline/[^"]*)"', body(CHANGES))[0]
+    assert f"transition=e{row.pk}#chosen" in address
+    assert 'id="chosen"' in factories.client().get(unescape(address)).content.decode()
+
+
+@pytest.mark.parametrize("before", ["", "0", "x", "-1", "9" * 30])
+def test_a_place_that_makes_no_sense_is_not_heeded(before: str) -> None:
+    changed(factories.environment(), "boom")
+    assert ("boom" in body(CHANGES, before=before)) == (before != "0")
+    started(1)
+    assert "started" in body(STARTS, before=before)
+
+
+def test_every_start_is_listed_once_the_newest_first() -> None:
+    started(130)
+    keys = re.findall(r"transition=e(\d+)", "".join(pages(STARTS)))
+    rows = StartUp.objects.order_by("-running_at", "-pk").values_list("pk", flat=True)
+    assert list(map(int, keys)) == list(rows)
+
+
+def test_starts_are_narrowed_by_class_project_kind_and_period() -> None:
+    small, web = uuid4(), uuid4()
+    started(2, class_id=small)
+    started(3, project_id=web, kind="created")
+    started(4, kind="", seconds=None, uncertain=None)
+    started(5, running_at=timezone.now() - 20 * DAY)
+
+    def count(**query: str) -> int:
+        return body(STARTS, **query).count("transition=e")
+
+    assert count() == 9
+    assert count(period="month") == 14
+    assert count(**{"class": str(small)}) == 2
+    assert count(**{"class": "none"}) == 7
+    assert count(project=str(web)) == count(project=str(web), kind="created") == 3
+    assert count(project=str(web), kind="started") == 0
+    assert count(kind="not-measured") == 4
+    assert count(kind="nonsense", period="ever", project="mine") == 9
+
+
+def test_every_figure_of_starts_leads_to_as_many_rows() -> None:
+    started(7, class_id=uuid4(), project_id=uuid4())
+    started(5, kind="created")
+    started(2, kind="", seconds=None)
+    refresh_parts(timezone.now() + MINUTE)
+    text = factories.client().get("/").content.decode()
+    figures = re.findall(r'<a href="(/overview/starts/[^"]*)">(?:of )?([\d,]+)(?: starts seen)?</a>', text)
+    assert len(figures) == 7
+    for address, count in figures:
+        assert body(unescape(address)).count("transition=e") == int(count), address
+
+
+def test_the_first_classes_and_projects_by_starts_say_of_how_many() -> None:
+    for _ in range(7):
+        started(1, class_id=uuid4())
+    refresh_parts(timezone.now() + MINUTE)
+    text = words(factories.client().get("/").content.decode())
+    assert "The first 6 of 7 classes, by measured starts" in text
+    assert "projects, by measured starts" not in text
+
+
+def test_running_time_by_day_adds_up_to_the_overviews_figure() -> None:
+    now, owner = timezone.now(), uuid4()
+    factories.environment(creator_id=owner)
+    spent = {0: 3600, 1: 7200, 6: 60, 7: 999}
+    for ago, seconds in spent.items():
+        for dimension, key in (("owner", str(owner)), ("owner", str(UUID(int=7))), ("observed", "")):
+            RunningTime.objects.create(day=(now - ago * DAY).date(), dimension=dimension, key=key, seconds=seconds)
+    refresh_parts(now)
+    rows = OverviewPart.objects.get(pk="tops").data["owner"]["running time"]
+    assert {row["seconds"] for row in rows} == {10860}
+    address = re.findall(
+        rf'href="(/overview/running-time/\?owner={owner})">', factories.client().get("/").content.decode()
+    )[0]
+    text = words(body(address))
+    assert text.count("1 h ") >= 2
+    assert "Together 3 h 1 min 3 h 1 min" in text
+    assert "999" not in text
+    assert "Together 6 h 2 min 3 h 1 min" in words(body(RUNNING_TIME))
+    assert f"/environments/?owner={owner}" in body(address)
+
+
+def test_days_on_which_nothing_was_observed_are_not_claimed() -> None:
+    assert "Running time was not observed yet" in words(body(RUNNING_TIME))
+    assert "No such start was seen in this time." in words(body(STARTS))
+    assert "No changes seen yet" in words(body(CHANGES))
+
+
+@pytest.mark.parametrize("url", [CHANGES, STARTS])
+def test_the_number_of_queries_does_not_grow_with_the_rows(url: str) -> None:
+    client = factories.client()
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(url).status_code == 200
+        return len(captured)
+
+    def more(count: int) -> None:
+        for _ in range(count):
+            environment = factories.environment(name="x", project_id=uuid4(), class_id=uuid4())
+            changed(environment, "boom")
+            started(1, environment_id=environment.pk, project_id=uuid4(), class_id=uuid4())
+
+    more(2)
+    few = queries()
+    more(20)
+    assert queries() == few
