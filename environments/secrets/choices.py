@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db.models import Count
 
 from environments.models import Environment
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets.reach import reach, scopes_of
-from environments.secrets.scopes import Scope, ScopeKind
 from portal.directory.models import Organization, Project
 
 Choices = list[tuple[str, str]]

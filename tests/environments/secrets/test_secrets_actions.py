@@ -17,8 +17,8 @@ from django.utils import timezone
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.actions.registry import ACTIONS, Verdict
 from environments.models import Environment, Secret
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets import actions
-from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
 from environments.sync.full_listing import sync_environments

@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets.reach import covered_by, naming, reach, scopes_of, secrets_for
-from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import read_scope, sync_secrets
 from environments.secrets.upsert import count_environments, merge
 from environments.sync.directory import sync_directory

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
 from environments.sync.full_listing import sync_environments
