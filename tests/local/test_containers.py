@@ -105,7 +105,9 @@ def test_the_portals_image_has_everything_that_the_portal_imports_and_no_sandbox
         "from importlib.util import find_spec; print([find_spec('portal.sandbox'), find_spec('portal.local')])",
     )
     assert said.splitlines() == ["System check identified no issues (0 silenced).", "[None, None]"]
-    rooms, copied = ({path.parent.name for path in (root / "portal").glob("*/__init__.py")} for root in (CHECKOUT, tree))
+    rooms, copied = (
+        {path.parent.name for path in (root / "portal").glob("*/__init__.py")} for root in (CHECKOUT, tree)
+    )
     assert rooms == copied | {"sandbox", "local"}
 
 
