@@ -16,7 +16,7 @@ from django.db.models import Count
 
 from environments.models import SyncRun, Transition
 from environments.overview import counts
-from environments.overview.refresh import keep
+from environments.overview.refresh import refresh_parts
 from environments.sync import observe as sync_observe
 from portal.directory.sync import observe_organization
 from portal.ona.documents.directory import read_organization, read_policies
@@ -187,9 +187,9 @@ class _Overview:
 
     def __call__(self, at: datetime) -> None:
         if self._next is None or at < self._next:
-            counts.keep_snapshot(at, counts.count(at))
+            counts.store_snapshot(at, counts.count_all(at))
             return
-        keep(at)
+        refresh_parts(at)
         while self._next is not None and self._next <= at:
             self._next = next(self._days, None)
 
