@@ -63,32 +63,32 @@ class Automations(Calls):
     ) -> ServiceDocument:
         """Create a service (ServiceMetadata, ServiceSpec), stopped."""
         message = {"environmentId": environment_id, "metadata": metadata, "spec": spec}
-        return self._make(f"{_AUTOMATIONS}/CreateService", message, "service", read_service)
+        return self._create(f"{_AUTOMATIONS}/CreateService", message, "service", read_service)
 
     def update_service(
         self, service_id: Id, *, metadata: Mapping[str, Any] | None = None, spec: Mapping[str, Any] | None = None
     ) -> None:
         """Change the given fields; `spec` only while the service is stopped."""
-        self._ask(f"{_AUTOMATIONS}/UpdateService", {"id": service_id, **given(metadata=metadata, spec=spec)})
+        self._change(f"{_AUTOMATIONS}/UpdateService", {"id": service_id, **given(metadata=metadata, spec=spec)})
 
     def delete_service(self, service_id: Id, *, force: bool = False) -> None:
         """Delete a service permanently; one that is not stopped requires `force`."""
-        self._ask(f"{_AUTOMATIONS}/DeleteService", {"id": service_id, **({"force": True} if force else {})})
+        self._change(f"{_AUTOMATIONS}/DeleteService", {"id": service_id, **({"force": True} if force else {})})
 
     def start_service(self, service_id: Id) -> None:
         """Start a service; returns before it runs, no error if it does already."""
-        self._ask(f"{_AUTOMATIONS}/StartService", {"id": service_id})
+        self._change(f"{_AUTOMATIONS}/StartService", {"id": service_id})
 
     def stop_service(self, service_id: Id) -> None:
         """Stop a service; returns before it has stopped, no error if it has already."""
-        self._ask(f"{_AUTOMATIONS}/StopService", {"id": service_id})
+        self._change(f"{_AUTOMATIONS}/StopService", {"id": service_id})
 
     def create_task(
         self, environment_id: Id, *, metadata: Mapping[str, Any], spec: Mapping[str, Any], depends_on: Sequence[Id] = ()
     ) -> TaskDocument:
         """Create a task (TaskMetadata, TaskSpec)."""
         message = {"environmentId": environment_id, "metadata": metadata, "spec": spec, "dependsOn": depends_on}
-        return self._make(f"{_AUTOMATIONS}/CreateTask", message, "task", read_task)
+        return self._create(f"{_AUTOMATIONS}/CreateTask", message, "task", read_task)
 
     def update_task(
         self,
@@ -100,19 +100,19 @@ class Automations(Calls):
     ) -> None:
         """Change the given fields. An empty `depends_on` equals none: proto3 omits both."""
         message = {"id": task_id, **given(metadata=metadata, spec=spec, dependsOn=depends_on)}
-        self._ask(f"{_AUTOMATIONS}/UpdateTask", message)
+        self._change(f"{_AUTOMATIONS}/UpdateTask", message)
 
     def delete_task(self, task_id: Id) -> None:
         """Delete a task permanently."""
-        self._ask(f"{_AUTOMATIONS}/DeleteTask", {"id": task_id})
+        self._change(f"{_AUTOMATIONS}/DeleteTask", {"id": task_id})
 
     def start_task(self, task_id: Id) -> TaskExecutionDocument:
         """Start a new execution of the task, pending."""
-        return self._make(f"{_AUTOMATIONS}/StartTask", {"id": task_id}, "taskExecution", read_execution)
+        return self._create(f"{_AUTOMATIONS}/StartTask", {"id": task_id}, "taskExecution", read_execution)
 
     def stop_task_execution(self, execution_id: Id) -> None:
         """Cancel an execution; returns before it has ended, no error if it has already."""
-        self._ask(f"{_AUTOMATIONS}/StopTaskExecution", {"id": execution_id})
+        self._change(f"{_AUTOMATIONS}/StopTaskExecution", {"id": execution_id})
 
     def upsert_automations_file(self, environment_id: Id, file: Mapping[str, Any]) -> UpdatedAutomations:
         """Create and change services and tasks by reference, from `file` (AutomationsFile)."""

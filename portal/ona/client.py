@@ -134,7 +134,7 @@ class OnaClient(Automations):
     ) -> EnvironmentDocument:
         """Create an environment of `spec` (EnvironmentSpec); `name` has up to 80 characters."""
         message = {"spec": spec, **given(name=name, sessionId=session_id)}
-        return self._create("EnvironmentService/CreateEnvironment", message)
+        return self._create_environment("EnvironmentService/CreateEnvironment", message)
 
     def create_environment_from_project(
         self,
@@ -146,7 +146,7 @@ class OnaClient(Automations):
     ) -> EnvironmentDocument:
         """Create an environment of the project, with overrides in `spec` (EnvironmentSpec)."""
         message = {"projectId": project_id, **given(spec=spec, name=name, sessionId=session_id)}
-        return self._create("EnvironmentService/CreateEnvironmentFromProject", message)
+        return self._create_environment("EnvironmentService/CreateEnvironmentFromProject", message)
 
     def update_environment(
         self,
@@ -297,7 +297,7 @@ class OnaClient(Automations):
     def _do(self, method: str, environment_id: Id, **fields: Any) -> None:
         self._change(f"EnvironmentService/{method}", {"environmentId": environment_id, **fields})
 
-    def _create(self, rpc: str, message: Mapping[str, Any]) -> EnvironmentDocument:
+    def _create_environment(self, rpc: str, message: Mapping[str, Any]) -> EnvironmentDocument:
         return self._create(rpc, message, "environment", read_environment)
 
     def _token(self, method: str, environment_id: Id, **fields: Any) -> Secret:
