@@ -16,27 +16,37 @@ COPY requirements-dev.lock ./
 RUN uv pip install --no-cache --python /venv/bin/python --constraint requirements-dev.lock \
     gitpod-sdk protovalidate cel-python uvicorn
 
-FROM python:3.13-slim AS portal-files
+FROM python:3.13-slim AS base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --system --no-create-home --uid 10001 portal
 WORKDIR /portal
+
+FROM base AS sandbox
+COPY --from=sandbox-packages /venv /venv
+COPY portal/__init__.py portal/
+COPY portal/sandbox portal/sandbox
+RUN mkdir /state && chown portal /state
+USER portal
+# On loopback only: the portal's containers share its network, and no token leaves it in plain http.
+CMD ["python", "-m", "portal.sandbox", "--port", "8001", "--token", "sandbox", "--environments", "300", "--state", "/state/world"]
+
+FROM base AS portal
+COPY --from=packages /venv /venv
 COPY manage.py ./
-COPY portal portal
+# Each room by name: portal/sandbox and portal/local do not belong to production.
+COPY portal/*.py portal/
+COPY portal/accounts portal/accounts
+COPY portal/directory portal/directory
+COPY portal/exports portal/exports
+COPY portal/ledger portal/ledger
+COPY portal/lists portal/lists
+COPY portal/ona portal/ona
+COPY portal/web portal/web
 COPY environments environments
 COPY automations automations
 COPY templates templates
 COPY static static
 COPY --from=assets /assets/static/vendor static/vendor
-
-FROM portal-files AS sandbox
-COPY --from=sandbox-packages /venv /venv
-RUN mkdir /state && chown portal /state
-USER portal
-# On loopback only: the portal's containers share its network, and no token leaves it in plain http.
-CMD ["python", "manage.py", "sandbox", "--port", "8001", "--token", "sandbox", "--environments", "300", "--state", "/state/world"]
-
-FROM portal-files AS portal
-COPY --from=packages /venv /venv
 # The settings ask for both; neither is used here, and neither stays in the image.
 RUN PORTAL_SECRET_KEY=unused DATABASE_URL=postgresql:///unused python manage.py collectstatic --noinput
 USER portal

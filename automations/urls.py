@@ -1,13 +1,15 @@
 from django.urls import path
 
 from automations import list_urls
-from automations.actions.views import control, definition
+from automations.actions import views as actions_views
 from automations.batches import plan_views
 from automations.batches import views as batches_views
+from automations.batches.list import BATCH_ITEMS, BATCHES
 from automations.environment_tab import views as environment_tab_views
 from automations.executions import action_views, detail
 from automations.file import views as file_views
 from automations.logs import views as logs_views
+from portal.lists.views import urls
 
 app_name = "automations"
 urlpatterns = [
@@ -15,15 +17,18 @@ urlpatterns = [
     path(
         "environments/<uuid:environment_id>/automations/", environment_tab_views.of_environment, name="of-environment"
     ),
-    *control.urls(),
-    *definition.urls(),
+    *actions_views.urlpatterns,
     path("environments/<uuid:environment_id>/automations/file/", file_views.automations_file, name="file"),
     path("environments/<uuid:environment_id>/automations/file.yaml", file_views.download, name="file-download"),
     path("automations/executions/<uuid:execution_id>/", detail.execution_detail, name="execution"),
-    path("automations/batches/", batches_views.batch_list, name="batches"),
+    *urls(BATCHES, page="automations/batches/", export="automations/batches/export/"),
     path("automations/batches/new/", plan_views.batch_new, name="batch-new"),
-    path("automations/batches/<uuid:batch_id>/", batches_views.batch_detail, name="batch"),
+    *urls(
+        BATCH_ITEMS,
+        page="automations/batches/<uuid:batch_id>/",
+        export="automations/batches/<uuid:batch_id>/export/",
+    ),
     path("automations/batches/<uuid:batch_id>/cancel/", batches_views.batch_cancel, name="batch-cancel"),
-    *action_views.urls(),
+    *action_views.urlpatterns,
     *logs_views.urlpatterns,
 ]

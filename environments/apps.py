@@ -5,10 +5,6 @@ class EnvironmentsConfig(AppConfig):
     name = "environments"
 
     def ready(self) -> None:
-        """Every export says what this app knows of its moment; and a person may save which of its pages."""
         from environments import registration
-        from environments.as_of.export_head import about
-        from portal.exports.download import HEADS
 
-        HEADS.append(about)
         registration.register()

@@ -9,12 +9,12 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from environments.actions.views.panel import find_environment
 from environments.activity.exports import stream
 from environments.activity.query import read_state as read_stream
 from environments.activity.views import READ as READ_STREAM
-from environments.as_of import clock as moments
-from environments.as_of.bar import pairs
-from environments.as_of.context import as_of, read_moment
+from environments.as_of import clock
+from environments.as_of.context import AsOf
 from environments.audit import query as audit_query
 from environments.audit import what_if_list
 from environments.audit.exports import audit, lockdown_changes
@@ -22,10 +22,7 @@ from environments.audit.query import AUDITS
 from environments.audit.views import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_exports import what_if
-from environments.detail.views import find
-from environments.list.exports import fleet
-from environments.list.query import read_state
-from environments.policies import policy
+from environments.policies.policy import policy_at
 from environments.secrets import list as secrets_list
 from environments.secrets.exports import secrets
 from environments.secrets.views import VIEW
@@ -36,16 +33,6 @@ from portal.exports.download import PERMISSION, Asking, respond
 from portal.exports.formats import Export
 from portal.lists.search import Problem
 from portal.web.permissions import permission
-
-
-@require_GET
-@permission("environments.view_environment", PERMISSION)
-def environment_export(request: HttpRequest) -> HttpResponseBase:
-    moment, problem = read_moment(request.GET.get("as_of", ""))
-    with as_of(moment):  # some words cannot be asked about the past
-        asked = read_state(request.GET, more=pairs(moment))
-    problems = [*_given(problem), *asked.problems]
-    return respond(request, "environments", lambda: fleet(Asking.of(request), asked, moment), problems)
 
 
 @require_GET
@@ -63,17 +50,17 @@ def archive_export(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 @permission(*READ, PERMISSION)
 def changes_export(request: HttpRequest) -> HttpResponseBase:
-    moment, problem = read_moment(request.GET.get("as_of", ""))
+    as_of = AsOf.read(request.GET.get("as_of", ""))
 
     def read() -> audit_query.AuditState:
-        return audit_query.read_all(request.GET, AUDITS["lockdown"], moment, policy.policy_at(moments.now()))
+        return audit_query.read_all(request.GET, AUDITS["lockdown"], as_of, policy_at(clock.at()))
 
     def build() -> Export:
-        with as_of(moment):
+        with as_of.reading():
             return lockdown_changes(Asking.of(request), read())
 
-    with as_of(moment):
-        problems = [*_given(problem), *read().problems]
+    with as_of.reading():
+        problems = [*as_of.problems, *read().problems]
     return respond(request, "lockdown-changes", build, problems)
 
 
@@ -110,26 +97,22 @@ def what_if_export(request: HttpRequest) -> HttpResponseBase:
 @permission("environments.view_environment", PERMISSION)
 def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:
     """All of the list's period and lane, of the sources that this person may see."""
-    environment, sources = find(environment_id), sources_of(request.user)
+    environment, sources = find_environment(environment_id), sources_of(request.user)
     view = timeline_query.read_view(request.GET, environment, timezone.now())
     name = f"timeline-{environment_id}"
     return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources))
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
-    moment, problem = read_moment(request.GET.get("as_of", ""))
+    as_of = AsOf.read(request.GET.get("as_of", ""))
 
     def read() -> audit_query.AuditState:
-        return audit_query.read(request.GET, AUDITS[slug], moment, policy.policy_at(moments.now()))
+        return audit_query.read(request.GET, AUDITS[slug], as_of, policy_at(clock.at()))
 
     def build() -> Export:
-        with as_of(moment):  # read once more, now in the snapshot: the policy is that of the rows
+        with as_of.reading():  # read once more, now in the snapshot: the policy is that of the rows
             return audit(Asking.of(request), read())
 
-    with as_of(moment):
-        problems = [*_given(problem), *read().problems]
+    with as_of.reading():
+        problems = [*as_of.problems, *read().problems]
     return respond(request, f"audit-{slug}", build, problems)
-
-
-def _given(problem: Problem | None) -> list[Problem]:
-    return [problem] if problem else []

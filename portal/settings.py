@@ -63,7 +63,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
-    "django_filters",
     "django_htmx",
     "django_structlog",
     "portal.web",
@@ -72,7 +71,6 @@ INSTALLED_APPS = [
     "portal.accounts",
     "environments",
     "automations",
-    "portal.sandbox",
 ]
 
 MIDDLEWARE = [
@@ -138,7 +136,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = env.bool("PORTAL_PLAIN_STATIC", False)
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = env.bool("PORTAL_PLAIN_STATIC", False)
 
 # --- Security ------------------------------------------------------------------------------------------------------
 # Plain http is for one machine only: cookies stay bound to https everywhere else.

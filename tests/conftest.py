@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,17 @@ from portal import celery as celery  # as in portal.wsgi: pages call workers thr
 from portal.directory import connection
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
+from tests.support.databases import use_template
 from tests.support.emptying import empty_filled_tables, let_the_ledger_be_emptied
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is made once for their module run in one worker (`--dist loadgroup`), one after another."""
+    for item in items:
+        made = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+        if any(each.scope == "module" for name in item.fixturenames for each in made.get(name, ())):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +39,14 @@ def _nothing_rendered_before():
     from environments.overview.views import look_back
 
     look_back.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
+    """Workers copy one migrated database: the first that needs it makes it, the others wait for it."""
+    if name := os.environ.get("PORTAL_TEST_TEMPLATE"):
+        with django_db_blocker.unblock():
+            use_template(name)
 
 
 @pytest.fixture(scope="session")

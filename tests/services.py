@@ -10,10 +10,15 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from portal.local.services import Services
+
+# Without compiled files each of the many processes of a run compiles Django and the portal again, 5 s each.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Nothing listens there: a test that forgets to start the sandbox is refused instead of reaching a real organization.
 os.environ["ONA_BASE_URL"] = "http://127.0.0.1:9/api"
@@ -33,6 +38,7 @@ def _start() -> None:
     atexit.register(services.stop)
     os.environ["DATABASE_URL"] = addresses.database_url
     os.environ["REDIS_URL"] = addresses.redis_url
+    os.environ["PORTAL_TEST_TEMPLATE"] = "test_portal_migrated"
 
 
 def _own_redis_database(worker: str) -> None:

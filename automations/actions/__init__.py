@@ -1,9 +1,8 @@
-"""The only way automations are changed at Ona (EnvironmentAutomationService), by the ledger as all changes.
+"""The only way automations are changed at Ona (EnvironmentAutomationService), by `environments.actions.execute`.
 
-catalogue       what can be done: permission, what stands against it
-performing      how it is done: fresh read, ledger row, call, read-back, end
-services        start, stop, create, update, delete services
-tasks           start, create, update, delete tasks; stop executions
-file            apply an automations file
-proofs          what became of calls whose answer was never read
+change               a change of what lives inside an environment, and what it reads
+services, tasks      start, stop, create, update and delete; stop executions
+file                 apply an automations file
+merge_with_current   what a change takes over from what Ona has at that time
+reconcile            what became of calls whose answer was never read; of starts of tasks, task_start_reconcile
 """

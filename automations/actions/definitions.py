@@ -20,6 +20,12 @@ Values = dict[str, Any]
 DEVCONTAINER, MACHINE, DOCKER, OTHER = "devcontainer", "machine", "docker", "other"
 COMMANDS = ("start", "ready", "stop")
 DEFAULT_ROLE = "SERVICE_ROLE_DEFAULT"
+ROLES = {
+    DEFAULT_ROLE: "default",
+    "SERVICE_ROLE_EDITOR": "editor",
+    "SERVICE_ROLE_AI_AGENT": "AI agent",
+    "SERVICE_ROLE_SECURITY_AGENT": "security agent",
+}
 SALT = "automations.actions.definitions"
 
 

@@ -1,56 +1,58 @@
 """Start, create, update and delete tasks, stop their executions (EnvironmentAutomationService).
 
-Each returns its operation, which says how it ended; see `automations.actions.execute.perform` for what is raised.
-`metadata` and `spec` are those of the request's message, in Ona's JSON.
+Each returns its operation, which says how it ended; see `environments.actions.execute` for what is raised. `metadata`
+and `spec` are those of the request's message, in Ona's JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Unpack
 from uuid import UUID
 
-from automations.actions import registry
-from automations.actions.execute import (
+from automations.actions.change import (
     GONE,
-    Change,
+    RUN,
+    change_automations,
     ids_of_reference,
+    if_in,
     is_gone,
-    perform,
     refresh,
     seen,
     target_of,
+    while_both_exist,
+    while_running,
 )
-from automations.actions.merge_with_current import Check, unchecked, with_kept
+from automations.actions.forms.task import TaskForm
+from automations.actions.merge_with_current import LAST_DEPENDENCY, Check, unchecked, with_kept
+from automations.actions.reconcile import by_absence, by_reference, by_values, given, start_of_task
 from automations.actions.values import chosen, document_of, spoken
-from automations.models import ExecutionPhase, Task, TaskExecution
+from automations.models import SETTLED, ExecutionPhase, Task, TaskExecution
 from automations.sync import observe
 from environments.actions.execute import NotPossible
+from environments.actions.registry import Action, Danger, Many
 from environments.models import Environment
+from portal.directory.models import Organization
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
+from portal.ledger.recording import RequestContext
 from portal.ona import OnaClient
 
 Message = Mapping[str, Any]
 NEWEST = 10
-LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or delete the task and make it anew."
 
 
-def start_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
+def start_task(*, task: Task, **context: Unpack[RequestContext]) -> Operation:
     """StartTask: a new execution, pending. The operation's `after` names it as "executionId"."""
 
-    def look(_: OnaClient, started: observe.AutomationObservation) -> Message:
+    def read_back(_: OnaClient, started: observe.AutomationObservation) -> Message:
         observe.observe(observe.EXECUTION_KIND, [started])
         return {"after": {"executionId": started.document.id}}
 
-    change = Change(
-        registry.START_TASK,
-        lambda client: seen(lambda: client.start_task(task.pk)),
-        {"id": task.pk},
-        lambda client: newest_executions(client, task.pk),
-        look=look,
-    )
-    return _perform(task, change, asked)
+    return _change(
+        START_TASK, task, lambda client: seen(lambda: client.start_task(task.pk)), context, request={"id": task.pk},
+        before=lambda client: newest_executions(client, task.pk), read_back=read_back,
+    )  # fmt: skip
 
 
 def newest_executions(client: OnaClient, task_id: UUID) -> dict[str, Any]:
@@ -65,24 +67,27 @@ def newest_executions(client: OnaClient, task_id: UUID) -> dict[str, Any]:
     return newest | ({"newestCreatedAt": last} if last else {})
 
 
-def stop_execution(*, execution: TaskExecution, **asked: Unpack[Asked]) -> Operation:
+def stop_execution(*, execution: TaskExecution, **context: Unpack[RequestContext]) -> Operation:
     """StopTaskExecution: Ona answers before it has ended."""
 
-    def look(client: OnaClient, _: Any) -> Message:
-        refresh(client, execution)
-        return {}
-
-    change = Change(
-        registry.STOP_EXECUTION,
-        lambda client: client.stop_task_execution(execution.pk),
-        {"id": execution.pk},
-        lambda _: {"phase": execution.phase, "desiredPhase": execution.desired_phase},
-        {"desiredPhase": ExecutionPhase.STOPPED},
-        look=look,
-    )
     environment, task = execution.environment, Task.objects.filter(pk=execution.task_id).first()
-    target = target_of("execution", execution.pk, str(task or execution.task_id), environment)
-    return perform(environment, execution, target, change, asked)
+    return change_automations(
+        STOP_EXECUTION,
+        environment,
+        target_of("execution", execution.pk, str(task or execution.task_id), environment),
+        lambda client: client.stop_task_execution(execution.pk),
+        context,
+        subject=execution,
+        request={"id": execution.pk},
+        before=lambda _: stopping(execution),
+        after={"desiredPhase": ExecutionPhase.STOPPED},
+        read_back=lambda client, _: _read_back(client, execution),
+    )
+
+
+def stopping(execution: TaskExecution) -> Message:
+    """What it is and what it shall be."""
+    return {"phase": execution.phase, "desiredPhase": execution.desired_phase}
 
 
 def create_task(
@@ -91,25 +96,27 @@ def create_task(
     metadata: Message,
     spec: Message,
     depends_on: Sequence[UUID] = (),
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Operation:
     """CreateTask; the operation's `target_id` is the new task's."""
     reference = metadata["reference"]
 
-    def look(_: OnaClient, made: observe.AutomationObservation) -> Message:
+    def read_back(_: OnaClient, made: observe.AutomationObservation) -> Message:
         observe.observe(observe.TASK_KIND, [made])
         return {"target_id": made.document.id}
 
-    change = Change(
-        registry.CREATE_TASK,
+    return change_automations(
+        CREATE_TASK,
+        environment,
+        target_of("task", None, reference, environment),
         lambda client: seen(
             lambda: client.create_task(environment.pk, metadata=metadata, spec=spec, depends_on=depends_on)
         ),
-        {"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec), "dependsOn": depends_on},
-        lambda client: ids_of_reference(client, observe.TASK_KIND, environment, reference),
-        look=look,
+        context,
+        request={"environmentId": environment.pk, "metadata": metadata, "spec": spoken(spec), "dependsOn": depends_on},
+        before=lambda client: ids_of_reference(client, observe.TASK_KIND, environment, reference),
+        read_back=read_back,
     )
-    return perform(environment, None, target_of("task", None, reference, environment), change, asked)
 
 
 def update_task(
@@ -119,7 +126,7 @@ def update_task(
     spec: Message | None = None,
     depends_on: Sequence[UUID] | None = None,
     unless: Check = unchecked,
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Operation:
     """UpdateTask. The last dependency cannot be taken away: an empty list cannot be told from none (proto3).
 
@@ -135,37 +142,76 @@ def update_task(
             raise NotPossible(LAST_DEPENDENCY)
         with_kept(spec, task)
 
-    def look(client: OnaClient, _: Any) -> Message:
-        refresh(client, task)
-        return {}
-
-    change = Change(
-        registry.UPDATE_TASK,
+    return _change(
+        UPDATE_TASK,
+        task,
         lambda client: client.update_task(
             task.pk, metadata=metadata, spec=with_kept(spec, task), depends_on=depends_on or None
         ),
-        {"id": task.pk, **spoken({key: value for key, value in after.items() if value})},
-        lambda _: chosen(document_of(task), after),
-        chosen(after, after),
+        context,
+        request={"id": task.pk, **spoken({key: value for key, value in after.items() if value})},
+        before=lambda _: chosen(document_of(task), after),
+        after=chosen(after, after),
         check=check,
-        look=look,
+        read_back=lambda client, _: _read_back(client, task),
     )
-    return _perform(task, change, asked)
 
 
-def delete_task(*, task: Task, **asked: Unpack[Asked]) -> Operation:
+def delete_task(*, task: Task, **context: Unpack[RequestContext]) -> Operation:
     """DeleteTask, for ever; its executions stay."""
-    change = Change(
-        registry.DELETE_TASK,
-        lambda client: client.delete_task(task.pk),
-        {"id": task.pk},
-        lambda _: {"exists": task.gone_at is None},
-        {"exists": False},
-        look=lambda client, _: GONE if is_gone(client, task) else {},
-    )
-    return _perform(task, change, asked)
+    return _change(
+        DELETE_TASK, task, lambda client: client.delete_task(task.pk), context, request={"id": task.pk},
+        before=lambda _: {"exists": task.gone_at is None}, after={"exists": False},
+        read_back=lambda client, _: GONE if is_gone(client, task) else {},
+    )  # fmt: skip
 
 
-def _perform(task: Task, change: Change, asked: Asked) -> Operation:
+def _change(action: Action, task: Task, call: Any, context: RequestContext, **change: Any) -> Operation:
     environment = task.environment
-    return perform(environment, task, target_of("task", task.pk, str(task), environment), change, asked)
+    target = target_of("task", task.pk, str(task), environment)
+    return change_automations(action, environment, target, call, context, subject=task, **change)
+
+
+def _read_back(client: OnaClient, subject: Task | TaskExecution) -> Message:
+    refresh(client, subject)
+    return {}
+
+
+def _cannot_stop(execution: TaskExecution, organization: Organization | None, now: datetime) -> str:
+    return while_both_exist(execution, organization, now) or if_in("It has ended.", execution, SETTLED)
+
+
+START_TASK = Action(
+    name="task.start", label="Start task", past="started", in_ledger="start task", permission=RUN, do=start_task,
+    subject="task", slug="start", impossible=while_running, many=Many("Start task", "in"),
+    explanation="A new execution begins: what the task runs after first, then its command.",
+    template="automations/actions/act.html", tab="automations", supersedes="task", proof=start_of_task,
+)  # fmt: skip
+CREATE_TASK = Action(
+    name="task.create", label="Create task", past="created", in_ledger="create task", permission="automations.add_task",
+    do=create_task, slug="create", danger=Danger.REASON, form=TaskForm, template="automations/actions/define.html",
+    tab="automations", is_sensitive=True, proof=by_reference(Task, observe.TASK_KIND),
+)  # fmt: skip
+UPDATE_TASK = Action(
+    name="task.update", label="Change task", past="changed", in_ledger="change task",
+    permission="automations.change_task", do=update_task, subject="task", slug="edit", danger=Danger.REASON,
+    impossible=while_both_exist, form=TaskForm, template="automations/actions/define.html", tab="automations",
+    is_sensitive=True, proof=by_values(Task, given),
+)  # fmt: skip
+DELETE_TASK = Action(
+    name="task.delete", label="Delete task", past="deleted", in_ledger="delete task",
+    permission="automations.delete_task", do=delete_task, subject="task", slug="delete", danger=Danger.LOSS,
+    impossible=while_both_exist, template="automations/actions/act.html", tab="automations",
+    explanation="The task is taken out of this environment for ever: its command, triggers and variables. Its "
+    "executions stay. An automations file that names it makes it anew.",
+    proof=by_absence(Task),
+)  # fmt: skip
+STOP_EXECUTION = Action(
+    name="execution.stop", label="Stop execution", past="stopped", in_ledger="stop execution of task", permission=RUN,
+    do=stop_execution, subject="execution", slug="stop", danger=Danger.LOSS, impossible=_cannot_stop, title="Stop",
+    button="Stop", supersedes="task", proof=by_values(TaskExecution, lambda execution, _: stopping(execution)),
+    explanation="The steps that run now are cancelled, and those that wait never run. What they have written so far "
+    "stays.",
+    template="automations/executions/_execution_act.html",
+)  # fmt: skip
+ACTIONS = (START_TASK, CREATE_TASK, UPDATE_TASK, DELETE_TASK, STOP_EXECUTION)

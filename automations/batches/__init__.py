@@ -1,9 +1,9 @@
-"""One thing asked for in many environments: of their tasks or services, or of themselves.
+"""One action in many environments: on their tasks or services, or on themselves.
 
-kinds      what can be asked for: how environments are chosen for it, how it is asked, followed, and ends
-choosing   where it will be asked for, where it cannot be, and why
-standing   for how many environments an action is possible, without reading each
-asking     begin a batch, cancel it
-driving    what a worker does for it, and goes on with after another worker died
-ending     when an item has ended, and how
+registry      which actions, and how each is done, followed, and ends
+plan          where it would be done, where it cannot be, and why
+eligibility   for how many environments an action is possible, without reading each
+start         begin a batch, cancel it
+worker        what a worker does for it, and continues after another worker died
+outcomes      when an item has ended, and how
 """

@@ -16,7 +16,7 @@ from automations.batches.registry import KINDS, Kind
 from automations.batches.start import AT_ONCE
 from environments.actions.forms.base import ActionForm
 from environments.actions.forms.lifecycle import PASSED, MomentField
-from environments.actions.lifecycle import SOONEST
+from environments.actions.forms.limits import SOONEST_LOCKDOWN
 
 NOTHING = "Tick at least one environment."
 NOT_OURS = "What was ticked makes no sense: open the form again."
@@ -89,7 +89,7 @@ class LockdownBatchForm(BatchForm):
 
     def clean_lockdown_at(self) -> datetime:
         at: datetime = self.cleaned_data["lockdown_at"]
-        if at < timezone.now() + SOONEST:
+        if at < timezone.now() + SOONEST_LOCKDOWN:
             raise ValidationError(PASSED)
         return at
 

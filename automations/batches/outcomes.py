@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from automations.models import BatchItem, ExecutionPhase, ItemState, Service, ServicePhase, TaskExecution
-from environments.actions.registry import START, Action
+from environments.actions.lifecycle import START
+from environments.actions.registry import Action
 from environments.models import Environment, Sighting
 from portal.ledger.models import Operation
 from portal.web.formatting import duration_words, phase_word

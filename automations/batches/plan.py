@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from automations.actions import registry
+from automations.actions.change import UP
 from automations.batches.eligibility import standings
 from automations.models import (
     UNDER_WAY,
@@ -30,7 +30,8 @@ NOT_RUNNING = "not running"
 MISSING = {"task": "has no such task", "service": "has no such service"}
 SEVERAL = "has more than one of that reference"
 BUSY = "a run of it is under way"
-ALREADY = {"service.start": "runs already", "service.stop": "is stopped already"}
+START_TASK, START_SERVICE = "task.start", "service.start"
+ALREADY = {START_SERVICE: "runs already", "service.stop": "is stopped already"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
 STANDING = (*COLUMNS, "lockdown_at", *losses.COLUMNS)
 
@@ -125,12 +126,12 @@ def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:
 
 def references(action: Action) -> list[str]:
     """References to choose from, in order, as they were counted last."""
-    summary = TaskSummary if action is registry.START_TASK else ServiceSummary
+    summary = TaskSummary if action.name == START_TASK else ServiceSummary
     return list(summary._default_manager.order_by("reference").values_list("reference", flat=True)[:MOST])
 
 
 def _model(action: Action) -> type[Task] | type[Service]:
-    return Task if action is registry.START_TASK else Service
+    return Task if action.name == START_TASK else Service
 
 
 def _targets(action: Action, reference: str, running: EnvironmentQuerySet) -> dict[UUID, list[UUID]]:
@@ -143,10 +144,10 @@ def _targets(action: Action, reference: str, running: EnvironmentQuerySet) -> di
 
 def _stands_against(action: Action, ids: Sequence[UUID]) -> set[UUID]:
     """Those of which a run is under way, or that are already what is asked for."""
-    if action is registry.START_TASK:
+    if action.name == START_TASK:
         under_way = TaskExecution.objects.present().filter(task__in=ids, phase__in=UNDER_WAY)
         return set(under_way.values_list("task_id", flat=True))
-    already = registry.UP if action is registry.START_SERVICE else (ServicePhase.STOPPED, ServicePhase.DELETED)
+    already = UP if action.name == START_SERVICE else (ServicePhase.STOPPED, ServicePhase.DELETED)
     return set(Service.objects.filter(pk__in=ids, phase__in=already).values_list("pk", flat=True))
 
 

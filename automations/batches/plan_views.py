@@ -15,19 +15,21 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from automations.actions.registry import START_TASK
+from automations.actions.tasks import START_TASK
 from automations.batches.forms import BatchForm, form_of
+from automations.batches.list import SEE, TO_DO_AGAIN, may
 from automations.batches.plan import MOST, Choice, references
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.start import start_batch
-from automations.batches.views import SEE, TO_DO_AGAIN, may
 from automations.models import Batch
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Actor
 from environments.actions.views.panel import NOT_ACCEPTED
-from environments.list.query import State, chips, read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import EnvironmentQuerySet
 from portal.ledger.models import Operation
+from portal.lists.declaration import ListQuery, Now
+from portal.lists.query import read_query
 from portal.web.htmx import render_page
 from portal.web.permissions import permission
 
@@ -40,7 +42,7 @@ class Plan:
 
     kind: Kind | None
     reference: str
-    state: State
+    state: ListQuery
     again: Batch | None
     choice: Choice | None
 
@@ -83,7 +85,7 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
             lockdown_at=form.moment,
             query=given["chosen_from"],
             again_of=given["again_of"],
-            **form.asked(request.user),
+            **form.request_context(request.user),
         )
     except NotPossible as reason:
         form.add_error(None, str(reason))
@@ -101,7 +103,7 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
         "options": _options(request.user, kind),
         "references": references(kind.action if kind and kind.has_reference else START_TASK),
         "kept": [pair for pair in plan.state.place.filters if pair[0] != "q"],
-        "chips": [(chip, plan.url(chip.url)) for chip in chips(plan.state)],
+        "chips": [(chip, plan.url(chip.url)) for chip in plan.state.chips()],
         "ticked": _ticked(form, plan.choice),
         "risky": _risky(plan.choice),
         "most": MOST,
@@ -119,7 +121,7 @@ def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
     """`asked` is the form as it was sent, or the address; `data` the address."""
     reference = asked.get("reference", "").strip()[:128] if kind is None or kind.has_reference else ""
     again = _again_of(asked.get("again_of", "") or asked.get("again", ""))
-    state = read_state(_of_environments(data))
+    state = read_query(ENVIRONMENTS, _of_environments(data), Now())
     is_whole = kind is not None and bool(reference or not kind.has_reference)
     choice = kind.choose(reference, _environments(state, again)) if kind and is_whole else None
     return Plan(kind, reference, state, again, choice)
@@ -154,8 +156,8 @@ def _of_environments(data: QueryDict) -> QueryDict:
     return kept
 
 
-def _environments(state: State, again: Batch | None) -> EnvironmentQuerySet:
-    found: EnvironmentQuerySet = state.filters.qs
+def _environments(state: ListQuery, again: Batch | None) -> EnvironmentQuerySet:
+    found: EnvironmentQuerySet = state.rows()
     if again:
         items = again.items.filter(state__in=TO_DO_AGAIN)
         found = found.filter(pk__in=items.values("environment_id"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Unpack
 from uuid import UUID
@@ -20,20 +21,13 @@ from automations.models import Batch, BatchItem, ItemState
 from automations.tasks import drive_batches
 from environments.actions.execute import NotPossible, authorize
 from environments.actions.lifecycle import check_lockdown
-from environments.actions.registry import Action, unless_gone
+from environments.actions.registry import Action, Danger
 from portal.ledger import recording
 from portal.ledger.models import BATCH
-from portal.ledger.recording import Asked, Target
+from portal.ledger.recording import RequestContext, Target
 
 log = structlog.get_logger()
 AT_ONCE = 50
-NAMES = {name: f"batch.{name.replace('.', '_')}" for name in KINDS}
-BATCHES = {
-    name: Action(
-        NAMES[name], f"{kind.words} in many environments", kind.action.permission, unless_gone, needs_reason=True
-    )
-    for name, kind in KINDS.items()
-}
 
 
 def start_batch(
@@ -46,7 +40,7 @@ def start_batch(
     lockdown_at: datetime | None = None,
     query: str = "",
     again_of: UUID | None = None,
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Batch:
     """Ask for `action` in all environments of `candidates`, `at_once` under way at the same time, no more of them after
     `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown.
@@ -55,7 +49,7 @@ def start_batch(
     Returns before anything is sent: workers do it. Asked twice under one operation id, it is one batch.
     PermissionDenied, ReasonMissing; NotPossible where nothing is chosen, or limits or moment make no sense.
     """
-    authorize(BATCHES[action.name], asked)
+    authorize(replace(action, name=action.batch_name, danger=max(action.danger, Danger.REASON)), context)
     if not 0 < len(candidates) <= MOST:
         raise NotPossible(f"Choose at least one environment, and at most {MOST}.")
     if not 1 <= at_once <= AT_ONCE or (stop_after is not None and stop_after < 1):
@@ -75,7 +69,7 @@ def start_batch(
     count = len(candidates)
     named = f"{count:,} environment{'s' if count != 1 else ''}"
     target = Target(BATCH, None, f"{reference} in {named}" if reference else named)
-    operation, _ = recording.begin(NAMES[action.name], target, asked, request=request)
+    operation, _ = recording.begin(action.batch_name, target, context, request=request)
     columns = {
         "action": action.name,
         "reference": reference,
@@ -110,7 +104,7 @@ def ring(batch: Batch) -> None:
 
 def cancel_batch(*, batch: Batch, actor: User | AnonymousUser) -> bool:
     """Ask for nothing more; what is under way goes on. False where it has ended or was cancelled. PermissionDenied."""
-    if not actor.has_perm(BATCHES[batch.action].permission):
+    if not actor.has_perm(KINDS[batch.action].action.permission):
         raise PermissionDenied("Your roles do not let you cancel this.")
     now = timezone.now()
     cancelled = Batch.objects.filter(pk=batch.pk, closed_at=None, cancelled_at=None).update(

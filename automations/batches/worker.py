@@ -29,7 +29,7 @@ from environments.sync.job import exclusive_lock
 from portal.directory.connection import ona
 from portal.ledger import recording
 from portal.ledger.models import BATCH, Operation, Outcome
-from portal.ledger.recording import Asked
+from portal.ledger.recording import RequestContext
 from portal.ona import OnaError
 
 log = structlog.get_logger()
@@ -157,14 +157,14 @@ def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
     actor = User.objects.filter(pk=whole.actor_id or 0, is_active=True).first()
     if actor is None:
         return _pass_over(item, NO_PERSON)
-    asked: Asked = {
+    context: RequestContext = {
         "actor": actor,
         "reason": whole.reason,
         "operation_id": item.operation_id,
         "parent_id": batch.pk,
     }
     try:
-        operation = KINDS[batch.action].ask(item.target_id, whole.request, asked)
+        operation = KINDS[batch.action].request(item.target_id, whole.request, context)
     except PermissionDenied:
         return _pass_over(item, NOT_ALLOWED)
     except NotPossible as reason:
@@ -185,7 +185,7 @@ def _write_down(item: BatchItem, operation: Operation) -> None:
     match operation.outcome:
         case Outcome.SUCCEEDED:
             execution_id = operation.after.get("executionId")
-            state = ItemState.UNDER_WAY if KINDS[item.batch.action].ended else ItemState.SUCCEEDED
+            state = ItemState.UNDER_WAY if KINDS[item.batch.action].is_followed else ItemState.SUCCEEDED
             _set(item, state, execution_id=execution_id)
         case Outcome.FAILED:
             left_out = operation.code == NotPossible.code
@@ -197,7 +197,7 @@ def _write_down(item: BatchItem, operation: Operation) -> None:
 def _follow(batch: Batch) -> None:
     """Items under way that have ended."""
     kind, items = KINDS[batch.action], list(batch.items.filter(state=ItemState.UNDER_WAY))
-    if not items or kind.ended is None:
+    if not items or not kind.is_followed:
         return
     kind.follow(items)
     for item, end in kind.ended(items, timezone.now()):

@@ -1,21 +1,19 @@
-"""What has a task or a service of one reference: its filters, order and place; its URL is its whole state."""
+"""The environments that have a task, or a service, of one reference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.db.models import Count, F, Q
 from django.db.models.functions import Upper
-from django.http import QueryDict
+from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 
-from automations.by_reference.list import line
-from automations.executions.change_token import revision
-from automations.executions.filters import id_or_none
+from automations.by_reference.list import SEE_SERVICES, SEE_TASKS, any_word_in, phases_in_words
+from automations.by_reference.rows import line
 from automations.models import (
     Automation,
     AutomationQuerySet,
@@ -27,62 +25,48 @@ from automations.models import (
     TaskSummary,
 )
 from automations.models.summary import Summary
-from environments.list.views import COUNTED, Total
+from environments.list.names import names_of
 from portal.directory.models import Project
-from portal.lists.keyset import Cursor, Sort, page
-from portal.lists.query import Chip, Place, typed
-from portal.lists.search import Problem, one_of
+from portal.lists.change_token import changed_rows
+from portal.lists.declaration import Heading, List, ListQuery, Table, only
+from portal.lists.filters import Filter, Values, in_ids
+from portal.lists.keyset import Sort
+from portal.lists.readers import NONE, id_or_none
+from portal.lists.search import one_of
 
-NONE = "none"
 MOST_PROJECTS = 200
-BY_ENVIRONMENT = Sort("environment", "Environment", Upper("environment_name"), "")
 SHOWN = ("reference", "name", "environment_id", "environment_name", "project_id", "project_name", "owner_name")
+EXPORTED = {
+    "id": "id", "reference": "reference", "name": "name", "environment_id": "environment_id",
+    "environment": "environment_name", "project_id": "project_id", "project": "project_name", "owner_id": "owner_id",
+    "owner": "owner_name",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Having:
+class Kind:
     """What differs between tasks and services; `phase` is the column that the phase filter asks."""
 
     model: type[Automation]
     summaries: type[Summary]
-    url_name: str
     phase: str
     phases: Mapping[str, str]
-    sorts: tuple[Sort, ...]
-    shown: tuple[str, ...]
     actions: tuple[tuple[str, str], ...]  # of a batch over many environments, and its words
 
-    @property
-    def rows(self) -> AutomationQuerySet:
-        """All that are present."""
-        rows: AutomationQuerySet = self.model.objects.present()
+    def having(self, reference: str) -> AutomationQuerySet:
+        """All that are present, of one reference."""
+        rows: AutomationQuerySet = self.model.objects.present().filter(reference=reference)
         return rows
 
+    def read(self, text: str) -> str:
+        """A phase by its word, or one that is newer than the words by its name at Ona."""
+        word = text.lower()
+        if "_phase_" not in word or "\0" in word:
+            one_of(self.phases)(word)
+        return word
 
-TASKS = Having(
-    Task,
-    TaskSummary,
-    "automations:task",
-    "last_phase",
-    {str(phase.label): str(phase.value) for phase in ExecutionPhase} | {"never": ""},
-    (
-        BY_ENVIRONMENT,
-        Sort("phase", "Last run", F("last_phase"), ""),
-        Sort("last_run", "When", F("last_run_at"), None, first_click_descends=True),
-    ),
-    (*SHOWN, "last_execution_id", "last_phase", "last_run_at"),
-    (("task.start", "Run in many environments"),),
-)
-SERVICES = Having(
-    Service,
-    ServiceSummary,
-    "automations:service",
-    "phase",
-    {str(phase.label): str(phase.value) for phase in ServicePhase} | {"unknown": ""},
-    (BY_ENVIRONMENT, Sort("phase", "Phase", F("phase"), "")),
-    (*SHOWN, "phase", "failure"),
-    (("service.start", "Start in many environments"), ("service.stop", "Stop in many environments")),
-)
+    def asks(self, values: Values) -> Q:
+        return Q(**{self.phase: self.phases.get(values[0], values[0].upper())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,91 +77,14 @@ class Choice:
     words: str
 
 
-def context(having: Having, reference: str, data: QueryDict) -> dict[str, Any] | None:
-    """What the templates show of one reference; None where nothing has it or had it."""
-    seen = revision(having.model)
-    summary = having.summaries._default_manager.filter(reference=reference).first()
-    of_reference = having.rows.filter(reference=reference)
-    if summary is None and not of_reference.exists():
-        return None
-    problems: list[Problem] = []
-    place, cursor = read_place(having, data, problems)
-    rows = of_reference.filter(asked(having, place))
-    shown = page(rows, place.order, place.size, cursor, lambda found: found.only(*having.shown))
-    url = reverse(having.url_name, args=[reference])
-    projects = projects_of(of_reference)
-    return {
-        "reference": reference,
-        "line": line(summary) if summary else None,
-        "url": url,
-        "environments_url": reverse("environments:list"),
-        "executions_url": f"{reverse('automations:list')}executions/",
-        "words": place.one("q"),
-        "rows": shown.rows,
-        "total": _total(rows),
-        "phases": _phases(having, of_reference),
-        "projects": projects,
-        "chosen": dict(place.filters),
-        "chips": chips(place, projects),
-        "problems": problems,
-        "columns": {sort.name: place.column(sort) for sort in having.sorts},
-        "sort_field": place.sort_field,
-        "next_url": shown.next and place.at(shown.next),
-        "previous_url": shown.previous and place.at(shown.previous),
-        "first_url": place.at(None),
-        "is_beyond": cursor is not None,
-        "poll_url": f"{url}{place}&{urlencode({'seen': seen})}",
-        "batches": [(words, _batch_url(action, reference, place)) for action, words in having.actions],
-    }
-
-
-def read_place(having: Having, data: QueryDict, problems: list[Problem]) -> tuple[Place, Cursor | None]:
-    """The place that `data` names, and where it begins; what makes no sense goes to `problems`."""
-    pairs = [*typed(data), *_read(having, data, problems)]
-    return Place.read(data, pairs, {sort.name: sort for sort in having.sorts}, "environment", problems)
-
-
-def _read(having: Having, data: QueryDict, problems: list[Problem]) -> list[tuple[str, str]]:
-    """The filters that make sense; the others go to `problems`."""
-    readers = {"phase": lambda text: _phase(having, text), "project": id_or_none}
-    pairs = []
-    for name, read in readers.items():
-        if text := data.get(name, ""):
-            try:
-                pairs.append((name, read(text)))
-            except ValueError as error:
-                problems.append(Problem(f"{name}={text}"[:100], f"{name.capitalize()}: {error}"))
-    return pairs
-
-
-def _phase(having: Having, text: str) -> str:
-    """A phase by its word, or one that is newer than the words by its name at Ona."""
-    word = text.lower()
-    if "_phase_" not in word or "\0" in word:
-        one_of(having.phases)(word)
-    return word
-
-
-def asked(having: Having, place: Place) -> Q:
-    """What the filters ask of what has a reference."""
-    asks = Q()
-    for word in place.one("q").split():
-        asks &= Q(environment_name__icontains=word) | Q(owner_name__icontains=word)
-    if phase := place.one("phase"):
-        asks &= Q(**{having.phase: having.phases.get(phase, phase.upper())})
-    if project := place.one("project"):
-        asks &= Q(project_id=None if project == NONE else UUID(project))
-    return asks
-
-
-def _phases(having: Having, rows: AutomationQuerySet) -> list[Choice]:
+def _phases(kind: Kind, rows: AutomationQuerySet) -> list[Choice]:
     """The phases that occur, with how many there are; from an index alone."""
-    words = {raw: word for word, raw in having.phases.items()}
-    counted = rows.order_by().values_list(having.phase).annotate(count=Count("*")).order_by("-count", having.phase)
+    words = {raw: word for word, raw in kind.phases.items()}
+    counted = rows.order_by().values_list(kind.phase).annotate(count=Count("*")).order_by("-count", kind.phase)
     return [Choice(words.get(raw, raw.lower()), f"{words.get(raw, raw)} ({count:,})") for raw, count in counted]
 
 
-def projects_of(rows: AutomationQuerySet) -> list[Choice]:
+def _projects(rows: AutomationQuerySet) -> list[Choice]:
     """The projects that occur, with how many there are; from an index alone, and one query for their names."""
     counted = rows.order_by().values_list("project_id").annotate(count=Count("*")).order_by("-count", "project_id")
     found = list(counted[:MOST_PROJECTS])
@@ -188,21 +95,109 @@ def projects_of(rows: AutomationQuerySet) -> list[Choice]:
     ]
 
 
-def chips(place: Place, projects: list[Choice]) -> list[Chip]:
-    """Every active condition, with the names of projects."""
-    named = {choice.value: choice.words.rpartition(" (")[0] for choice in projects}
-    labels = {"q": "", "phase": "Phase", "project": "Project"}
-    return [Chip(labels[name], named.get(value, value), place.only(name, "")) for name, value in place.filters]
-
-
-def _batch_url(action: str, reference: str, place: Place) -> str:
+def _batch_url(action: str, query: ListQuery) -> str:
     """Where the run in many environments is begun, with what filters of environments stand here."""
-    project = place.one("project")
-    pairs = {"action": action, "reference": reference} | ({"project": project} if project else {})
-    return f"{reverse('automations:list')}batches/new/?{urlencode(pairs)}"
+    project = query.one("project")
+    pairs = {"action": action, "reference": query.of["reference"]} | ({"project": project} if project else {})
+    return f"{reverse('automations:batch-new')}?{urlencode(pairs)}"
 
 
-def _total(rows: AutomationQuerySet) -> Total:
-    """How many there are, up to a limit."""
-    count = rows.order_by().values("pk")[: COUNTED + 1].count()
-    return Total(min(count, COUNTED), count > COUNTED)
+def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> List:
+    columns = {**EXPORTED, **more}
+
+    def prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
+        """The list of one reference; Http404 where nothing has it or had it."""
+        reference = of["reference"]
+        summary = kind.summaries._default_manager.filter(reference=reference).first()
+        if summary is None and not kind.having(reference).exists():
+            raise Http404(f"No environment has a {thing} called {reference}. It may have been renamed or deleted.")
+
+        def context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
+            rows = kind.having(reference)
+            return {
+                "reference": reference,
+                "line": line(summary) if summary else None,
+                "environments_url": reverse("environments:list"),
+                "executions_url": f"{reverse('automations:list')}executions/",
+                "phases": _phases(kind, rows),
+                "projects": _projects(rows),
+                "chosen": dict(query.place.filters),
+                "batches": [(words, _batch_url(action, query)) for action, words in kind.actions],
+            }
+
+        table = Table(
+            name=f"{thing}-{reference}", title=f"Environments with the {thing} {reference}",
+            columns=columns, row=phases_in_words(columns),
+            about=lambda query: {"reference": reference},
+        )  # fmt: skip
+        return replace(listing, base=lambda query: kind.having(reference), context=context, table=table)
+
+    return List(
+        name=f"{thing}-environments",
+        page_url=f"automations:{thing}",
+        export_url=f"automations:{thing}-export",
+        title=f"Environments with this {thing}",
+        one=f"environment with this {thing}",
+        many=f"environments with this {thing}",
+        model=kind.model,
+        default_order="environment",
+        filters=(
+            any_word_in("environment_name", "owner_name"),
+            Filter("phase", "Phase", kind.asks, kind.read, single=True),
+            Filter("project", "Project", in_ids("project_id"), id_or_none, names_of("project"), single=True),
+        ),
+        panel=("phase", "project"),
+        prepare=prepare,
+        change_token=changed_rows(kind.model),
+        saved=False,
+        template=f"automations/by_reference/{thing}.html",
+        body_template="",
+        rows_template=f"automations/by_reference/_{thing}.html",
+        before_template=f"automations/by_reference/_{thing}_figures.html",
+        empty_template="automations/by_reference/_nobody.html",
+        css="run-having",
+        **differs,
+    )
+
+
+BY_ENVIRONMENT = Sort("environment", "Environment", Upper("environment_name"), "")
+FIRST = (Heading("run-environment", sort="environment"), Heading("", "Project"), Heading("", "Owner"))
+TASK_ENVIRONMENTS = _list(
+    "task",
+    Kind(
+        Task,
+        TaskSummary,
+        "last_phase",
+        {str(phase.label): str(phase.value) for phase in ExecutionPhase} | {"never": ""},
+        (("task.start", "Run in many environments"),),
+    ),
+    {"last_phase": "last_phase", "last_run_at": "last_run_at", "last_execution_id": "last_execution_id"},
+    permissions=SEE_TASKS,
+    sorts=(
+        BY_ENVIRONMENT,
+        Sort("phase", "Last run", F("last_phase"), ""),
+        Sort("last_run", "When", F("last_run_at"), None, first_click_descends=True),
+    ),
+    read=only(*SHOWN, "last_execution_id", "last_phase", "last_run_at"),
+    headings=(
+        *FIRST,
+        Heading("run-phase", sort="phase"),
+        Heading("run-last_run", sort="last_run"),
+        Heading("", "Its page"),
+    ),
+)
+SERVICE_ENVIRONMENTS = _list(
+    "service",
+    Kind(
+        Service,
+        ServiceSummary,
+        "phase",
+        {str(phase.label): str(phase.value) for phase in ServicePhase} | {"unknown": ""},
+        (("service.start", "Start in many environments"), ("service.stop", "Stop in many environments")),
+    ),
+    {"phase": "phase", "failure": "failure"},
+    permissions=SEE_SERVICES,
+    sorts=(BY_ENVIRONMENT, Sort("phase", "Phase", F("phase"), "")),
+    read=only(*SHOWN, "phase", "failure"),
+    headings=(*FIRST, Heading("run-phase", sort="phase"), Heading("run-failures", "Failure"), Heading("", "Its page")),
+)

@@ -12,7 +12,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from automations.actions import registry
+from automations.actions import services, tasks
+from automations.actions.definitions import ROLES
 from automations.environment_tab import graph
 from automations.models import ExecutionPhase, Service, Task, TaskExecution
 from environments.actions.menu import NOT_ALLOWED
@@ -22,12 +23,10 @@ from environments.documents.labels import TRIGGERS
 from environments.models import Environment, Secret
 from portal.web.formatting import phase_word
 
-ROLES = {
-    "SERVICE_ROLE_DEFAULT": "default",
-    "SERVICE_ROLE_EDITOR": "editor",
-    "SERVICE_ROLE_AI_AGENT": "AI agent",
-    "SERVICE_ROLE_SECURITY_AGENT": "security agent",
-}
+SERVICE_BUTTONS = (
+    services.START_SERVICE, services.STOP_SERVICE, services.UPDATE_SERVICE, services.DELETE_SERVICE,
+)  # fmt: skip
+TASK_BUTTONS = (tasks.START_TASK, tasks.UPDATE_TASK, tasks.DELETE_TASK)
 READ_LOG = "automations.read_log"
 SIGNS = {
     ExecutionPhase.SUCCEEDED: ("green", "✓"),
@@ -185,21 +184,16 @@ class Reader:
     def _definition(self, subject: Service | Task, spec: Part, commands: list[Command]) -> Definition:
         target = spec.part("runsOn")
         docker = target.part("docker")
-        others = [*([("Stop", "stop", registry.STOP_SERVICE)] if isinstance(subject, Service) else [])]
-        is_service = isinstance(subject, Service)
-        others += [
-            ("Edit", "edit", registry.UPDATE_SERVICE if is_service else registry.UPDATE_TASK),
-            ("Delete", "delete", registry.DELETE_SERVICE if is_service else registry.DELETE_TASK),
-        ]
-        start = registry.START_SERVICE if is_service else registry.START_TASK
+        subject.environment = self.environment
+        start, *others = SERVICE_BUTTONS if isinstance(subject, Service) else TASK_BUTTONS
         return Definition(
             [TRIGGERS.get(name, name) for name in subject.triggers],
             [command for command in commands if command.text],
             f"container {docker.text('image')}" if docker.known else "the machine" if "machine" in target else "",
             [line.partition("=")[0] for line in docker.texts("environment")],
             [self._variable(item) for item in spec.parts("env")],
-            self._button("Start", "start", start, subject),
-            [self._button(*other, subject) for other in others],
+            self._button(start, subject),
+            [self._button(other, subject) for other in others],
         )
 
     def _variable(self, item: Part) -> Variable:
@@ -210,12 +204,10 @@ class Reader:
             item.text("name"), self.secrets.get(id_, id_), f"{reverse('secrets:list')}?{urlencode({'q': id_})}"
         )
 
-    def _button(self, label: str, verb: str, action: Action, subject: Service | Task) -> Button:
-        thing = "service" if isinstance(subject, Service) else "task"
-        url = reverse(f"automations:{verb}-{thing}", args=[self.environment.pk, subject.pk])
-        allowed = self.user.has_perm(action.permission)
-        why_not = registry.obstacle(action, subject, self.environment) if allowed else NOT_ALLOWED
-        return Button(label, url, why_not, verb == "delete")
+    def _button(self, action: Action, subject: Service | Task) -> Button:
+        url = reverse(f"automations:{action.slug}-{action.subject}", args=[self.environment.pk, subject.pk])
+        why_not = action.why_not(subject) if self.user.has_perm(action.permission) else NOT_ALLOWED
+        return Button(action.slug.capitalize(), url, why_not, action.slug == "delete")
 
     def _log(self, name: str, pk: UUID) -> Button:
         why_not = "" if self.user.has_perm(READ_LOG) else "Your roles do not let you read logs."

@@ -10,13 +10,15 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 
-from automations.actions import registry
+from automations.actions.services import CREATE_SERVICE
+from automations.actions.tasks import CREATE_TASK
 from automations.environment_tab.rows import Reader, dependency_graph, secret_names
 from automations.models import Service, Task, TaskExecution
 from automations.sync.poller import follow_environment
+from environments.actions.views.panel import find_environment
 from environments.detail import sections
 from environments.detail.fields import Document
-from environments.detail.views import find, is_unchanged, render_tab
+from environments.detail.views import is_unchanged, render_tab
 from environments.models import Environment
 from portal.web.htmx import is_fragment
 from portal.web.permissions import permission
@@ -28,7 +30,7 @@ RUNS = 10  # per task, as marks
 @permission("environments.view_environment", "automations.view_task")
 def of_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """The tab with the services and tasks of an environment and their newest executions."""
-    environment = find(environment_id)
+    environment = find_environment(environment_id)
     if is_fragment(request):
         follow_environment(environment)  # before the rows are read, so that this answer includes the result
     services = list(Service.objects.of(environment).order_by("reference", "id"))
@@ -49,8 +51,8 @@ def of_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "executions": [reader.execution(execution) for execution in executions[:EXECUTIONS]],
         "has_more": len(executions) > EXECUTIONS,
         "limit": EXECUTIONS,
-        "create_service": reader.create("service", registry.CREATE_SERVICE),
-        "create_task": reader.create("task", registry.CREATE_TASK),
+        "create_service": reader.create("service", CREATE_SERVICE),
+        "create_task": reader.create("task", CREATE_TASK),
     }
     return render_tab(
         request, environment, "automations", "automations/environment_tab/_of_environment.html", context, change_token

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -15,19 +15,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from automations.actions import registry
+from automations.actions.tasks import START_TASK, STOP_EXECUTION, start_task, stop_execution
 from automations.environment_tab import event_labels
 from automations.executions import plan, step_durations
 from automations.executions.plan import Named
 from automations.logs.access import viewer_of
 from automations.models import UNDER_WAY, Service, Task, TaskExecution, Transition
 from automations.sync.poller import follow_execution
+from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Button
 from environments.actions.registry import Action
 from environments.documents.labels import TRIGGERS
 from environments.models import Environment
+from portal.directory.models import Organization
 from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
+from portal.ledger.recording import RequestContext
 from portal.web.formatting import ago_words, duration_words, phase_word
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
@@ -60,15 +63,7 @@ class Run:
 
     def why_not(self, action: Action, user: User | AnonymousUser) -> str:
         """What stands against stopping it, or starting its task again; empty where nothing is known to."""
-        if not user.has_perm(action.permission):
-            return NOT_ALLOWED
-        if self.environment is None:
-            return STRANGER
-        if action is registry.STOP_EXECUTION:
-            return registry.obstacle(action, self.execution, self.environment)
-        if self.task is None or self.task.gone_at:
-            return TASK_GONE
-        return registry.obstacle(action, self.task, self.environment)
+        return action.why_not(self) if user.has_perm(action.permission) else NOT_ALLOWED
 
     def duration(self, now: datetime) -> str:
         """Of all of it, so far where it runs still."""
@@ -88,6 +83,38 @@ class Run:
             [(each.pk, each.outcome, each.closed_at) for each in self.operations],
         )
         return f"{zlib.crc32(repr(shown).encode()):08x}"
+
+
+def _cannot_stop(run: Run, organization: Organization | None, now: datetime) -> str:
+    return STOP_EXECUTION.impossible(run.execution, organization, now) if run.environment else STRANGER
+
+
+def _cannot_run_again(run: Run, organization: Organization | None, now: datetime) -> str:
+    if run.environment is None:
+        return STRANGER
+    return TASK_GONE if run.task is None or run.task.gone_at else START_TASK.impossible(run.task, organization, now)
+
+
+def _stop(*, run: Run, **context: Unpack[RequestContext]) -> Operation:
+    if run.environment is None:
+        raise NotPossible(STRANGER)
+    return stop_execution(execution=run.execution, **context)
+
+
+def _run_again(*, run: Run, **context: Unpack[RequestContext]) -> Operation:
+    if run.environment is None or run.task is None:
+        raise NotPossible(TASK_GONE if run.environment else STRANGER)
+    return start_task(task=run.task, **context)
+
+
+# as the page of an execution offers them
+STOP = replace(STOP_EXECUTION, subject="run", do=_stop, impossible=_cannot_stop)
+RUN_AGAIN = replace(
+    START_TASK, subject="run", slug="again", do=_run_again, impossible=_cannot_run_again, title="Run again:",
+    button="Run again", template=STOP_EXECUTION.template,
+    explanation="A new execution of the task starts in the same environment, with everything the task depends on, as "
+    "the task is now. This one stays as it is.",
+)  # fmt: skip
 
 
 @permission("environments.view_environment", "automations.view_taskexecution")
@@ -129,12 +156,17 @@ def find(execution_id: UUID) -> TaskExecution:
 
 def run_of(execution: TaskExecution) -> Run:
     """In three queries."""
-    started_it = Q(action=registry.START_TASK.name, after__executionId=str(execution.pk))
+    started_it = Q(action=START_TASK.name, after__executionId=str(execution.pk))
     asked = Operation.objects.of_environment(execution.environment_id).filter(Q(target_id=execution.pk) | started_it)
+    environment = Environment.objects.filter(pk=execution.environment_id).first()
+    task = Task.objects.filter(pk=execution.task_id).first()
+    for subject in (execution, task):
+        if environment and subject:
+            subject.environment = environment
     return Run(
         execution,
-        Environment.objects.filter(pk=execution.environment_id).first(),
-        Task.objects.filter(pk=execution.task_id).first(),
+        environment,
+        task,
         list(asked.newest_first().only(*ledger_rows.COLUMNS)[:OPERATIONS]),
     )
 
@@ -154,11 +186,11 @@ def frame(run: Run) -> dict[str, Any]:
 def buttons(run: Run, user: User | AnonymousUser) -> list[Button]:
     """What can be done, disabled with words where it cannot."""
 
-    def button(label: str, slug: str, action: Action) -> Button:
-        url = reverse(f"automations:execution-{slug}", args=[run.execution.pk])
-        return Button(label, url, run.why_not(action, user), is_dangerous=False)
+    def button(action: Action) -> Button:
+        url = reverse(f"automations:execution-{action.slug}", args=[run.execution.pk])
+        return Button(action.button, url, run.why_not(action, user), is_dangerous=False)
 
-    return [button("Stop", "stop", registry.STOP_EXECUTION), button("Run again", "again", registry.START_TASK)]
+    return [button(STOP), button(RUN_AGAIN)]
 
 
 def body(run: Run, now: datetime) -> dict[str, Any]:
@@ -212,7 +244,7 @@ class Note:
 
 
 def _note(run: Run, operation: Operation, now: datetime) -> Note | None:
-    if operation.action != registry.STOP_EXECUTION.name:
+    if operation.action != STOP_EXECUTION.name:
         return None
     title = f"Stop asked for by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
     match operation.outcome:

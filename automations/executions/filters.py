@@ -1,38 +1,29 @@
-"""What executions can be filtered by; pages, exports and the REST API share it."""
+"""What executions can be filtered by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils import timezone
-from django_filters import Filter
 
 from automations.executions import search_keys
-from automations.models import AutomationQuerySet, TaskExecution
-from portal.ledger.filters import Many, One
-from portal.ledger.search_keys import moment, span
-from portal.lists.filterset import Condition, Conditions
-from portal.lists.search import Query, one_of, parse
+from environments.documents.labels import TRIGGERS
+from environments.models import Environment
+from portal.directory.models import Member, Project
+from portal.ledger.filters import SPANS as LEDGER_SPANS
+from portal.ledger.filters import time_words
+from portal.lists import readers
+from portal.lists.filters import Conditional, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
+from portal.lists.readers import NONE
+from portal.lists.search import one_of
 
-LONGEST = 300  # characters of a value
-
-
-class Search(forms.CharField):
-    """The search box; cleans to the parsed query, whose problems are the page's to show."""
-
-    def clean(self, value: Any) -> Query:
-        return parse(str(value or ""), search_keys.KEYS)
-
-
-def _text(text: str) -> str:
-    if "\0" in text or len(text) > LONGEST:
-        raise ValueError(f"takes at most {LONGEST} characters of plain text")
-    return text
+TODAY = "today"
+SPANS = {TODAY: "today (UTC)", **LEDGER_SPANS}
+DURATIONS = {"<10s": "under 10 s", ">1m": "over 1 min", ">10m": "over 10 min", ">1h": "over 1 h"}
+_WORDS = {raw: word for word, raw in search_keys.PHASES.items()}
 
 
 def _phase(text: str) -> str:
@@ -42,102 +33,112 @@ def _phase(text: str) -> str:
     return word
 
 
-def id_or_none(text: str) -> str:
-    """An id as URLs hold it, or "none"; raises ValueError."""
-    if text.lower() == search_keys.NONE:
-        return search_keys.NONE
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise ValueError(f"takes ids, or none; {text[:60]} is neither") from None
-
-
-def _since(text: str) -> str:
-    if text.lower() != search_keys.TODAY:
-        span(text)
+def _since_text(text: str) -> str:
+    if text.lower() != TODAY:
+        readers.span(text)
     return text.lower()
 
 
-def _as_typed(at_the_end: bool) -> Callable[[str], str]:
-    """A time as browsers write it into a field for one."""
-
-    def read(text: str) -> str:
-        return moment(text, at_the_end=at_the_end).replace(tzinfo=None).isoformat(timespec="minutes")
-
-    return read
-
-
-def _duration(text: str) -> str:
+def _duration_text(text: str) -> str:
     search_keys.compared(text)
     return text.lower().replace(" ", "")
 
 
-def phases(values: tuple[str, ...]) -> Q:
+def _phases(values: Values) -> Q:
     """Executions in any of these phases, by word; those newer than the words go by the name that Ona gave them."""
     return Q(phase__in=[search_keys.PHASES.get(value, value.upper()) for value in values])
-
-
-def ids(column: str) -> Callable[[tuple[str, ...]], Q]:
-    """Any of these ids, or none at all."""
-
-    def ask(values: tuple[str, ...]) -> Q:
-        known = [UUID(value) for value in values if value != search_keys.NONE]
-        return Q(**{f"{column}__in": known}) | (Q(**{column: None}) if search_keys.NONE in values else Q(pk__in=()))
-
-    return ask
 
 
 def since(value: str) -> datetime:
     """The time that "today" (UTC) or a span such as "7d" reaches back to."""
     now = timezone.now()
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) if value == search_keys.TODAY else now - span(value)
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) if value == TODAY else now - readers.span(value)
 
 
-def _to(values: tuple[str, ...]) -> Q:
-    return Q(created_at__lte=moment(values[0]).replace(second=59, microsecond=999_999))
+def _created_since(value: str) -> Q:
+    return Q(created_at__gte=since(value))
 
 
-def _started_by(values: tuple[str, ...]) -> Q:
-    return Q(started_by__in=["" if value == search_keys.NONE else value for value in values])
+def starter_words(started_by: str, name: str) -> str:
+    """Who or what started an execution: a member by name, a trigger in words, else as Ona says; may be empty."""
+    return TRIGGERS.get(started_by, name or started_by)
 
 
-def _search(query: Query) -> Q:
-    return Q(*map(search_keys.asks, query.terms))
+def _names(model: type[Model]) -> Callable[[Iterable[str]], dict[str, str]]:
+    """The names behind ids; one query."""
+
+    def names(values: Iterable[str]) -> dict[str, str]:
+        ids = {value: None if value == NONE else UUID(value) for value in values}
+        wanted = [identity for identity in ids.values() if identity]
+        known = dict(model._default_manager.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+        return {value: known.get(each) or (value if each is None else f"{value[:8]}…") for value, each in ids.items()}
+
+    return names
 
 
-CONDITIONS = {
-    "q": Condition("Search", Search, _search),
-    "phase": Condition("Phase", Many, phases, read=_phase),
-    "since": Condition("Created", One, lambda values: Q(created_at__gte=since(values[0])), read=_since),
-    "from": Condition("From", One, lambda values: Q(created_at__gte=moment(values[0])), read=_as_typed(False)),
-    "to": Condition("To", One, _to, read=_as_typed(True)),
-    "duration": Condition("Took", One, lambda values: search_keys.duration(values[0]), read=_duration),
-    "reference": Condition("Task", Many, lambda values: Q(reference__in=values), read=_text),
-    "project": Condition("Project", Many, ids("project_id"), read=id_or_none),
-    "owner": Condition("Owner", Many, ids("owner_id"), read=id_or_none),
-    "by": Condition("Started by", Many, _started_by, read=_text),
-    "environment": Condition("Environment", Many, ids("environment_id"), read=id_or_none),
-}
+def _starters(values: Iterable[str]) -> dict[str, str]:
+    """Of ids the names of members, of triggers their words."""
+    values = list(values)
+    names = _names(Member)([value for value in values if _is_id(value)])
+    return {value: names.get(value) or starter_words(value, "") for value in values}
 
 
-class ExecutionFilters(Conditions):
-    """Filters of a list of executions."""
+def _is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
-    class Meta:
-        model = TaskExecution
-        fields: list[str] = []
 
-    @classmethod
-    def get_filters(cls) -> dict[str, Filter]:
-        return dict(CONDITIONS)
+def _each(conditions: Iterable[str], condition: Callable[[str], Q]) -> Callable[[Values], Mapping[str, Q]]:
+    """The usual ones, and those selected beside them."""
+    return lambda selected: {value: condition(value) for value in (*conditions, *selected)}
 
-    def filter_queryset(self, queryset: AutomationQuerySet) -> AutomationQuerySet:
-        return self.without("", queryset)
 
-    def without(self, name: str, queryset: AutomationQuerySet | None = None) -> AutomationQuerySet:
-        """The executions that all filters but `name` leave: what the counts of that facet count."""
-        found: AutomationQuerySet = self.queryset.all() if queryset is None else queryset
-        for other, value in self.cleaned.items():
-            if other != name:
-                found = self.filters[other].filter(found, value)
-        return found
+def _named(column: str) -> Callable[[str], Q]:
+    return lambda text: search_keys.contains(text) & Q(**{f"{column}__icontains": text})
+
+
+def _ids(name: str, label: str, model: type[Model]) -> Filter:
+    facet = Grouped(f"{name}_id", find=_named(f"{name}_name"))
+    return Filter(name, label, in_ids(f"{name}_id"), readers.id_or_none, _names(model), facet=facet)
+
+
+FILTERS = (
+    Filter(
+        "phase", "Phase", _phases, _phase,
+        # a phase that is newer than the words goes by its name at Ona
+        lambda values: {value: value if value in search_keys.PHASES else value.upper() for value in values},
+        facet=Grouped("phase", lambda text: _WORDS.get(text, text.lower())),
+    ),
+    Filter(
+        "since", "Created", any_of(_created_since), _since_text, words_of(SPANS, lambda value: f"last {value}"),
+        single=True, facet=Conditional(_each(SPANS, _created_since), times=("from", "to")),
+    ),
+    Filter(
+        "from", "From", any_of(lambda text: Q(created_at__gte=readers.time(text))), readers.first_time_text, time_words,
+        single=True,
+    ),
+    Filter(
+        "to", "To", any_of(lambda text: Q(created_at__lte=readers.end_of(text))), readers.last_time_text, time_words,
+        single=True,
+    ),
+    Filter(
+        "duration", "Took", any_of(search_keys.duration), _duration_text,
+        words_of(DURATIONS, lambda value: f"{value[0]} {value[1:]}"), single=True,
+        facet=Conditional(_each(DURATIONS, search_keys.duration)),
+    ),
+    Filter("reference", "Task", in_column("reference"), facet=Grouped("reference", str, find=_named("reference"))),
+    _ids("project", "Project", Project),
+    _ids("owner", "Owner", Member),
+    Filter(
+        "by", "Started by", lambda values: Q(started_by__in=["" if value == NONE else value for value in values]),
+        words=_starters,
+        facet=Grouped(
+            "started_by", find=lambda text: _named("started_by_name")(text) | search_keys.started_by(text)
+        ),
+    ),
+    # too many to choose from: the form keeps what a link brought
+    Filter("environment", "Environment", in_ids("environment_id"), readers.id_or_none, _names(Environment)),
+)  # fmt: skip
+FACETS = ("phase", "since", "duration", "reference", "project", "owner", "by")

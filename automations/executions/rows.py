@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from automations.executions.query import starter_words
+from automations.executions.filters import starter_words
 from automations.models import UNDER_WAY, TaskExecution
 from portal.web.formatting import UNKNOWN, duration_words
 from portal.web.templatetags.portal import ago, phase_dot

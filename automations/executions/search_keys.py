@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import reduce
 from operator import or_
-from uuid import UUID
 
 from django.db.models import Q, Value
 from django.db.models.functions import Upper
@@ -15,19 +13,12 @@ from django.utils import timezone
 
 from automations.models import UNDER_WAY, ExecutionPhase
 from environments.documents.labels import TRIGGERS
-from portal.lists.search import Key, Term, listed, one_of
+from portal.lists import readers
+from portal.lists.readers import NONE
+from portal.lists.search import Key, Search, keys, listed, one_of
 
-DAY = timedelta(days=1)
-UNITS = {
-    "s": timedelta(seconds=1), "m": timedelta(minutes=1), "min": timedelta(minutes=1), "h": timedelta(hours=1),
-    "d": DAY, "w": 7 * DAY,
-}  # fmt: skip
-NONE = "none"
-TODAY = "today"
 PREFIX = "TASK_EXECUTION_PHASE_"
 PHASES: dict[str, str] = {phase.label: phase.value for phase in ExecutionPhase} | {"unknown": ""}
-_DURATION = re.compile(r"([<>])([0-9]{1,5})(s|min|m|h|d|w)")
-_ID = re.compile(r"[0-9a-f]{1,32}")
 
 
 def contains(text: str) -> Q:
@@ -35,19 +26,8 @@ def contains(text: str) -> Q:
     return Q(search__contains=Upper(Value(text)))
 
 
-def asks(term: Term) -> Q:
-    """What a term of a parsed query asks for."""
-    read = KEYS[term.key].read if term.key else contains
-    condition: Q = reduce(or_, (read(value) for value in term.values))
-    return ~condition if term.negated else condition
-
-
 def compared(text: str) -> tuple[bool, timedelta]:
-    """ "<7d" → (True, 7 days); raises ValueError."""
-    match = _DURATION.fullmatch(text.lower().replace(" ", ""))
-    if not match:
-        raise ValueError(f"takes a time such as <30s or >10m, not {text[:60]}")
-    return match[1] == "<", int(match[2]) * UNITS[match[3]]
+    return readers.compared(text, "<30s or >10m")
 
 
 def duration(text: str) -> Q:
@@ -88,17 +68,8 @@ def _phase(text: str) -> Q:
     return Q(phase=raw if raw.startswith(PREFIX) else one_of(PHASES)(text))
 
 
-def _id(text: str) -> Q:
-    """An id or its beginning: ids that begin alike lie side by side in the primary key."""
-    digits = text.lower().replace("-", "")
-    if not _ID.fullmatch(digits):
-        raise ValueError("takes an execution's id or its beginning")
-    return Q(id__gte=UUID(digits.ljust(32, "0")), id__lte=UUID(digits.ljust(32, "f")))
-
-
-KEYS = {
-    key.name: key
-    for key in (
+SEARCH = Search(
+    keys(
         Key("phase", listed(PHASES), "phase:failed,stopped", _phase),
         Key("task", "a part of the task's reference or name", "task:build", _part_of("reference", "task_name")),
         Key("env", "a part of the environment's name", "env:otter", _part_of("environment_name")),
@@ -108,6 +79,9 @@ KEYS = {
         Key("created", "a time such as <2d or >4w ago", "created:<7d", _created),
         Key("duration", "a time such as >10m or <30s", "duration:>10m", duration),
         Key("failure", "a part of the failure message, or none", "failure:exit", _part_of("failure")),
-        Key("id", "an execution's id or its beginning", "id:018f3c", _id),
-    )
-}
+        Key("id", "an execution's id or its beginning", "id:018f3c", readers.beginning_of_id("an execution")),
+    ),
+    contains,
+    places="tasks, environments, projects, people, failure messages and ids",
+    placeholder="Words, or phase:failed task:build created:<7d duration:>10m",
+)

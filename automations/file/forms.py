@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import QueryDict
 
 from automations.file.problems import Unreadable
 from automations.file.read import LARGEST, TOO_LARGE, Reading, decode, read
@@ -57,19 +56,11 @@ class FileForm(ActionForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         uploaded = cleaned.get("upload")
         if uploaded is not None:
-            self.put(text=uploaded)
+            self.replace(text=uploaded)
             cleaned["text"] = uploaded
         if not (cleaned.get("text") or "").strip() and "upload" not in self.errors:
             self.add_error("text", NOTHING)
         return cleaned
-
-    def put(self, **values: str) -> None:
-        """Replace values of the bound form."""
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        for name, value in values.items():
-            data[self.add_prefix(name)] = value
-        self.data = data
 
     @cached_property
     def reading(self) -> Reading:

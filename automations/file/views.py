@@ -9,23 +9,20 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.text import slugify
 from django_htmx.http import trigger_client_event
 
-from automations.actions import registry
-from automations.actions.file import apply_automations_file
+from automations.actions.file import APPLY_FILE, FILE_PERMISSIONS, apply_automations_file
 from automations.file.describe import Described, describe
 from automations.file.forms import FileForm
 from automations.file.preview import Preview, build_preview
 from automations.file.write import write
 from automations.models import Service, Task
 from automations.sync import observe
-from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED
-from environments.actions.views.panel import NOT_ACCEPTED, close_panel, show_panel
-from environments.detail.views import find
+from environments.actions.views.action import submit
+from environments.actions.views.panel import NOT_ACCEPTED, close_panel, find_environment, show_panel
 from environments.models import Environment
 from portal.directory.connection import ona_now
 from portal.ledger.models import Operation, Outcome
@@ -42,7 +39,7 @@ OTHER_THAN_SHOWN = (
 
 @permission(*SEE)
 def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse:
-    environment = find(environment_id)
+    environment = find_environment(environment_id)
     if request.method == "POST":
         return _handle_post(request, environment)
     if applied := request.GET.get("applied"):
@@ -55,7 +52,7 @@ def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse
 @permission(*SEE)
 def download(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """Download the present services and tasks as a file; comments at its top list what it cannot hold."""
-    environment = find(environment_id)
+    environment = find_environment(environment_id)
     described = _describe(environment)
     notes = [f"The services and tasks of {environment} ({environment.pk}).", *described.left_out]
     answer = HttpResponse(write(described.message, notes), content_type="application/yaml; charset=utf-8")
@@ -66,7 +63,7 @@ def download(request: HttpRequest, environment_id: UUID) -> HttpResponse:
 
 def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse:
     is_final = "apply" in request.POST
-    if is_final and not request.user.has_perms(registry.FILE_PERMISSIONS):
+    if is_final and not request.user.has_perms(FILE_PERMISSIONS):
         raise PermissionDenied("Your roles do not let you create and change services and tasks.")
     form = FileForm(request.POST, files=request.FILES, needs_reason=is_final)
     is_good = form.is_valid()
@@ -76,7 +73,7 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
         _refresh(environment)
     found = build_preview(form.reading.message, *_present(environment))
     is_other = is_final and form.cleaned_data.get("shown") != found.digest
-    form.put(shown=found.digest)
+    form.replace(shown=found.digest)
     if not is_final or not is_good or is_other:
         note = OTHER_THAN_SHOWN if is_other else ""
         return _show(request, environment, form, NOT_ACCEPTED if is_final else 200, found, note=note)
@@ -85,15 +82,9 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
 
 def _apply(request: HttpRequest, environment: Environment, form: FileForm, found: Preview) -> HttpResponse:
     """Apply the file; if that fails, show the form again with everything typed."""
-    operation = None
-    try:
-        operation = apply_automations_file(
-            environment=environment, file=form.reading.message, **form.asked(request.user)
-        )
-    except NotPossible as reason:
-        form.add_error(None, str(reason))
+    message, context = form.reading.message, form.request_context(request.user)
+    operation = submit(request, form, lambda: apply_automations_file(environment=environment, file=message, **context))
     if operation is None or operation.outcome == Outcome.FAILED:
-        form.tried()
         return _show(request, environment, form, NOT_ACCEPTED, found, operation=operation)
     if operation.outcome != Outcome.SUCCEEDED:
         return close_panel(request, environment, operation, "automations")
@@ -129,9 +120,9 @@ def _show(
 
 def _why_not(request: HttpRequest, environment: Environment) -> str:
     """Why this person cannot apply a file now; empty if they can."""
-    if not request.user.has_perms(registry.FILE_PERMISSIONS):
+    if not request.user.has_perms(FILE_PERMISSIONS):
         return NOT_ALLOWED
-    return registry.APPLY_FILE.impossible(environment, None, timezone.now())
+    return APPLY_FILE.why_not(environment)
 
 
 def _applied(environment: Environment, identifier: str) -> Operation:
@@ -139,7 +130,7 @@ def _applied(environment: Environment, identifier: str) -> Operation:
         asked_for = UUID(identifier)
     except ValueError:
         raise Http404("There is no such operation.") from None
-    found = Operation.objects.filter(pk=asked_for, action=registry.APPLY_FILE.name, environment_id=environment.pk)
+    found = Operation.objects.filter(pk=asked_for, action=APPLY_FILE.name, environment_id=environment.pk)
     if (operation := found.first()) is None:
         raise Http404("There is no such operation of this environment.")
     return operation

@@ -1,13 +1,15 @@
-"""The only way anything is changed at Ona.
+"""The only way anything is changed at Ona: see docs/actions.md.
 
-catalogue       what can be done: permission, what it asks for, when it is possible, how Ona follows
-performing      how it is done: ledger row, fresh read, call, read-back, end
-lifecycle       start, stop, keep awake, archive, unarchive, delete, rename, lockdown
-specification   ports, timeout, git, keys, devcontainer, automations file, content, kernel controls; its values are read
-                by specification_parts, the policies that limit it by specification_policies
-following       how far the runner has come with an edit of the specification
-creation        environments from a context URL or a project
-tokens          access and logs tokens
-secrets         secrets of projects, people and the organization
-settling        what became of calls whose answer was never read
+registry         what an action is; every action by name
+execute          how a change is made: permission, fresh read, ledger row, call, read-back, end
+reconcile        what became of calls whose answer was never read
+error_messages   why Ona refused, in words
+lifecycle        start, stop, keep awake, rename, lockdown, archive, unarchive, delete
+specification    ports, timeout, git, keys, devcontainer, automations file, content, kernel controls; the values are
+                 in specification_parts, the policies that limit them in specification_policies
+acknowledgement  how far the runner has come with an edit of the specification
+creation         environments from a context URL or a project
+tokens           access and logs tokens
+menu, losses     what the page of an environment offers; what would be lost
+forms, views     the forms of actions, and the one view
 """

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from django.utils import timezone
 
-from environments.actions import registry
-from environments.actions.specification import PARTS
+from environments.actions.registry import ACTIONS
+from environments.actions.specification_parts import EditedPart
 from environments.detail.fields import Document
-from environments.documents.json_part import as_duration, as_number
+from environments.documents.json_part import as_number
 from environments.documents.labels import enum_label
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation, Outcome
@@ -20,8 +19,6 @@ from portal.web.formatting import duration_words, phase_word
 
 PATIENCE = timedelta(minutes=2)
 OK = ("", "STATUS_CODE_OK", "STATUS_CODE_UNSPECIFIED")
-READY = "CONTENT_PHASE_READY"
-CONTAINER_RUNS = "PHASE_RUNNING"
 WORKING = (Phase.RUNNING, Phase.UPDATING)
 COMING_UP = (Phase.CREATING, Phase.STARTING)
 
@@ -47,12 +44,16 @@ class Step:
     is_final: bool = False
 
 
-Applied = Callable[[Document, Operation], bool | None]
-
-
 def is_edit(operation: Operation) -> bool:
     """Whether the operation edits a part of the specification, so that `acknowledgement` has something to tell."""
-    return operation.action in PARTS
+    return operation.action in ACTIONS and ACTIONS[operation.action].part is not None
+
+
+def _part(operation: Operation) -> EditedPart:
+    part = ACTIONS[operation.action].part
+    if part is None:
+        raise ValueError(f"{operation.action} edits no part of the specification")
+    return part
 
 
 def acknowledgement(environment: Environment, operation: Operation, now: datetime | None = None) -> Step:
@@ -104,9 +105,9 @@ def _acknowledged(environment: Environment, document: Document, operation: Opera
     if failure := _failure(document, operation):
         words = "The runner has acknowledged it, but applying it failed."
         return Step(State.ACKNOWLEDGED, words, failure, is_final=True)
-    applied = APPLIED.get(operation.action, _untold)(document, operation)
+    applied = _part(operation).applied(document, operation)
     if applied is None:
-        words = f"The runner has acknowledged it. {NEXT.get(operation.action, UNTOLD)}"
+        words = f"The runner has acknowledged it. {_part(operation).unless_told}"
         return Step(State.ACKNOWLEDGED, words, is_final=True)
     if applied:
         return Step(State.APPLIED, "The environment is as it was asked for.", is_final=True)
@@ -125,75 +126,8 @@ def _rests(environment: Environment) -> bool:
     return environment.phase == Phase.STOPPED or environment.gone_at is not None
 
 
-# what is made anew: its part of the status, the field there that tells of the edit, and that field's name in `after`
-MADE_ANEW = {
-    registry.REBUILD.name: ("devcontainer", "session", "devcontainerSession"),
-    registry.AUTOMATIONS_FILE.name: ("automationsFile", "automationsFilePath", "automationsFilePath"),
-    registry.CONTENT.name: ("content", "session", "contentSession"),
-}
-
-
 def _failure(document: Document, operation: Operation) -> str:
     """Why what was to be made anew could not be; a failure from before the edit is not one of it."""
-    name, field, asked = MADE_ANEW.get(operation.action, ("", "", ""))
+    name, field, requested = _part(operation).renewed
     part = document.status.part(name)
-    return part.text("failureMessage") if part.text(field) == operation.after.get(asked) else ""
-
-
-UNTOLD = "Ona does not tell when this part is applied."
-NEXT = {
-    registry.DEVCONTAINER.name: "The container still runs from the other file: it takes effect with the next rebuild.",
-}
-
-
-def _untold(document: Document, operation: Operation) -> bool | None:
-    return None
-
-
-def _ports(document: Document, operation: Operation) -> bool | None:
-    urls = document.status.part("environmentUrls").parts("ports")
-    return {port.count("port") for port in urls} == {port.get("port") for port in operation.after["ports"]}
-
-
-def _timeout(document: Document, operation: Operation) -> bool | None:
-    machine = as_duration(document.status.part("machine").text("timeout"))
-    return None if machine is None else machine == as_duration(operation.after["disconnected"])
-
-
-def _keys(document: Document, operation: Operation) -> bool | None:
-    ready = {key.text("id") for key in document.status.parts("sshPublicKeys") if key.text("phase") == READY}
-    return ready == {key["id"] for key in operation.after["sshPublicKeys"]}
-
-
-def _devcontainer_file(document: Document, operation: Operation) -> bool | None:
-    used = document.status.part("devcontainer").text("devcontainerFilePath")
-    return True if used == operation.after["devcontainerFilePath"] else None
-
-
-def _rebuilt(document: Document, operation: Operation) -> bool | None:
-    container = document.status.part("devcontainer")
-    is_new = container.text("session") == operation.after["devcontainerSession"]
-    return is_new and container.text("phase") == CONTAINER_RUNS
-
-
-def _automations_file(document: Document, operation: Operation) -> bool | None:
-    asked, file = operation.after["automationsFilePath"], document.status.part("automationsFile")
-    if not asked:
-        return None  # Ona finds one by itself
-    return file.text("automationsFilePath") == asked and file.text("phase") == READY
-
-
-def _content(document: Document, operation: Operation) -> bool | None:
-    part = document.status.part("content")
-    return part.text("session") == operation.after["contentSession"] and part.text("phase") == READY
-
-
-APPLIED: dict[str, Applied] = {
-    registry.PORTS.name: _ports,
-    registry.TIMEOUT.name: _timeout,
-    registry.SSH_KEYS.name: _keys,
-    registry.DEVCONTAINER.name: _devcontainer_file,
-    registry.REBUILD.name: _rebuilt,
-    registry.AUTOMATIONS_FILE.name: _automations_file,
-    registry.CONTENT.name: _content,
-}
+    return part.text("failureMessage") if part.text(field) == operation.after.get(requested) else ""

@@ -7,43 +7,31 @@ when the answer is lost, what it has since tells whether there is one more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
 from django.utils import timezone
 
-from environments.actions import registry
-from environments.actions.execute import authorize, carry_out, end
+from environments.actions.error_messages import not_created
+from environments.actions.execute import Change, execute
+from environments.actions.lifecycle import START
 from environments.actions.registry import Action, Verdict
 from environments.models import Environment
 from environments.sync.observe import observe
-from portal.directory.connection import ona_now
 from portal.directory.models import Project
-from portal.ledger import recording
 from portal.ledger.models import Operation, OperationQuerySet, Outcome
-from portal.ledger.recording import Asked, Target
-from portal.ona import OnaClient, OnaError
+from portal.ledger.recording import RequestContext, Target
+from portal.ona import OnaClient
 from portal.ona.documents.environments import EnvironmentDocument, Observation
 
-CREATIONS = (registry.CREATE.name, registry.CREATE_FROM_PROJECT.name)
+CREATIONS = ("environment.create", "environment.create_from_project")
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class _Creation:
-    """What is sent; `named` is what the ledger calls it, `after` what tells it from others."""
-
-    action: Action
-    call: Callable[[OnaClient], EnvironmentDocument]
-    request: Mapping[str, Any]
-    after: Mapping[str, Any]
-    named: str
-
-
 def create_environment(
-    *, url: str, class_id: UUID, name: str = "", branch: str = "", **asked: Unpack[Asked]
+    *, url: str, class_id: UUID, name: str = "", branch: str = "", **context: Unpack[RequestContext]
 ) -> Operation:
     """CreateEnvironment from a context URL, or of a repository's `branch`; Ona makes up a name where there is none.
 
@@ -52,59 +40,48 @@ def create_environment(
     git = {"remoteUri": url, "targetMode": "CLONE_TARGET_MODE_REMOTE_BRANCH", "cloneTarget": branch}
     initializer = {"git": git} if branch else {"contextUrl": {"url": url}}
     spec = {"machine": {"class": str(class_id)}, "content": {"initializer": {"specs": [initializer]}}}
-    creation = _Creation(
-        registry.CREATE,
-        lambda ona: ona.create_environment(spec, name=name or None),
-        {"spec": spec} | _given(name=name),
-        {"contextUrl": url, "class": class_id} | _given(branch=branch, name=name),
-        name or url,
+    request = {"spec": spec} | _given(name=name)
+    after = {"contextUrl": url, "class": class_id} | _given(branch=branch, name=name)
+    return _create(
+        CREATE, lambda ona: ona.create_environment(spec, name=name or None), request, after, name or url, context
     )
-    return _create(creation, asked)
 
 
 def create_environment_from_project(
-    *, project: Project, class_id: UUID | None = None, name: str = "", **asked: Unpack[Asked]
+    *, project: Project, class_id: UUID | None = None, name: str = "", **context: Unpack[RequestContext]
 ) -> Operation:
     """CreateEnvironmentFromProject, on the project's first class unless another is named; else as the above."""
     spec = {"machine": {"class": str(class_id)}} if class_id else None
-    creation = _Creation(
-        registry.CREATE_FROM_PROJECT,
-        lambda ona: ona.create_environment_from_project(project.pk, spec=spec, name=name or None),
-        {"projectId": project.pk} | _given(spec=spec, name=name),
-        {"projectId": project.pk, "project": str(project)} | _given(**{"class": class_id}, name=name),
-        name or str(project),
-    )
-    return _create(creation, asked)
+    request = {"projectId": project.pk} | _given(spec=spec, name=name)
+    after = {"projectId": project.pk, "project": str(project)} | _given(**{"class": class_id}, name=name)
+
+    def call(ona: OnaClient) -> EnvironmentDocument:
+        return ona.create_environment_from_project(project.pk, spec=spec, name=name or None)
+
+    return _create(CREATE_FROM_PROJECT, call, request, after, name or str(project), context)
 
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _create(creation: _Creation, asked: Asked) -> Operation:
-    authorize(creation.action, asked)
-    action, target = creation.action.name, Target("environment", None, creation.named)
-    if earlier := recording.earlier(action, target, asked):
-        return earlier
-    try:
-        client = ona_now()
-        before, trouble = _newest(client), None
-    except (OnaError, ValueError) as error:
-        before, trouble = {}, error
-    operation, is_new = recording.begin(
-        action, target, asked, request=creation.request, before=before, after=creation.after
-    )
-    if not is_new:
-        return operation
-    if trouble:
-        return end(operation, creation.action, trouble)
-    made: list[Observation] = []
+def _create(
+    action: Action,
+    call: Callable[[OnaClient], EnvironmentDocument],
+    request: Mapping[str, Any],
+    after: Mapping[str, Any],
+    named: str,
+    context: RequestContext,
+) -> Operation:
+    """`named` is what the ledger calls it, `after` what tells it from others."""
 
-    def call() -> None:
+    def create(ona: OnaClient) -> Observation:
         sent_at = timezone.now()
-        made.append(Observation(sent_at, creation.call(client)))
+        return Observation(sent_at, call(ona))
 
-    return carry_out(operation, creation.action, call, lambda: _found(made[0]))
+    target = Target("environment", None, named)
+    change = Change(action, target, create, _newest, request, after, read_back=lambda _, made: _found(made))
+    return execute(change, context)
 
 
 def _newest(client: OnaClient) -> dict[str, Any]:
@@ -207,3 +184,15 @@ def _may_be_deleted(operation: Operation) -> bool:
     gone = Environment.objects.filter(gone_at__isnull=False, creator_id=operation.before["creator"])
     known = _others(operation).filter(target_id__isnull=False).values("target_id")
     return gone.filter(created_at__gte=oldest).exclude(pk=operation.before.get("newest")).exclude(pk__in=known).exists()
+
+
+CREATE = Action(
+    name="environment.create", label="Create", past="created", in_ledger="create environment",
+    permission="environments.add_environment", do=create_environment, followed=START.followed, patience=START.patience,
+    supersedes="phase", proof=created, explain=not_created,
+)  # fmt: skip
+CREATE_FROM_PROJECT = replace(
+    CREATE, name="environment.create_from_project", label="Create from project",
+    in_ledger="create environment from project", do=create_environment_from_project,
+)  # fmt: skip
+ACTIONS = (CREATE, CREATE_FROM_PROJECT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from environments.actions.registry import CREATE, CREATE_FROM_PROJECT, START, Action
 from portal.ona import OnaError, errors
 from portal.ona.error_details import detail_name, detail_texts
 
@@ -16,7 +15,6 @@ DETAILS = {
     "CreateEnvironmentFromProjectBadRequestEnvironmentClassDetails": "The project does not offer this environment "
     "class: choose another one.",
 }
-CREATIONS = (CREATE, CREATE_FROM_PROJECT)
 # what Ona's codes mean for something that does not exist yet
 CREATING: dict[type[OnaError], tuple[str, str]] = {
     errors.FailedPrecondition: ("Ona does not allow this.", "Look at what was chosen and at the policies below."),
@@ -29,27 +27,37 @@ CREATING: dict[type[OnaError], tuple[str, str]] = {
 }
 
 
-def explain(action: Action, error: OnaError) -> str:
+def not_changed(error: OnaError) -> str:
     """One to five sentences for the person at the screen."""
-    if action in CREATIONS:
-        words = [_not_created(error)]
-    else:
-        words = [f"Nothing was changed. {error.for_people()}" if not error.outcome_unknown else error.for_people()]
-    for detail in error.details:
-        name = detail_name(detail)
-        words += [DETAILS[name]] if name in DETAILS else []
-        hosts = detail_texts(detail, "missingAuthenticationTokensForHosts") if name == HOSTS else []
-        words += [f"Not signed in to: {', '.join(hosts)}."] if hosts else []
-    if isinstance(error, errors.ResourceExhausted) and error.retry_after is None and action is START:
-        words.append("Stop another environment of the same person first, or raise the limit per person at Ona.")
-    if error.retry_after:
-        words.append(f"Ona asks to wait {error.retry_after:.0f} s.")
-    return " ".join(words)
+    return _sentences(
+        error.for_people() if error.outcome_unknown else f"Nothing was changed. {error.for_people()}", error
+    )
 
 
-def _not_created(error: OnaError) -> str:
+def not_started(error: OnaError) -> str:
+    """As `not_changed`, for a start."""
+    is_limit = isinstance(error, errors.ResourceExhausted) and error.retry_after is None
+    advice = "Stop another environment of the same person first, or raise the limit per person at Ona."
+    return f"{not_changed(error)} {advice}" if is_limit else not_changed(error)
+
+
+def not_created(error: OnaError) -> str:
+    """As `not_changed`, for an environment that does not exist yet."""
     meaning, advice = CREATING.get(type(error), ("", ""))
     if not meaning or error.retry_after:
-        return f"Nothing was created. {error.for_people()}"
-    said = f" Ona said: {error.message.rstrip('.')}." if error.message else ""
-    return f"Nothing was created. {meaning}{said} {'' if error.details else advice}".strip()
+        return _sentences(f"Nothing was created. {error.for_people()}", error)
+    message = f" Ona said: {error.message.rstrip('.')}." if error.message else ""
+    return _sentences(f"Nothing was created. {meaning}{message} {'' if error.details else advice}".strip(), error)
+
+
+def _sentences(first: str, error: OnaError) -> str:
+    """With what the details of the error say, and how long to wait."""
+    sentences = [first]
+    for detail in error.details:
+        name = detail_name(detail)
+        sentences += [DETAILS[name]] if name in DETAILS else []
+        hosts = detail_texts(detail, "missingAuthenticationTokensForHosts") if name == HOSTS else []
+        sentences += [f"Not signed in to: {', '.join(hosts)}."] if hosts else []
+    if error.retry_after:
+        sentences.append(f"Ona asks to wait {error.retry_after:.0f} s.")
+    return " ".join(sentences)

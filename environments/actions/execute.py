@@ -1,4 +1,4 @@
-"""How a change is made: who may → fresh read → ledger row, committed → the call → read-back → the row's end.
+"""How a change is made: permission → fresh read → ledger row, committed → the call → read-back → the row closed.
 
 Every step may be the last one of this process. What then stands in the ledger, and at Ona, is enough for
 `environments.actions.reconcile` to tell what became of it.
@@ -14,14 +14,13 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from environments.actions.error_messages import explain
 from environments.actions.registry import Action
 from environments.models import Environment
 from environments.sync.observe import mark_deleted, observe
 from portal.directory.connection import ona_now
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
-from portal.ledger.recording import Asked, Target
+from portal.ledger.recording import RequestContext, Target
 from portal.ona import OnaClient, OnaError, errors
 
 log = structlog.get_logger()
@@ -29,11 +28,11 @@ UNANSWERED = (
     "Ona's answer did not come, so it is not known whether this was done. The portal looks at Ona's state and closes "
     "the row as soon as that proves it; do not ask again before."
 )
-Values = Callable[[Environment], Mapping[str, Any]]
+Values = Mapping[str, Any]
 
 
 class NotPossible(Exception):
-    """What was asked for must not be sent: `args[0]` says why, in words for a person. Nothing was changed.
+    """What was requested must not be sent: `args[0]` says why, in words for a person. Nothing was changed.
 
     `code` is what the ledger keeps of it.
     """
@@ -42,125 +41,163 @@ class NotPossible(Exception):
 
 
 class ReasonMissing(NotPossible):
-    """The action wants a reason."""
+    """The action requires a reason."""
+
+
+class Conflict(NotPossible):
+    """Ona has it otherwise than the form was made from: `before` is what that was, `theirs` what Ona has."""
+
+    code = "conflict"
+
+    def __init__(self, mine: Values, theirs: Values, before: Values) -> None:
+        self.mine, self.theirs, self.before = mine, theirs, before
+        super().__init__(
+            "Somebody else changed this part at Ona after the form was opened. Nothing was changed: compare, then "
+            "decide."
+        )
+
+
+def _nothing_against_it() -> None:
+    """Nothing more is to be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be sent for an action and what it changes.
+    """What is sent for an action and what it changes.
 
-    `request` and `after` go into the ledger as they are; `before` reads the values that `after` changes from the
-    environment as Ona has it now. `check` is given the same fresh environment and raises NotPossible; so is `request`
-    where it depends on what Ona has.
+    `read` brings what is changed up to date with Ona and returns the values that `after` changes; where Ona cannot be
+    read, `recorded` returns them. `request` and `check`, which raises NotPossible, come after that. `read_back` is
+    given what the call returned, and returns columns of the operation.
     """
 
     action: Action
-    call: Callable[[OnaClient], None]
-    request: Mapping[str, Any] | Values = field(default_factory=dict)
-    before: Values = lambda environment: {}
-    after: Mapping[str, Any] = field(default_factory=dict)
-    check: Callable[[Environment], None] = lambda environment: None
+    target: Target
+    call: Callable[[OnaClient], Any]
+    read: Callable[[OnaClient], Values]
+    request: Values | Callable[[], Values] = field(default_factory=dict)
+    after: Values = field(default_factory=dict)
+    check: Callable[[], None] = _nothing_against_it
+    read_back: Callable[[OnaClient, Any], Values] = lambda client, answer: {}
+    recorded: Callable[[], Values] = dict
 
 
-def authorize(action: Action, asked: Asked) -> None:
-    """PermissionDenied where the actor may not; ReasonMissing where the action wants one."""
-    if not asked["actor"].has_perm(action.permission):  # type: ignore[union-attr]
+def authorize(action: Action, context: RequestContext) -> None:
+    """PermissionDenied where the actor may not; ReasonMissing where the action requires one."""
+    if not context["actor"].has_perm(action.permission):  # type: ignore[union-attr]
         raise PermissionDenied(f"Your roles do not let you do this ({action.name}).")
-    if action.needs_reason and not asked.get("reason", "").strip():
+    if action.needs_reason and not context.get("reason", "").strip():
         raise ReasonMissing("Say why: the reason is kept in the ledger.")
 
 
-def perform(environment: Environment, change: Change, asked: Asked) -> Operation:
-    """Ask Ona for `change` and say how it ended; asked twice under one operation id, it is done once.
+def execute(change: Change, context: RequestContext) -> Operation:
+    """Ask Ona for `change` and say how it ended; requested twice under one operation id, it is done once.
 
-    `environment` is brought up to date with what was read. Raises what `authorize` does; Ona's errors do not escape:
-    they are in the operation.
+    Raises what `authorize` does; Ona's errors do not escape: they are in the operation.
     """
-    authorize(change.action, asked)
-    name, target = change.action.name, target_of(environment)
-    if earlier := recording.earlier(name, target, asked):
+    authorize(change.action, context)
+    name, target = change.action.name, change.target
+    if earlier := recording.earlier(name, target, context):
         return earlier
-    client, trouble = _look(environment)
-    before = change.before(environment)
-    request = change.request(environment) if callable(change.request) else change.request
-    operation, is_new = recording.begin(name, target, asked, request=request, before=before, after=change.after)
+    client, before, trouble = _read(change)
+    request = change.request() if callable(change.request) else change.request
+    operation, is_new = recording.begin(name, target, context, request=request, before=before, after=change.after)
     if not is_new:
         return operation
     if client is None:
-        return end(operation, change.action, trouble)
+        return _end(operation, change.action, trouble)
     try:
-        change.check(environment)
+        change.check()
     except NotPossible as reason:
         recording.close(operation, Outcome.FAILED, code=reason.code, explanation=str(reason))
         return operation
-    return carry_out(operation, change.action, lambda: change.call(client), lambda: read_back(client, environment))
+    return _carry_out(operation, change, client)
 
 
-def carry_out(
-    operation: Operation, action: Action, call: Callable[[], object], look: Callable[[], Mapping[str, Any]]
-) -> Operation:
-    """Make the call of a pending operation, `look` at what came of it (columns of the row), and close the row."""
+def _read(change: Change) -> tuple[OnaClient | None, Values, OnaError | ValueError | None]:
+    """The client, and the values as Ona has them now; or what kept the portal from reading them."""
+    try:
+        client = ona_now()
+        return client, change.read(client), None
+    except (OnaError, ValueError) as error:
+        return None, change.recorded(), error
+
+
+def _carry_out(operation: Operation, change: Change, client: OnaClient) -> Operation:
+    """Make the call of a pending operation, read back what came of it, and close the row."""
     if not recording.sent(operation):
         return operation
     try:
-        call()
+        answer = change.call(client)
     except OnaError as error:
-        return end(operation, action, error)
-    columns = look()
+        return _end(operation, change.action, error)
+    columns: Values = {}
+    try:
+        columns = change.read_back(client, answer)
+    except OnaError as error:
+        log.warning("read-back failed", operation_id=str(operation.pk), action=change.action.name, code=error.code)
     after = operation.after | recording.plain(columns.get("after", {}))
     recording.close(operation, Outcome.SUCCEEDED, **{**columns, "after": after})
     return operation
 
 
-def end(operation: Operation, action: Action, error: OnaError | ValueError | None) -> Operation:
+def _end(operation: Operation, action: Action, error: OnaError | ValueError | None) -> Operation:
     """Close the row as failed, or leave it open where the call may have been done all the same."""
     if not isinstance(error, OnaError):
         recording.close(operation, Outcome.FAILED, code="configuration", explanation=str(error))
     elif operation.sent_at and error.outcome_unknown:
         recording.leave_open(operation, error, UNANSWERED)
     else:
-        recording.fail(operation, error, explain(action, error))
+        recording.fail(operation, error, action.explain(error))
     log.warning("operation did not succeed", operation_id=str(operation.pk), action=action.name, code=operation.code)
     return operation
 
 
-def target_of(environment: Environment) -> Target:
-    """The environment as the ledger names it."""
-    return Target("environment", environment.pk, str(environment), environment.pk)
+def change_environment(
+    action: Action,
+    environment: Environment,
+    call: Callable[[OnaClient], Any],
+    context: RequestContext,
+    *,
+    request: Values | Callable[[], Values] | None = None,
+    values: Callable[[Environment], Values] = lambda environment: {},
+    after: Values | None = None,
+    check: Callable[[], None] = _nothing_against_it,
+) -> Operation:
+    """Execute a change of `environment` itself, which is brought up to date with what is read; `values` reads those
+    that `after` changes."""
 
-
-def _look(environment: Environment) -> tuple[OnaClient | None, OnaError | ValueError | None]:
-    """The client, and the environment as Ona has it now; or what kept the portal from reading it."""
-    try:
-        client = ona_now()
+    def read(client: OnaClient) -> Values:
         look_at(client, environment)
-    except (OnaError, ValueError) as error:
-        return None, error
-    return client, None
+        return values(environment)
+
+    def read_back(client: OnaClient, _: Any) -> Values:
+        look_at(client, environment)
+        return {"after": {"specVersion": version(environment)}}
+
+    change = Change(
+        action,
+        Target("environment", environment.pk, str(environment), environment.pk),
+        call,
+        read,
+        request or {"environmentId": environment.pk},
+        after or {},
+        check,
+        read_back,
+        lambda: values(environment),
+    )
+    return execute(change, context)
 
 
 def look_at(client: OnaClient, environment: Environment) -> None:
     """Bring the row up to date with Ona (EnvironmentService.GetEnvironment); marks it gone where Ona has it no more."""
-    asked_at = timezone.now()
+    requested_at = timezone.now()
     try:
         observe([client.get_environment(environment.pk)])
     except errors.NotFound:
-        mark_deleted([environment.pk], asked_at)
+        mark_deleted([environment.pk], requested_at)
         raise
     finally:
         environment.refresh_from_db()
-
-
-def read_back(client: OnaClient, environment: Environment) -> Mapping[str, Any]:
-    """What Ona made of it: the version of the specification now. Failing to read it leaves that to the next sweep."""
-    try:
-        look_at(client, environment)
-    except errors.NotFound:
-        return {}
-    except OnaError as error:
-        log.warning("read-back failed", environment_id=str(environment.pk), code=error.code)
-        return {}
-    return {"after": {"specVersion": version(environment)}}
 
 
 def version(environment: Environment) -> str:

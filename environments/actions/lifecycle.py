@@ -1,62 +1,69 @@
-"""Start, stop, keep awake, archive, unarchive, delete, rename, lockdown (EnvironmentService).
+"""Start, stop, keep awake, rename, lockdown, archive, unarchive, delete (EnvironmentService).
 
-Each returns its operation, which says how it ended; see `environments.actions.execute.perform` for what is raised.
+Each function returns its operation, which says how it ended; see `environments.actions.execute` for what is raised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Unpack
 
 from django.utils import timezone
 
-from environments.actions import registry
-from environments.actions.execute import Change, NotPossible, perform, version
+from environments.actions.error_messages import not_started
+from environments.actions.execute import NotPossible, change_environment, version
+from environments.actions.forms.lifecycle import DeleteForm, LockdownForm, RenameForm
+from environments.actions.forms.limits import SOONEST_LOCKDOWN
+from environments.actions.losses import losses
+from environments.actions.reconcile import by_absence, by_state
+from environments.actions.registry import CHANGE, GONE, OPERATE, Action, Danger, Many, unless_deleted
 from environments.models import Environment, Phase
+from environments.policies.lockdown import prevents_start
+from portal.directory.models import Organization
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked, plain
+from portal.ledger.recording import RequestContext, plain
 from portal.ona import OnaClient
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SOONEST = timedelta(minutes=1)
-Call = Callable[[OnaClient], None]
+UP = (Phase.CREATING, Phase.STARTING, Phase.RUNNING, Phase.UPDATING)
 
 
-def start_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
+def start_environment(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
     """StartEnvironment: Ona answers before it runs."""
-    return _phase(environment, registry.START, Phase.RUNNING, lambda ona: ona.start_environment(environment.pk), asked)
+    return _phase(START, environment, Phase.RUNNING, lambda ona: ona.start_environment(environment.pk), context)
 
 
-def stop_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
+def stop_environment(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
     """StopEnvironment: Ona answers before it has stopped."""
-    return _phase(environment, registry.STOP, Phase.STOPPED, lambda ona: ona.stop_environment(environment.pk), asked)
+    return _phase(STOP, environment, Phase.STOPPED, lambda ona: ona.stop_environment(environment.pk), context)
 
 
-def delete_environment(*, environment: Environment, force: bool = False, **asked: Unpack[Asked]) -> Operation:
+def delete_environment(
+    *, environment: Environment, force: bool = False, **context: Unpack[RequestContext]
+) -> Operation:
     """DeleteEnvironment, for ever; `force` skips the graceful stop and can lose data."""
-    action = registry.FORCE_DELETED if force else registry.DELETED
-    call = partial(_delete, environment, force)
-    return _phase(environment, action, Phase.DELETED, call, asked, {"force": True} if force else {})
 
+    def call(ona: OnaClient) -> None:
+        ona.delete_environment(environment.pk, force=force)
 
-def _delete(environment: Environment, force: bool, ona: OnaClient) -> None:
-    ona.delete_environment(environment.pk, force=force)
+    action, request = (FORCE_DELETE, {"force": True}) if force else (DELETE, {})
+    return _phase(action, environment, Phase.DELETED, call, context, request)
 
 
 def _phase(
+    action: Action,
     environment: Environment,
-    action: registry.Action,
     desired: Phase,
-    call: Call,
-    asked: Asked,
+    call: Callable[[OnaClient], None],
+    context: RequestContext,
     request: Mapping[str, Any] | None = None,
 ) -> Operation:
     """A change of the phase that is wanted, which raises the specification's version."""
     request = {"environmentId": environment.pk, **(request or {})}
     after = {"desiredPhase": desired}
-    return perform(environment, Change(action, call, request, phases, after), asked)
+    return change_environment(action, environment, call, context, request=request, values=phases, after=after)
 
 
 def phases(environment: Environment) -> dict[str, Any]:
@@ -68,28 +75,20 @@ def phases(environment: Environment) -> dict[str, Any]:
     }
 
 
-def archive_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
+def archive_environment(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
     """ArchiveEnvironment, which stops a running one first."""
-    change = Change(
-        registry.ARCHIVE,
-        lambda ona: ona.archive_environment(environment.pk),
-        {"environmentId": environment.pk},
-        archived,
-        {"archived": True},
-    )
-    return perform(environment, change, asked)
+    return change_environment(
+        ARCHIVE, environment, lambda ona: ona.archive_environment(environment.pk), context,
+        values=archived, after={"archived": True},
+    )  # fmt: skip
 
 
-def unarchive_environment(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
+def unarchive_environment(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
     """UnarchiveEnvironment: it comes back stopped."""
-    change = Change(
-        registry.UNARCHIVE,
-        lambda ona: ona.unarchive_environment(environment.pk),
-        {"environmentId": environment.pk},
-        archived,
-        {"archived": False},
-    )
-    return perform(environment, change, asked)
+    return change_environment(
+        UNARCHIVE, environment, lambda ona: ona.unarchive_environment(environment.pk), context,
+        values=archived, after={"archived": False},
+    )  # fmt: skip
 
 
 def archived(environment: Environment) -> dict[str, Any]:
@@ -97,18 +96,15 @@ def archived(environment: Environment) -> dict[str, Any]:
     return {"archived": environment.archived_at is not None, "phase": environment.phase}
 
 
-def mark_environment_active(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
+def mark_environment_active(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
     """MarkEnvironmentActive: puts off the stop for inactivity; source and time show on the environment."""
-    source, now = f"Environment Portal: {asked['actor'].get_username()}"[:80], timezone.now()
-    signal = {"source": source, "timestamp": now}
-    change = Change(
-        registry.KEEP_AWAKE,
-        lambda ona: ona.mark_environment_active(environment.pk, source=source, timestamp=now),
-        {"environmentId": environment.pk, "activitySignal": signal},
-        activity,
-        {"activitySignal": signal},
-    )
-    return perform(environment, change, asked)
+    source, now = f"Environment Portal: {context['actor'].get_username()}"[:80], timezone.now()
+    signal = {"activitySignal": {"source": source, "timestamp": now}}
+    return change_environment(
+        KEEP_AWAKE, environment,
+        lambda ona: ona.mark_environment_active(environment.pk, source=source, timestamp=now), context,
+        request={"environmentId": environment.pk} | signal, values=activity, after=signal,
+    )  # fmt: skip
 
 
 def activity(environment: Environment) -> dict[str, Any]:
@@ -117,26 +113,38 @@ def activity(environment: Environment) -> dict[str, Any]:
     return {"activitySignal": {"source": signal.get("source", ""), "timestamp": environment.active_at}}
 
 
-def rename_environment(*, environment: Environment, name: str, **asked: Unpack[Asked]) -> Operation:
+def rename_environment(*, environment: Environment, name: str, **context: Unpack[RequestContext]) -> Operation:
     """UpdateEnvironment.metadata.name: 1 to 128 characters."""
-    return _metadata(environment, registry.RENAME, {"name": name}, lambda fresh: {"name": fresh.name}, asked)
+    return _metadata(RENAME, environment, {"name": name}, name_of, context)
 
 
-def set_lockdown(*, environment: Environment, at: datetime, **asked: Unpack[Asked]) -> Operation:
+def name_of(environment: Environment) -> dict[str, Any]:
+    """What it is called."""
+    return {"name": environment.name}
+
+
+def set_lockdown(*, environment: Environment, at: datetime, **context: Unpack[RequestContext]) -> Operation:
     """UpdateEnvironment.metadata.lockdownAt; NotPossible where `at` (aware) is not a minute in the future."""
     check_lockdown(at)
-    return _metadata(environment, registry.LOCKDOWN, {"lockdownAt": at}, lockdown, asked)
+    return _metadata(SET_LOCKDOWN, environment, {"lockdownAt": at}, lockdown, context)
 
 
 def check_lockdown(at: datetime | None) -> None:
     """NotPossible where `at` (aware) is not a minute in the future, or there is none."""
-    if at is None or at < timezone.now() + SOONEST:
+    if at is None or at < timezone.now() + SOONEST_LOCKDOWN:
         raise NotPossible("A lockdown lies at least a minute in the future: Ona refuses past times.")
 
 
-def clear_lockdown(*, environment: Environment, **asked: Unpack[Asked]) -> Operation:
+def clear_lockdown(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
     """UpdateEnvironment.metadata.lockdownAt, the epoch: the environment has no lockdown any more."""
-    return _metadata(environment, registry.CLEAR_LOCKDOWN, {"lockdownAt": EPOCH}, lockdown, asked, {"lockdownAt": None})
+    return _metadata(CLEAR_LOCKDOWN, environment, {"lockdownAt": EPOCH}, lockdown, context, after={"lockdownAt": None})
+
+
+def change_lockdown(*, environment: Environment, at: datetime | None, **context: Unpack[RequestContext]) -> Operation:
+    """Set it, or clear it where there is no `at`."""
+    if at is None:
+        return clear_lockdown(environment=environment, **context)
+    return set_lockdown(environment=environment, at=at, **context)
 
 
 def lockdown(environment: Environment) -> dict[str, Any]:
@@ -145,19 +153,236 @@ def lockdown(environment: Environment) -> dict[str, Any]:
 
 
 def _metadata(
+    action: Action,
     environment: Environment,
-    action: registry.Action,
     metadata: Mapping[str, Any],
-    before: Callable[[Environment], Mapping[str, Any]],
-    asked: Asked,
+    values: Callable[[Environment], Mapping[str, Any]],
+    context: RequestContext,
+    *,
     after: Mapping[str, Any] | None = None,
 ) -> Operation:
     sent = plain(metadata)
-    change = Change(
-        action,
-        lambda ona: ona.update_environment(environment.pk, metadata=sent),
-        {"environmentId": environment.pk, "metadata": sent},
-        before,
-        after or metadata,
-    )
-    return perform(environment, change, asked)
+    return change_environment(
+        action, environment, lambda ona: ona.update_environment(environment.pk, metadata=sent), context,
+        request={"environmentId": environment.pk, "metadata": sent}, values=values, after=after or metadata,
+    )  # fmt: skip
+
+
+# Why it cannot be done now, in words.
+
+
+def _cannot_start(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    if why := unless_deleted(environment, organization, now):
+        return why
+    if environment.archived_at:
+        return "It is archived. Unarchive it first."
+    if environment.phase in UP and environment.desired_phase != Phase.STOPPED:
+        return "It is running already, or on its way."
+    is_strict = organization is not None and organization.maximum_environment_lifetime_strict
+    if prevents_start(environment.lockdown_at, is_strict=is_strict, now=now):
+        return "It is locked down and the organization's policy is strict. Move or clear its lockdown first."
+    return ""
+
+
+def _cannot_stop(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    is_up = environment.phase in UP
+    return unless_deleted(environment, organization, now) or ("" if is_up else "It is not running.")
+
+
+def only_running(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    """Possible while it runs."""
+    is_running = environment.phase == Phase.RUNNING
+    return unless_deleted(environment, organization, now) or ("" if is_running else "It is not running.")
+
+
+def _cannot_archive(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    is_archived = environment.archived_at is not None
+    return unless_deleted(environment, organization, now) or ("It is archived already." if is_archived else "")
+
+
+def _cannot_unarchive(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    is_archived = environment.archived_at is not None
+    return unless_deleted(environment, organization, now) or ("" if is_archived else "It is not archived.")
+
+
+def _cannot_clear_lockdown(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    return unless_deleted(environment, organization, now) or ("" if environment.lockdown_at else "It has no lockdown.")
+
+
+def _cannot_force_delete(environment: Environment, organization: Organization | None, now: datetime) -> str:
+    return GONE if environment.gone_at else ""
+
+
+_by_phase = by_state(phases, "specVersion")
+STOP = Action(
+    name="environment.stop",
+    label="Stop",
+    past="stopped",
+    in_ledger="stop environment",
+    permission=OPERATE,
+    do=stop_environment,
+    slug="stop",
+    explanation="What runs in it ends: editors, terminals, tasks and services. Files on its disk stay for the next "
+    "start.",
+    danger=Danger.LOSS,
+    losses=losses,
+    impossible=_cannot_stop,
+    menu=2,
+    fits=frozenset({"lockdown.running", "archive.active"}),
+    many=Many("Stop"),
+    followed=lambda environment, _: environment.phase == Phase.STOPPED,
+    supersedes="phase",
+    proof=_by_phase,
+)
+START = Action(
+    name="environment.start",
+    label="Start",
+    past="started",
+    in_ledger="start environment",
+    permission=OPERATE,
+    do=start_environment,
+    slug="start",
+    explanation="It starts with the content it was stopped with, and runs until it is stopped or its timeout passes.",
+    impossible=_cannot_start,
+    menu=1,
+    fits=frozenset({"archive.due"}),
+    many=Many("Start"),
+    followed=lambda environment, _: environment.phase == Phase.RUNNING,
+    patience=timedelta(minutes=10),
+    supersedes="phase",
+    proof=_by_phase,
+    explain=not_started,
+)
+KEEP_AWAKE = Action(
+    name="environment.mark_active",
+    label="Keep awake",
+    past="kept awake",
+    in_ledger="keep environment awake",
+    permission=OPERATE,
+    do=mark_environment_active,
+    slug="keep-awake",
+    explanation="Ona notes a sign of use now, as if somebody worked in it: its inactivity timeout begins anew. The "
+    "page then shows the portal and your name as its source.",
+    impossible=only_running,
+    menu=10,
+    proof=by_state(activity),
+)
+RENAME = Action(
+    name="environment.rename",
+    label="Rename",
+    past="renamed",
+    in_ledger="rename environment",
+    permission=CHANGE,
+    do=rename_environment,
+    slug="rename",
+    explanation="The name is what people see in lists; nothing in the environment depends on it.",
+    form=RenameForm,
+    menu=20,
+    proof=by_state(name_of),
+)
+SET_LOCKDOWN = Action(
+    name="environment.set_lockdown",
+    label="Lockdown",
+    past="given another lockdown",
+    in_ledger="set lockdown of environment",
+    permission=CHANGE,
+    do=change_lockdown,
+    slug="lockdown",
+    explanation="From its lockdown on, under a strict policy of the organization, an environment cannot be started any "
+    "more.",
+    form=LockdownForm,
+    template="environments/actions/_lockdown.html",
+    danger=Danger.REASON,
+    title="Lockdown of",
+    button="Set lockdown",
+    menu=30,
+    fits=frozenset(
+        f"lockdown.{status}" for status in ("running", "past", "24h", "7d", "30d", "later", "exempt", "none", "unknown")
+    ),
+    many=Many("Set lockdown", "of", lambda request: {"at": datetime.fromisoformat(request["lockdownAt"])}),
+    proof=by_state(lockdown),
+)
+CLEAR_LOCKDOWN = Action(
+    name="environment.clear_lockdown",
+    label="Clear lockdown",
+    past="freed of lockdown",
+    in_ledger="clear lockdown of environment",
+    permission=CHANGE,
+    do=clear_lockdown,
+    danger=Danger.REASON,
+    impossible=_cannot_clear_lockdown,
+    fits=SET_LOCKDOWN.fits,
+    many=Many("Clear lockdown", "of"),
+    proof=by_state(lockdown),
+)
+ARCHIVE = Action(
+    name="environment.archive",
+    label="Archive",
+    past="archived",
+    in_ledger="archive environment",
+    permission=CHANGE,
+    do=archive_environment,
+    slug="archive",
+    explanation="It is stopped first if it runs, and has to be unarchived before it can be started again. Where the "
+    "organization's policy says so, archived environments are deleted after a while.",
+    danger=Danger.LOSS,
+    losses=losses,
+    impossible=_cannot_archive,
+    menu=60,
+    fits=frozenset({"lockdown.past", "archive.overdue", "archive.due", "archive.active", "archive.unknown"}),
+    many=Many("Archive"),
+    followed=lambda environment, _: environment.archived_at is not None and environment.phase not in UP,
+    supersedes="phase",
+    proof=by_state(archived),
+)
+UNARCHIVE = Action(
+    name="environment.unarchive",
+    label="Unarchive",
+    past="unarchived",
+    in_ledger="unarchive environment",
+    permission=CHANGE,
+    do=unarchive_environment,
+    slug="unarchive",
+    explanation="It comes back stopped, as it was archived, and can be started again.",
+    impossible=_cannot_unarchive,
+    menu=70,
+    fits=frozenset({"archive.overdue", "archive.deletion", "archive.archived"}),
+    many=Many("Unarchive"),
+    followed=lambda environment, _: environment.archived_at is None,
+    supersedes="phase",
+    proof=by_state(archived),
+)
+DELETE = Action(
+    name="environment.delete",
+    label="Delete",
+    past="deleted",
+    in_ledger="delete environment",
+    permission="environments.delete_environment",
+    do=delete_environment,
+    slug="delete",
+    explanation="Everything in it is lost for ever. Nobody can bring it back, at Ona neither.",
+    form=DeleteForm,
+    danger=Danger.TYPED_NAME,
+    losses=losses,
+    button="Delete for ever",
+    menu=80,
+    fits=frozenset({"archive.overdue", "archive.deletion", "archive.archived"}),
+    followed=lambda environment, _: environment.gone_at is not None or environment.phase == Phase.DELETED,
+    patience=timedelta(minutes=5),
+    supersedes="phase",
+    proof=by_absence(_by_phase),
+)
+FORCE_DELETE = replace(
+    DELETE,
+    name="environment.force_delete",
+    label="Force delete",
+    past="deleted by force",
+    in_ledger="delete environment by force",
+    slug="",
+    menu=0,
+    fits=frozenset(),
+    impossible=_cannot_force_delete,
+)
+ACTIONS = (
+    STOP, START, KEEP_AWAKE, RENAME, SET_LOCKDOWN, CLEAR_LOCKDOWN, ARCHIVE, UNARCHIVE, DELETE, FORCE_DELETE,
+)  # fmt: skip

@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.contrib.auth.models import AnonymousUser, User
 
-from environments.actions import registry
-from environments.actions.registry import Action
+from environments.actions.registry import ACTIONS, Action, Danger
 from environments.models import Environment
 from portal.directory.models import Organization
 from portal.web.navigation import address_of
 
-FIRST = {"start": registry.START, "stop": registry.STOP}
-MORE = {
-    "keep-awake": registry.KEEP_AWAKE,
-    "rename": registry.RENAME,
-    "lockdown": registry.LOCKDOWN,
-    "logs-token": registry.LOGS_TOKEN,
-    "access-token": registry.ACCESS_TOKEN,
-    "archive": registry.ARCHIVE,
-    "unarchive": registry.UNARCHIVE,
-    "delete": registry.DELETED,
-}
-ACTIONS = FIRST | MORE
 NOT_ALLOWED = "Your roles do not let you do this. An administrator of the portal can give you one that does."
+UNDER_MORE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +40,32 @@ class Menu:
 
 def menu(environment: Environment, organization: Organization | None, user: Actor, now: datetime) -> Menu:
     """All actions, those that cannot be done too."""
-    return Menu(*(buttons(slugs, environment, organization, user.has_perm, now) for slugs in (FIRST, MORE)))
+    found = buttons(in_menu(), environment, organization, user.has_perm, now)
+    split = sum(action.menu < UNDER_MORE for action in in_menu())
+    return Menu(found[:split], found[split:])
+
+
+def in_menu() -> list[Action]:
+    """Those that the menu has, in its order."""
+    return sorted((action for action in ACTIONS.values() if action.menu), key=lambda action: action.menu)
+
+
+@cache
+def fitting(status: str) -> list[Action]:
+    """Those of the menu that do something about an environment in a status of an audit, such as "lockdown.past"."""
+    return [action for action in in_menu() if status in action.fits]
 
 
 def buttons(
-    slugs: Iterable[str], environment: Environment, organization: Organization | None, may: May, now: datetime
+    actions: Iterable[Action], environment: Environment, organization: Organization | None, may: May, now: datetime
 ) -> list[Button]:
-    """Some of the actions, as FIRST and MORE name them, those that cannot be done too."""
-    return [_button(slug, ACTIONS[slug], environment, organization, may, now) for slug in slugs]
+    """For some of the actions, those that cannot be done too."""
+    return [_button(action, environment, organization, may, now) for action in actions]
 
 
 def _button(
-    slug: str, action: Action, environment: Environment, organization: Organization | None, may: May, now: datetime
+    action: Action, environment: Environment, organization: Organization | None, may: May, now: datetime
 ) -> Button:
     why_not = action.impossible(environment, organization, now) if may(action.permission) else NOT_ALLOWED
-    url = address_of(f"environments:{slug}", environment.pk)
-    return Button(action.label, url, why_not, action is registry.DELETED)
+    url = address_of(f"environments:{action.slug}", environment.pk)
+    return Button(action.label, url, why_not, action.danger is Danger.TYPED_NAME)

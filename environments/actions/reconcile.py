@@ -16,11 +16,9 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.actions import creation, lifecycle, registry, specification
 from environments.actions.execute import look_at
-from environments.actions.registry import Proof, Search, Verdict
+from environments.actions.registry import ACTIONS, Proof, Verdict, untraceable
 from environments.models import Environment
-from environments.secrets import actions
 from portal.directory.connection import ona
 from portal.ledger import recording
 from portal.ledger.models import BATCH, Operation, Outcome
@@ -80,9 +78,9 @@ def settle(client: OnaClient, operation: Operation, *, is_late: bool) -> bool:
 
 
 def _find(client: OnaClient, operation: Operation) -> tuple[Verdict, Mapping[str, Any]]:
-    if search := SEARCHES.get(operation.action):
-        return search(client, operation)
-    return PROOFS.get(operation.action, untraceable)(client, operation), {}
+    action = ACTIONS.get(operation.action)
+    found = (action.proof if action else untraceable)(client, operation)
+    return found if isinstance(found, tuple) else (found, {})
 
 
 def _give_up(operation: Operation, now: datetime) -> bool:
@@ -103,7 +101,7 @@ def judge(before: Mapping[str, Any], after: Mapping[str, Any], present: Mapping[
     return Verdict.NOT_DONE if untouched and is_as_before and not was_so_before else Verdict.UNPROVEN
 
 
-def by_state(values: Values, key: str = "") -> Proof:
+def by_state(values: Values, key: str = "") -> Callable[[OnaClient, Operation], Verdict]:
     """A proof by `values` of the environment as Ona has it now; one that Ona has no more proves nothing."""
 
     def proof(client: OnaClient, operation: Operation) -> Verdict:
@@ -133,11 +131,11 @@ def _others_may_have(operation: Operation, key: str) -> bool:
 
 
 def _group(operation: Operation) -> str:
-    action = registry.ACTIONS.get(operation.action)
-    return action.supersedes if action and action.supersedes else operation.action
+    action = ACTIONS.get(operation.action)
+    return action.group if action else operation.action
 
 
-def by_absence(proof: Proof) -> Proof:
+def by_absence(proof: Callable[[OnaClient, Operation], Verdict]) -> Proof:
     """As `proof`, but what is gone at Ona was deleted."""
 
     def absence(client: OnaClient, operation: Operation) -> Verdict:
@@ -146,32 +144,3 @@ def by_absence(proof: Proof) -> Proof:
         return Verdict.DONE if gone.exists() and not _others_may_have(operation, "specVersion") else verdict
 
     return absence
-
-
-def untraceable(client: OnaClient, operation: Operation) -> Verdict:
-    """Nothing at Ona tells."""
-    return Verdict.UNPROVEN
-
-
-_by_phase = by_state(lifecycle.phases, "specVersion")
-_by_archive = by_state(lifecycle.archived)
-_by_lockdown = by_state(lifecycle.lockdown)
-PROOFS: dict[str, Proof] = {
-    registry.START.name: _by_phase,
-    registry.STOP.name: _by_phase,
-    registry.DELETED.name: by_absence(_by_phase),
-    registry.FORCE_DELETED.name: by_absence(_by_phase),
-    registry.ARCHIVE.name: _by_archive,
-    registry.UNARCHIVE.name: _by_archive,
-    registry.RENAME.name: by_state(lambda environment: {"name": environment.name}),
-    registry.LOCKDOWN.name: _by_lockdown,
-    registry.CLEAR_LOCKDOWN.name: _by_lockdown,
-    registry.KEEP_AWAKE.name: by_state(lifecycle.activity),
-    **{name: by_state(values, "specVersion") for name, values in specification.VALUES.items()},
-    **actions.PROOFS,
-}
-SEARCHES: dict[str, Search] = {
-    registry.CREATE.name: creation.created,
-    registry.CREATE_FROM_PROJECT.name: creation.created,
-    **actions.SEARCHES,
-}

@@ -2,7 +2,7 @@
 
 Every function takes `seen`, what its caller saw of the part. Where Ona has the part otherwise by now, nothing is sent
 and the operation has failed with code "conflict": its `before` is what Ona has, its `after` what was asked for. Each
-returns its operation; see `environments.actions.execute.perform` for what is raised.
+returns its operation; see `environments.actions.execute` for what is raised.
 """
 
 from __future__ import annotations
@@ -13,83 +13,62 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Unpack
 
-from environments.actions import registry
 from environments.actions import specification_parts as parts
 from environments.actions import specification_policies as policies
-from environments.actions.execute import Change, NotPossible, perform, version
-from environments.actions.specification_parts import PartValues, Port, Seen
+from environments.actions.execute import Conflict, NotPossible, change_environment, version
+from environments.actions.forms.ports import PortsForm
+from environments.actions.forms.specification import (
+    AutomationsFileForm,
+    ContentForm,
+    DevcontainerForm,
+    GitForm,
+    KernelControlsForm,
+    TimeoutForm,
+)
+from environments.actions.forms.ssh_keys import SSHKeysForm
+from environments.actions.losses import losses
+from environments.actions.reconcile import by_state
+from environments.actions.registry import CHANGE, Action, Danger
+from environments.actions.specification_parts import EditedPart, PartValues, Port, Seen
 from environments.documents.json_part import Part, as_number
 from environments.models import Environment
-from portal.directory.models import Organization
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked, plain
-
-LAST_PORT = (
-    "The last shared port cannot be taken away: for Ona an empty list is no change. Open it to its owner only instead."
-)
-CONFLICT = (
-    "Somebody else changed this part at Ona after the form was opened. Nothing was changed: compare, then decide."
-)
-
-
-class Conflict(NotPossible):
-    """Ona has the part otherwise than the form was made from."""
-
-    code = "conflict"
-
-    def __init__(self, mine: Mapping[str, Any], theirs: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-        self.mine, self.theirs, self.before = mine, theirs, before
-        super().__init__(CONFLICT)
+from portal.ledger.recording import RequestContext, plain
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """A change of one part: `spec` is what to send, by what Ona has now; `allowed` raises NotPossible."""
 
-    action: registry.Action
+    action: Action
+    part: EditedPart
     after: Mapping[str, Any]
     spec: Callable[[Environment], Mapping[str, Any]]
     allowed: Callable[[Environment], None] = lambda environment: None
 
 
-# action → the values it changes, as Ona has them: what `before`, `after` and the proof of a lost answer are made of
-PARTS: dict[str, parts.Values] = {
-    registry.PORTS.name: parts.ports,
-    registry.TIMEOUT.name: parts.timeout,
-    registry.GIT.name: parts.git,
-    registry.SSH_KEYS.name: parts.ssh_keys,
-    registry.DEVCONTAINER.name: parts.devcontainer,
-    registry.REBUILD.name: parts.devcontainer_with_session,
-    registry.AUTOMATIONS_FILE.name: parts.automations_file,
-    registry.CONTENT.name: parts.content,
-    registry.KERNEL_CONTROLS.name: parts.kernel_controls,
-}
-
-
-def _with_version(values: parts.Values) -> parts.Values:
+def with_version(values: parts.Values) -> parts.Values:
+    """The values, and the version of the specification, which every edit raises."""
     return lambda environment: {**values(environment), "specVersion": version(environment)}
 
 
-VALUES: dict[str, parts.Values] = {name: _with_version(values) for name, values in PARTS.items()}
-
-
 def edit_ports(
-    *, environment: Environment, ports: Sequence[Port], seen: Seen | None = None, **asked: Unpack[Asked]
+    *, environment: Environment, ports: Sequence[Port], seen: Seen | None = None, **context: Unpack[RequestContext]
 ) -> Operation:
     """All shared ports as they shall be; fields of a port that are not named here stay as they are."""
 
     def allowed(fresh: Environment) -> None:
         now = parts.ports(fresh)["ports"]
         if now and not ports:
-            raise NotPossible(LAST_PORT)
-        shared, organization = {(row["port"], row["admission"]) for row in now}, _organization(fresh)
+            raise NotPossible(parts.LAST_PORT)
+        shared, organization = {(row["port"], row["admission"]) for row in now}, policies.organization_of(fresh)
         for port in ports:
             if why := policies.refused_port(port.port, port.admission, shared, organization):
                 raise NotPossible(why)
 
     after = {"ports": parts.in_order(port.values() for port in ports)}
-    edit = Edit(registry.PORTS, after, lambda fresh: {"ports": _ports(fresh, ports)}, allowed)
-    return _perform(environment, edit, seen, asked)
+    edit = Edit(PORTS, parts.PORTS, after, lambda fresh: {"ports": _ports(fresh, ports)}, allowed)
+    return _edit(environment, edit, seen, context)
 
 
 def _ports(fresh: Environment, ports: Sequence[Port]) -> list[Mapping[str, Any]]:
@@ -110,20 +89,22 @@ def _port(row: Mapping[str, Any], port: Port) -> Mapping[str, Any]:
 
 
 def edit_timeout(
-    *, environment: Environment, disconnected: timedelta, seen: Seen | None = None, **asked: Unpack[Asked]
+    *, environment: Environment, disconnected: timedelta, seen: Seen | None = None, **context: Unpack[RequestContext]
 ) -> Operation:
     """The time without use after which it stops: zero for never, else at least half an hour."""
 
     def allowed(fresh: Environment) -> None:
-        if why := policies.refused_timeout(disconnected, _organization(fresh)):
+        if why := policies.refused_timeout(disconnected, policies.organization_of(fresh)):
             raise NotPossible(why)
 
     after = {"disconnected": disconnected}
-    return _perform(environment, Edit(registry.TIMEOUT, after, lambda fresh: {"timeout": after}, allowed), seen, asked)
+    return _edit(
+        environment, Edit(TIMEOUT, parts.TIMEOUT, after, lambda fresh: {"timeout": after}, allowed), seen, context
+    )
 
 
 def edit_git(
-    *, environment: Environment, username: str, email: str, seen: Seen | None = None, **asked: Unpack[Asked]
+    *, environment: Environment, username: str, email: str, seen: Seen | None = None, **context: Unpack[RequestContext]
 ) -> Operation:
     """The name and e-mail of commits; "" takes one away."""
     after = {"gitUsername": username, "gitEmail": email}
@@ -132,7 +113,7 @@ def edit_git(
         now = parts.git(fresh)
         return {"content": {name: text for name, text in after.items() if text != now[name]} or after}
 
-    return _perform(environment, Edit(registry.GIT, after, spec), seen, asked)
+    return _edit(environment, Edit(GIT, parts.GIT, after, spec), seen, context)
 
 
 def edit_ssh_keys(
@@ -141,15 +122,15 @@ def edit_ssh_keys(
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
     seen: Seen | None = None,
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Operation:
     """`add` public keys (OpenSSH lines) and `remove` those with these ids: at Ona this is a patch by id."""
     seen = seen or Seen.of(environment, parts.ssh_keys)
     new = [{"id": str(uuid.uuid4()), "value": value} for value in add]
     kept = [key for key in seen.values["sshPublicKeys"] if key["id"] not in remove]
     patch = {"sshPublicKeys": [*({"id": identity} for identity in remove), *new]}
-    edit = Edit(registry.SSH_KEYS, {"sshPublicKeys": parts.by_id([*kept, *new])}, lambda fresh: patch)
-    return _perform(environment, edit, seen, asked)
+    edit = Edit(SSH_KEYS, parts.SSH_KEYS, {"sshPublicKeys": parts.by_id([*kept, *new])}, lambda fresh: patch)
+    return _edit(environment, edit, seen, context)
 
 
 def edit_devcontainer(
@@ -158,7 +139,7 @@ def edit_devcontainer(
     path: str,
     rebuild: bool = False,
     seen: Seen | None = None,
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Operation:
     """The devcontainer file's path in the repository; only `rebuild` builds the container anew, and wants a reason."""
     after = {"devcontainerFilePath": path}
@@ -169,29 +150,31 @@ def edit_devcontainer(
         return {"devcontainer": session if is_same else {**after, **session}}
 
     if rebuild:
-        return _perform(
+        return _edit(
             environment,
-            Edit(registry.REBUILD, {**after, "devcontainerSession": session["session"]}, spec),
+            Edit(REBUILD, parts.REBUILD, {**after, "devcontainerSession": session["session"]}, spec),
             seen or Seen.of(environment, parts.devcontainer_with_session),
-            asked,
+            context,
         )
-    return _perform(environment, Edit(registry.DEVCONTAINER, after, spec), seen, asked)
+    return _edit(environment, Edit(DEVCONTAINER, parts.DEVCONTAINER, after, spec), seen, context)
 
 
 def edit_automations_file(
-    *, environment: Environment, path: str, seen: Seen | None = None, **asked: Unpack[Asked]
+    *, environment: Environment, path: str, seen: Seen | None = None, **context: Unpack[RequestContext]
 ) -> Operation:
     """The automations file's path in the repository."""
     after = {"automationsFilePath": path}
-    edit = Edit(registry.AUTOMATIONS_FILE, after, lambda fresh: {"automationsFile": after})
-    return _perform(environment, edit, seen, asked)
+    edit = Edit(AUTOMATIONS_FILE, parts.AUTOMATIONS_FILE, after, lambda fresh: {"automationsFile": after})
+    return _edit(environment, edit, seen, context)
 
 
-def make_content_anew(*, environment: Environment, seen: Seen | None = None, **asked: Unpack[Asked]) -> Operation:
+def make_content_anew(
+    *, environment: Environment, seen: Seen | None = None, **context: Unpack[RequestContext]
+) -> Operation:
     """A new session for the content, which is then fetched again as its initializer says: work in it is lost."""
     session = str(uuid.uuid4())
-    edit = Edit(registry.CONTENT, {"contentSession": session}, lambda fresh: {"content": {"session": session}})
-    return _perform(environment, edit, seen, asked)
+    edit = Edit(CONTENT, parts.CONTENT, {"contentSession": session}, lambda fresh: {"content": {"session": session}})
+    return _edit(environment, edit, seen, context)
 
 
 def edit_kernel_controls(
@@ -201,7 +184,7 @@ def edit_kernel_controls(
     action: str,
     denylist: Sequence[str],
     seen: Seen | None = None,
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Operation:
     """Which programs the kernel refuses, and how (KERNEL_CONTROLS_ACTION_…); Ona replaces the whole configuration."""
     after: PartValues = {"enabled": enabled, "action": action, "denylist": list(denylist)}
@@ -213,35 +196,81 @@ def edit_kernel_controls(
         sent = {name: value for name, value in rule.items() if name != "action" or value}
         return {"kernelControlsConfig": {**config.fields, "veto": {**veto.fields, "exec": sent}}}
 
-    return _perform(environment, Edit(registry.KERNEL_CONTROLS, after, spec), seen, asked)
+    return _edit(environment, Edit(KERNEL_CONTROLS, parts.KERNEL_CONTROLS, after, spec), seen, context)
 
 
-def _perform(environment: Environment, edit: Edit, seen: Seen | None, asked: Asked) -> Operation:
-    name = edit.action.name
-    was = seen or Seen.of(environment, PARTS[name])
+def _edit(environment: Environment, edit: Edit, seen: Seen | None, context: RequestContext) -> Operation:
+    values = edit.part.values
+    was = seen or Seen.of(environment, values)
 
-    def check(fresh: Environment) -> None:
-        _refuse_conflict(was, PARTS[name](fresh), edit.after, int(fresh.spec_version))
-        edit.allowed(fresh)
+    def check() -> None:
+        _refuse_conflict(was, values(environment), edit.after, int(environment.spec_version))
+        edit.allowed(environment)
 
-    change = Change(
-        edit.action,
-        lambda ona: ona.update_environment(environment.pk, spec=plain(edit.spec(environment))),
-        lambda fresh: {"environmentId": fresh.pk, "spec": edit.spec(fresh)},
-        VALUES[name],
-        edit.after,
-        check,
-    )
-    return perform(environment, change, asked)
+    return change_environment(
+        edit.action, environment,
+        lambda ona: ona.update_environment(environment.pk, spec=plain(edit.spec(environment))), context,
+        request=lambda: {"environmentId": environment.pk, "spec": edit.spec(environment)},
+        values=with_version(values), after=edit.after, check=check,
+    )  # fmt: skip
 
 
 def _refuse_conflict(seen: Seen, theirs: Mapping[str, Any], mine: Mapping[str, Any], now: int) -> None:
-    """Conflict where Ona's version is newer and the part neither as it was seen nor as it is asked for."""
+    """Conflict where Ona's version is newer and the part neither as it was seen nor as it is requested."""
     before = {name: seen.values.get(name) for name in theirs}
     if now > seen.version and plain(theirs) not in (plain(before), plain(mine)):
         raise Conflict(mine, theirs, before)
 
 
-def _organization(environment: Environment) -> Organization | None:
-    identity = environment.organization_id
-    return Organization.objects.filter(pk=identity).first() if identity else None
+def _action(part: str, label: str, edited: EditedPart, **more: Any) -> Action:
+    values: dict[str, Any] = {
+        "name": f"environment.edit_{part}", "label": label, "past": f"given other {label.lower()}",
+        "in_ledger": f"change {label[0].lower()}{label[1:]} of environment",
+        "permission": CHANGE, "part": edited, "proof": by_state(with_version(edited.values), "specVersion"),
+        "template": "environments/actions/edit/_panel.html", "button": "Save",
+    }  # fmt: skip
+    return Action(**values | more)
+
+
+PORTS = _action(
+    "ports", "Ports", parts.PORTS, do=edit_ports, slug="edit/ports", form=PortsForm,
+    template="environments/actions/edit/ports.html",
+)  # fmt: skip
+TIMEOUT = _action(
+    "timeout", "Timeout", parts.TIMEOUT, do=edit_timeout, slug="edit/timeout", form=TimeoutForm,
+    title="Inactivity timeout",
+)  # fmt: skip
+GIT = _action(
+    "git", "Git identity", parts.GIT, do=edit_git, slug="edit/git", form=GitForm, title="Git name and e-mail",
+    tab="content",
+)  # fmt: skip
+SSH_KEYS = _action(
+    "ssh_keys", "SSH keys", parts.SSH_KEYS, do=edit_ssh_keys, slug="edit/ssh-keys", form=SSHKeysForm,
+    in_ledger="change SSH keys of environment", tab="access", template="environments/actions/edit/ssh_keys.html",
+)  # fmt: skip
+DEVCONTAINER = _action(
+    "devcontainer", "Devcontainer", parts.DEVCONTAINER, do=edit_devcontainer, slug="edit/devcontainer",
+    form=DevcontainerForm, title="Devcontainer file", tab="content",
+)  # fmt: skip
+REBUILD = _action(
+    "devcontainer_session", "Devcontainer, rebuilt", parts.REBUILD, do=edit_devcontainer, danger=Danger.REASON,
+    in_ledger="rebuild devcontainer of environment",
+)  # fmt: skip
+AUTOMATIONS_FILE = _action(
+    "automations_file", "Automations file", parts.AUTOMATIONS_FILE, do=edit_automations_file,
+    slug="edit/automations-file", form=AutomationsFileForm, tab="content",
+)  # fmt: skip
+CONTENT = _action(
+    "content_session", "Content, made anew", parts.CONTENT, do=make_content_anew, slug="edit/content", form=ContentForm,
+    in_ledger="make content of environment anew", danger=Danger.TYPED_NAME, losses=losses, tab="content",
+    title="Make the content anew", button="Throw away and fetch again",
+    explanation="Everything in the environment's repository folder is thrown away and fetched again from where it came."
+    " Commits that are not pushed and files that are changed are lost for ever, and the container is built anew.",
+)  # fmt: skip
+KERNEL_CONTROLS = _action(
+    "kernel_controls", "Kernel controls", parts.KERNEL_CONTROLS, do=edit_kernel_controls, slug="edit/kernel-controls",
+    form=KernelControlsForm, danger=Danger.REASON, title="Kernel controls: programs", tab="access",
+)  # fmt: skip
+ACTIONS = (
+    PORTS, TIMEOUT, GIT, SSH_KEYS, DEVCONTAINER, REBUILD, AUTOMATIONS_FILE, CONTENT, KERNEL_CONTROLS,
+)  # fmt: skip

@@ -12,11 +12,17 @@ from datetime import timedelta
 from typing import Any, Self
 
 from environments.detail.fields import Document
-from environments.documents.json_part import Part, as_number
+from environments.documents.json_part import Part, as_duration, as_number
 from environments.models import Environment
+from portal.ledger.models import Operation
 
 PartValues = dict[str, Any]
 Values = Callable[[Environment], PartValues]
+READY = "CONTENT_PHASE_READY"
+CONTAINER_RUNS = "PHASE_RUNNING"
+LAST_PORT = (
+    "The last shared port cannot be taken away: for Ona an empty list is no change. Open it to its owner only instead."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,28 @@ class Seen:
     def of(cls, environment: Environment, values: Values) -> Self:
         """As the portal knows the environment now."""
         return cls(int(environment.spec_version), values(environment))
+
+
+Applied = Callable[[Document, Operation], bool | None]
+
+
+def _untold(document: Document, operation: Operation) -> bool | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class EditedPart:
+    """What an edit changes: the `values` as Ona has them, of which `before`, `after` and the proof of a lost answer are
+    made; and whether the runner's status shows that it is `applied` (None: it does not; `unless_told` says when it is).
+
+    `renewed`, of what an edit makes anew: its part of the status, the field there that tells of the edit, and that
+    field's name in `after`.
+    """
+
+    values: Values
+    applied: Applied = _untold
+    renewed: tuple[str, str, str] = ("", "", "")
+    unless_told: str = "Ona does not tell when this part is applied."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +151,61 @@ def kernel_controls(environment: Environment) -> PartValues:
 
 def _spec(environment: Environment) -> Part:
     return Document(environment).spec
+
+
+# Whether the status shows that an edit is applied.
+
+
+def _ports_applied(document: Document, operation: Operation) -> bool | None:
+    urls = document.status.part("environmentUrls").parts("ports")
+    return {port.count("port") for port in urls} == {port.get("port") for port in operation.after["ports"]}
+
+
+def _timeout_applied(document: Document, operation: Operation) -> bool | None:
+    machine = as_duration(document.status.part("machine").text("timeout"))
+    return None if machine is None else machine == as_duration(operation.after["disconnected"])
+
+
+def _keys_applied(document: Document, operation: Operation) -> bool | None:
+    ready = {key.text("id") for key in document.status.parts("sshPublicKeys") if key.text("phase") == READY}
+    return ready == {key["id"] for key in operation.after["sshPublicKeys"]}
+
+
+def _devcontainer_file_applied(document: Document, operation: Operation) -> bool | None:
+    used = document.status.part("devcontainer").text("devcontainerFilePath")
+    return True if used == operation.after["devcontainerFilePath"] else None
+
+
+def _rebuilt(document: Document, operation: Operation) -> bool | None:
+    container = document.status.part("devcontainer")
+    is_new = container.text("session") == operation.after["devcontainerSession"]
+    return is_new and container.text("phase") == CONTAINER_RUNS
+
+
+def _automations_file_applied(document: Document, operation: Operation) -> bool | None:
+    asked, file = operation.after["automationsFilePath"], document.status.part("automationsFile")
+    if not asked:
+        return None  # Ona finds one by itself
+    return file.text("automationsFilePath") == asked and file.text("phase") == READY
+
+
+def _content_applied(document: Document, operation: Operation) -> bool | None:
+    part = document.status.part("content")
+    return part.text("session") == operation.after["contentSession"] and part.text("phase") == READY
+
+
+PORTS = EditedPart(ports, _ports_applied)
+TIMEOUT = EditedPart(timeout, _timeout_applied)
+GIT = EditedPart(git)
+SSH_KEYS = EditedPart(ssh_keys, _keys_applied)
+DEVCONTAINER = EditedPart(
+    devcontainer,
+    _devcontainer_file_applied,
+    unless_told="The container still runs from the other file: it takes effect with the next rebuild.",
+)
+REBUILD = EditedPart(devcontainer_with_session, _rebuilt, ("devcontainer", "session", "devcontainerSession"))
+AUTOMATIONS_FILE = EditedPart(
+    automations_file, _automations_file_applied, ("automationsFile", "automationsFilePath", "automationsFilePath")
+)
+CONTENT = EditedPart(content, _content_applied, ("content", "session", "contentSession"))
+KERNEL_CONTROLS = EditedPart(kernel_controls)

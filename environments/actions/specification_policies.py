@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from environments.documents.labels import enum_label
+from environments.models import Environment
 from portal.directory.models import Organization
 from portal.web.formatting import duration_words
 
@@ -20,6 +21,12 @@ OPENNESS = {
     "ADMISSION_LEVEL_EVERYONE": 3,
 }
 SHARING_DISABLED = "The organization's policy has port sharing switched off: what is shared can stay, nothing new."
+
+
+def organization_of(environment: Environment) -> Organization | None:
+    """Whose policies hold for it; None where they have not been read."""
+    identity = environment.organization_id
+    return Organization.objects.filter(pk=identity).first() if identity else None
 
 
 def maximum_timeout(organization: Organization | None) -> timedelta | None:

@@ -8,42 +8,68 @@ from typing import Unpack
 
 from django.utils import timezone
 
-from environments.actions import registry
-from environments.actions.execute import Change, NotPossible, perform
-from environments.actions.registry import Action
+from environments.actions.execute import NotPossible, change_environment
+from environments.actions.forms.tokens import TokenForm
+from environments.actions.lifecycle import only_running
+from environments.actions.registry import Action, Danger
 from environments.models import Environment
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
+from portal.ledger.recording import RequestContext
 from portal.ona import OnaClient
 from portal.ona.documents.tokens import Secret
 
 LIFE = timedelta(hours=1)
-Made = tuple[Operation, Secret | None]
+MINT = "environments.mint_environment_token"
+HandOver = Callable[[Secret], object]
 
 
-def create_logs_token(*, environment: Environment, **asked: Unpack[Asked]) -> Made:
+def create_logs_token(*, environment: Environment, hand_over: HandOver, **context: Unpack[RequestContext]) -> Operation:
     """CreateEnvironmentLogsToken: it reads the environment's logs.
 
-    The token is there only where this very call made it: not for an operation that was asked for before, and not
+    The token is handed over only where this very call made it: not for an operation that was requested before, and not
     where Ona's answer was lost. Raises what `environments.actions.execute.authorize` does.
     """
-    return _mint(environment, registry.LOGS_TOKEN, lambda ona: ona.create_environment_logs_token(environment.pk), asked)
-
-
-def create_access_token(*, environment: Environment, **asked: Unpack[Asked]) -> Made:
-    """CreateEnvironmentAccessToken: it opens the environment. Else as `create_logs_token`."""
     return _mint(
-        environment, registry.ACCESS_TOKEN, lambda ona: ona.create_environment_access_token(environment.pk), asked
+        LOGS_TOKEN, environment, lambda ona: ona.create_environment_logs_token(environment.pk), hand_over, context
     )
 
 
-def _mint(environment: Environment, action: Action, call: Callable[[OnaClient], Secret], asked: Asked) -> Made:
-    made: list[Secret] = []
+def create_access_token(
+    *, environment: Environment, hand_over: HandOver, **context: Unpack[RequestContext]
+) -> Operation:
+    """CreateEnvironmentAccessToken: it opens the environment. Else as `create_logs_token`."""
+    return _mint(
+        ACCESS_TOKEN, environment, lambda ona: ona.create_environment_access_token(environment.pk), hand_over, context
+    )
 
-    def check(fresh: Environment) -> None:
-        if why := action.impossible(fresh, None, timezone.now()):
+
+def _mint(
+    action: Action,
+    environment: Environment,
+    call: Callable[[OnaClient], Secret],
+    hand_over: HandOver,
+    context: RequestContext,
+) -> Operation:
+    def check() -> None:
+        if why := action.impossible(environment, None, timezone.now()):
             raise NotPossible(why)
 
-    change = Change(action, lambda ona: made.append(call(ona)), request={"environmentId": environment.pk}, check=check)
-    operation = perform(environment, change, asked)
-    return operation, made[0] if made else None
+    return change_environment(action, environment, lambda ona: hand_over(call(ona)), context, check=check)
+
+
+LOGS_TOKEN = Action(
+    name="environment.create_logs_token", label="Logs token", past="given a logs token",
+    in_ledger="make logs token for environment", permission=MINT, do=create_logs_token, slug="logs-token", menu=40,
+    danger=Danger.LOSS, impossible=only_running, form=TokenForm, template="environments/actions/_token.html",
+    explanation="Whoever holds it can read this environment's logs: of its start, its devcontainer, its tasks and "
+    "services. Logs can hold what programs print, secrets too.",
+)  # fmt: skip
+ACCESS_TOKEN = Action(
+    name="environment.create_access_token", label="Access token", past="given a token",
+    in_ledger="make access token for environment", permission=MINT, do=create_access_token, slug="access-token",
+    menu=50, danger=Danger.LOSS, impossible=only_running, form=TokenForm,
+    template="environments/actions/_token.html",
+    explanation="Whoever holds it can reach this environment as Ona's own editors and tools do, and with it the files "
+    "and credentials in it. Its owner is not told.",
+)  # fmt: skip
+ACTIONS = (LOGS_TOKEN, ACCESS_TOKEN)

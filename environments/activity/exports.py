@@ -10,7 +10,7 @@ from uuid import UUID
 from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
 from environments.activity.query import State, chips
 from environments.activity.rows import Entry, describe_entries
-from environments.as_of.export_head import log_read
+from environments.export_head import log_read
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
 from portal.exports.snapshot import AT_ONCE
@@ -33,9 +33,9 @@ NOTE = (
 def stream(asking: Asking, state: State) -> Export:
     """The rows of the query in its order; read in one snapshot."""
     count = sum(part.rows.order_by().count() for part in parts(state, apart=True))
-    metadata = head(asking, chips=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
-    metadata |= {"onas_log": log_read(), "note": NOTE}
-    return Export("stream", "Operations and Ona's audit log", metadata, COLUMNS, _rows(state))
+    said = head(asking, filters=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
+    said |= {"onas_log": log_read(), "note": NOTE}
+    return Export("stream", "Operations and Ona's audit log", said, COLUMNS, _rows(state))
 
 
 def _rows(state: State) -> Iterator[Sequence[Any]]:

@@ -11,9 +11,9 @@ from django.db.models import F
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.ledger import search_keys
+from portal.lists import readers
 from portal.lists.keyset import Cursor, Sort
-from portal.lists.query import Chip, Pair, Place
+from portal.lists.place import Chip, Pair, Place
 from portal.lists.search import Problem
 
 LONGEST = 300  # characters of a value
@@ -41,16 +41,16 @@ def _source(text: str) -> str:
 
 
 def _span(text: str) -> str:
-    search_keys.span(text)
+    readers.span(text)
     return text.lower()
 
 
 def _from(text: str) -> str:
-    return _typed(search_keys.moment(text))
+    return _typed(readers.time(text))
 
 
 def _to(text: str) -> str:
-    return _typed(search_keys.moment(text, at_the_end=True))
+    return _typed(readers.time(text, at_the_end=True))
 
 
 def _typed(moment: datetime) -> str:
@@ -89,15 +89,15 @@ class State:
     @cached_property
     def start(self) -> datetime | None:
         """The later of the two beginnings that can be asked for."""
-        starts = [search_keys.moment(self.one("from"))] if self.one("from") else []
+        starts = [readers.time(self.one("from"))] if self.one("from") else []
         if self.one("since"):
-            starts.append(timezone.now() - search_keys.span(self.one("since")))
+            starts.append(timezone.now() - readers.span(self.one("since")))
         return max(starts, default=None)
 
     @cached_property
     def end(self) -> datetime | None:
         """The last moment that is asked for; its minute is part of it."""
-        return search_keys.moment(self.one("to")) + LAST_MOMENT if self.one("to") else None
+        return readers.time(self.one("to")) + LAST_MOMENT if self.one("to") else None
 
 
 def read_state(data: QueryDict) -> State:

@@ -15,7 +15,7 @@ from environments.models import SyncRun
 from environments.sync.freshness import freshness
 from portal.ledger.models import AuditLog, AuditLogGap
 from portal.ledger.rows import revision as operations_revision
-from portal.lists.query import SIZES
+from portal.lists.place import SIZES
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 

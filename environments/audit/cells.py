@@ -6,15 +6,14 @@ They are made here and not in the template, which takes longer over a page of th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from html import escape
 
 from django.utils.safestring import SafeString
 
 from environments.actions.menu import Button
+from environments.as_of.context import AsOf
 from environments.audit.rows import Line
 from environments.list.rows import phase_cell
-from portal.web.templatetags.portal import ago
 
 TICK = (
     '<input type="checkbox" class="form-check-input" name="id" value="{id}" form="chosen" aria-label="Choose {name}">'
@@ -35,17 +34,17 @@ IMPOSSIBLE = (
 Row = dict[str, SafeString]
 
 
-def cells(lines: Iterable[Line], *, is_past: bool, is_gap: bool) -> list[Row]:
-    """The cells of each line by their names; `is_past`: of a past moment, `is_gap`: of one when nobody looked."""
-    return [_row(line, is_past=is_past, is_gap=is_gap) for line in lines]
+def cells(lines: Iterable[Line], as_of: AsOf) -> list[Row]:
+    """The cells of each line by their names."""
+    return [_row(line, as_of) for line in lines]
 
 
-def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
+def _row(line: Line, as_of: AsOf) -> Row:
     environment, verdict = line.environment, line.verdict
     name = escape(str(environment))
     because = "".join(f"<li><bdi>{escape(reason)}</bdi></li>" for reason in verdict.because)
     because += FOLLOW.format(url=escape(line.operation_url)) if line.operation_url else ""
-    unseen = UNSEEN if is_gap else ""
+    unseen = UNSEEN if as_of.is_gap else ""
     status = STATUS.format(tone=line.tone, label=escape(line.label), unseen=unseen, because=because)
     made = {
         "tick": TICK.format(id=environment.pk.hex, name=name),
@@ -55,8 +54,8 @@ def _row(line: Line, *, is_past: bool, is_gap: bool) -> Row:
         "runner": _named(line.runner),
         "phase": phase_cell(environment.phase),
         "status": status,
-        "when": _when(verdict.at, is_past=is_past) + _archived(line),
-        "work": _work(line.work, is_past=is_past),
+        "when": (as_of.when(verdict.at) if verdict.at else NONE.format("no time")) + _archived(line),
+        "work": _work(line.work, as_of),
         "actions": _actions(line.actions, name),
     }
     return {key: SafeString(value) for key, value in made.items()}
@@ -68,13 +67,6 @@ def _named(named: tuple[str, str]) -> str:
     return f'<a href="{url}">{name}</a>' if url else name
 
 
-def _when(at: datetime | None, *, is_past: bool) -> str:
-    if at is None:
-        return NONE.format("no time")
-    written = f"{at:%Y-%m-%d %H:%M} UTC"
-    return written if is_past else ago(at) + SOURCE.format(written)
-
-
 def _archived(line: Line) -> str:
     """Since when it is archived, where the time before tells of its deletion."""
     at = line.environment.archived_at
@@ -83,12 +75,10 @@ def _archived(line: Line) -> str:
     return SOURCE.format(f"archived since {at:%Y-%m-%d %H:%M} UTC")
 
 
-def _work(words: str, *, is_past: bool) -> str:
-    """What git told is not kept: on a page of the past it is that of now, and only the time it has is of then."""
+def _work(words: str, as_of: AsOf) -> str:
+    """What git reports is stored as of now alone; in the past, only the time that it has is of then."""
     said = escape(words) if words else NONE.format("none known")
-    if not is_past:
-        return said
-    return said + SOURCE.format("work as now, time as of then" if ":" in words else "as now")
+    return as_of.as_now(said, "work as now, time as of then" if ":" in words else "as now")
 
 
 def _actions(buttons: list[Button], name: str) -> str:

@@ -12,6 +12,7 @@ from django.db.models.functions import TruncDay
 from environments.audit.cached_counts import kept
 from environments.audit.forecast import DAYS, begin_of
 from environments.audit.query import DELETED, AuditState
+from environments.list.filters import asks_for_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,6 @@ def _counted(state: AuditState) -> list[tuple[str, datetime | None, int]]:
 def conditions_of(state: AuditState) -> dict[str, Q]:
     """Without the question whether it is gone where none is, so that the counts are read from an index."""
     conditions = state.audit.conditions(state.policy, state.now)
-    if not state.listed.filters.asks_for_gone:
+    if not asks_for_gone(state.listed):
         return conditions
     return {name: Q(gone_at=None) & condition for name, condition in conditions.items()}

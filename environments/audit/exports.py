@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
-from environments.as_of.context import as_of
-from environments.as_of.export_head import AS_THEN
 from environments.audit import lockdown_history
 from environments.audit import rows as lines
 from environments.audit.query import AuditState, chips
+from environments.export_head import AS_THEN
 from environments.list.exports import word
 from environments.models import Environment
 from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import in_order
 
 COLUMNS = (
     "id", "name", "status", "status_words", "status_at", "derived_from", "phase", "owner_id", "owner", "project_id",
@@ -33,40 +32,33 @@ WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work known now w
 
 
 def audit(asking: Asking, asked: AuditState) -> Export:
-    """The lines of an audit, all in its order; to be made within `as_of` its moment, and read in a snapshot."""
+    """The lines of an audit, all in its order; to be made within `reading()`, and read in a snapshot."""
     order, count = asked.listed.place.order, asked.rows.order_by().count()
-    said = head(asking, chips=chips(asked), order=order, count=count, moment=asked.moment)
+    said = head(asking, filters=chips(asked), order=order, count=count, moment=asked.as_of.at)
     said["statuses"] = {name: f"{status.label}: {status.means}" for name, status in asked.audit.statuses.items()}
-    said |= {"note": f"{AS_THEN} {WORK_AS_NOW}"} if asked.moment else {}
+    said |= asked.as_of.note(AS_THEN, WORK_AS_NOW)
     return Export(f"audit-{asked.audit.slug}", f"Audit: {asked.audit.title}", said, COLUMNS, audit_rows(asked))
 
 
 def audit_rows(asked: AuditState) -> Iterator[Sequence[Any]]:
     """The rows of an audit; in a transaction only. Two queries more for each piece of them."""
-
-    def scope() -> AbstractContextManager[None]:
-        return as_of(asked.moment)
-
     rows = in_order(lines.read_lines(asked.rows), asked.listed.place.order)
-    for piece in read_within(lambda: streamed(rows), scope):
+    for piece in read_within(lambda: streamed(rows), asked.as_of.reading):
         by_id = lines.changed_of(piece, asked)
         for environment in piece:
             yield _row(environment, by_id.get(environment.pk), asked)
 
 
 def lockdown_changes(asking: Asking, asked: AuditState) -> Export:
-    """Who set, moved or cleared lockdowns, newest first; made within `as_of` its moment and read in a snapshot."""
+    """Who set, moved or cleared lockdowns, newest first; made within `reading()` and read in a snapshot."""
     found = lockdown_history.transitions(asked.environments, asked.now)
-    said = head(asking, chips=chips(asked), order="-seen", count=found.order_by().count(), moment=asked.moment)
+    said = head(asking, filters=chips(asked), order="-seen", count=found.order_by().count(), moment=asked.as_of.at)
     return Export("lockdown-changes", "Lockdowns set, moved and cleared", said, CHANGES, _changes(asked))
 
 
 def _changes(asked: AuditState) -> Iterator[Sequence[Any]]:
-    def scope() -> AbstractContextManager[None]:
-        return as_of(asked.moment)
-
     rows = lockdown_history.transitions(asked.environments, asked.now)
-    for piece in read_within(lambda: streamed(rows), scope):
+    for piece in read_within(lambda: streamed(rows), asked.as_of.reading):
         for change in lockdown_history.told(piece):
             yield (
                 change.by, change.after, change.environment_id, change.name, change.what, change.old, change.new,

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from environments.actions import registry
+from environments.actions.lifecycle import CLEAR_LOCKDOWN, SET_LOCKDOWN
 from environments.activity import attribution
 from environments.as_of.clock import written
 from environments.documents.json_part import as_time
@@ -21,7 +21,7 @@ from portal.lists.keyset import moment as moment_of
 from portal.lists.search import Problem
 
 OUTSIDE = "somebody outside the portal"
-ACTIONS = (registry.LOCKDOWN.name, registry.CLEAR_LOCKDOWN.name)
+ACTIONS = (SET_LOCKDOWN.name, CLEAR_LOCKDOWN.name)
 SHOWN = 20
 COLUMNS = ("old", "new", "old_seen_at", "seen_at", "field", "environment__name")
 Parts = tuple[datetime | None, datetime | None, datetime | None, datetime, str, str, UUID | None]  # of `Changed`

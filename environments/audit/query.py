@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import or_
@@ -13,18 +13,18 @@ from django.db.models import Q
 from django.db.models.expressions import Combinable
 from django.http import QueryDict
 
-from environments.as_of import bar
-from environments.as_of import clock as moments
-from environments.list import query as lists
+from environments.as_of import clock
+from environments.as_of.context import AsOf
 from environments.list.change_token import revision
-from environments.list.filters import EnvironmentFilters
-from environments.list.query import SORTS, State
-from environments.models import Environment, EnvironmentQuerySet
+from environments.list.list import ENVIRONMENTS
+from environments.models import EnvironmentQuerySet
 from environments.policies import archiving, lockdown
 from environments.policies.policy import Policy
-from environments.policies.verdict import STOPPED_BY, Facts, Status, Verdict
+from environments.policies.verdict import Facts, Status, Verdict
+from portal.lists.declaration import ListQuery, Now
 from portal.lists.keyset import Sort
-from portal.lists.query import Chip, Pair
+from portal.lists.place import Chip, Pair
+from portal.lists.query import read_query
 from portal.lists.search import Problem, suggestion
 
 DELETED = "deleted"
@@ -35,7 +35,7 @@ DEFAULT_ORDER = "when"
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What one audit asks; see `lockdown` and `archive` for what its functions mean."""
+    """What one audit asks; see `policies.lockdown` and `policies.archiving` for what its functions mean."""
 
     slug: str
     title: str
@@ -53,7 +53,7 @@ AUDITS = {
         "Lockdown",
         lockdown.STATUSES,
         lockdown.conditions,
-        lambda *_: lockdown.WHEN,
+        lambda *_: lockdown.AT,
         lockdown.judge,
         {"locked down": tuple(lockdown.AHEAD)},
     ),
@@ -72,13 +72,13 @@ AUDITS = {
 
 @dataclass(frozen=True)
 class AuditState:
-    """An audit as asked for: of which environments, in which statuses, in what order, as of when (None: now)."""
+    """An audit as asked for: of which environments, in which statuses, in what order, as of when."""
 
     audit: Audit
-    listed: State
+    listed: ListQuery
     statuses: tuple[str, ...]
     group: str
-    moment: datetime | None
+    as_of: AsOf
     now: datetime
     policy: Policy | None
     problems: tuple[Problem, ...]
@@ -96,20 +96,15 @@ class AuditState:
     @property
     def environments(self) -> EnvironmentQuerySet:
         """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
-        return self._with_times(self.listed.filters.qs)
+        return self._with_times(self.listed.rows())
 
     @property
     def gone(self) -> EnvironmentQuerySet:
         """Those of the gone environments that the other filters leave."""
-        data = QueryDict(mutable=True)
-        for name, value in self.listed.place.filters:
-            data.appendlist(name, value)
-        data["gone"] = "only"
-        found: EnvironmentQuerySet = EnvironmentFilters(data, queryset=Environment.objects.all()).qs
-        return self._with_times(found)
+        return self._with_times(replace(self.listed, values={**self.listed.values, "gone": ("only",)}).rows())
 
     def _with_times(self, environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
-        return environments.annotate(stopped_by=STOPPED_BY) if self.audit.asks_since_when_stopped else environments
+        return environments.annotate(since=archiving.SINCE) if self.audit.asks_since_when_stopped else environments
 
     @property
     def rows(self) -> EnvironmentQuerySet:
@@ -124,7 +119,7 @@ class AuditState:
 
     @property
     def filters_alone(self) -> str:
-        """The query of the environments that the filters leave, whatever their status, at the moment."""
+        """The query of the environments that the filters leave, whatever their status, at that time."""
         return urlencode([pair for pair in self.listed.place.filters if pair[0] not in ("status", "group")])
 
     def listed_alone(self, ids: Sequence[str]) -> str:
@@ -135,7 +130,7 @@ class AuditState:
         return urlencode([pair for pair in self.listed.place.filters if pair[0] not in ("status", "group", "as_of")])
 
 
-def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:
+def read(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) -> AuditState:
     """Understand a query string, whatever it holds; never raises."""
     problems: list[Problem] = []
     statuses = tuple(name for name in dict.fromkeys(data.getlist("status")) if _known(name, audit, problems))
@@ -148,25 +143,28 @@ def read(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy 
         data["gone"] = "yes"
     more: list[Pair] = [("status", name) for name in statuses]
     more += [("group", group)] if group else []
-    more += bar.pairs(moment)
-    listed = lists.read_state(
-        data, sorts=sorts(audit, policy, _may_be_gone(data)), default_order=DEFAULT_ORDER, more=more
+    more += as_of.pairs
+    listing = replace(
+        ENVIRONMENTS, sorts=tuple(sorts(audit, policy, _may_be_gone(data)).values()), default_order=DEFAULT_ORDER
     )
+    listed = read_query(listing, data, Now(), more=more)
     problems += listed.problems
-    return AuditState(audit, listed, statuses, group, moment, moments.now(), policy, tuple(problems))
+    return AuditState(audit, listed, statuses, group, as_of, clock.at(), policy, tuple(problems))
 
 
-def read_all(data: QueryDict, audit: Audit, moment: datetime | None, policy: Policy | None) -> AuditState:
+def read_all(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) -> AuditState:
     """The same for what an audit tells of environments in every status: by its filters alone."""
     data = data.copy()
     for name in ("status", "group", "sort", "size", "page"):
         data.pop(name, None)
-    return read(data, audit, moment, policy)
+    return read(data, audit, as_of, policy)
 
 
 def sorts(audit: Audit, policy: Policy | None, gone: bool) -> dict[str, Sort]:
     """By time first, which is what an audit is about; `gone`: whether some of the rows may be."""
-    return {"when": Sort("when", "When", audit.when(policy, gone), None)} | {name: SORTS[name] for name in SORTED_BY}
+    return {"when": Sort("when", "When", audit.when(policy, gone), None)} | {
+        name: ENVIRONMENTS.by_sort[name] for name in SORTED_BY
+    }
 
 
 def _may_be_gone(data: QueryDict) -> bool:
@@ -177,7 +175,7 @@ def chips(state: AuditState) -> list[Chip]:
     """Every active condition by name."""
     place = state.listed.place
     found = [Chip("Status", state.audit.statuses[name].label, place.dropped("status", name)) for name in state.statuses]
-    return found + lists.chips(state.listed)
+    return found + state.listed.chips()
 
 
 def _known(name: str, audit: Audit, problems: list[Problem]) -> bool:

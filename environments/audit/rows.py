@@ -10,12 +10,12 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from environments.actions.menu import Actor, Button, buttons
+from environments.actions.menu import Actor, Button, buttons, fitting
 from environments.audit.cached_counts import kept
 from environments.audit.counts import conditions_of, tally
 from environments.audit.lockdown_history import newest
 from environments.audit.query import AuditState
-from environments.list.query import NAMED, labels
+from environments.list.names import NAMED, names_of
 from environments.models import Environment, EnvironmentQuerySet
 from environments.policies.lockdown import is_by_policy
 from environments.policies.unpushed_work import work_words
@@ -25,18 +25,6 @@ from portal.lists.keyset import Page, page
 from portal.web.navigation import address_of
 
 GROUPS_SHOWN = 50
-# what can be done about an environment in this status: those actions that change it
-FITTING: Mapping[tuple[str, str], tuple[str, ...]] = {
-    **{("lockdown", name): ("lockdown",) for name in ("24h", "7d", "30d", "later", "exempt", "none", "unknown")},
-    ("lockdown", "running"): ("stop", "lockdown"),
-    ("lockdown", "past"): ("lockdown", "archive"),
-    ("archive", "overdue"): ("archive", "unarchive", "delete"),
-    ("archive", "deletion"): ("unarchive", "delete"),
-    ("archive", "archived"): ("unarchive", "delete"),
-    ("archive", "due"): ("start", "archive"),
-    ("archive", "active"): ("stop", "archive"),
-    ("archive", "unknown"): ("archive",),
-}
 # what a line shows and is judged by; lists never read the documents
 COLUMNS = (
     "name", "phase", "creator_id", "owner_name", "project_id", "project_name", "runner_id", "runner_name",
@@ -134,7 +122,7 @@ def lines(environments: list[Environment], state: AuditState, user: Actor | None
     """At most four queries for who changed the lockdowns; one for what `user` may do now."""
     by_id = changed_of(environments, state)
     may_follow = user is not None and user.has_perm("ledger.view_operation")
-    offered = _offered(state, user if environments and not state.moment else None)
+    offered = _offered(state, state.as_of.acting(user) if environments else None)
     found = []
     for row in environments:
         facts = Facts.of(row, by_id.get(row.pk))
@@ -150,7 +138,7 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
         return lambda row, status: []
     organization = Organization.objects.present().order_by("id").first()
     slug, may = state.audit.slug, cache(user.has_perm)
-    return lambda row, status: buttons(FITTING.get((slug, status), ()), row, organization, may, state.now)
+    return lambda row, status: buttons(fitting(f"{slug}.{status}"), row, organization, may, state.now)
 
 
 def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:
@@ -169,7 +157,7 @@ def groups(state: AuditState) -> Groups:
         return Groups([], 0)
     column = NAMED[state.group][1]
     found, every = kept(state, "groups", lambda: _grouped(state, column))
-    words = labels(state.group, [str(row[column]) for row in found if row[column]])
+    words = names_of(state.group)([str(row[column]) for row in found if row[column]])
     return Groups([_group(state, str(row[column] or "none"), row, words) for row in found], every)
 
 

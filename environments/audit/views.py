@@ -1,4 +1,4 @@
-"""`/audit/`: what the policies of lockdown and archiving mean for every environment, now or as of any past moment."""
+"""`/audit/`: what the policies of lockdown and archiving mean for every environment, now or as of any past time."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from environments.actions.menu import Actor
-from environments.as_of import clock as moments
-from environments.as_of.bar import bar
-from environments.as_of.context import as_of, read_moment, was_swept
+from environments.as_of import clock
+from environments.as_of.context import AsOf, was_ever_synced
 from environments.audit import lockdown_history, query, rows
 from environments.audit.bulk_actions import offers
 from environments.audit.cells import cells
 from environments.audit.counts import tally
 from environments.audit.forecast import forecast
 from environments.audit.query import AUDITS, GROUPS, AuditState
-from environments.list import facets, search_keys
+from environments.list import search_keys
 from environments.list.change_token import revision
-from environments.list.filters import MOST_CHOSEN
+from environments.list.filters import MOST_CHOSEN, PANEL
 from environments.models import SyncRun
 from environments.policies import policy
 from environments.sync.freshness import freshness
-from portal.lists.query import SIZES
+from portal.lists.facets import facets
+from portal.lists.place import SIZES
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 from portal.web.templatetags.portal import url_if_any
 
 CHANGES_ON_A_PAGE = 50
-FACETS = (*facets.ORDER, "gone")  # what the panel of filters sends
 READ = ("environments.view_environment", "environments.view_transition")
 
 
@@ -47,17 +46,17 @@ class Summary:
     @property
     def is_known(self) -> bool:
         """Whether there is anything to count, or a sweep that found nothing."""
-        return any(figure.count for figure in self.figures) or was_swept()
+        return any(figure.count for figure in self.figures) or was_ever_synced()
 
 
 @permission(*READ)
 def audit_list(request: HttpRequest) -> HttpResponse:
     """Both audits in brief, the policies in words, and how they came to be so."""
-    moment, problem = read_moment(request.GET.get("as_of", ""))
-    with as_of(moment):
-        now = moments.now()
+    as_of = AsOf.read(request.GET.get("as_of", ""))
+    with as_of.reading():
+        now = clock.at()
         known = policy.policy_at(now)
-        summaries = [_summary(audit, query.read(_only(request), audit, moment, known)) for audit in AUDITS.values()]
+        summaries = [_summary(audit, query.read(_only(request), audit, as_of, known)) for audit in AUDITS.values()]
     history, has_older = policy.history(now)
     context = {
         "policy": known,
@@ -65,10 +64,10 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "is_unknown": not any(summary.is_known for summary in summaries),
         "history": history,
         "has_older": has_older,
-        "problems": [problem] if problem else [],
+        "problems": as_of.problems,
         "url": reverse("audit:list"),
     }
-    return render(request, "environments/audit/list.html", context | bar(moment))
+    return render(request, "environments/audit/list.html", context | as_of.bar())
 
 
 @permission(*READ)
@@ -84,10 +83,10 @@ def audit_archive(request: HttpRequest) -> HttpResponse:
 @permission(*READ)
 def audit_changes(request: HttpRequest) -> HttpResponse:
     """Who set, moved or cleared the lockdowns of the environments that the filters leave, all of them page by page."""
-    moment, problem = read_moment(request.GET.get("as_of", ""))
+    as_of = AsOf.read(request.GET.get("as_of", ""))
     place, nowhere = lockdown_history.read_place(request.GET.get("before", ""))
-    with as_of(moment):
-        asked = query.read_all(request.GET, AUDITS["lockdown"], moment, policy.policy_at(moments.now()))
+    with as_of.reading():
+        asked = query.read_all(request.GET, AUDITS["lockdown"], as_of, policy.policy_at(clock.at()))
         listed = lockdown_history.changes(asked.environments, asked.now, place, CHANGES_ON_A_PAGE)
         marks = query.chips(asked)
     here = str(asked.listed.place)
@@ -99,33 +98,32 @@ def audit_changes(request: HttpRequest) -> HttpResponse:
         "older_url": f"{here}&{urlencode({'before': listed.older})}" if listed.older else "",
         "is_first": place is None,
         "chips": marks,
-        "problems": [*filter(None, (problem, nowhere)), *asked.problems],
+        "problems": [*as_of.problems, *([nowhere] if nowhere else []), *asked.problems],
     }
-    return render(request, "environments/audit/changes.html", context | bar(moment, asked.listed.place))
+    return render(request, "environments/audit/changes.html", context | as_of.bar(asked.listed.place))
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponse:
-    """A poll gets 204 while nothing is new; the past never changes, so a page of it does not ask."""
+    """A poll gets 204 while nothing is new."""
     seen = revision()
     if is_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
-    moment, problem = read_moment(request.GET.get("as_of", ""))
-    with as_of(moment):
-        known = policy.policy_at(moments.now())
-        asked = query.read(request.GET, AUDITS[slug], moment, known)
-        context = audit_context(asked, request.user) | bar(moment, asked.listed.place)
+    as_of = AsOf.read(request.GET.get("as_of", ""))
+    with as_of.reading():
+        known = policy.policy_at(clock.at())
+        asked = query.read(request.GET, AUDITS[slug], as_of, known)
+        context = audit_context(asked, request.user) | as_of.bar(asked.listed.place)
         context |= _narrowing(asked, counted="facets" in request.GET and not is_fragment(request))
-    seen_then = context["observed"]
-    context["rows"] = cells(context["lines"], is_past=moment is not None, is_gap=bool(seen_then and seen_then.is_gap))
-    context["problems"] = [*([problem] if problem else []), *asked.problems]
+    context["rows"] = cells(context["lines"], as_of)
+    context["problems"] = [*as_of.problems, *asked.problems]
     context |= _chosen(request, asked, context["total"])
-    context["poll_url"] = "" if moment else f"{context['url']}{asked.listed.place}&seen={seen}"
+    context["poll_url"] = as_of.live(f"{context['url']}{asked.listed.place}&seen={seen}")
     return render_page(request, "environments/audit/audit.html", "environments/audit/_audit.html", context)
 
 
 def _chosen(request: HttpRequest, asked: AuditState, total: int) -> dict[str, Any]:
     """What can be done in environments of the audit, and where: in those ticked, or in all that match."""
-    offered = offers(asked, request.user)
+    offered = offers(asked, asked.as_of.acting(request.user))
     url = url_if_any("automations:batch-new") if offered else ""
     context = {"batch_url": url, "offers": offered, "all_url": "", "most_chosen": MOST_CHOSEN}
     if not url or (asked.statuses and total > MOST_CHOSEN):
@@ -168,7 +166,7 @@ def _table(asked: AuditState, user: Actor) -> dict[str, Any]:
         "first_url": place.at(None),
         "sizes": [(size, place.sized(size)) for size in SIZES],
         "sweep": None if shown.rows or place.filters else freshness(SyncRun.Kind.ENVIRONMENTS)[0],
-        "is_unknown": not shown.rows and not was_swept(),
+        "is_unknown": not shown.rows and not was_ever_synced(),
     }
 
 
@@ -176,11 +174,12 @@ def _narrowing(asked: AuditState, *, counted: bool) -> dict[str, Any]:
     """What narrows an audit down; the filters of the list with their numbers where `counted`, else later."""
     place = asked.listed.place
     return {
-        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "group", *FACETS)],
-        "filter_pairs": [pair for pair in place.filters if pair[0] in FACETS],
+        "hidden": [pair for pair in place.filters if pair[0] not in ("q", "group", *PANEL)],
+        "filter_pairs": [pair for pair in place.filters if pair[0] in PANEL],
         "group_choices": GROUPS.items(),
         "keys": search_keys.KEYS.values(),
-        "facets": facets.facets(asked.listed) if counted else None,
+        "facets": facets(asked.listed) if counted else None,
+        "find_url": reverse("environments:facets"),
         "facets_url": f"{reverse('environments:facets')}{place.at(None)}",
     }
 

@@ -14,8 +14,8 @@ from django.db.models import F, Q, Value
 from django.db.models.expressions import Combinable
 
 from environments.models import Environment, EnvironmentQuerySet
-from environments.policies.archiving import ARCHIVED, HERE, STOPPED
-from environments.policies.verdict import STOPPED_BY
+from environments.policies import archiving, deletion
+from environments.policies.verdict import NOT_DELETED
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LISTED = 50
@@ -90,7 +90,7 @@ QUESTIONS = {
         "Maximum lifetime", DAY, 1, 365,
         "If every environment had this maximum lifetime from its creation on: when it would be locked down. At Ona a "
         "changed policy applies to new environments only.",
-        lambda _: Environment.objects.present().filter(HERE),
+        lambda _: Environment.objects.present().filter(NOT_DELETED),
         F("created_at"),
     ),
     "timeout": Question(
@@ -102,14 +102,14 @@ QUESTIONS = {
     "archive": Question(
         "Archive after", DAY, 1, 30,
         "Of stopped environments: when they would be archived.",
-        lambda _: Environment.objects.present().filter(STOPPED),
-        STOPPED_BY,
+        lambda _: Environment.objects.present().filter(archiving.STOPPED),
+        archiving.SINCE,
     ),
     "delete": Question(
         "Delete archived after", DAY, 1, 28,
         "Of archived environments: when they would be deleted.",
-        lambda _: Environment.objects.present().filter(ARCHIVED),
-        F("archived_at"),
+        lambda _: Environment.objects.present().filter(deletion.ARCHIVED),
+        deletion.SINCE,
     ),
 }  # fmt: skip
 

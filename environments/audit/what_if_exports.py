@@ -9,7 +9,8 @@ from environments.audit.what_if_list import HitState, chips
 from environments.list.exports import word
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import in_order
 
 COLUMNS = {
     "id": "id", "name": "name", "phase": "phase", "owner_id": "creator_id", "owner": "owner_name",
@@ -25,7 +26,7 @@ def what_if(asking: Asking, asked: Sequence[HitState]) -> Export:
     """The answers one after another, each in its order; read in a snapshot."""
     first = asked[0]  # the filters are the same for all
     count = sum(each.rows.order_by().count() for each in asked)
-    said = head(asking, chips=(), order=first.listed.place.order, count=count) | {"note": NOTE}
+    said = head(asking, filters=(), order=first.listed.place.order, count=count) | {"note": NOTE}
     said["filters"] = [f"{each.question.label}: {each.value} {each.question.unit_word}" for each in asked]
     said["filters"] += [f"{chip.label}: {chip.text}" if chip.label else chip.text for chip in chips(first)]
     said["questions"] = {each.name: each.question.means for each in asked}

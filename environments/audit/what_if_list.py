@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Value
 from django.http import QueryDict
 
 from environments.audit.what_if import QUESTIONS, SPANS, Hit, Question, hits, reached, within
-from environments.list import query as lists
-from environments.list.query import SORTS, State
+from environments.list.filters import without_gone
+from environments.list.list import ENVIRONMENTS
 from environments.models import Environment, EnvironmentQuerySet
+from portal.lists.declaration import ListQuery, Now
 from portal.lists.keyset import Page, Sort, page
-from portal.lists.query import Chip
+from portal.lists.place import Chip
+from portal.lists.query import read_query
 from portal.lists.search import Problem
 
 DEFAULT_ORDER = "when"
@@ -29,7 +31,7 @@ class HitState:
     value: int
     span: str
     now: datetime
-    listed: State
+    listed: ListQuery
     problems: tuple[Problem, ...]
 
     @property
@@ -39,7 +41,8 @@ class HitState:
     @property
     def rows(self) -> EnvironmentQuerySet:
         """With `since` and `hit_at`, as of `reached`."""
-        return self.listed.filters.without("", reached(self.name, self.value)).filter(within(self.span, self.now))
+        rows: EnvironmentQuerySet = self.listed.rows().filter(within(self.span, self.now))
+        return rows
 
 
 def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:
@@ -49,20 +52,28 @@ def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:
         problems.append(Problem(f"within={span}"[:60], f"Within: takes {', '.join(SPANS)}"))
         span = ""
     more = [("question", name), ("value", str(value)), *([("within", span)] if span else [])]
-    listed = lists.read_state(data, sorts=sorts(name), default_order=DEFAULT_ORDER, more=more)
+    listing = replace(
+        ENVIRONMENTS,
+        sorts=tuple(sorts(name).values()),
+        default_order=DEFAULT_ORDER,
+        base=lambda query: without_gone(query, reached(name, value)),
+    )
+    listed = read_query(listing, data, Now(), more=more)
     return HitState(name, value, span, now, listed, (*problems, *listed.problems))
 
 
 def sorts(name: str) -> Mapping[str, Sort]:
     """By time first; those of which it cannot be told come last."""
-    return {"when": Sort("when", "When", QUESTIONS[name].since, None)} | {each: SORTS[each] for each in SORTED_BY}
+    return {"when": Sort("when", "When", QUESTIONS[name].since, None)} | {
+        each: ENVIRONMENTS.by_sort[each] for each in SORTED_BY
+    }
 
 
 def chips(state: HitState) -> list[Chip]:
     """Every active condition by name."""
     place = state.listed.place
     found = [Chip("When", SPANS[state.span][0], place.only("within", ""))] if state.span else []
-    return found + lists.chips(state.listed)
+    return found + state.listed.chips()
 
 
 def read_page(state: HitState) -> tuple[list[Hit], Page[Environment]]:

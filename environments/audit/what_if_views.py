@@ -13,8 +13,8 @@ from environments.audit import what_if_list
 from environments.audit.views import READ
 from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
 from environments.list import search_keys
-from environments.policies import policy
-from portal.lists.query import SIZES
+from environments.policies.policy import policy_at
+from portal.lists.place import SIZES
 from portal.web.permissions import permission
 
 
@@ -27,7 +27,7 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
         "form": form,
         "answers": answers,
         "questions": QUESTIONS.values(),
-        "policy": policy.policy_at(now),
+        "policy": policy_at(now),
         "query": f"?{urlencode(form.asked())}",
     }
     return render(request, "environments/audit/what_if.html", context)

@@ -45,7 +45,7 @@ def operation_notices(environment: Environment, now: datetime) -> list[Operation
         action = ACTIONS.get(operation.action)
         if action is None:
             continue
-        group = (action.supersedes or action.name, operation.target_id)
+        group = (action.group, operation.target_id)
         notice = _notice(environment, operation, action, now)
         if notice and not (group in groups and notice.tone != "warning"):
             notices.append(notice)
@@ -84,7 +84,7 @@ def _success_notice(
         return _edit_notice(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
         name = _target_label(environment, operation)
-        done = f"{f'{name} {action.done}' if name else action.done.capitalize()} as {operation.actor_name} asked"
+        done = f"{f'{name} {action.past}' if name else action.past.capitalize()} as {operation.actor_name} asked"
         return OperationNotice(operation, "success", done, "") if age < DONE_FOR else None
     phase = phase_word(environment.phase)
     if age < action.patience:

@@ -29,13 +29,12 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """The specification version that the runner acknowledged; `behind`: not the newest."""
+    """How far the runner has come with the specification; whether it should be further: `not_in_sync_causes`."""
 
     spec_version: int | None
     runner_version: int | None
     status: str
     message: str
-    behind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +113,7 @@ def acknowledgement(document: Document) -> Acknowledgement:
     """The runner's acknowledgement; one without a version has applied none (version 0)."""
     ack = document.status.part("runnerAck")
     wanted, applied = document.spec.count("specVersion"), ack.count("specVersion")
-    behind = wanted is not None and applied is not None and applied < wanted
-    return Acknowledgement(wanted, applied, enum_label(ack.text("statusCode")), ack.text("message"), behind)
+    return Acknowledgement(wanted, applied, enum_label(ack.text("statusCode")), ack.text("message"))
 
 
 def timeout(document: Document) -> Timeout:

@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
 from environments.actions.menu import menu
+from environments.actions.specification_policies import organization_of
+from environments.actions.views.panel import find_environment
 from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
 from environments.detail.fields import Document, Fact
+from environments.detail.lifetime import banners, lifetime
 from environments.detail.pending_operations import OperationNotice, operation_notices
-from environments.models import Environment, Field, Phase, Transition
-from environments.policies.banners import banners, lifetime
+from environments.models import Environment
+from environments.policies.policy import policy_at
+from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import change_token as secrets_change_token
-from portal.directory.models import Entry, EnvironmentClass, Organization, Runner
+from portal.directory.models import Entry, EnvironmentClass, Runner
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -48,7 +52,7 @@ class Tab:
 
 @permission("environments.view_environment")
 def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
-    environment = find(environment_id)
+    environment = find_environment(environment_id)
     name = request.GET.get("tab", "")
     if name == "history":  # the former URL of the timeline
         return redirect("environments:timeline", environment.pk)
@@ -60,17 +64,6 @@ def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpRespon
     return render_tab(
         request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), change_token
     )
-
-
-def find(environment_id: UUID) -> Environment:
-    """The environment, deleted or not; 404 if the portal has never seen it."""
-    environment = Environment.objects.select_related("sighting").filter(pk=environment_id).first()
-    if environment is None:
-        raise Http404(
-            f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
-            "after the next sweep; one of another organization never does. Look for it by name under Environments."
-        )
-    return environment
 
 
 def is_unchanged(request: HttpRequest, environment: Environment, change_token: str = "") -> bool:
@@ -139,7 +132,7 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
         "environment": environment,
         "sighting": getattr(environment, "sighting", None),
         "menu": menu(environment, organization, request.user, now),
-        "banners": banners(environment, organization, now),
+        "banners": banners(Facts.of(environment), policy_at(now), now),
         "failures": failures,
         "warnings": warnings,
         "components": sections.components(document),
@@ -147,18 +140,12 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     }
 
 
-def organization_of(environment: Environment) -> Organization | None:
-    """The organization whose policies apply; None if they have not been read."""
-    return _entry(Organization, environment.organization_id)
-
-
 def _entry(model: type[E], id_: UUID | None) -> E | None:
     return model._default_manager.filter(pk=id_).first() if id_ else None
 
 
 def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, Any]:
-    document = Document(environment)
-    stopped = Transition.objects.of(environment).filter(field=Field.PHASE, new=Phase.STOPPED).first()
+    document, now = Document(environment), timezone.now()
     runner = _entry(Runner, environment.runner_id)
     kind = _entry(EnvironmentClass, environment.class_id)
     return {
@@ -166,7 +153,7 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "admission": sections.admission(document),
         "timeout": sections.timeout(document),
         "activity": activity(environment, document),
-        "lifetime": lifetime(environment, organization_of(environment), stopped, timezone.now()),
+        "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
         "machine": ownership.machine_location(environment, document, runner, kind) + sections.machine(document),
         "people": ownership.owner(environment, document),
         "identifiers": ownership.identifiers(environment, document),

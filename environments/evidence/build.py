@@ -11,14 +11,14 @@ from typing import BinaryIO
 import structlog
 from django.utils import timezone
 
-from environments.as_of import clock as moments
-from environments.as_of.context import as_of
-from environments.as_of.export_head import about
+from environments.as_of import clock
+from environments.as_of.context import AsOf
 from environments.evidence import documents, signing, tables
 from environments.evidence.manifest import FORMAT, MANIFEST, SIGNATURE, File, Head, Manifest
 from environments.evidence.manifest import Organization as Whose
 from environments.evidence.verify_against_portal import MADE, manifest_hash
 from environments.evidence.zip_file import Writer
+from environments.export_head import about
 from portal import VERSION
 from portal.directory.models import Organization
 from portal.exports.snapshot import snapshot
@@ -46,7 +46,7 @@ class PackRequest:
     parts: tuple[str, ...] = tuple(PARTS)
 
 
-def build_pack(request: PackRequest, context: recording.Asked, into: BinaryIO) -> Manifest:
+def build_pack(request: PackRequest, context: recording.RequestContext, into: BinaryIO) -> Manifest:
     """Write a pack into an empty file and record in the ledger who built it and why.
 
     Memory use does not grow with the tables. If this raises, the file is not evidence.
@@ -63,23 +63,19 @@ def build_pack(request: PackRequest, context: recording.Asked, into: BinaryIO) -
 
 
 def _write(
-    request: PackRequest, context: recording.Asked, organization: Organization | None, into: BinaryIO
+    request: PackRequest, context: recording.RequestContext, organization: Organization | None, into: BinaryIO
 ) -> tuple[Manifest, bytes]:
     """Write the files of the pack, the manifest, and its signature."""
     made_at = timezone.now()
-    moment = request.moment or made_at
-    with snapshot(), moments.standing_at(moment), Writer(into, made_at) as writer:
-        with as_of(request.moment):
-            stand = moments.now()
-            head = {
-                "as_of": moment,
-                "since": request.since,
-                "made_at": made_at,
-                **about(moment, (request.since, moment)),
-            }
+    as_of, moment = AsOf(request.moment), request.moment or made_at
+    with snapshot(), clock.set_to(moment), Writer(into, made_at) as writer:
+        with as_of.reading():
+            stand = clock.at()
+            head = {"as_of": moment, "since": request.since, "made_at": made_at}
+            head |= about(moment, (request.since, moment))
         manifest = _manifest(request, context, organization, made_at)
         manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
-        manifest.files.extend(_tables(writer, request, tables.PackScope(request.since, moment, request.moment, head)))
+        manifest.files.extend(_tables(writer, request, tables.PackScope(request.since, moment, as_of, head)))
         manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
         seen = documents.observation(request.since, moment, stand)
         manifest.files.append(writer.add(documents.OBSERVATION, [seen]))
@@ -90,9 +86,9 @@ def _write(
 
 
 def _manifest(
-    request: PackRequest, context: recording.Asked, organization: Organization | None, made_at: datetime
+    request: PackRequest, context: recording.RequestContext, organization: Organization | None, made_at: datetime
 ) -> Manifest:
-    """The manifest, without files yet."""
+    """What a pack says of itself, before it has any files."""
     newest, key = entries.head(), signing.public_key()
     return Manifest(
         format=FORMAT, portal_version=VERSION,

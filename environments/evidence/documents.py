@@ -10,10 +10,10 @@ import msgspec
 
 from environments.as_of.clock import written
 from environments.as_of.context import observed
-from environments.as_of.export_head import gaps, policy_head
 from environments.evidence.manifest import Manifest
 from environments.evidence.report import Report, report_unreadable
 from environments.evidence.signing import PublicKey
+from environments.export_head import gaps, policy_head
 from environments.models import SyncRun
 from environments.policies.policy import policy_of
 from environments.sync.freshness import intervals

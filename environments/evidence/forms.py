@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from environments.actions.forms.base import LONGEST_REASON
-from environments.as_of.context import read_moment
+from environments.as_of.context import NOW, AsOf
 from environments.evidence.build import PARTS, PackRequest
 
 PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "3650": "ten years"}
@@ -52,11 +52,11 @@ class EvidenceForm(forms.Form):
         super().__init__(data, label_suffix="", **options)
 
     def clean_as_of(self) -> datetime | None:
-        """The time; None for now."""
-        moment, problem = read_moment(self.cleaned_data["as_of"])
-        if problem:
-            raise forms.ValidationError(f"{problem.message.partition('; the page is')[0]}.".capitalize())
-        return moment
+        """The moment; None for now."""
+        as_of = AsOf.read(self.cleaned_data["as_of"])
+        if as_of.problem:
+            raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())
+        return as_of.at
 
     def pack_request(self) -> PackRequest:
         """The request for a pack; requires a valid form."""

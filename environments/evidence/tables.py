@@ -15,24 +15,25 @@ import msgspec
 from django.db import connection
 from django.http import QueryDict
 
-from environments.as_of.bar import pairs
-from environments.as_of.clock import now
-from environments.as_of.context import as_of
-from environments.as_of.export_head import log_read
-from environments.as_of.rebuild import SPECIFIED
+from environments.as_of.clock import at
+from environments.as_of.context import AsOf
+from environments.as_of.recorded import SPECIFIED
 from environments.audit import exports as audit_exports
 from environments.audit.query import AUDITS
 from environments.audit.query import read as read_audit
 from environments.evidence.manifest import File
 from environments.evidence.verify_ledger import DOCUMENTS
 from environments.evidence.zip_file import Writer
+from environments.export_head import log_read
 from environments.list import exports as list_exports
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import Transition
 from environments.policies.policy import policy_at
 from portal.exports.formats import FORMATS, Export
 from portal.exports.snapshot import streamed
 from portal.ledger.models import AuditLog, Operation
+from portal.lists.export import rows_of
+from portal.lists.query import read_query
 
 EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment seen by then, oldest first
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
@@ -73,29 +74,27 @@ WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
 
 @dataclass(frozen=True, slots=True)
 class PackScope:
-    """The scope of a pack. `past` is its time unless that is now, `head` the head of each table."""
+    """What a pack is about: `as_of` is its moment where that is not now, `head` what each table says at its head."""
 
     since: datetime
     moment: datetime
-    past: datetime | None
+    as_of: AsOf
     head: Mapping[str, Any]
 
 
 def environments(scope: PackScope) -> Export:
-    """All environments seen by then."""
-    with as_of(scope.past):
-        asked = read_state(EVERYTHING, more=pairs(scope.past))
-        found = asked.filters.qs
-    rows = list_exports.fleet_rows(found, asked.place.order, scope.past)
+    """Every environment seen by then."""
+    with scope.as_of.reading():
+        asked = read_query(ENVIRONMENTS, EVERYTHING, scope.as_of)
+    rows = rows_of(list_exports.TABLE, asked)
     return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows)
 
 
 def versions(scope: PackScope) -> Export:
-    """The version of each specification in force then, without the specification itself: the columns derived from it,
-    and the observations that it came between.
-    """
-    with as_of(scope.past):
-        stand = now()
+    """The version of each specification that held then, without the specification itself: what of it the environments
+    are told by, and between which two looks it came."""
+    with scope.as_of.reading():
+        stand = at()
     rows = (
         [list_exports.word(value) if place == DESIRED_PHASE else value for place, value in enumerate(row)]
         for row in _streamed(_VERSIONS, scope, stand=stand)
@@ -104,9 +103,9 @@ def versions(scope: PackScope) -> Export:
 
 
 def audit(slug: str, scope: PackScope) -> Export:
-    """The status of all environments in one audit, and the fields that it follows from."""
-    with as_of(scope.past):
-        asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.past, policy_at(now()))
+    """The status of every environment in one audit, with what it was derived from."""
+    with scope.as_of.reading():
+        asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.as_of, policy_at(at()))
     title = f"Audit: {AUDITS[slug].title}"
     return Export(slug, title, scope.head, audit_exports.COLUMNS, audit_exports.audit_rows(asked))
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from environments.activity.views import READ as READ_STREAM
-from environments.as_of.context import read_moment
+from environments.as_of.context import AsOf
 from environments.audit.views import READ
 from environments.evidence import signing
 from environments.evidence.build import build_pack
@@ -27,8 +27,7 @@ FULL = "As many files are being made as the portal has room for. Try again in a 
 @permission(*READ, *READ_STREAM, PERMISSION)
 def evidence(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
-        moment, _ = read_moment(request.GET.get("as_of", ""))
-        return _page(request, EvidenceForm(initial={"as_of": f"{moment:%Y-%m-%dT%H:%M}"} if moment else None))
+        return _page(request, EvidenceForm(initial={"as_of": AsOf.read(request.GET.get("as_of", "")).field}))
     form = EvidenceForm(request.POST)
     if not form.is_valid():
         return _page(request, form, NOT_ACCEPTED)

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from environments.as_of.context import as_of
-from environments.as_of.export_head import AS_THEN
-from environments.list.query import State, chips
-from environments.models import EnvironmentQuerySet
-from portal.exports.download import Asking, head
-from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
-from portal.lists.keyset import Order
+from environments.export_head import AS_THEN
+from portal.lists.declaration import Table
 from portal.web.formatting import UNKNOWN, phase_word
 
 PHASES = ("phase", "machine_phase", "content_phase", "devcontainer_phase", "automations_phase", "desired_phase")
@@ -38,32 +30,6 @@ COLUMNS = {
 PHASES_AT = [position for position, name in enumerate(COLUMNS) if name in PHASES]
 
 
-def fleet(asking: Asking, state: State, moment: datetime | None) -> Export:
-    """The environments of a list, all in its order, as known at `moment`; read in a snapshot."""
-    with as_of(moment):
-        found = state.filters.qs
-        said = head(
-            asking,
-            chips=chips(state),
-            order=state.place.order,
-            count=found.order_by().count(),
-            moment=moment,
-        )
-    said |= {"note": AS_THEN} if moment else {}
-    return Export("environments", "Environments", said, list(COLUMNS), fleet_rows(found, state.place.order, moment))
-
-
-def fleet_rows(found: EnvironmentQuerySet, order: Order, moment: datetime | None) -> Iterator[Sequence[Any]]:
-    """The rows of these environments in that order, as known at `moment`; in a transaction only."""
-
-    def scope() -> AbstractContextManager[None]:
-        return as_of(moment)
-
-    rows = in_order(found, order).values_list(*COLUMNS.values())
-    for piece in read_within(lambda: streamed(rows), scope):
-        yield from map(_row, piece)
-
-
 def _row(values: Sequence[Any]) -> list[Any]:
     row = [None if value == "" else value for value in values]
     for position in PHASES_AT:
@@ -76,3 +42,12 @@ def word(phase: str | None) -> str | None:
     """A phase as the lists have it; None where it is unknown."""
     told = phase_word(phase)
     return None if told == UNKNOWN else told
+
+
+TABLE = Table(
+    name="environments",
+    title="Environments",
+    columns=COLUMNS,
+    row=_row,
+    about=lambda query: query.as_of.note(AS_THEN),
+)

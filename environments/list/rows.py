@@ -11,10 +11,12 @@ from uuid import UUID
 
 from django.utils.safestring import SafeString
 
-from environments.as_of import clock
+from environments.as_of import clock, recorded
 from environments.list import search_keys
-from environments.list.query import WORDS
+from environments.list.filters import FLAG_WORDS
 from environments.models import Environment
+from environments.policies import lockdown
+from environments.policies.verdict import Facts
 from portal.web.templatetags.portal import ago, phase_dot
 
 FLAGS = {
@@ -28,7 +30,8 @@ FLAGS = {
 COLUMNS = (
     "name", "phase", "archived_at", "gone_at", "creator_id", "owner_name", "project_id", "project_name", "class_id",
     "class_name", "repository", "branch", "created_at", "last_used_at", "lockdown_at", "failure", "unpushed_commits",
-    "changed_files", *FLAGS,
+    "changed_files", "desired_phase", "spec_version", "runner_spec_version", "secrets_in_sync", "devcontainer_in_sync",
+    *FLAGS,
 )  # fmt: skip
 
 
@@ -41,8 +44,8 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
     Cells are made here and not in the template, and are plain dictionaries: a page has a thousand values, and the
     template engine takes longer over them than Postgres over finding the rows.
     """
-    now = clock.now()
-    told = {column: word for column, word in FLAGS.items() if word in search_keys.answerable(search_keys.FLAGS)}
+    now, answerable = clock.at(), recorded.answerable(search_keys.FLAGS)
+    told = {column: word for column, word in FLAGS.items() if word in answerable}
     return [_row(environment, url, now, told) for environment in environments]
 
 
@@ -60,7 +63,7 @@ def _row(environment: Environment, url: str, now: datetime, told: Mapping[str, s
         "project": _named("project", environment.project_id, environment.project_name, "none"),
         "class": _named("class", environment.class_id, environment.class_name, "unknown"),
         "last_used": ago(environment.last_used_at),
-        "lockdown": _lockdown(environment.lockdown_at, now),
+        "lockdown": _lockdown(lockdown.at(Facts.of(environment), now), now),
         "created": ago(environment.created_at),
     }
 
@@ -108,7 +111,7 @@ def _flags(environment: Environment, told: Mapping[str, str]) -> SafeString:
     return SafeString(
         "".join(
             f' <a class="list-flag list-flag-{word}" href="?flag={word}" title="{escape(_why(environment, word))}">'
-            f"{escape(WORDS['flag'][word])}</a>"
+            f"{escape(FLAG_WORDS[word])}</a>"
             for column, word in told.items()
             if getattr(environment, column)
         )
@@ -122,7 +125,9 @@ def _why(environment: Environment, word: str) -> str:
         commits, files = environment.unpushed_commits, environment.changed_files
         said = ((commits, "commits not pushed"), (files, "files changed"))
         return ", ".join(f"{'unknown' if number is None else number} {words}" for number, words in said)
-    return f"All environments: {WORDS['flag'][word]}"
+    if word == "not-in-sync":
+        return ". ".join(environment.not_in_sync_causes)
+    return f"All environments: {FLAG_WORDS[word]}"
 
 
 def _lockdown(lockdown_at: datetime | None, now: datetime) -> SafeString:

@@ -2,6 +2,8 @@
 
 from environments.models.environment import (
     NEW_LINE,
+    SECRETS_NOT_IN_SYNC,
+    UNACKNOWLEDGED,
     Environment,
     EnvironmentQuerySet,
     Phase,
@@ -16,6 +18,8 @@ from environments.models.transition import Field, Transition, TransitionQuerySet
 
 __all__ = [
     "NEW_LINE",
+    "SECRETS_NOT_IN_SYNC",
+    "UNACKNOWLEDGED",
     "Environment",
     "EnvironmentQuerySet",
     "FailureKind",

@@ -11,7 +11,6 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
-from django.utils import timezone
 
 NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
@@ -35,48 +34,25 @@ class Phase(models.TextChoices):
     DELETED = "ENVIRONMENT_PHASE_DELETED", "deleted"
 
 
+# The runner has not confirmed the specification it shall work by; what is stopped and stays so has nothing to confirm.
+UNACKNOWLEDGED = Q(runner_spec_version__lt=F("spec_version"), archived_at__isnull=True) & (
+    ~Q(phase__in=("", Phase.STOPPED, Phase.DELETED)) | Q(desired_phase=Phase.RUNNING)
+)
+SECRETS_NOT_IN_SYNC = Q(phase=Phase.RUNNING, secrets_in_sync__isnull=False, secrets_in_sync=False)
+DEVCONTAINER_NOT_IN_SYNC = Q(phase=Phase.RUNNING, devcontainer_in_sync__isnull=False, devcontainer_in_sync=False)
+
+
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
     """Environments by condition."""
 
     def present(self) -> Self:
         return self.filter(gone_at=None)
 
-    def active(self) -> Self:
-        return self.present().filter(archived_at=None)
-
     def running(self) -> Self:
         return self.present().filter(phase=Phase.RUNNING)
 
-    def archived(self) -> Self:
-        return self.present().filter(archived_at__isnull=False)
-
     def failing(self) -> Self:
         return self.present().filter(failing=True)
-
-    def locked_down(self) -> Self:
-        return self.present().filter(lockdown_at__lte=timezone.now())
-
-    def locked_down_within(self, delay: timedelta) -> Self:
-        """Not locked down yet, but within `delay` from now."""
-        now = timezone.now()
-        return self.present().filter(lockdown_at__gt=now, lockdown_at__lte=now + delay)
-
-    def idle_for(self, delay: timedelta) -> Self:
-        """No activity for `delay`; environments without any count from their last start or creation."""
-        return self.present().filter(last_used_at__lte=timezone.now() - delay)
-
-    def with_unpushed_work(self) -> Self:
-        """Unpushed commits or changed files; environments of unknown git state are excluded."""
-        return self.present().filter(unpushed_work=True)
-
-    def open_to_everyone(self) -> Self:
-        return self.present().filter(open_to_everyone=True)
-
-    def never_stopping(self) -> Self:
-        return self.present().filter(never_stops=True)
-
-    def not_in_sync(self) -> Self:
-        return self.present().filter(not_in_sync=True)
 
     def for_list(self) -> Self:
         """Without the documents, which lists never read."""
@@ -176,14 +152,7 @@ class Environment(models.Model):
         db_persist=True,
     )
     not_in_sync = models.GeneratedField(
-        expression=_expression(
-            Q(phase=Phase.RUNNING)
-            & (
-                Q(runner_spec_version__lt=F("spec_version"))
-                | Q(secrets_in_sync__isnull=False, secrets_in_sync=False)
-                | Q(devcontainer_in_sync__isnull=False, devcontainer_in_sync=False)
-            )
-        ),
+        expression=_expression(UNACKNOWLEDGED | SECRETS_NOT_IN_SYNC | DEVCONTAINER_NOT_IN_SYNC),
         output_field=models.BooleanField(),
         db_persist=True,
     )
@@ -230,7 +199,7 @@ class Environment(models.Model):
                 include=[
                     "project_id", "creator_id", "runner_id", "class_id", "role", "created_at", "archived_at",
                     "lockdown_at", "last_used_at", "failing", "unpushed_work", "open_to_everyone",
-                    "never_stops", "not_in_sync",
+                    "never_stops", "not_in_sync", "gone_at",
                 ],
                 name="environment_facets",
                 condition=Q(gone_at=None),
@@ -267,6 +236,24 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+    @property
+    def is_unacknowledged(self) -> bool:
+        """`UNACKNOWLEDGED`, of this one."""
+        is_up = self.phase not in ("", Phase.STOPPED, Phase.DELETED) or self.desired_phase == Phase.RUNNING
+        return self.runner_spec_version < self.spec_version and self.archived_at is None and is_up
+
+    @property
+    def not_in_sync_causes(self) -> list[str]:
+        """Why it is `not_in_sync`, in words; empty where it is in sync."""
+        version, applied, runs = self.spec_version, self.runner_spec_version, self.phase == Phase.RUNNING
+        behind = f"The runner has not applied version {version} of the specification yet; it is at {applied}"
+        causes = {
+            behind: self.is_unacknowledged,
+            "Its secrets are not in sync": runs and self.secrets_in_sync is False,
+            "Its devcontainer is not in sync with its configuration": runs and self.devcontainer_in_sync is False,
+        }
+        return [words for words, holds in causes.items() if holds]
 
 
 class Sighting(models.Model):

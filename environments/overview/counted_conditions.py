@@ -7,9 +7,8 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from environments.as_of.clock import standing_at
+from environments.as_of import clock
 from environments.list import search_keys
-from portal.lists.search import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +23,9 @@ class Condition:
     means: str = ""
 
     def as_of(self, at: datetime) -> Q:
-        """The condition as of `at`."""
-        with standing_at(at):
-            return Q(*map(search_keys.asks, parse(self.query, search_keys.KEYS).terms))
+        """The condition with durations counted from `at`."""
+        with clock.set_to(at):
+            return search_keys.SEARCH.parse(self.query).asks
 
 
 CONDITIONS = {

@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from environments.list.search_keys import NONE
 from environments.models import Environment, Field, Transition
 from environments.models.overview import RunningTime, StartUp
 from environments.overview import running_time as overview_running_time
@@ -26,6 +25,7 @@ from environments.timeline.event_labels import Event, event
 from environments.timeline.query import format_cursor, format_time, parse_cursor
 from environments.timeline.source import Place
 from environments.timeline.transitions_source import LETTER
+from portal.lists.readers import NONE
 from portal.web.permissions import permission
 
 READ: Final = ("environments.view_environment", "environments.view_transition")

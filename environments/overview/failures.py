@@ -11,9 +11,9 @@ from typing import Any
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from environments.list.search_keys import NONE
 from environments.models import Environment, Field, Transition
 from environments.models.overview import FailureKind
+from portal.lists.readers import NONE
 from portal.lists.search import LONGEST, Term, render
 
 from .failure_messages import fingerprint, literal_parts, normalize

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from environments.list import search_keys
 from environments.models import Phase
 from environments.models.overview import StartUp
+from portal.lists.readers import NONE
 from portal.web.formatting import phase_word
 
 from .chart_drawing import format_number
@@ -195,7 +196,7 @@ def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
     measure = "environments" if by == "environments" else "seconds"
     most = max((row[measure] for row in rows), default=0) or 1
     for row in rows:
-        chosen = {dimension: row["key"] or search_keys.NONE}
+        chosen = {dimension: row["key"] or NONE}
         yield Top(
             row["name"], list_url(**chosen), row["environments"], row["running"],
             list_url(**chosen, phase="running"), row["seconds"], _url("overview-running-time", chosen),
@@ -209,7 +210,7 @@ def starts(data: Data) -> list[Starts]:
     for by in ("class", "project"):
         names, rows = data["names"][by], []
         for row in data[by]:
-            chosen = {by: row["key"] or search_keys.NONE}
+            chosen = {by: row["key"] or NONE}
             rows.append(_start(names[row["key"]], list_url(**chosen), chosen, row))
         groups += [Starts(by, rows, data.get("keys", {}).get(by, 0))] if rows else []
     return groups
@@ -227,7 +228,7 @@ def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:
     """The present lists behind the series of a chart; combined ones have none."""
     if by == "phase":
         return {key: list_url(q=f"phase:{PHASE_NAMES.get(key, key)}") for key in keys}
-    return {key: list_url(**{by: key or search_keys.NONE}, phase=phase_word(Phase.RUNNING)) for key in keys}
+    return {key: list_url(**{by: key or NONE}, phase=phase_word(Phase.RUNNING)) for key in keys}
 
 
 def mean(value: float | None) -> str:

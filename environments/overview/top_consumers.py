@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from environments.list.query import labels
-from environments.list.search_keys import NONE
+from environments.list import names
 from environments.models.overview import RunningTime
+from portal.lists.readers import NONE
 
 from . import running_time
 from .counts import Census
@@ -49,7 +49,7 @@ def _dimension(name: str, census: Census, seconds: dict[str, float]) -> dict[str
 def names_of(dimension: str, keys: Iterable[str]) -> dict[str, str]:
     """The names of owners, projects or classes; "none" for the empty key."""
     keys = list(keys)
-    named = labels(dimension, [key or NONE for key in keys])
+    named = names.names_of(dimension)([key or NONE for key in keys])
     return {key: named[key or NONE] for key in keys}
 
 

@@ -1,15 +1,18 @@
-"""The archive status of an environment: when it is archived and deleted by policy, whether that is late, and why so."""
+"""When a stopped environment is archived by policy; and the statuses of the archive audit, up to its deletion."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, Value
+from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Greatest
 
 from environments.models import Phase
+from environments.policies import deletion
+from environments.policies.deletion import ARCHIVED
 from environments.policies.policy import Policy
-from environments.policies.verdict import UNKNOWN_PHASES, Facts, Status, Verdict, case, deleted, moment_words
+from environments.policies.verdict import NEVER, NOT_DELETED, UNKNOWN_PHASES, Facts, Status, Verdict, case, deleted, utc
 from portal.web.formatting import duration_words
 
 # Ona's own job does not run to the second: what is late by less is not called overdue.
@@ -23,44 +26,54 @@ STATUSES = {
     "unknown": Status("unknown", "gray", "Its phase is unknown, or it is stopped and the policies had not been read."),
     "deleted": Status("deleted", "gray", "Deleted at Ona; shown where gone environments are asked for."),
 }
-HERE = ~Q(phase=Phase.DELETED)
-ARCHIVED, KEPT = HERE & Q(archived_at__isnull=False), HERE & Q(archived_at=None)
+KEPT = NOT_DELETED & Q(archived_at=None)
 STOPPED = KEPT & Q(phase=Phase.STOPPED)
+# What the policy counts from, of these: it was stopped and not archived by then, or gave a last sign of use where that
+# came later: it was started again and stopped between two observations. Greatest passes over what is absent.
+SINCE = Greatest("stop__seen_at", "last_used_at", output_field=DateTimeField())
+
+
+def since(facts: Facts) -> datetime | None:
+    """The latest time at which the inactivity that leads to archiving began: `SINCE`."""
+    times = [time for time in (facts.stop and facts.stop[1], facts.last_used_at) if time]
+    return max(times, default=None)
+
+
+def due(facts: Facts, policy: Policy | None) -> datetime | None:
+    """The latest time; None where it is not stopped, or archived or deleted already, or something is unknown."""
+    began = since(facts)
+    is_stopped = facts.phase == Phase.STOPPED and facts.archived_at is None and not facts.is_deleted
+    return began + policy.archive_after if is_stopped and policy and began else None
 
 
 def conditions(policy: Policy | None, now: datetime) -> dict[str, Q]:
-    """What each status asks of environments that are not gone, with `stopped_by`; each meets exactly one."""
-    never = Q(pk__in=())
+    """What each status asks of rows that are present, annotated with `since`; each meets exactly one."""
     nameless = KEPT & Q(phase__in=UNKNOWN_PHASES)
     asked = {
-        "overdue": never, "deletion": never, "due": never, "archived": ARCHIVED,
+        "overdue": NEVER, "deletion": NEVER, "due": NEVER, "archived": ARCHIVED,
         "active": KEPT & ~Q(phase__in=(Phase.STOPPED, *UNKNOWN_PHASES)),
-        "unknown": nameless | (STOPPED & Q(stopped_by=None) if policy else STOPPED),
-        "deleted": ~HERE,
+        "unknown": nameless | (STOPPED & Q(since=None) if policy else STOPPED),
+        "deleted": ~NOT_DELETED,
     }  # fmt: skip
     if policy is None:
         return asked
-    kept_since = now - policy.archive_after - GRACE
-    asked["due"], asked["overdue"] = STOPPED & Q(stopped_by__gte=kept_since), STOPPED & Q(stopped_by__lt=kept_since)
+    latest = now - GRACE
+    stopped_since = latest - policy.archive_after
+    asked["due"], asked["overdue"] = STOPPED & Q(since__gte=stopped_since), STOPPED & Q(since__lt=stopped_since)
     if policy.delete_after:
-        archived_since = now - policy.delete_after - GRACE
-        asked["deletion"] = ARCHIVED & Q(archived_at__gte=archived_since)
-        asked["overdue"] |= ARCHIVED & Q(archived_at__lt=archived_since)
-        asked["archived"] = never
+        late = deletion.due_before(latest, policy.delete_after)
+        asked |= {"deletion": ARCHIVED & ~late, "overdue": asked["overdue"] | late, "archived": NEVER}
     return asked
 
 
 def when(policy: Policy | None, gone: bool) -> Combinable:
-    """The time a status tells of, as `judge` does, for rows annotated with `stopped_by`. Where none of them is gone, an
-    index tells it: the column that says so is in none."""
+    """The time of a status, as `judge` has it, for rows annotated with `since`. Where none of them is gone, an index
+    has it: the column that says so is in none."""
     times: dict[Q, Combinable] = {Q(gone_at__isnull=False): F("gone_at")} if gone else {}
-    times[~HERE] = Value(None)
-    if policy is None or not policy.delete_after:
-        times[ARCHIVED] = F("archived_at")
-    else:
-        times[ARCHIVED] = F("archived_at") + Value(policy.delete_after)
+    times[~NOT_DELETED] = Value(None)
+    times[ARCHIVED] = deletion.SINCE + Value(policy.delete_after) if policy and policy.delete_after else deletion.SINCE
     if policy:
-        times[STOPPED] = F("stopped_by") + Value(policy.archive_after)
+        times[STOPPED] = F("since") + Value(policy.archive_after)
     return case(times)
 
 
@@ -80,44 +93,43 @@ def judge(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
 def _stopped(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
     if policy is None:
         return Verdict("unknown", None, (_since(facts), "The organization's policies had not been read."))
-    if facts.stopped_by is None:
+    at = due(facts, policy)
+    if at is None:
         return Verdict("unknown", None, ("It is stopped; since when, and when it was last used, is not known.",))
-    due = facts.stopped_by + policy.archive_after
-    between = _between(facts.stopped_after, facts.stopped_by, policy)
-    because = (_since(facts), f"The policy archives after {duration_words(policy.archive_after)}: {between}.")
-    if due + GRACE < now:
-        return Verdict("overdue", due, (*because, f"It should have been archived {duration_words(now - due)} ago."))
-    return Verdict("due", due, because)
+    between = f"{duration_words(policy.archive_after)}: {_between(facts, policy, at)}"
+    because = (_since(facts), f"The policy archives after {between}.")
+    if at + GRACE < now:
+        return Verdict("overdue", at, (*because, f"It should have been archived {duration_words(now - at)} ago."))
+    return Verdict("due", at, because)
 
 
 def _archived(facts: Facts, archived_at: datetime, policy: Policy | None, now: datetime) -> Verdict:
-    said = f"metadata.archivedAt is {moment_words(archived_at)}."
+    said = f"metadata.archivedAt is {utc(archived_at)}."
     if policy is None:
         unknown = "Whether it will be deleted is unknown: the organization's policies had not been read."
         return Verdict("archived", archived_at, (said, unknown))
-    if not policy.delete_after:
+    at = deletion.due(facts, policy)
+    if not policy.delete_after or at is None:
         return Verdict("archived", archived_at, (said, "The policy never deletes archived environments."))
-    due = archived_at + policy.delete_after
-    because = (said, f"The policy deletes {duration_words(policy.delete_after)} later: {moment_words(due)}.")
-    if due + GRACE < now:
-        return Verdict("overdue", due, (*because, f"It should have been deleted {duration_words(now - due)} ago."))
-    return Verdict("deletion", due, because)
+    because = (said, f"The policy deletes {duration_words(policy.delete_after)} later: {deletion.words(at)}.")
+    if at + GRACE < now:
+        return Verdict("overdue", at, (*because, f"It should have been deleted {duration_words(now - at)} ago."))
+    return Verdict("deletion", at, because)
 
 
 def _since(facts: Facts) -> str:
     """Since when it is stopped, as far as that was observed."""
-    used = f" Its last known use was at {moment_words(facts.last_used_at)}." if facts.last_used_at else ""
+    used = f" Its last known use was at {utc(facts.last_used_at)}." if facts.last_used_at else ""
     if facts.stop is None:
         return f"It is stopped; since when is not known.{used}"
     after, by = facts.stop
     if after is None:
-        return f"It was stopped already when it was first seen, at {moment_words(by)}.{used}"
-    return f"It was seen to stop, or to be unarchived, between {moment_words(after)} and {moment_words(by)}.{used}"
+        return f"It was stopped already when it was first seen, at {utc(by)}.{used}"
+    return f"It was seen to stop, or to be unarchived, between {utc(after)} and {utc(by)}.{used}"
 
 
-def _between(after: datetime | None, by: datetime, policy: Policy) -> str:
-    """When that is, as exactly as the stop was observed."""
-    latest = moment_words(by + policy.archive_after)
-    if after is None or after >= by:
-        return f"by {latest}"
-    return f"between {moment_words(after + policy.archive_after)} and {latest}"
+def _between(facts: Facts, policy: Policy, latest: datetime) -> str:
+    """When that is, as exactly as the stop was observed; its earliest time is unknown where nothing bounds it."""
+    after = facts.last_used_at or (facts.stop[0] if facts.stop else None) or facts.created_at
+    earliest = after + policy.archive_after if after else latest
+    return f"by {utc(latest)}" if earliest >= latest else f"between {utc(earliest)} and {utc(latest)}"

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 
-from environments.models import Phase
 from environments.policies.policy import Policy
-from environments.policies.verdict import UP, Changed, Facts, Status, Verdict, deleted, moment_words
+from environments.policies.verdict import NEVER, NOT_DELETED, UP, Changed, Facts, Status, Verdict, deleted, utc
 from portal.web.formatting import duration_words
 
 DAY = timedelta(days=1)
@@ -26,26 +25,49 @@ STATUSES = {
     "deleted": Status("deleted", "gray", "Deleted at Ona; shown where gone environments are asked for."),
 }
 AHEAD = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
-HERE = ~Q(phase=Phase.DELETED)
-WHEN: Combinable = F("lockdown_at")
+AT: Combinable = F("lockdown_at")
+
+
+def at(facts: Facts, now: datetime) -> datetime | None:
+    """When it is or was locked down; None without a lockdown, and where it was deleted before."""
+    end = (facts.gone_at or now) if facts.is_deleted else None
+    return None if facts.lockdown_at and end and facts.lockdown_at > end else facts.lockdown_at
+
+
+def has_come(facts: Facts, now: datetime) -> bool:
+    return not facts.is_deleted and facts.lockdown_at is not None and facts.lockdown_at <= now
+
+
+def is_past(now: datetime) -> Q:
+    """`has_come`, among rows that are present."""
+    return NOT_DELETED & Q(lockdown_at__lte=now)
+
+
+def is_ahead(after: datetime, by: datetime | None = None) -> Q:
+    """Those that are locked down after a time, and by another, among rows that are present."""
+    return NOT_DELETED & (Q(lockdown_at__gt=after, lockdown_at__lte=by) if by else Q(lockdown_at__gt=after))
+
+
+def prevents_start(lockdown_at: datetime | None, *, is_strict: bool, now: datetime) -> bool:
+    """Whether Ona refuses to start an environment, by the organization's policy."""
+    return is_strict and lockdown_at is not None and lockdown_at <= now
 
 
 def conditions(policy: Policy | None, now: datetime) -> dict[str, Q]:
-    """What each status asks of environments that are not gone; each meets exactly one."""
-    past, free = HERE & Q(lockdown_at__lte=now), HERE & Q(lockdown_at=None)
-    never = Q(pk__in=())
+    """What each status asks of rows that are present; each meets exactly one."""
+    past, free = is_past(now), NOT_DELETED & Q(lockdown_at=None)
     asked = {
         "running": past & Q(phase__in=UP),
         "past": past & ~Q(phase__in=UP),
-        "later": HERE & Q(lockdown_at__gt=now + 30 * DAY),
-        "exempt": free if policy and policy.lifetime else never,
-        "none": free if policy and not policy.lifetime else never,
-        "unknown": never if policy else free,
-        "deleted": ~HERE,
+        "later": is_ahead(now + 30 * DAY),
+        "exempt": free if policy and policy.lifetime else NEVER,
+        "none": free if policy and not policy.lifetime else NEVER,
+        "unknown": NEVER if policy else free,
+        "deleted": ~NOT_DELETED,
     }
     begin = now
     for name, delay in AHEAD.items():
-        asked[name] = HERE & Q(lockdown_at__gt=begin, lockdown_at__lte=now + delay)
+        asked[name] = is_ahead(begin, now + delay)
         begin = now + delay
     return {name: asked[name] for name in STATUSES}
 
@@ -56,8 +78,8 @@ def judge(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
         return deleted(facts)
     if facts.lockdown_at is None:
         return _free(facts, policy)
-    said = f"metadata.lockdownAt is {moment_words(facts.lockdown_at)}"
-    if facts.lockdown_at <= now:
+    said = f"metadata.lockdownAt is {utc(facts.lockdown_at)}"
+    if has_come(facts, now):
         name = "running" if facts.phase in UP else "past"
         because = (f"{said}, which has passed; status.phase is {facts.word}.", _strictness(policy, name))
         return _explained(name, facts, because)
@@ -78,8 +100,8 @@ def _explained(name: str, facts: Facts, because: tuple[str, ...]) -> Verdict:
     change = _maker(facts)
     if change is None:
         return Verdict(name, facts.lockdown_at, because)
-    was = f" from {moment_words(change.old)}" if change.old else ""
-    said = f"It was {change.what}{was} by {change.who}, seen at {moment_words(change.by)}."
+    was = f" from {utc(change.old)}" if change.old else ""
+    said = f"It was {change.what}{was} by {change.who}, seen at {utc(change.by)}."
     return Verdict(name, facts.lockdown_at, (*because, said, *_reason(change)), change)
 
 
@@ -100,8 +122,8 @@ def _free(facts: Facts, policy: Policy | None) -> Verdict:
         return Verdict("none", None, (absent, policy.lifetime_words))
     because = f"The policy is a maximum lifetime of {duration_words(policy.lifetime)}."
     if change := _maker(facts):
-        was = f" of {moment_words(change.old)}" if change.old else ""
-        said = f"The lockdown{was} was cleared by {change.who}, seen at {moment_words(change.by)}."
+        was = f" of {utc(change.old)}" if change.old else ""
+        said = f"The lockdown{was} was cleared by {change.who}, seen at {utc(change.by)}."
         return Verdict("exempt", None, (absent, because, said, *_reason(change)), change)
     return Verdict("exempt", None, (absent, because, _exemption(facts, policy)))
 
@@ -112,10 +134,10 @@ def _exemption(facts: Facts, policy: Policy) -> str:
     if by is None or facts.created_at is None or facts.created_at >= by:
         return "Why it has none was not observed: it was created under the policy."
     if after is None:
-        return f"It was created before the policy was first seen, at {moment_words(by)}; older policies are not known."
+        return f"It was created before the policy was first seen, at {utc(by)}; older policies are not known."
     if facts.created_at <= after:
-        return f"It was created before the policy, which came between {moment_words(after)} and {moment_words(by)}."
-    return f"It was created while the policy came, between {moment_words(after)} and {moment_words(by)}."
+        return f"It was created before the policy, which came between {utc(after)} and {utc(by)}."
+    return f"It was created while the policy came, between {utc(after)} and {utc(by)}."
 
 
 def _strictness(policy: Policy | None, name: str) -> str:

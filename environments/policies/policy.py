@@ -1,15 +1,17 @@
-"""The organization's policies of lifetime and archiving as they were observed at a moment, and over time, in words."""
+"""The organization's policies of lifetime, archiving and deletion as observed at a time, and over time, in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from environments.policies.banners import ARCHIVE_AFTER
+from django.db.models import QuerySet, Subquery
+
 from portal.directory.models import Organization, PolicyVersion
 from portal.ledger import diff
 from portal.web.formatting import duration_words
 
+ARCHIVE_AFTER = timedelta(days=3)  # Ona's default where the organization sets none
 MOST_VERSIONS = 50
 
 
@@ -50,7 +52,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PolicyChange:
     """One observed version of the policies: what changed, field by field, as Ona names the fields."""
 
     after: datetime | None
@@ -60,9 +62,16 @@ class Change:
     differences: list[diff.Change]
 
 
-def policy_at(moment: datetime) -> Policy | None:
-    """The policies as known at `moment`, in two queries; None where they had not been read yet."""
-    return policy_of(_versions(moment)[:MOST_VERSIONS])
+def versions_at(at: datetime) -> QuerySet[PolicyVersion]:
+    """The versions of the organization's policies that were seen by then, newest first."""
+    first = Organization.objects.present().order_by("id").values("id")[:1]
+    seen = PolicyVersion.objects.filter(organization=Subquery(first), seen_at__lte=at)
+    return seen.order_by("-seen_at", "-id")
+
+
+def policy_at(at: datetime) -> Policy | None:
+    """The policies as known at a time, in one query; None where they had not been read yet."""
+    return policy_of(list(versions_at(at)[:MOST_VERSIONS]))
 
 
 def policy_of(versions: list[PolicyVersion]) -> Policy | None:
@@ -81,19 +90,12 @@ def policy_of(versions: list[PolicyVersion]) -> Policy | None:
     )
 
 
-def history(moment: datetime) -> tuple[list[Change], bool]:
-    """The newest observed changes of the policies until `moment`, newest first; and whether there are older ones."""
-    versions = _versions(moment)
+def history(at: datetime) -> tuple[list[PolicyChange], bool]:
+    """The newest observed changes of the policies by then, newest first; and whether there are older ones."""
+    versions = list(versions_at(at)[: MOST_VERSIONS + 1])  # one more: what the last one shown changed
     befores = [*versions, None][1:]
     found = [_change(version, before) for version, before in zip(versions, befores, strict=True)]
     return found[:MOST_VERSIONS], len(found) > MOST_VERSIONS
-
-
-def _versions(moment: datetime) -> list[PolicyVersion]:
-    """Those seen until then, newest first: as many as are shown, and the one before them."""
-    organization = Organization.objects.present().order_by("id").first()
-    seen = PolicyVersion.objects.filter(organization=organization, seen_at__lte=moment).order_by("-seen_at", "-id")
-    return list(seen[: MOST_VERSIONS + 1]) if organization else []
 
 
 def _since(versions: list[PolicyVersion]) -> tuple[datetime | None, datetime] | None:
@@ -106,10 +108,10 @@ def _since(versions: list[PolicyVersion]) -> tuple[datetime | None, datetime] | 
     return since
 
 
-def _change(version: PolicyVersion, before: PolicyVersion | None) -> Change:
+def _change(version: PolicyVersion, before: PolicyVersion | None) -> PolicyChange:
     said = policy_of([version])
     # as parts of one entry: a policy that is absent afterwards was taken away
     pair = ({"policies": before.policies}, {"policies": version.policies}) if before else ({}, {})
     differences = diff.moved(diff.compare(*pair))
     lifetime, archiving = (said.lifetime_words, said.archive_words) if said else ("", "")
-    return Change(version.old_seen_at, version.seen_at, lifetime, archiving, differences)
+    return PolicyChange(version.old_seen_at, version.seen_at, lifetime, archiving, differences)

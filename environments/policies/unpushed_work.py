@@ -1,10 +1,11 @@
-"""How long unpushed work has before it is lost by policy: the same answer in both audits."""
+"""How long unpushed work has before it is lost by policy."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from environments.models import Environment, Phase
+from environments.policies import archiving, deletion
 from environments.policies.policy import Policy
 from environments.policies.verdict import UNKNOWN_PHASES, Facts
 from portal.web.formatting import duration_words
@@ -44,14 +45,9 @@ def _lock_in(facts: Facts, policy: Policy) -> datetime | None:
 
 def _deletion(facts: Facts, policy: Policy) -> tuple[datetime | None, bool]:
     """When it is deleted by policy if nobody touches it, None for never; and whether that is known."""
-    if not policy.delete_after:
-        return None, True
-    if facts.archived_at:
-        return facts.archived_at + policy.delete_after, True
+    if not policy.delete_after or facts.archived_at:
+        return deletion.due(facts, policy), True
     if facts.phase in UNKNOWN_PHASES:
         return None, False
-    if facts.phase != Phase.STOPPED:
-        return None, True
-    if facts.stopped_by is None:
-        return None, False
-    return facts.stopped_by + policy.archive_after + policy.delete_after, True
+    archived = archiving.due(facts, policy)
+    return archived and archived + policy.delete_after, facts.phase != Phase.STOPPED or archived is not None

@@ -1,4 +1,4 @@
-"""What the statuses of an environment are judged by, and how a verdict is written."""
+"""The columns of an environment that policies are judged by, and what a verdict is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, DateTimeField, F, Value, When
-from django.db.models.functions import Greatest
+from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.urls import reverse
 
 from environments.models import Environment, EnvironmentQuerySet, Phase
@@ -16,9 +15,9 @@ from portal.web.formatting import phase_word
 
 UP = (Phase.CREATING, Phase.STARTING, Phase.RUNNING, Phase.UPDATING)
 UNKNOWN_PHASES = ("", "ENVIRONMENT_PHASE_UNSPECIFIED")
-# Inactivity is reckoned until the stop was seen, or the last sign of use where that came later: it was started again
-# and stopped between two observations. Greatest passes over what is absent.
-STOPPED_BY = Greatest("stop__seen_at", "last_used_at", output_field=DateTimeField())
+NEVER = Q(pk__in=())
+# Of rows that are present, `Facts.is_deleted` by the phase alone: the counts are read from an index without `gone_at`.
+NOT_DELETED = ~Q(phase=Phase.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The status of one environment, when what it tells of happened or will happen, and what it was derived from;
+    """The status of one environment, when what it is about happened or will happen, and what it was derived from;
     `change` is what of that somebody did."""
 
     status: str
@@ -65,12 +64,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The columns of an environment that the audits go by. `stop` is its newest transition into "stopped" or out of the
-    archive: after the first time and by the second. The first is None where it was first seen stopped. `changed` is the
-    newest change of its lockdown."""
+    """`stop` is the newest transition into "stopped" or out of the archive: after the first time and by the second. The
+    first is None where it was first seen stopped. `changed` is the newest change of its lockdown."""
 
     phase: str
-    first_seen_at: datetime
     created_at: datetime | None = None
     lockdown_at: datetime | None = None
     archived_at: datetime | None = None
@@ -81,28 +78,17 @@ class Facts:
 
     @classmethod
     def of(cls, environment: Environment, changed: Changed | None = None) -> Facts:
-        """Of a row read by `with_stops`, or by itself for an audit that does not ask since when it is stopped."""
+        """Of a row read by `with_stops`, or by itself where nobody asks since when it is stopped."""
         columns: Any = environment  # the annotations are no fields of the model
         stop = (columns.stop_after, columns.stop_seen_at) if getattr(columns, "stop_seen_at", None) else None
         return cls(
-            environment.phase, environment.first_seen_at, environment.created_at, environment.lockdown_at,
-            environment.archived_at, environment.gone_at, environment.last_used_at, stop, changed,
+            environment.phase, environment.created_at, environment.lockdown_at, environment.archived_at,
+            environment.gone_at, environment.last_used_at, stop, changed,
         )  # fmt: skip
 
     @property
     def is_deleted(self) -> bool:
         return self.gone_at is not None or self.phase == Phase.DELETED
-
-    @property
-    def stopped_by(self) -> datetime | None:
-        """The latest time at which the inactivity that leads to archiving began: `STOPPED_BY`."""
-        times = [time for time in (self.stop and self.stop[1], self.last_used_at) if time]
-        return max(times, default=None)
-
-    @property
-    def stopped_after(self) -> datetime | None:
-        """The earliest such time; None where nothing bounds it."""
-        return self.last_used_at or (self.stop[0] if self.stop else None) or self.created_at
 
     @property
     def word(self) -> str:
@@ -114,14 +100,19 @@ def with_stops(environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
     return environments.annotate(stop_after=F("stop__old_seen_at"), stop_seen_at=F("stop__seen_at"))
 
 
-def moment_words(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def present(condition: Q) -> Q:
+    """A condition of policies where some of the rows may be gone: no policy reaches those."""
+    return Q(gone_at=None) & condition
+
+
+def utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def deleted(facts: Facts) -> Verdict:
-    """Of an environment that is no more."""
+    """Of a deleted environment."""
     if facts.gone_at:
-        because = f"Ona no longer found it at {moment_words(facts.gone_at)} (a sweep and GetEnvironment: not_found)."
+        because = f"Ona no longer found it at {utc(facts.gone_at)} (a sweep and GetEnvironment: not_found)."
         return Verdict("deleted", facts.gone_at, (because,))
     return Verdict("deleted", None, ("status.phase is deleted.",))
 

@@ -7,8 +7,8 @@ Each returns its operation, which says how it ended. PermissionDenied and Reason
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Unpack
 from uuid import UUID
 
@@ -16,17 +16,17 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.actions import registry
-from environments.actions.execute import NotPossible, authorize, carry_out, end
-from environments.actions.registry import Action, Proof, Search, Verdict
+from environments.actions.execute import Change, NotPossible, execute
+from environments.actions.registry import Action, Danger, Verdict, always
 from environments.models import Environment, Secret
+from environments.secrets.forms import AddSecretForm, ValueForm
 from environments.secrets.scopes import Scope
 from environments.secrets.sync import read_scope
 from environments.secrets.upsert import mark_deleted, merge_documents, refresh_names
-from portal.directory.connection import ona_now
+from portal.directory.models import Organization
 from portal.ledger import recording
 from portal.ledger.models import Operation, OperationQuerySet
-from portal.ledger.recording import Asked, Target
+from portal.ledger.recording import RequestContext, Target
 from portal.ona import OnaClient, OnaError
 from portal.ona.documents import tokens
 from portal.ona.documents.secrets import SecretDocument
@@ -37,19 +37,6 @@ Documents = Sequence[SecretDocument]
 Columns = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """`before` reads the values that change from the scope's secrets; `after` is given the client once it was done."""
-
-    action: Action
-    scope: Scope
-    request: Mapping[str, Any]
-    before: Callable[[Documents], Mapping[str, Any]]
-    call: Callable[[OnaClient], object]
-    look: Callable[[OnaClient], Columns]
-    after: Mapping[str, Any] = field(default_factory=dict)
-
-
 def create_secret(
     *,
     environment: Environment | None,
@@ -58,90 +45,71 @@ def create_secret(
     mount: Mapping[str, Any],
     credential_proxy: Mapping[str, Any] | None,
     value: tokens.Secret,
-    **asked: Unpack[Asked],
+    **context: Unpack[RequestContext],
 ) -> Operation:
     """CreateSecret; `mount` and `credential_proxy` as in `OnaClient.create_secret`.
 
     `environment` is the one whose page it was asked for on, if any. The operation's `target_id` is the new secret's.
     """
     request = {"name": name, "scope": scope.message, **mount, "credentialProxy": credential_proxy, "value": value}
-    made: list[SecretDocument] = []
 
-    def call(client: OnaClient) -> None:
-        made.append(
-            client.create_secret(name, value, scope=scope.message, mount=mount, credential_proxy=credential_proxy)
-        )
+    def call(client: OnaClient) -> SecretDocument:
+        return client.create_secret(name, value, scope=scope.message, mount=mount, credential_proxy=credential_proxy)
 
-    def look(client: OnaClient) -> Columns:
-        merge_documents(made, timezone.now(), scope)
-        documents = _read_back(client, scope) or made
-        Secret.objects.filter(pk=made[0].id, uses=None).update(uses=0)  # no specification names it yet
-        return {"target_id": made[0].id, "after": _named(documents, name)}
+    def read_back(client: OnaClient, made: SecretDocument) -> Columns:
+        merge_documents([made], timezone.now(), scope)
+        documents = _read_back(client, scope) or [made]
+        Secret.objects.filter(pk=made.id, uses=None).update(uses=0)  # no specification names it yet
+        return {"target_id": made.id, "after": _named(documents, name)}
 
-    change = _Change(
-        registry.ADD_SECRET,
-        scope,
-        {key: each for key, each in request.items() if each is not None},
-        lambda documents: _named(documents, name),
+    change = Change(
+        ADD_SECRET,
+        Target("secret", None, name, environment.pk if environment else None),
         call,
-        look,
+        lambda client: _named(read_scope(client, scope), name),
+        {key: each for key, each in request.items() if each is not None},
+        read_back=read_back,
     )
-    return _perform(change, Target("secret", None, name, environment.pk if environment else None), asked)
+    return execute(change, context)
 
 
 def update_secret_value(
-    *, secret: Secret, value: tokens.Secret, environment: Environment | None = None, **asked: Unpack[Asked]
+    *, secret: Secret, value: tokens.Secret, environment: Environment | None = None, **context: Unpack[RequestContext]
 ) -> Operation:
     """UpdateSecretValue: environments that run have the old value until their containers are built again."""
     scope = _scope(secret)
-    change = _Change(
-        registry.UPDATE_SECRET,
-        scope,
-        {"secretId": secret.pk, "value": value},
-        lambda documents: _times(documents, secret.pk),
+    change = Change(
+        UPDATE_SECRET,
+        _target(secret, environment),
         lambda client: client.update_secret_value(secret.pk, value),
-        lambda client: {"after": _times(_read_back(client, scope), secret.pk)},
+        lambda client: _times(read_scope(client, scope), secret.pk),
+        {"secretId": secret.pk, "value": value},
+        read_back=lambda client, _: {"after": _times(_read_back(client, scope), secret.pk)},
     )
-    return _perform(change, _target(secret, environment), asked)
+    return execute(change, context)
 
 
-def delete_secret(*, secret: Secret, environment: Environment | None = None, **asked: Unpack[Asked]) -> Operation:
+def delete_secret(
+    *, secret: Secret, environment: Environment | None = None, **context: Unpack[RequestContext]
+) -> Operation:
     """DeleteSecret, for ever; environments that run have it until their containers are built again."""
     scope = _scope(secret)
 
-    def look(client: OnaClient) -> Columns:
+    def read_back(client: OnaClient, _: object) -> Columns:
         mark_deleted(secret.pk, timezone.now())
         _read_back(client, scope)
         return {}
 
-    change = _Change(
-        registry.DELETE_SECRET,
-        scope,
-        {"secretId": secret.pk},
-        lambda documents: {"exists": secret.pk in _ids(documents)},
+    change = Change(
+        DELETE_SECRET,
+        _target(secret, environment),
         lambda client: client.delete_secret(secret.pk),
-        look,
+        lambda client: {"exists": secret.pk in _ids(read_scope(client, scope))},
+        {"secretId": secret.pk},
         {"exists": False},
+        read_back=read_back,
     )
-    return _perform(change, _target(secret, environment), asked)
-
-
-def _perform(change: _Change, target: Target, asked: Asked) -> Operation:
-    authorize(change.action, asked)
-    name = change.action.name
-    if earlier := recording.earlier(name, target, asked):
-        return earlier
-    try:
-        client = ona_now()
-        before, trouble = change.before(read_scope(client, change.scope)), None
-    except (OnaError, ValueError) as error:
-        before, trouble = {}, error
-    operation, is_new = recording.begin(name, target, asked, request=change.request, before=before, after=change.after)
-    if not is_new:
-        return operation
-    if trouble:
-        return end(operation, change.action, trouble)
-    return carry_out(operation, change.action, lambda: change.call(client), lambda: change.look(client))
+    return execute(change, context)
 
 
 def _target(secret: Secret, environment: Environment | None) -> Target:
@@ -242,5 +210,26 @@ def _on_the_same(operation: Operation) -> OperationQuerySet:
     return Operation.objects.beside(operation).filter(target_id=_target_id(operation))
 
 
-PROOFS: dict[str, Proof] = {registry.UPDATE_SECRET.name: _updated, registry.DELETE_SECRET.name: _deleted}
-SEARCHES: dict[str, Search] = {registry.ADD_SECRET.name: created}
+def _cannot_change(secret: Secret, organization: Organization | None, now: datetime) -> str:
+    return "It is gone: Ona does not list it any more." if secret.gone_at else ""
+
+
+ADD_SECRET = Action(
+    name="secret.create", label="Add secret", past="added", in_ledger="add secret",
+    permission="environments.add_secret", do=create_secret, danger=Danger.REASON, form=AddSecretForm,
+    impossible=always,
+    template="environments/secrets/_add.html", tab="access", proof=created, is_sensitive=True,
+)  # fmt: skip
+UPDATE_SECRET = Action(
+    name="secret.update_value", label="New value", past="changed", in_ledger="give secret a new value",
+    permission="environments.change_secret", do=update_secret_value, subject="secret",
+    danger=Danger.REASON, impossible=_cannot_change, form=ValueForm, template="environments/secrets/_value.html",
+    tab="access", proof=_updated, is_sensitive=True,
+)  # fmt: skip
+DELETE_SECRET = Action(
+    name="secret.delete", label="Delete secret", past="deleted", in_ledger="delete secret",
+    permission="environments.delete_secret", do=delete_secret, subject="secret",
+    danger=Danger.TYPED_NAME, impossible=_cannot_change, template="environments/secrets/_delete.html", tab="access",
+    proof=_deleted,
+)  # fmt: skip
+ACTIONS = (ADD_SECRET, UPDATE_SECRET, DELETE_SECRET)

@@ -8,7 +8,8 @@ from typing import Any
 from environments.secrets.list import State, chips
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.exports.snapshot import in_order, read_within, streamed
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.keyset import in_order
 
 COLUMNS = {
     "id": "id", "name": "name", "scope_kind": "scope_kind", "scope_id": "scope_id", "scope": "scope_name",
@@ -20,9 +21,9 @@ COLUMNS = {
 
 
 def secrets(asking: Asking, state: State) -> Export:
-    """All secrets of a list in its order, read in one snapshot."""
-    metadata = head(asking, chips=chips(state), order=state.place.order, count=state.rows.count())
-    return Export("secrets", "Secrets, without their values", metadata, list(COLUMNS), _rows(state))
+    """The secrets of a list, all in its order; read in a snapshot."""
+    said = head(asking, filters=chips(state), order=state.place.order, count=state.rows.count())
+    return Export("secrets", "Secrets, without their values", said, list(COLUMNS), _rows(state))
 
 
 def _rows(state: State) -> Iterator[Sequence[Any]]:

@@ -6,14 +6,17 @@ A value is never rendered into a form again: `secret_value` takes it out, and a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
+from django.http import HttpRequest
 
-from environments.actions.forms.base import ActionForm
+from environments.actions.forms.base import CAUTION, ActionForm
+from environments.models import Environment
 from environments.models.secret import Mount
+from environments.secrets.reach import scope_choices, scope_choices_of
 from environments.secrets.scopes import Scope
 from portal.ona.documents.tokens import Secret
 
@@ -24,7 +27,6 @@ FILE_PATH = r"^/[^/].*$"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 HOST = rf"^(\*\.)?({_LABEL}\.)*{_LABEL}(:[0-9]{{1,5}})?$"
 HEADER = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
-PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 MOUNTS = {
     Mount.VARIABLE: "environment variable, of the secret's name",
     Mount.FILE: "file",
@@ -40,7 +42,7 @@ class ValueForm(ActionForm):
         required=False,
         strip=False,
         max_length=LONGEST_VALUE,
-        widget=forms.PasswordInput(render_value=False, attrs=PLAIN | {"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(render_value=False, attrs=CAUTION | {"autocomplete": "new-password"}),
         help_text="One line, at most 10,240 characters. It goes to Ona and is never shown again.",
         error_messages={"max_length": "At most 10,240 characters."},
     )
@@ -84,6 +86,9 @@ class ValueForm(ActionForm):
         """The value; requires a valid form."""
         return self._secret
 
+    def arguments(self) -> dict[str, Any]:
+        return {"value": self._secret}
+
 
 class AddSecretForm(ValueForm):
     """A new secret. `scopes` are pairs of a `Scope` as text and its label."""
@@ -93,7 +98,7 @@ class AddSecretForm(ValueForm):
         min_length=SHORTEST_NAME,
         max_length=LONGEST_NAME,
         validators=[RegexValidator(NAME, "Letters, digits and _ only, at least three.", "name")],
-        widget=forms.TextInput(attrs=PLAIN),
+        widget=forms.TextInput(attrs=CAUTION),
         help_text="Letters, digits and _, 3 to 127. As an environment variable, the variable has this name.",
         error_messages={"min_length": "At least three characters.", "max_length": "At most 127 characters."},
     )
@@ -103,23 +108,23 @@ class AddSecretForm(ValueForm):
     file_path = forms.CharField(
         label="Path of the file",
         required=False,
-        widget=forms.TextInput(attrs=PLAIN | {"placeholder": "/home/vscode/.config/key"}),
+        widget=forms.TextInput(attrs=CAUTION | {"placeholder": "/home/vscode/.config/key"}),
         help_text="For “file”: the whole path, from the root on.",
     )
     registry_host = forms.CharField(
         label="Registry",
         required=False,
-        widget=forms.TextInput(attrs=PLAIN | {"placeholder": "https://registry.example.com"}),
+        widget=forms.TextInput(attrs=CAUTION | {"placeholder": "https://registry.example.com"}),
         help_text="For “login at a container registry”: its address. The value is user:password.",
     )
     proxy_hosts = forms.CharField(
         label="Hosts",
         required=False,
-        widget=forms.TextInput(attrs=PLAIN | {"placeholder": "api.example.com, files.example.com"}),
+        widget=forms.TextInput(attrs=CAUTION | {"placeholder": "api.example.com, files.example.com"}),
         help_text="Requests to these hosts get the value in a header on their way out.",
     )
     proxy_header = forms.CharField(
-        label="Header", required=False, widget=forms.TextInput(attrs=PLAIN | {"placeholder": "Authorization"})
+        label="Header", required=False, widget=forms.TextInput(attrs=CAUTION | {"placeholder": "Authorization"})
     )
     field_order = ("scope", "name", "mount", "file_path", "registry_host", "proxy_hosts", "proxy_header", "value",
                    "value_file")  # fmt: skip
@@ -133,6 +138,12 @@ class AddSecretForm(ValueForm):
             field.widget = forms.RadioSelect()
         field.choices = scopes  # type: ignore[attr-defined]
         field.initial = scopes[0][0] if scopes else ""
+
+    @classmethod
+    def of(cls, request: HttpRequest, subject: Environment | None, **options: Any) -> Self:
+        """For an environment: into one of the scopes it lies in. Without one: for the organization or a project."""
+        scopes = scope_choices_of(subject) if subject else scope_choices()
+        return super().of(request, subject, scopes=scopes, as_list=subject is None, **options)
 
     def clean_file_path(self) -> str:
         """Require an absolute path if the secret is mounted as a file."""
@@ -176,9 +187,13 @@ class AddSecretForm(ValueForm):
     def _mount(self) -> str:
         return str(self.cleaned_data.get("mount", ""))
 
-    def chosen_scope(self) -> Scope:
-        """The chosen scope; requires a valid form."""
-        return Scope.read(self.cleaned_data["scope"])
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {
+            "scope": Scope.read(self.cleaned_data["scope"]),
+            "name": self.cleaned_data["name"],
+            "mount": self.chosen_mount(),
+            "credential_proxy": self.chosen_proxy(),
+        }
 
     def chosen_mount(self) -> dict[str, Any]:
         """The mount of a CreateSecretRequest; requires a valid form."""
@@ -195,20 +210,3 @@ class AddSecretForm(ValueForm):
         """The Secret.CredentialProxy, if any; requires a valid form."""
         hosts, header = self.cleaned_data["proxy_hosts"], self.cleaned_data["proxy_header"]
         return {"targetHosts": hosts, "header": header} if hosts else None
-
-
-class DeleteSecretForm(ActionForm):
-    """Requires the secret's name to be typed, since the value cannot be recovered."""
-
-    typed_name = forms.CharField(label="Type the secret's name", widget=forms.TextInput(attrs=PLAIN))
-
-    def __init__(self, data: Any = None, *, name: str, **options: Any) -> None:
-        self.name = name
-        super().__init__(data, **options)
-
-    def clean_typed_name(self) -> str:
-        """Compare the name, ignoring surrounding blanks."""
-        typed: str = self.cleaned_data["typed_name"]
-        if typed.strip() != self.name.strip():
-            raise ValidationError(f"This is not its name. Type: {self.name}")
-        return typed

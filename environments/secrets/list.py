@@ -23,7 +23,7 @@ from environments.secrets.scopes import ScopeKind
 from environments.sync.freshness import freshness
 from portal.directory.models import Project
 from portal.lists.keyset import Cursor, Sort, page
-from portal.lists.query import Chip, Place, typed
+from portal.lists.place import Chip, Place, typed
 from portal.lists.search import Key, Problem, Query, Term, listed, one_of, parse, without
 
 

@@ -2,18 +2,21 @@
 
 from django.urls import path
 
+from environments.actions.views.action import action_view
 from environments.export_views import secret_export
-from environments.secrets.views import add_secret, delete_secret, secret_list, update_secret
+from environments.secrets.actions import ADD_SECRET, DELETE_SECRET, UPDATE_SECRET
+from environments.secrets.views import STAGE, secret_list
 
+add, update, delete = (action_view(action, STAGE) for action in (ADD_SECRET, UPDATE_SECRET, DELETE_SECRET))
 of_environment = [
-    path("<uuid:environment_id>/secrets/add/", add_secret, name="add-secret"),
-    path("<uuid:environment_id>/secrets/<uuid:secret_id>/value/", update_secret, name="update-secret"),
-    path("<uuid:environment_id>/secrets/<uuid:secret_id>/delete/", delete_secret, name="delete-secret"),
+    path("<uuid:environment_id>/secrets/add/", add, name="add-secret"),
+    path("<uuid:environment_id>/secrets/<uuid:secret_id>/value/", update, name="update-secret"),
+    path("<uuid:environment_id>/secrets/<uuid:secret_id>/delete/", delete, name="delete-secret"),
 ]
 everywhere = [
     path("", secret_list, name="list"),
     path("export/", secret_export, name="export"),
-    path("add/", add_secret, name="add"),
-    path("<uuid:secret_id>/value/", update_secret, name="update"),
-    path("<uuid:secret_id>/delete/", delete_secret, name="delete"),
+    path("add/", add, name="add"),
+    path("<uuid:secret_id>/value/", update, name="update"),
+    path("<uuid:secret_id>/delete/", delete, name="delete"),
 ]

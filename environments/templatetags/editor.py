@@ -7,18 +7,21 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
-from environments.actions.views.specification import EDITORS, why_not
+from environments.actions.menu import NOT_ALLOWED
+from environments.actions.specification import ACTIONS
 
 register = template.Library()
+EDITS = {action.slug.removeprefix("edit/"): action for action in ACTIONS if action.slug}
 
 
 @register.inclusion_tag("environments/actions/edit/_link.html", takes_context=True)
 def edit_link(context: template.Context, slug: str, label: str = "Edit") -> dict[str, Any]:
     """A link to the form of the part `slug` of context's `environment`, disabled with a reason if not available."""
-    editor, environment, request = EDITORS[slug], context["environment"], context["request"]
+    action, environment, user = EDITS[slug], context["environment"], context["request"].user
     return {
         "label": label,
-        "title": editor.title,
+        "title": action.title or action.label,
         "url": reverse(f"environments:edit-{slug}", args=[environment.pk]),
-        "why_not": why_not(editor, environment, request.user),
+        # no policy forbids editing as such
+        "why_not": action.why_not(environment) if user.has_perm(action.permission) else NOT_ALLOWED,
     }

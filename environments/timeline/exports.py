@@ -12,7 +12,7 @@ from environments.timeline.query import View
 from environments.timeline.source import Entry, Source
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
-from portal.lists.query import Chip
+from portal.lists.place import Chip
 from portal.web.formatting import phase_word
 
 COLUMNS = ("id", "seen_at", "old_seen_at", "lane", "what", "old", "new", "who", "why")
@@ -29,7 +29,7 @@ def timeline(asking: Asking, environment: Environment, view: View, sources: Sequ
     chips = [Chip("Lane", lane.label if lane else view.lane, "")] if view.lane else []
     chips += [Chip("", view.words, "")] if view.words else []
     shown = view.period
-    metadata = head(asking, chips=chips, order="-seen_at", count=count, period=(shown.start, shown.end))
+    metadata = head(asking, filters=chips, order="-seen_at", count=count, period=(shown.start, shown.end))
     metadata |= {"environment_id": environment.pk, "environment": environment.name or None}
     metadata |= {"from": shown.start, "until": shown.end, "note": NOTE}
     rows = _rows(read_entries(environment, view, sources))

@@ -8,8 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from environments.as_of import clock
 from environments.documents.json_part import as_time
 from environments.models import Environment, Field, Transition, TransitionQuerySet
+from environments.policies import lockdown
+from environments.policies.verdict import Facts
 from environments.timeline.event_labels import describe_transition, event, state_word
 from environments.timeline.lanes import Mark, ObservedState, Period
 from environments.timeline.source import Contribution, Entry, Place, Selection, Slice, Source, compare_fields, parse_id
@@ -158,7 +161,7 @@ def _marks_from_columns(environment: Environment) -> list[Mark]:
         "created": (environment.created_at, "Created"),
         "start": (environment.last_started_at, "Last started"),
         "activity": (environment.active_at, "Last sign of use"),
-        "lockdown": (environment.lockdown_at, "Locked down from here on"),
+        "lockdown": (lockdown.at(Facts.of(environment), clock.at()), "Locked down from here on"),
     }
     return [Mark("environment", kind, at, label) for kind, (at, label) in reported.items() if at]
 

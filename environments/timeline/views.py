@@ -12,7 +12,8 @@ from django.urls import path
 from django.utils import timezone
 
 from environments.actions.menu import Actor
-from environments.detail.views import find, is_unchanged, render_tab
+from environments.actions.views.panel import find_environment
+from environments.detail.views import is_unchanged, render_tab
 from environments.models import Environment
 from environments.timeline import drawing, query, specification_versions
 from environments.timeline import list as timeline_list
@@ -41,7 +42,7 @@ def urls() -> list[Any]:
 @permission("environments.view_environment")
 def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """The picture of a period, the selected item, and the list."""
-    environment, now = find(environment_id), timezone.now()
+    environment, now = find_environment(environment_id), timezone.now()
     sources = sources_of(request.user)
     view = query.read_view(request.GET, environment, now)
     change_token = _change_token(environment, view, sources)
@@ -89,7 +90,7 @@ def _chosen(environment: Environment, view: View, sources: Sequence[Source]) -> 
 @permission("environments.view_environment", *specification_versions.PERMISSIONS)
 def specification(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """All observed versions, highest first, and the comparison of two."""
-    environment = find(environment_id)
+    environment = find_environment(environment_id)
     below = specification_versions.parse_version(request.GET.get("below", ""))
     shown, older = specification_versions.list_versions(environment, VERSIONS_SHOWN, below)
     context = {

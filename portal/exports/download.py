@@ -18,8 +18,6 @@ from django.utils import timezone
 
 from portal.exports.formats import FORMATS, Export
 from portal.exports.snapshot import snapshot
-from portal.lists.query import Chip
-from portal.lists.search import Problem
 
 PERMISSION = "environments.export_environment"
 BAD_REQUEST, UNAVAILABLE = 400, 503
@@ -81,7 +79,7 @@ class Asking:
 def head(
     asking: Asking,
     *,
-    chips: Iterable[Chip],
+    filters: Iterable[object],
     order: object,
     count: int,
     moment: datetime | None = None,
@@ -95,7 +93,7 @@ def head(
         "exported_by": asking.actor,
         "list": asking.address,
         "query": asking.query,
-        "filters": [f"{chip.label}: {chip.text}" if chip.label else chip.text for chip in chips] or ["none"],
+        "filters": list(map(str, filters)) or ["none"],
         "order": str(order),
         "as_of": moment or now,
         "rows": count,
@@ -106,7 +104,7 @@ def head(
 
 
 def respond(
-    request: HttpRequest, name: str, build: Callable[[], Export], problems: Sequence[Problem] = ()
+    request: HttpRequest, name: str, build: Callable[[], Export], problems: Sequence[object] = ()
 ) -> HttpResponseBase:
     """The export in the format that the address names, as a file whose name begins with `name`.
 
@@ -117,7 +115,7 @@ def respond(
     if wanted not in FORMATS:
         return _refused(request, NO_FORMAT)
     if problems:
-        return _refused(request, " ".join(f"{problem.typed}: {problem.message}." for problem in problems))
+        return _refused(request, " ".join(map(str, problems)))
     if not PLACES.take():
         return _words(FULL)
     body = _Body(build, wanted, name, Asking.of(request))

@@ -8,12 +8,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Model, QuerySet
-
-from portal.lists.keyset import Order
+from django.db.models import QuerySet
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Model)
 AT_ONCE = 2_000  # rows that are in memory together
 # A reader may be slow, but does not keep the transaction, and with it every old row, for as long as it likes. All rows
 # are wanted, not the first ones soon; and they are sorted.
@@ -37,13 +34,6 @@ def snapshot() -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute(BEGIN)
         yield
-
-
-def in_order(rows: QuerySet[M], order: Order) -> QuerySet[M]:
-    """All rows as the pages of `portal.lists.keyset.page` have them one after another: what has no key comes last."""
-    sign = "-" if order.descending else ""
-    keyed: QuerySet[M] = rows.order_by().annotate(sort_key=order.sort.key).alias(is_missing=order.sort.missing)
-    return keyed.order_by("is_missing", f"{sign}sort_key", f"{sign}pk")
 
 
 def read_within(

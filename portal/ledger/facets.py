@@ -9,9 +9,9 @@ from django.db import connection
 from psycopg import sql
 
 from portal.ledger import search_keys
-from portal.ledger.filters import CONDITIONS
+from portal.ledger.filters import SPANS
 from portal.ledger.labels import ACTIONS
-from portal.ledger.query import SPANS, State, label
+from portal.lists.declaration import ListQuery
 
 MOST_NAMES = 200
 # An index gives the values that occur one after another, which a plain DISTINCT would count out of all rows.
@@ -37,27 +37,22 @@ class Panel:
     origins: list[tuple[str, str]]
 
 
-def panel(state: State) -> Panel:
+def panel(query: ListQuery) -> Panel:
     """What the ledger has to choose from, and what is chosen; two queries."""
-    actors = dict.fromkeys((*occurring("actor_name"), *state.selected("actor")))
-    actions = {*occurring("action"), *state.selected("action")}
+    actors = dict.fromkeys((*occurring("actor_name"), *query.selected("actor")))
+    actions = {*occurring("action"), *query.selected("action")}
     place = {name: position for position, name in enumerate(ACTIONS)}
+
+    def labelled(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+        return list(query.listing.by_name[name].words(dict.fromkeys(values)).items())
+
     return Panel(
-        spans=_labelled("since", (*SPANS, *state.selected("since"))),
-        outcomes=_labelled("outcome", search_keys.OUTCOMES),
+        spans=labelled("since", (*SPANS, *query.selected("since"))),
+        outcomes=labelled("outcome", search_keys.OUTCOMES),
         actors=list(actors),
-        actions=_labelled("action", sorted(actions, key=lambda name: (place.get(name, len(place)), name))),
-        origins=_labelled("origin", search_keys.ORIGINS),
+        actions=labelled("action", sorted(actions, key=lambda name: (place.get(name, len(place)), name))),
+        origins=labelled("origin", search_keys.ORIGINS),
     )
-
-
-def chosen(state: State) -> dict[str, tuple[str, ...]]:
-    """The values of each parameter."""
-    return {name: state.selected(name) for name in CONDITIONS if name != "q"}
-
-
-def _labelled(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    return [(value, label(name, value)) for value in dict.fromkeys(values)]
 
 
 def occurring(column: str, limit: int = MOST_NAMES) -> list[str]:

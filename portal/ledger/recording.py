@@ -25,10 +25,11 @@ from .models import Operation, Origin, Outcome
 NOT_KEPT = "[not kept]"
 
 
-class Asked(TypedDict, total=False):
-    """Who asks for a change, why, and from where.
+class RequestContext(TypedDict, total=False):
+    """Who requests a change, why, and from where.
 
-    A form carries `operation_id`, so that sending it twice asks once. `parent_id` is the operation it is a part of.
+    A form carries `operation_id`, so that sending it twice requests it once. `parent_id` is the operation it is
+    a part of.
     """
 
     actor: Required[User | AbstractBaseUser | AnonymousUser]
@@ -51,7 +52,7 @@ class Target:
 def begin(
     action: str,
     target: Target,
-    asked: Asked,
+    context: RequestContext,
     *,
     request: Mapping[str, Any] | None = None,
     before: Mapping[str, Any] | None = None,
@@ -62,7 +63,7 @@ def begin(
     PermissionDenied where the id belongs to something else. RuntimeError inside a transaction, which would take the
     row away again when it fails.
     """
-    actor = asked["actor"]
+    actor = context["actor"]
     columns = {
         "actor_id": actor.pk,
         "actor_name": actor.get_username(),
@@ -71,9 +72,9 @@ def begin(
         "target_id": target.id,
         "target_name": target.name,
         "environment_id": target.environment_id,
-        "parent_id": asked.get("parent_id"),
-        "reason": asked.get("reason", "").strip(),
-        "origin": asked.get("origin", Origin.PAGE),
+        "parent_id": context.get("parent_id"),
+        "reason": context.get("reason", "").strip(),
+        "origin": context.get("origin", Origin.PAGE),
         "request": plain(request or {}),
         "before": plain(before or {}),
         "after": plain(after or {}),
@@ -81,26 +82,26 @@ def begin(
     }
     with transaction.atomic(durable=True):
         operation, is_new = Operation.objects.get_or_create(
-            id=asked.get("operation_id") or uuid.uuid4(), defaults=columns
+            id=context.get("operation_id") or uuid.uuid4(), defaults=columns
         )
-    _refuse_others(operation, action, target, asked)
+    _refuse_others(operation, action, target, context)
     return operation, is_new
 
 
-def earlier(action: str, target: Target, asked: Asked) -> Operation | None:
+def earlier(action: str, target: Target, context: RequestContext) -> Operation | None:
     """The operation that was asked for before under this id, if any; PermissionDenied as in `begin`."""
-    identifier = asked.get("operation_id")
+    identifier = context.get("operation_id")
     operation = Operation.objects.filter(pk=identifier).first() if identifier else None
     if operation:
-        _refuse_others(operation, action, target, asked)
+        _refuse_others(operation, action, target, context)
     return operation
 
 
-def _refuse_others(operation: Operation, action: str, target: Target, asked: Asked) -> None:
+def _refuse_others(operation: Operation, action: str, target: Target, context: RequestContext) -> None:
     theirs = (operation.actor_id, operation.action)
     same_place = operation.environment_id == target.environment_id or target.environment_id is None
     same_target = target.id is None or operation.target_id == target.id
-    if theirs != (asked["actor"].pk, action) or not (same_place and same_target):
+    if theirs != (context["actor"].pk, action) or not (same_place and same_target):
         raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
 
 
@@ -137,7 +138,7 @@ def fail(operation: Operation, error: OnaError, explanation: str) -> bool:
 
 
 def leave_open(operation: Operation, error: OnaError, explanation: str) -> None:
-    """Mark the row unknown: Ona may have done it. It stays open until `settling` finds out, or finds it cannot."""
+    """Mark the row unknown: Ona may have done it. It stays open until `reconcile` finds out, or finds it cannot."""
     Operation.objects.filter(pk=operation.pk, closed_at=None).update(
         outcome=Outcome.UNKNOWN, explanation=explanation, **said(error)
     )

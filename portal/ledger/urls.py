@@ -1,12 +1,11 @@
 from django.urls import path
 
-from portal.ledger.exports import operation_export
-from portal.ledger.views import operation_changes, operation_detail, operation_list
+from portal.ledger.list import OPERATIONS
+from portal.ledger.views import operation_detail
+from portal.lists.views import urls
 
 app_name = "operations"
 urlpatterns = [
-    path("", operation_list, name="list"),
-    path("export/", operation_export, name="export"),
-    path("changes/", operation_changes, name="changes"),
+    *urls(OPERATIONS),
     path("<uuid:operation_id>/", operation_detail, name="detail"),
 ]

@@ -153,6 +153,13 @@ def page(
     )
 
 
+def in_order(rows: QuerySet[M], order: Order) -> QuerySet[M]:
+    """All rows as the pages have them one after another: what has no key comes last."""
+    sign = "-" if order.descending else ""
+    keyed: QuerySet[M] = rows.order_by().annotate(sort_key=order.sort.key).alias(is_missing=order.sort.missing)
+    return keyed.order_by("is_missing", f"{sign}sort_key", f"{sign}pk")
+
+
 class _Place(NamedTuple):
     pk: UUID
     key: Keyed | None

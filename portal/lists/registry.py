@@ -1,4 +1,7 @@
-"""The lists whose address a person may keep under a name (`portal.accounts`); each app adds its own in `apps.py`."""
+"""Every list of the portal, and the pages whose address a person may save (`portal.accounts`).
+
+Each app registers its own when Django starts.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,39 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from portal.lists.query import Place
+from portal.lists.declaration import List
+from portal.lists.place import Place
+from portal.lists.query import canonical
 
 
 @dataclass(frozen=True, slots=True)
 class Savable:
-    """`permissions` open the list; `canonical` writes a query as the list does: what made sense, without its page."""
+    """`permissions` open the page; `canonical` writes a query as it does: what made sense, without its place."""
 
     label: str
     permissions: tuple[str, ...]
     canonical: Callable[[QueryDict], str]
 
 
-# by the name of the list's URL, which takes no arguments
-SAVABLE: dict[str, Savable] = {}
+LISTS: dict[str, List] = {}  # by the name of the page's URL
+SAVABLE: dict[str, Savable] = {}  # likewise; these take no arguments
+
+
+def register(*lists: List) -> None:
+    """Make these lists known, and those that can be saved savable."""
+    for listing in lists:
+        LISTS[listing.page_url] = listing
+        if listing.saved:
+            SAVABLE[listing.page_url] = Savable(listing.title, listing.permissions, _canonical(listing))
+
+
+def named(defaults: Mapping[str, str], read: Callable[[QueryDict], Mapping[str, str]]) -> Callable[[QueryDict], str]:
+    """For pages that are no lists: the parameters that `read` understood, without those that are as by default."""
+
+    def canonical(data: QueryDict) -> str:
+        return urlencode([(name, value) for name, value in read(data).items() if value != defaults.get(name, "")])
+
+    return canonical
 
 
 def of_place(place: Place) -> str:
@@ -29,10 +51,5 @@ def of_place(place: Place) -> str:
     return place.at(None).removeprefix("?")
 
 
-def named(defaults: Mapping[str, str], read: Callable[[QueryDict], Mapping[str, str]]) -> Callable[[QueryDict], str]:
-    """For pages without a place: the parameters that `read` understood, without those that are as by default."""
-
-    def canonical(data: QueryDict) -> str:
-        return urlencode([(name, value) for name, value in read(data).items() if value != defaults.get(name, "")])
-
-    return canonical
+def _canonical(listing: List) -> Callable[[QueryDict], str]:
+    return lambda data: canonical(listing, data)

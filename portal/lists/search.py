@@ -10,8 +10,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any
+
+from django.db.models import Q
 
 LONGEST = 1000  # characters; nobody types more, and the database is spared
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
@@ -34,11 +38,19 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition: any of `values` (as typed, quotes taken off) of `key`; an empty key means plain words."""
+    """One condition: any of `values` (as typed, quotes taken off) of `key`; an empty key means plain words. `read` is
+    what its key made of each value."""
 
     key: str
     values: tuple[str, ...]
     negated: bool = False
+    read: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def asks(self) -> Q:
+        """What it asks of the table, where its key reads values as conditions."""
+        condition: Q = reduce(or_, self.read)
+        return ~condition if self.negated else condition
 
     def __str__(self) -> str:
         words = ",".join(_quote(value) for value in self.values)
@@ -52,6 +64,9 @@ class Problem:
     typed: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.typed}: {self.message}."
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -60,15 +75,38 @@ class Query:
     terms: tuple[Term, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def asks(self) -> Q:
+        """What all terms ask of the table."""
+        return Q(*(term.asks for term in self.terms))
 
-def parse(text: str, keys: Mapping[str, Key]) -> Query:
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search box of a list: its keys, what plain words ask, where they are looked for, and an example."""
+
+    keys: Mapping[str, Key]
+    words: Callable[[str], Q]
+    places: str = ""
+    placeholder: str = ""
+
+    def parse(self, text: str) -> Query:
+        return parse(text, self.keys, self.words)
+
+
+def keys(*each: Key) -> dict[str, Key]:
+    """Keys by their names."""
+    return {key.name: key for key in each}
+
+
+def parse(text: str, keys: Mapping[str, Key], words: Callable[[str], Any] = str) -> Query:
     """Understand `text`; never raises. `render(parse(text, keys).terms)` means the same."""
     terms: dict[Term, None] = {}
     problems: list[Problem] = []
     if len(text) > LONGEST:
         problems.append(Problem(text[:40] + "…", f"only the first {LONGEST} characters are read"))
     for token in _TOKEN.findall(text[:LONGEST].replace("\0", " ")):
-        found = _term(token, keys)
+        found = _term(token, keys, words)
         if isinstance(found, Problem):
             problems.append(found)
         elif found:
@@ -110,14 +148,14 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _term(token: str, keys: Mapping[str, Key]) -> Term | Problem | None:
+def _term(token: str, keys: Mapping[str, Key], words: Callable[[str], Any]) -> Term | Problem | None:
     if not _OPEN.match(token):
         return Problem(token, "the quotation mark is never closed")
     match = _KEY.match(token)
     if not match:
         negated = token.startswith("-") and len(token) > 1
         word = _unquote(token[negated:])
-        return Term("", (word,), negated) if word.strip() else None
+        return Term("", (word,), negated, (words(word),)) if word.strip() else None
     return _keyed(token, match[2].lower(), token[match.end() :], bool(match[1]), keys)
 
 
@@ -129,11 +167,9 @@ def _keyed(token: str, name: str, rest: str, negated: bool, keys: Mapping[str, K
     if not values:
         return Problem(token, f"{name}: takes {keys[name].takes}")
     try:
-        for value in values:
-            keys[name].read(value)
+        return Term(name, values, negated, tuple(map(keys[name].read, values)))
     except (ValueError, OverflowError) as error:
         return Problem(token, f"{name}: {error}")
-    return Term(name, values, negated)
 
 
 def _unquote(text: str) -> str:

@@ -184,7 +184,7 @@ def sandbox_command(environment: Mapping[str, str]) -> Command:
     SANDBOX_ENVIRONMENTS, _SEED, _SPEED, _LATENCY_MS and _FAULTS shape the world.
     """
     size, seed = demo_size_and_seed(environment)
-    argv = [PYTHON, "manage.py", "sandbox", "--port", environment["PORTAL_SANDBOX_PORT"], "--token", SANDBOX_TOKEN]
+    argv = [PYTHON, "-m", "portal.sandbox", "--port", environment["PORTAL_SANDBOX_PORT"], "--token", SANDBOX_TOKEN]
     argv += ["--environments", str(size), "--seed", str(seed), "--state", str(world_file(environment))]
     for option in ("speed", "latency-ms", "faults"):
         if value := environment.get(f"SANDBOX_{option.upper().replace('-', '_')}"):

@@ -1,13 +1,10 @@
 """Who is asking: the bearer token decides what is seen and whether anything may be changed."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from portal.sandbox.documents import Document
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.documents import Document
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 READ_ONLY = "-readonly"  # appended to the token: reads everything, changes nothing
 MEMBER = "-member"  # appended to the token: an ordinary member, who sees and changes what is theirs
@@ -29,7 +26,7 @@ class Caller:
 class Access:
     """Knows the accepted tokens."""
 
-    def __init__(self, world: "World", token: str) -> None:
+    def __init__(self, world: WorldState, token: str) -> None:
         members = world.organization.members
         self._callers = {
             f"Bearer {token}": Caller(members[0]["userId"]),

@@ -2,26 +2,30 @@
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from portal.sandbox import operations
 from portal.sandbox.audit import note_owner
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import HOUR
+from portal.sandbox.population import add_environment
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 
-def pause(environments: int, rng: random.Random) -> int:
+def _pause(environments: int, rng: random.Random) -> int:
     """How long until the next person does something, in microseconds: each environment is touched every eight hours."""
     return max(1000, round(rng.expovariate(environments / (8 * HOUR))))
 
 
-def people(world: "World", _whom: str, environments: int) -> None:
+def begin(world: WorldState, environments: int) -> None:
+    """People start working; the more environments, the more often one of them does something."""
+    if environments:
+        world.agenda.add(world.instant + _pause(environments, world.rng), "people", "", environments)
+
+
+def people(world: WorldState, _whom: str, environments: int) -> None:
     """One person does one thing, and the next comes after a while."""
-    world.agenda.add(world.instant + pause(environments, world.rng), "people", "", environments)
+    begin(world, environments)
     deed = world.rng.choices(_DEEDS, _WEIGHTS)[0]
     try:
         deed(world)
@@ -29,13 +33,13 @@ def people(world: "World", _whom: str, environments: int) -> None:
         return  # people, too, ask for what the policies do not allow
 
 
-def pick(world: "World", phase: str) -> str:
+def pick(world: WorldState, phase: str) -> str:
     """Any environment in a phase, "" where there is none."""
     keys = world.environments.indexes["phase"].get(f"ENVIRONMENT_PHASE_{phase}", [])
     return world.rng.choice(keys)[1] if keys else ""
 
 
-def start(world: "World", back: float = 0.1) -> None:
+def start(world: WorldState, back: float = 0.1) -> None:
     """Somebody starts an environment that stands still; an archived one is brought back by so many of those who want
     it."""
     identifier = pick(world, "STOPPED")
@@ -49,7 +53,7 @@ def start(world: "World", back: float = 0.1) -> None:
         note_owner(world, identifier, "unarchive environment")
 
 
-def stop(world: "World") -> None:
+def stop(world: WorldState) -> None:
     """Somebody stops an environment that runs."""
     identifier = pick(world, "RUNNING")
     if identifier:
@@ -57,11 +61,11 @@ def stop(world: "World") -> None:
         note_owner(world, identifier, "stop environment")
 
 
-def _make(world: "World") -> None:
-    note_owner(world, world.add_environment(Condition("CREATING", lockdown="later")), "create environment")
+def _make(world: WorldState) -> None:
+    note_owner(world, add_environment(world, Condition("CREATING", lockdown="later"), {}), "create environment")
 
 
-def delete(world: "World") -> None:
+def delete(world: WorldState) -> None:
     """Somebody deletes an environment that stands still."""
     identifier = pick(world, "STOPPED")
     if identifier:
@@ -69,7 +73,7 @@ def delete(world: "World") -> None:
         note_owner(world, identifier, "delete environment")
 
 
-def rename(world: "World") -> None:
+def rename(world: WorldState) -> None:
     """Somebody gives a running environment another name, or its first one back."""
     identifier = pick(world, "RUNNING")
     if identifier:
@@ -78,7 +82,7 @@ def rename(world: "World") -> None:
         note_owner(world, identifier, "update environment: metadata.name")
 
 
-def _run_task(world: "World") -> None:
+def _run_task(world: WorldState) -> None:
     identifier = pick(world, "RUNNING")
     tasks = list(world.tasks.walk({"environment": [identifier]})) if identifier else []
     if tasks:
@@ -88,6 +92,6 @@ def _run_task(world: "World") -> None:
         world.audit.note(world.instant, creator, "TASK", task.key[1], "start task")
 
 
-_DEEDS: tuple[Callable[["World"], None], ...] = (start, stop, _make, delete, rename, _run_task)
+_DEEDS: tuple[Callable[[WorldState], None], ...] = (start, stop, _make, delete, rename, _run_task)
 _WEIGHTS = (50, 12, 10, 6, 2, 20)
-HANDLERS: dict[str, Callable[["World", str, int], None]] = {"people": people}
+HANDLERS: dict[str, Callable[[WorldState, str, int], None]] = {"people": people}

@@ -1,7 +1,6 @@
 """UpsertAutomationsFile: services and tasks by reference; what the file does not name stays."""
 
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
 
 from portal.sandbox import editing
 from portal.sandbox.access import Caller
@@ -9,16 +8,14 @@ from portal.sandbox.documents import Document
 from portal.sandbox.facts import AutomationFacts
 from portal.sandbox.refusals import Refused
 from portal.sandbox.table import Table
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _ROLES = {"editor": "SERVICE_ROLE_EDITOR", "ai-agent": "SERVICE_ROLE_AI_AGENT"}
 _SERVICE_SPEC = ("commands", "runsOn", "readinessTimeout")
 _TASK_SPEC = ("command", "runsOn", "prebuildRequiresSuccess")
 
 
-def upsert(world: "World", request: Document, caller: Caller) -> tuple[list[str], list[str]]:
+def upsert(world: WorldState, request: Document, caller: Caller) -> tuple[list[str], list[str]]:
     """Apply an UpsertAutomationsFileRequest in JSON form, all of it or nothing.
 
     Answers the ids of the services and of the tasks that were made or are different now.
@@ -26,7 +23,7 @@ def upsert(world: "World", request: Document, caller: Caller) -> tuple[list[str]
     with world.lock:
         environment_id = editing.home(world, request["environmentId"], caller)
         file = request.get("automationsFile", {})
-        order = _in_order(file.get("tasks", {}))
+        order = _in_order(file.get("tasks", {}), file.get("services", {}))
         services = _service_changes(world, environment_id, file.get("services", {}))
         made_services = [
             _put(world, "SERVICE", environment_id, wanted, known, caller) for wanted, known in services if wanted
@@ -34,14 +31,17 @@ def upsert(world: "World", request: Document, caller: Caller) -> tuple[list[str]
         return made_services, _put_tasks(world, environment_id, file.get("tasks", {}), order, caller)
 
 
-def _in_order(tasks: Document) -> list[str]:
-    """The references, each after those it depends on; Refused where one is unknown or they go round in a circle."""
+def _in_order(tasks: Document, services: Document) -> list[str]:
+    """The tasks' references, each after the tasks it depends on; Refused for an unknown dependency or a circle."""
     for reference, task in sorted(tasks.items()):
         for index, needed in enumerate(task.get("dependsOn", [])):
-            if needed not in tasks:
+            if needed not in tasks and needed not in services:
                 field = f'automationsFile.tasks["{reference}"].dependsOn[{index}]'
-                raise Refused("invalid_argument", f"{field}: no task {needed} in the file")
-    graph = {reference: sorted(task.get("dependsOn", [])) for reference, task in sorted(tasks.items())}
+                raise Refused("invalid_argument", f"{field}: no task or service {needed} in the file")
+    graph = {
+        reference: sorted(needed for needed in task.get("dependsOn", []) if needed in tasks)
+        for reference, task in sorted(tasks.items())
+    }
     if way := editing.circle(graph):
         raise Refused(
             "invalid_argument", f"automationsFile.tasks: tasks depend on each other in a circle: {' → '.join(way)}"
@@ -54,7 +54,7 @@ def _known(table: Table[AutomationFacts], environment_id: str) -> dict[str, Docu
     return {entry.facts.reference: entry.document() for entry in table.walk({"environment": [environment_id]})}
 
 
-def _service_changes(world: "World", environment_id: str, given: Document) -> list[tuple[Document, Document | None]]:
+def _service_changes(world: WorldState, environment_id: str, given: Document) -> list[tuple[Document, Document | None]]:
     """What each service of the file should be, and what is there; {} where it is so already."""
     known = _known(world.services, environment_id)
     found: list[tuple[Document, Document | None]] = []
@@ -72,9 +72,10 @@ def _service_changes(world: "World", environment_id: str, given: Document) -> li
     return found
 
 
-def _put_tasks(world: "World", environment_id: str, given: Document, order: list[str], caller: Caller) -> list[str]:
+def _put_tasks(world: WorldState, environment_id: str, given: Document, order: list[str], caller: Caller) -> list[str]:
     known = _known(world.tasks, environment_id)
-    ids = {reference: document["id"] for reference, document in known.items()}
+    services = _known(world.services, environment_id)  # a task may depend on these, too
+    ids = {reference: document["id"] for reference, document in {**services, **known}.items()}
     changed = []
     for reference in order:
         task, before = given[reference], known.get(reference)
@@ -102,7 +103,7 @@ def _differences(before: Document, wanted: Document, fields: tuple[str, ...]) ->
 
 
 def _put(
-    world: "World", kind: str, environment_id: str, wanted: Document, before: Document | None, caller: Caller
+    world: WorldState, kind: str, environment_id: str, wanted: Document, before: Document | None, caller: Caller
 ) -> str:
     """Make a service or task, or change the one that is there; answers its id."""
     if before:

@@ -3,88 +3,30 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
 from itertools import islice
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import Any
 
-import msgspec
 from gitpod.v1 import event_pb2, identity_pb2, pagination_pb2
 
 from portal.sandbox.access import Caller
-from portal.sandbox.documents import Document, rfc3339
+from portal.sandbox.audit_log import CHANGE, CREDENTIAL, AuditEntry
+from portal.sandbox.documents import Document
 from portal.sandbox.queries import decode_token, encode_token
 from portal.sandbox.refusals import Refused
+from portal.sandbox.world_state import WorldState
 
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
-
-CHANGE, CREDENTIAL = "RESOURCE_CHANGE", "CREDENTIAL_ACCESS"
-_LONGEST, _FORGOTTEN = 100_000, 10_000  # entries kept, and how many of the oldest go at once
 _DEFAULT_PAGE = 25
 _WORD = re.compile(r"[A-Z][a-z]*")
 _Request = event_pb2.ListAuditLogsRequest
 
 
-class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
-    """One thing that somebody did; `at` in µs, `subject_type` and `kind` as the API's enums without their prefix."""
-
-    number: int
-    at: int
-    actor: str
-    principal: str
-    subject: str
-    subject_type: str
-    action: str
-    kind: str = CHANGE
-
-
-class AuditLog:
-    """Entries in order of time, the oldest forgotten one day."""
-
-    def __init__(self, seed: int, entries: list[AuditEntry] | None = None) -> None:
-        self.seed = seed
-        self.entries = entries or []
-
-    def note(
-        self, at: int, actor: Document, subject_type: str, subject: str, action: str, *, kind: str = CHANGE
-    ) -> None:
-        """Add what `actor` (an API subject) has just done to a resource."""
-        number = self.entries[-1].number + 1 if self.entries else 1
-        who, principal = actor.get("id", ""), actor.get("principal", "PRINCIPAL_USER")
-        self.entries.append(AuditEntry(number, at, who, principal, subject, subject_type, action, kind))
-        if len(self.entries) > _LONGEST:
-            del self.entries[:_FORGOTTEN]
-
-    def actor(self, subject: str, at: int) -> str:
-        """The id of who did something to a resource at that very instant; "" where nobody did."""
-        begin = bisect_left(self.entries, at, key=lambda entry: entry.at)
-        end = bisect_right(self.entries, at, lo=begin, key=lambda entry: entry.at)
-        return next((entry.actor for entry in self.entries[begin:end] if entry.subject == subject), "")
-
-    def document(self, entry: AuditEntry) -> Document:
-        """An entry as the API answers it."""
-        # Not from the world's generator: what is noted must not change what happens next.
-        digest = blake2b(f"{self.seed}:{entry.number}".encode(), digest_size=16).digest()
-        return {
-            "id": str(UUID(bytes=digest, version=4)),
-            "actorId": entry.actor,
-            "actorPrincipal": entry.principal,
-            "subjectId": entry.subject,
-            "subjectType": f"RESOURCE_TYPE_{entry.subject_type}",
-            "action": entry.action,
-            "createdAt": rfc3339(entry.at),
-            "kind": f"AUDIT_LOG_ENTRY_KIND_{entry.kind}",
-        }
-
-
-def note_owner(world: "World", environment_id: str, action: str) -> None:
+def note_owner(world: WorldState, environment_id: str, action: str) -> None:
     """Note what the environment's own person has just done to it."""
     creator = world.document(environment_id)["metadata"].get("creator", {})
     world.audit.note(world.instant, creator, "ENVIRONMENT", environment_id, action)
 
 
-def listed(world: "World", request: _Request, caller: Caller) -> tuple[list[Document], Document]:
+def listed(world: WorldState, request: _Request, caller: Caller) -> tuple[list[Document], Document]:
     """A page of entries, newest first unless sorted otherwise, and its `pagination`; EventService.ListAuditLogs.
 
     Refused for those who do not see the whole organization.
@@ -101,7 +43,7 @@ def listed(world: "World", request: _Request, caller: Caller) -> tuple[list[Docu
     return [world.audit.document(entry) for entry in page[:size]], more
 
 
-def found(world: "World", identifier: str, caller: Caller) -> Document:
+def found(world: WorldState, identifier: str, caller: Caller) -> Document:
     """One entry; Refused as not_found where there is none. Source: EventService.GetAuditLog."""
     _check(_Request(), caller)
     for entry in reversed(world.audit.entries):
@@ -154,7 +96,7 @@ def _instant(stamp: Any) -> int:
 # What the API was asked for
 
 
-def note_request(world: "World", caller: Caller, rpc: str, request: Document, response: Document) -> None:
+def note_request(world: WorldState, caller: Caller, rpc: str, request: Document, response: Document) -> None:
     """Note a change that the API was asked for and has made: `rpc` by its name, request and response in JSON form."""
     if rpc == "AllowPortAccess":
         return  # a question, whatever it is called

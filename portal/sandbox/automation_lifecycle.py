@@ -1,53 +1,17 @@
 """What happens to services and executions as time passes: they come up, run, fail, end and are started by triggers."""
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from portal.sandbox import executions, failures, operations
 from portal.sandbox.automations import service_output
-from portal.sandbox.documents import HOUR, MINUTE, SECOND, Document, seconds_of
+from portal.sandbox.documents import MINUTE, SECOND, Document
+from portal.sandbox.planning import ARRIVES, FAIL, FAILS, HANG, expect_service, wished_outcome
+from portal.sandbox.world_state import WorldState
 
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
-
-# What a test may want of a task's steps or a service, by id or by reference; without a wish chance decides.
-SUCCEED, FAIL, HANG = "succeed", "fail", "hang"
-_ARRIVES, _FAILS = 0, 1  # what comes of a service on its way
-_SERVICE_FAILS, _SERVICE_FAILS_LATER, _STEP_FAILS = 0.04, 0.02, 0.12
+_STEP_FAILS = 0.12
 
 
-def coming(world: "World", service: Document) -> tuple[int, int] | None:
-    """After how long what comes of a service as it stands; None where nothing does."""
-    phase, rng = service["status"].get("phase"), world.rng
-    if phase == "SERVICE_PHASE_STOPPING":
-        return rng.randrange(1, 10) * SECOND, _ARRIVES
-    wish = _wish(world.service_outcomes, service["id"], service["metadata"].get("reference", ""))
-    if phase == "SERVICE_PHASE_STARTING":
-        return _way_up(world, service["spec"], wish)
-    if phase == "SERVICE_PHASE_RUNNING" and not wish and rng.random() < _SERVICE_FAILS_LATER:
-        return rng.randrange(10 * MINUTE, 8 * HOUR), _FAILS
-    return None
-
-
-def _way_up(world: "World", spec: Document, wish: str) -> tuple[int, int] | None:
-    """A service without a ready command runs at once; none is starting for longer than its readiness timeout."""
-    rng = world.rng
-    limit = round(seconds_of(failures.readiness_timeout(spec) or "0s") * SECOND)
-    ready = rng.randrange(3, 40) * SECOND if spec.get("commands", {}).get("ready") else SECOND
-    if wish == HANG:
-        return (limit, _FAILS) if limit else None
-    if wish == FAIL or (not wish and rng.random() < _SERVICE_FAILS):
-        return limit or rng.randrange(1, 20) * SECOND, _FAILS
-    if limit and ready >= limit:
-        return (limit // 2, _ARRIVES) if wish == SUCCEED else (limit, _FAILS)
-    return ready, _ARRIVES
-
-
-def _wish(outcomes: Mapping[str, str], identifier: str, reference: str) -> str:
-    return outcomes.get(identifier) or outcomes.get(reference, "")
-
-
-def service(world: "World", identifier: str, what: int = _ARRIVES) -> None:
+def service(world: WorldState, identifier: str, what: int = ARRIVES) -> None:
     """A service on its way up or down arrives or fails, or one that runs fails."""
     entry = world.services.entries.get(identifier)
     if entry is None:
@@ -58,26 +22,24 @@ def service(world: "World", identifier: str, what: int = _ARRIVES) -> None:
     elif entry.facts.phase in ("SERVICE_PHASE_STARTING", "SERVICE_PHASE_RUNNING"):
         output = service_output(document["metadata"], document["spec"])
         status: Document = {"phase": "SERVICE_PHASE_RUNNING", "output": output}
-        if what == _FAILS:
+        if what == FAILS:
             status = {"phase": "SERVICE_PHASE_FAILED", "output": None, "failureMessage": _why(world, document)}
-        world.agenda.expect_service(world, world.change_automation("SERVICE", identifier, {"status": status}))
+        expect_service(world, world.change_automation("SERVICE", identifier, {"status": status}))
 
 
-def _why(world: "World", service: Document) -> str:
+def _why(world: WorldState, service: Document) -> str:
     starting = service["status"].get("phase") == "SERVICE_PHASE_STARTING"
     return failures.service(service["spec"] if starting else {}, world.rng)
 
 
-def _stopped(world: "World", service: Document) -> None:
+def _stopped(world: WorldState, service: Document) -> None:
     status = {"phase": "SERVICE_PHASE_STOPPED", "failureMessage": None, "output": None}
     world.change_automation("SERVICE", service["id"], {"status": status})
-    asked = service["spec"].get("desiredPhase") == "SERVICE_PHASE_RUNNING"  # while it stopped
-    home = world.environments.entries[service["environmentId"]]
-    if asked and home.facts.phase == "ENVIRONMENT_PHASE_RUNNING":
-        operations.start_service(world, service["id"])
+    if service["spec"].get("desiredPhase") == "SERVICE_PHASE_RUNNING":  # requested while it stopped
+        _start_service(world, service["id"])
 
 
-def execution(world: "World", identifier: str, number: int = 0) -> None:
+def execution(world: WorldState, identifier: str, number: int = 0) -> None:
     """An execution begins, or its step of that number (the first is 1) ends. One found running goes on."""
     entry = world.executions.entries.get(identifier)
     if entry is None or entry.facts.phase not in executions.UNFINISHED:
@@ -92,29 +54,55 @@ def execution(world: "World", identifier: str, number: int = 0) -> None:
         _end_step(world, document, number - 1)
 
 
-def _end_step(world: "World", document: Document, place: int) -> None:
+def _end_step(world: WorldState, document: Document, place: int) -> None:
     step = executions.steps(document)[place]
+    if "serviceId" in step:
+        _end_service_step(world, document, place, step["serviceId"])
+        return
     task = step["task"]["id"]
-    wish = _wish(world.task_outcomes, task, world.reference(task))
+    wish = wished_outcome(world.task_outcomes, task, world.reference(task))
     if wish == HANG:
         world.agenda.add(world.instant + MINUTE // 2, "execution", document["id"], place + 1)
         return
     fails = wish == FAIL or (not wish and world.rng.random() < _STEP_FAILS)
-    failure = executions.recipe(step).failure if fails else ""
+    _close_step(world, document, place, executions.recipe(step).failure if fails else "")
+
+
+def _end_service_step(world: WorldState, document: Document, place: int, service_id: str) -> None:
+    """A step that starts a service waits while the service is on its way, and fails if it does not run then."""
+    entry = world.services.entries.get(service_id)
+    phase = entry.facts.phase if entry else ""
+    if phase in ("SERVICE_PHASE_STARTING", "SERVICE_PHASE_STOPPING"):
+        world.agenda.add(world.instant + SECOND, "execution", document["id"], place + 1)
+        return
+    _close_step(world, document, place, "" if phase == "SERVICE_PHASE_RUNNING" else "the service did not start")
+
+
+def _close_step(world: WorldState, document: Document, place: int, failure: str) -> None:
     before = executions.running(document)
     changes = executions.step_ended(document, place, world.instant, failure)
     _expect_steps(world, world.change_automation("TASK_EXECUTION", document["id"], changes), before)
 
 
-def _expect_steps(world: "World", document: Document, before: Collection[int]) -> None:
+def _expect_steps(world: WorldState, document: Document, before: Collection[int]) -> None:
     """Plan the end of each step that runs and did not before."""
     for place in executions.running(document):
         if place not in before:
-            due = world.instant + executions.length(executions.steps(document)[place], world.rng)
-            world.agenda.add(due, "execution", document["id"], place + 1)
+            step = executions.steps(document)[place]
+            if "serviceId" in step:
+                _start_service(world, step["serviceId"])
+            length = SECOND if "serviceId" in step else executions.length(step, world.rng)
+            world.agenda.add(world.instant + length, "execution", document["id"], place + 1)
 
 
-def fire(world: "World", environment: Document, words: Collection[str]) -> None:
+def _start_service(world: WorldState, identifier: str) -> None:
+    """Start a service that still exists if its environment runs."""
+    entry = world.services.entries.get(identifier)
+    if entry and world.environments.entries[entry.facts.environment].facts.phase == "ENVIRONMENT_PHASE_RUNNING":
+        operations.start_service(world, identifier)
+
+
+def fire(world: WorldState, environment: Document, words: Collection[str]) -> None:
     """Start the services and tasks of an environment that have one of these triggers, each once."""
     wanted = {"environment": [environment["id"]]}
     for entry in list(world.services.walk(wanted)):
@@ -133,7 +121,7 @@ def _trigger(automation: Document, words: Collection[str]) -> str:
     return next((word for word in given if word in words), "")
 
 
-def halt(world: "World", environment_id: str) -> None:
+def halt(world: WorldState, environment_id: str) -> None:
     """The machine is down: services and executions with it."""
     status = {"phase": "SERVICE_PHASE_STOPPED", "failureMessage": None, "output": None}
     changes = {"spec": {"desiredPhase": "SERVICE_PHASE_STOPPED"}, "status": status}

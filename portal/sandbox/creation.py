@@ -1,20 +1,18 @@
 """CreateEnvironment and CreateEnvironmentFromProject."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portal.sandbox import phases, policies, secrets
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import SECOND, Document, merge, new_id, rfc3339, seconds_of
+from portal.sandbox.planning import replan
 from portal.sandbox.refusals import Refused, not_signed_in
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 PRIVATE_HOST = "git.private.example"  # nobody has given Ona access to it
 
 
-def create(world: "World", request: Document, caller: Caller, project: Document | None = None) -> Document:
+def create(world: WorldState, request: Document, caller: Caller, project: Document | None = None) -> Document:
     """A new environment from a CreateEnvironmentRequest in JSON form. Needs a class that exists and is enabled."""
     with world.lock:
         given = request.get("spec", {})
@@ -34,11 +32,11 @@ def create(world: "World", request: Document, caller: Caller, project: Document 
         document["spec"] |= secrets.remounted(world, document)
         merge(document["status"], phases.creating(document))
         world.add("ENVIRONMENT", document)
-        world.agenda.replan(world, document)
+        replan(world, document)
         return world.document(document["id"])
 
 
-def create_from_project(world: "World", request: Document, caller: Caller) -> Document:
+def create_from_project(world: WorldState, request: Document, caller: Caller) -> Document:
     """A new environment from a CreateEnvironmentFromProjectRequest: the project's spec beneath the request's."""
     projects = world.organization.projects
     project = next((each for each in projects if each["id"] == request.get("projectId")), None)
@@ -54,7 +52,7 @@ def create_from_project(world: "World", request: Document, caller: Caller) -> Do
     return create(world, {**request, "spec": spec}, caller, project)
 
 
-def _class(world: "World", identifier: str) -> Document:
+def _class(world: WorldState, identifier: str) -> Document:
     for each in world.organization.classes:
         if each["id"] == identifier:
             if not each.get("enabled"):
@@ -76,7 +74,7 @@ def _check_source(given: Document) -> None:
 
 
 def _metadata(
-    world: "World", request: Document, machine_class: Document, caller: Caller, project: Document | None
+    world: WorldState, request: Document, machine_class: Document, caller: Caller, project: Document | None
 ) -> Document:
     specs = request.get("spec", {}).get("content", {}).get("initializer", {}).get("specs", [{}])
     first: Document = specs[0] if specs else {}
@@ -98,7 +96,7 @@ def _metadata(
     }
 
 
-def _spec(world: "World", given: Document) -> Document:
+def _spec(world: WorldState, given: Document) -> Document:
     """What was given, with the sessions and defaults Ona adds."""
     spec: Document = {
         "specVersion": "1",

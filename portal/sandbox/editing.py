@@ -2,19 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
 
 from portal.sandbox import operations
 from portal.sandbox.access import Caller
 from portal.sandbox.automations import log_url
 from portal.sandbox.documents import Document, instead, new_id, pruned, rfc3339
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 
-def home(world: "World", environment_id: str, caller: Caller) -> str:
+def home(world: WorldState, environment_id: str, caller: Caller) -> str:
     """The id of an environment whose automations the caller may change; not_found also where they may not see it."""
     document = operations.environment(world, environment_id)
     if not caller.sees_all and document["metadata"].get("creator", {}).get("id") != caller.subject:
@@ -23,7 +20,7 @@ def home(world: "World", environment_id: str, caller: Caller) -> str:
     return environment_id
 
 
-def create_service(world: "World", request: Document, caller: Caller) -> Document:
+def create_service(world: WorldState, request: Document, caller: Caller) -> Document:
     """A new service of an environment from a CreateServiceRequest in JSON form, stopped."""
     with world.lock:
         identifier = new_id(world.rng)
@@ -46,7 +43,7 @@ def create_service(world: "World", request: Document, caller: Caller) -> Documen
         return world.add("SERVICE", document)
 
 
-def create_task(world: "World", request: Document, caller: Caller) -> Document:
+def create_task(world: WorldState, request: Document, caller: Caller) -> Document:
     """A new task of an environment from a CreateTaskRequest in JSON form."""
     with world.lock:
         document: Document = {
@@ -59,7 +56,7 @@ def create_task(world: "World", request: Document, caller: Caller) -> Document:
         return world.add("TASK", document)
 
 
-def _born(world: "World", kind: str, request: Document, caller: Caller) -> Document:
+def _born(world: WorldState, kind: str, request: Document, caller: Caller) -> Document:
     """Where a new service or task is at home and its metadata; its reference must be new there."""
     environment_id = home(world, request["environmentId"], caller)
     metadata = request.get("metadata", {})
@@ -82,13 +79,15 @@ def circle(graph: Mapping[str, Collection[str]]) -> list[str]:
     return []
 
 
-def _check_dependencies(world: "World", task: Document) -> None:
-    """Refused where a task depends on what is no task of its environment, or on itself, however far round."""
-    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk({"environment": [task["environmentId"]]})}
+def _check_dependencies(world: WorldState, task: Document) -> None:
+    """Refused where a task depends on what is no task or service of its environment, or indirectly on itself."""
+    home = {"environment": [task["environmentId"]]}
+    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk(home)}
+    services = {entry.key[1] for entry in world.services.walk(home)}
     siblings[task["id"]] = task
     for index, needed in enumerate(task.get("dependsOn", [])):
-        if needed not in siblings:
-            raise Refused("invalid_argument", f"dependsOn[{index}]: no task {needed} in this environment")
+        if needed not in siblings and needed not in services:
+            raise Refused("invalid_argument", f"dependsOn[{index}]: no task or service {needed} in this environment")
     way = circle({identifier: each.get("dependsOn", []) for identifier, each in siblings.items()})
     if way:
         names = " → ".join(siblings[each]["metadata"]["reference"] for each in way)
@@ -109,7 +108,7 @@ def refuse_unless_stopped(service: Document) -> None:
         raise Refused("failed_precondition", f"{which} is {phase}: its spec can be changed only while it is stopped")
 
 
-def update_service(world: "World", document: Document, request: Document) -> None:
+def update_service(world: WorldState, document: Document, request: Document) -> None:
     """Change a service by an UpdateServiceRequest in JSON form; its spec only while it is stopped."""
     if request.get("status"):
         raise Refused("permission_denied", "status: only the environment itself may update it")
@@ -126,7 +125,7 @@ def update_service(world: "World", document: Document, request: Document) -> Non
         world.change_automation("SERVICE", document["id"], changes)
 
 
-def update_task(world: "World", document: Document, request: Document) -> None:
+def update_task(world: WorldState, document: Document, request: Document) -> None:
     """Change a task by an UpdateTaskRequest in JSON form. Dependencies given replace the known; none change nothing."""
     spec = {**document["spec"], **request.get("spec", {})}
     changes: Document = differences(document, {"metadata": _metadata(document, request), "spec": spec})
@@ -145,7 +144,7 @@ def _metadata(document: Document, request: Document) -> Document:
     return after if triggers is None else {**after, "triggeredBy": triggers.get("trigger", [])}
 
 
-def delete_service(world: "World", document: Document, *, force: bool) -> None:
+def delete_service(world: WorldState, document: Document, *, force: bool) -> None:
     """Delete a stopped service, or any when forced."""
     if document["status"].get("phase") != "SERVICE_PHASE_STOPPED" and not force:
         raise Refused("failed_precondition", f"service {document['id']} is not stopped: stop it first, or use force")
@@ -153,7 +152,7 @@ def delete_service(world: "World", document: Document, *, force: bool) -> None:
     world.drop("SERVICE", document["id"])
 
 
-def delete_task(world: "World", document: Document) -> None:
+def delete_task(world: WorldState, document: Document) -> None:
     """Delete a task nothing depends on; its executions stay."""
     siblings = world.tasks.walk({"environment": [document["environmentId"]]})
     needing = sorted(

@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from portal.sandbox import failures, phases, secrets
 from portal.sandbox.conditions import Condition
@@ -10,9 +9,7 @@ from portal.sandbox.documents import DAY, HOUR, MINUTE, SECOND, Document, merge,
 from portal.sandbox.organization import Organization
 from portal.sandbox.repositories import Repository
 from portal.sandbox.specs import specify
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _LIFETIME = 90 * DAY
 _ADJECTIVES = ("fix", "feature", "spike", "hotfix", "chore", "docs", "perf")
@@ -90,7 +87,7 @@ def _age(condition: Condition, rng: random.Random) -> float:
     return min(210.0, rng.expovariate(1 / 24))
 
 
-def born(condition: Condition, when: Timing, world: "World") -> Document:
+def born(condition: Condition, when: Timing, world: WorldState) -> Document:
     """A whole environment document in this condition, with the secrets that cover it."""
     organization, rng = world.organization, world.rng
     project = rng.choice(organization.projects)

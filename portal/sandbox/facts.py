@@ -33,8 +33,16 @@ class AutomationFacts(NamedTuple):
     phase: str = ""
 
 
+class SecretFacts(NamedTuple):
+    """What lists filter by. `scope` is a field of SecretScope and its id, such as `projectId:…`."""
+
+    scope: str
+    name: str
+
+
 ENVIRONMENT_INDEXES = ("runner", "runner_kind", "creator", "project", "phase", "role", "archived")
 AUTOMATION_INDEXES = ("environment",)
+SECRET_INDEXES = ("scope",)
 
 
 def environment_facts(runner_kind: Callable[[str], str]) -> Callable[[Document], EnvironmentFacts]:
@@ -100,3 +108,19 @@ def execution_facts(reference: Callable[[str], str]) -> Callable[[Document], Aut
 def created(document: Document) -> int:
     """When any of these documents was created, in microseconds."""
     return instant_of(document["metadata"]["createdAt"])
+
+
+def secret_facts(document: Document) -> SecretFacts:
+    """Of a secret."""
+    return SecretFacts(scope_key(document["scope"]), document["name"])
+
+
+def secret_created(document: Document) -> int:
+    """When a secret was created, in microseconds."""
+    return instant_of(document["createdAt"])
+
+
+def scope_key(scope: Document) -> str:
+    """A SecretScope as one text."""
+    ((field, identifier),) = scope.items()
+    return f"{field}:{identifier}"

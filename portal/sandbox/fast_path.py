@@ -6,7 +6,7 @@ which answer from the same tables, so both ways say the same.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from gitpod.v1 import environment_automation_pb2 as automation_pb2
@@ -20,22 +20,20 @@ from portal.sandbox.queries import Page
 from portal.sandbox.refusals import Refused
 from portal.sandbox.table import Table
 from portal.sandbox.validation import Validation
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class _List:
     request: type[Message]
-    query: Callable[["World", Any, Caller], Page]
+    query: Callable[[World, Any, Caller], Page]
     field: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _Get:
     parameter: str
-    table: Callable[["World"], Table[Any]]
+    table: Callable[[World], Table[Any]]
     field: bytes
 
 
@@ -62,7 +60,7 @@ _GETS: Mapping[str, _Get] = {
 class Fast:
     """Answers some requests as bytes."""
 
-    def __init__(self, world: "World", access: Access, validation: Validation) -> None:
+    def __init__(self, world: World, access: Access, validation: Validation) -> None:
         self._world = world
         self._access = access
         self._validation = validation

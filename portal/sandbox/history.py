@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from portal.sandbox import automation_lifecycle, failures, operations, phases
+from portal.sandbox import activity, automation_lifecycle, failures, operations, phases
 from portal.sandbox.activity import delete, pick, rename, start, stop
 from portal.sandbox.audit import note_owner
 from portal.sandbox.conditions import Condition
 from portal.sandbox.documents import DAY, HOUR, SECOND, Document, rfc3339, seconds_of
 from portal.sandbox.environments import git_status
 from portal.sandbox.history_log import Truth
+from portal.sandbox.planning import replan
+from portal.sandbox.population import add_environment
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _TOUCHED = 14 * HOUR  # how often somebody does something to an environment while everybody works
 _IN_FULL = 2 * HOUR
@@ -51,7 +51,7 @@ def length_of(text: str) -> timedelta:
     return timedelta(days=int(number)) if unit == "d" else timedelta(hours=int(number))
 
 
-def begin(world: "World", environments: int, end: int) -> None:
+def begin(world: WorldState, environments: int, end: int) -> None:
     """Plan the past of a world that has just been filled, up to the instant `end`; everything is noted from now on."""
     world.hurried = True
     world.truth = Truth(world.instant, world.organization.policies, world.audit)
@@ -76,7 +76,7 @@ def _presence_of_people(instant: int) -> float:
     return by_day * (0.15 if weekday > 4 else 1.0)
 
 
-def deed(world: "World", _whom: str, environments: int) -> None:
+def deed(world: WorldState, _whom: str, environments: int) -> None:
     """One person does one thing if they are at work, and the next comes after a while."""
     if not world.hurried:
         return
@@ -89,7 +89,7 @@ def deed(world: "World", _whom: str, environments: int) -> None:
             return  # people, too, ask for what the policies do not allow
 
 
-def policy(world: "World", _whom: str, number: int) -> None:
+def policy(world: WorldState, _whom: str, number: int) -> None:
     """An admin gives the organization other policies: lifetimes for what is made from now on, archiving for all."""
     policies = {**world.organization.policies, **_POLICIES[number][1]}
     world.organization.policies = policies
@@ -101,29 +101,29 @@ def policy(world: "World", _whom: str, number: int) -> None:
         world.instant, _admin(world), "ORGANIZATION_POLICY", organization, f"update organization policies: {fields}"
     )
     for entry in list(world.environments.walk({"phase": ["ENVIRONMENT_PHASE_STOPPED"]})):
-        world.agenda.replan(world, entry.document())
+        replan(world, entry.document())
 
 
-def presence(world: "World", _whom: str, environments: int) -> None:
+def presence(world: WorldState, _whom: str, environments: int) -> None:
     """The past is nearly over: from now on the world lives in full, with automations in what runs."""
     world.hurried = False
-    world.agenda.begin(world, environments)
+    activity.begin(world, environments)
     for entry in list(world.environments.walk({"phase": ["ENVIRONMENT_PHASE_RUNNING"]})):
         automation_lifecycle.fire(world, entry.document(), _TRIGGERS)
 
 
-def _admin(world: "World") -> Document:
+def _admin(world: WorldState) -> Document:
     return {"id": world.organization.admin()["userId"], "principal": "PRINCIPAL_USER"}
 
 
-def _by_admin(world: "World", identifier: str, action: str) -> None:
+def _by_admin(world: WorldState, identifier: str, action: str) -> None:
     world.audit.note(world.instant, _admin(world), "ENVIRONMENT", identifier, action)
 
 
 # What people do
 
 
-def _make(world: "World") -> None:
+def _make(world: WorldState) -> None:
     rng = world.rng
     condition = replace(
         Condition("CREATING", lockdown="later"),
@@ -133,18 +133,18 @@ def _make(world: "World") -> None:
     )
     lifetime = round(seconds_of(world.organization.policies.get("maximumEnvironmentLifetime", "0s")) * SECOND)
     lockdown = rfc3339(world.instant + lifetime) if lifetime else None
-    identifier = world.add_environment(condition, metadata={"lockdownAt": lockdown})
+    identifier = add_environment(world, condition, {"metadata": {"lockdownAt": lockdown}})
     note_owner(world, identifier, "create environment")
 
 
-def _archive(world: "World") -> None:
+def _archive(world: WorldState) -> None:
     identifier = pick(world, "STOPPED")
     if identifier and not world.environments.entries[identifier].facts.archived:
         operations.archive(world, identifier)
         note_owner(world, identifier, "archive environment")
 
 
-def _work(world: "World") -> None:
+def _work(world: WorldState) -> None:
     """Commits that are pushed or not; nobody asked Ona for anything."""
     identifier = pick(world, "RUNNING")
     document = world.document(identifier) if identifier else {}
@@ -154,7 +154,7 @@ def _work(world: "World") -> None:
         world.change(identifier, status={"content": {"git": git_status(kind, repository, world.rng)}})
 
 
-def _respecify(world: "World") -> None:
+def _respecify(world: WorldState) -> None:
     """Another timeout, or another shared port."""
     identifier = pick(world, "RUNNING")
     if not identifier:
@@ -165,7 +165,7 @@ def _respecify(world: "World") -> None:
     changed = world.change(identifier, spec=spec, status=phases.active(world.instant, "vscode"))
     note_owner(world, identifier, f"update environment: {', '.join(f'spec.{each}' for each in spec)}")
     if "timeout" in spec:
-        world.agenda.replan(world, changed)
+        replan(world, changed)
 
 
 def _other_timeout(document: Document, rng: random.Random) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _other_ports(document: Document, rng: random.Random) -> dict[str, Any]:
     return {"ports": [*(each for each in known if each["port"] != number), opened][-10:]}
 
 
-def _move_lockdown(world: "World") -> None:
+def _move_lockdown(world: WorldState) -> None:
     """An admin gives an environment more time, or less, or all there is."""
     identifier = pick(world, world.rng.choice(("RUNNING", "STOPPED")))
     if not identifier:
@@ -197,7 +197,7 @@ def _move_lockdown(world: "World") -> None:
         world.agenda.add(due, "lockdown", identifier)
 
 
-def _break(world: "World") -> None:
+def _break(world: WorldState) -> None:
     """Something fails in a running environment; the next start clears it."""
     identifier = pick(world, "RUNNING")
     if identifier:
@@ -205,7 +205,7 @@ def _break(world: "World") -> None:
         world.change(identifier, status=phases.failed(kind, failures.message(kind, world.rng)))
 
 
-_WAYS: Mapping[Callable[["World"], None], int] = {
+_WAYS: Mapping[Callable[[WorldState], None], int] = {
     partial(start, back=0.06): 46,
     stop: 8,
     _make: 9,
@@ -218,7 +218,7 @@ _WAYS: Mapping[Callable[["World"], None], int] = {
     _break: 2,
 }
 _DEEDS, _WEIGHTS = tuple(_WAYS), tuple(_WAYS.values())
-HANDLERS: dict[str, Callable[["World", str, int], None]] = {
+HANDLERS: dict[str, Callable[[WorldState, str, int], None]] = {
     "deed": deed,
     "policy": policy,
     "presence": presence,

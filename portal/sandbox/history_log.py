@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from portal.sandbox.audit import AuditLog
+from portal.sandbox.audit_log import AuditLog
 from portal.sandbox.documents import Document, instant_of, merge, micros, moment, pruned
 
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode

@@ -1,19 +1,17 @@
 """What happens to environments as time passes: phases follow one another, activity arrives, policies take effect."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from portal.sandbox import automation_lifecycle, failures, operations, phases, runner, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, rfc3339, seconds_of
+from portal.sandbox.planning import expect_idle_stop, replan
 from portal.sandbox.seed_automations import furnish
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _SOURCES = ("vscode", "ssh", "jetbrains", "web-terminal", "agent")
 
 
-def step(world: "World", identifier: str, _value: int = 0) -> None:
+def step(world: WorldState, identifier: str, _value: int = 0) -> None:
     """Bring an environment one step further on the way its document says it is on."""
     document = world.document(identifier)
     phase = document["status"].get("phase")
@@ -28,10 +26,10 @@ def step(world: "World", identifier: str, _value: int = 0) -> None:
     if change.get("phase") == "ENVIRONMENT_PHASE_RUNNING":
         _running(world, document, rebuilt=phase == "ENVIRONMENT_PHASE_UPDATING")
     else:
-        world.agenda.replan(world, document)
+        replan(world, document)
 
 
-def _next(world: "World", document: Document) -> phases.Change:
+def _next(world: WorldState, document: Document) -> phases.Change:
     """The change that comes next, told by the first component that is not ready yet."""
     status, rng = document["status"], world.rng
     if status["phase"] == "ENVIRONMENT_PHASE_DELETING":
@@ -55,7 +53,7 @@ def _next(world: "World", document: Document) -> phases.Change:
     return _up(world, document)
 
 
-def _up(world: "World", document: Document) -> phases.Change:
+def _up(world: WorldState, document: Document) -> phases.Change:
     """Running, and acknowledged unless the runner has a mind of its own."""
     change = phases.running(document)
     if document["id"] in world.tempers:
@@ -63,7 +61,7 @@ def _up(world: "World", document: Document) -> phases.Change:
     return change
 
 
-def _running(world: "World", document: Document, *, rebuilt: bool) -> None:
+def _running(world: WorldState, document: Document, *, rebuilt: bool) -> None:
     """Everything is up: the automations file has been applied, and what waits for this starts."""
     identifier = document["id"]
     world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
@@ -74,10 +72,10 @@ def _running(world: "World", document: Document, *, rebuilt: bool) -> None:
         automation_lifecycle.fire(
             world, document, words if rebuilt else ["postMachineStart", *words, "postEnvironmentStart"]
         )
-    world.agenda.replan(world, world.document(identifier))
+    replan(world, world.document(identifier))
 
 
-def _stopped(world: "World", document: Document) -> None:
+def _stopped(world: WorldState, document: Document) -> None:
     """The machine is down: services and executions with it. What was asked for while it stopped is done now."""
     identifier = document["id"]
     automation_lifecycle.halt(world, identifier)
@@ -88,17 +86,17 @@ def _stopped(world: "World", document: Document) -> None:
         document = world.change(identifier, status=phases.deleting())
     elif desired == "ENVIRONMENT_PHASE_RUNNING":
         document = world.change(identifier, status=phases.starting(document))
-    world.agenda.replan(world, document)
+    replan(world, document)
 
 
-def active(world: "World", identifier: str, busy_until: int) -> None:
+def active(world: WorldState, identifier: str, busy_until: int) -> None:
     """About every five minutes a running environment that somebody uses says so."""
     world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
     if world.instant < busy_until:
         world.agenda.add(world.instant + world.rng.randrange(270, 330) * SECOND, "active", identifier, busy_until)
 
 
-def idle(world: "World", identifier: str, _value: int = 0) -> None:
+def idle(world: WorldState, identifier: str, _value: int = 0) -> None:
     """Stop an environment nobody has used for its timeout; look again later where somebody has."""
     document = world.document(identifier)
     last = instant_of(document["status"].get("activitySignal", {}).get("timestamp", ""))
@@ -106,27 +104,27 @@ def idle(world: "World", identifier: str, _value: int = 0) -> None:
     if timeout and world.instant - last >= timeout:
         operations.stop(world, identifier)
     else:
-        world.agenda.expect_idle_stop(world, document, last)
+        expect_idle_stop(world, document, last)
 
 
-def lockdown(world: "World", identifier: str, _value: int = 0) -> None:
+def lockdown(world: WorldState, identifier: str, _value: int = 0) -> None:
     """Past its maximum lifetime an environment is stopped."""
     due = instant_of(world.document(identifier)["metadata"].get("lockdownAt", ""))
     if due and due <= world.instant:
         operations.stop(world, identifier)
 
 
-def archive(world: "World", identifier: str, _value: int = 0) -> None:
+def archive(world: WorldState, identifier: str, _value: int = 0) -> None:
     """Stopped for longer than the organization keeps stopped environments around."""
-    world.agenda.replan(world, world.change(identifier, metadata={"archivedAt": rfc3339(world.instant)}))
+    replan(world, world.change(identifier, metadata={"archivedAt": rfc3339(world.instant)}))
 
 
-def purge(world: "World", identifier: str, _value: int = 0) -> None:
+def purge(world: WorldState, identifier: str, _value: int = 0) -> None:
     """Archived for longer than the organization keeps archived environments."""
     operations.delete(world, identifier)
 
 
-HANDLERS: dict[str, Callable[["World", str, int], None]] = {
+HANDLERS: dict[str, Callable[[WorldState, str, int], None]] = {
     handler.__name__: handler
     for handler in (
         step,

@@ -80,7 +80,7 @@ def _step(step: Document, told: Document, budget: int) -> tuple[list[str], bool]
     """What a step has said, and whether it has ended; one that runs says a line at a time."""
     command = step.get("task", {}).get("spec", {}).get("command", "")
     dice = random.Random(step["id"])
-    said = list(_said(command, dice.randrange(6, 40), dice))
+    said = list(_said(command, dice.randrange(6, 40), dice)) if "task" in step else []  # a service has its own log
     label = step.get("label") or step["id"]
     lines = [f"{_BOLD}▶ {label}{_OFF}", *(f"{_DIM}$ {line}{_OFF}" for line in command.splitlines())]
     phase = told.get("phase", "").removeprefix("TASK_EXECUTION_PHASE_")

@@ -13,11 +13,10 @@ from portal.sandbox.documents import Document
 from portal.sandbox.faults import reset
 from portal.sandbox.organization import DOMAIN
 from portal.sandbox.services.common import Answer
+from portal.sandbox.world import World
 
 if TYPE_CHECKING:
     from connectrpc.request import RequestContext
-
-    from portal.sandbox.world import World
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -52,7 +51,7 @@ class Logs:
     `scripts[id]` makes the log of a service or execution do something of its own; `open` counts those being read.
     """
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self.origin = ""
         self.warming = 2

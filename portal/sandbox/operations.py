@@ -1,26 +1,25 @@
 """What can be asked of environments and automations, as people and the API ask for it; refusals raise Refused."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portal.sandbox import executions, phases, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, new_id, rfc3339
+from portal.sandbox.planning import expect_service, replan
 from portal.sandbox.policies import UP, check_running
 from portal.sandbox.refusals import Refused, lifetime_exceeded
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _LEAVING = ("ENVIRONMENT_PHASE_DELETING", "ENVIRONMENT_PHASE_DELETED")
 
 
-def environment(world: "World", identifier: str) -> Document:
+def environment(world: WorldState, identifier: str) -> Document:
     """The environment's document, or Refused as not_found."""
     if identifier not in world.environments.entries:
         raise Refused("not_found", f"environment {identifier} not found")
     return world.document(identifier)
 
 
-def _changeable(world: "World", identifier: str) -> Document:
+def _changeable(world: WorldState, identifier: str) -> Document:
     document = environment(world, identifier)
     refuse_leaving(document)
     return document
@@ -33,7 +32,7 @@ def refuse_leaving(document: Document) -> None:
         raise Refused("failed_precondition", f"environment {document['id']} is being deleted")
 
 
-def start(world: "World", identifier: str) -> None:
+def start(world: WorldState, identifier: str) -> None:
     """Start a stopped environment; one that is up stays so.
 
     Refused when archived, locked down in strict mode, or where its creator has as many running as allowed.
@@ -52,10 +51,10 @@ def start(world: "World", identifier: str) -> None:
     spec |= secrets.remounted(world, document)
     document = world.change(identifier, metadata={"lastStartedAt": rfc3339(world.instant)}, spec=spec)
     if phase != "ENVIRONMENT_PHASE_STOPPING":
-        world.agenda.replan(world, world.change(identifier, status=phases.starting(document)))
+        replan(world, world.change(identifier, status=phases.starting(document)))
 
 
-def stop(world: "World", identifier: str) -> None:
+def stop(world: WorldState, identifier: str) -> None:
     """Stop an environment; one that is stopped stays as it is."""
     document = _changeable(world, identifier)
     if document["status"].get("phase") not in UP:
@@ -63,28 +62,28 @@ def stop(world: "World", identifier: str) -> None:
             world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_STOPPED"})
         return
     world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_STOPPED"})
-    world.agenda.replan(world, world.change(identifier, status=phases.stopping()))
+    replan(world, world.change(identifier, status=phases.stopping()))
 
 
-def archive(world: "World", identifier: str) -> None:
+def archive(world: WorldState, identifier: str) -> None:
     """Archive an environment, stopping it first."""
     if _changeable(world, identifier)["metadata"].get("archivedAt"):
         return
     stop(world, identifier)
     document = world.change(identifier, metadata={"archivedAt": rfc3339(world.instant)})
-    world.agenda.replan(world, document)
+    replan(world, document)
 
 
-def unarchive(world: "World", identifier: str) -> None:
+def unarchive(world: WorldState, identifier: str) -> None:
     """Bring an archived environment back, stopped."""
     document = _changeable(world, identifier)
     if not document["metadata"].get("archivedAt"):
         raise Refused("failed_precondition", f"environment {identifier} is not archived")
     status = phases.active(world.instant, "unarchive")
-    world.agenda.replan(world, world.change(identifier, metadata={"archivedAt": None}, status=status))
+    replan(world, world.change(identifier, metadata={"archivedAt": None}, status=status))
 
 
-def delete(world: "World", identifier: str, *, force: bool = False) -> None:
+def delete(world: WorldState, identifier: str, *, force: bool = False) -> None:
     """Delete an environment for good, stopping it first unless forced. It is seen DELETING for a while."""
     document = environment(world, identifier)
     if document["status"].get("phase") in _LEAVING:
@@ -92,10 +91,10 @@ def delete(world: "World", identifier: str, *, force: bool = False) -> None:
     world.change(identifier, spec={"desiredPhase": "ENVIRONMENT_PHASE_DELETED"})
     up = document["status"].get("phase") in (*UP, "ENVIRONMENT_PHASE_STOPPING")
     change = phases.stopping() if up and not force else phases.deleting()
-    world.agenda.replan(world, world.change(identifier, status=change))
+    replan(world, world.change(identifier, status=change))
 
 
-def mark_active(world: "World", identifier: str, source: str, at: int) -> None:
+def mark_active(world: WorldState, identifier: str, source: str, at: int) -> None:
     """Note activity, which puts off the stop for inactivity; refused where nothing runs that could stop."""
     phase = _changeable(world, identifier)["status"].get("phase")
     if phase not in ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_UPDATING"):
@@ -103,7 +102,7 @@ def mark_active(world: "World", identifier: str, source: str, at: int) -> None:
     world.change(identifier, status=phases.active(at, source))
 
 
-def start_service(world: "World", identifier: str) -> None:
+def start_service(world: WorldState, identifier: str) -> None:
     """Start a service, anew where it failed; one that is up stays as it is, one that is stopping starts after that."""
     entry = world.services.entries[identifier]
     if entry.facts.phase in ("SERVICE_PHASE_RUNNING", "SERVICE_PHASE_STARTING"):
@@ -119,10 +118,10 @@ def start_service(world: "World", identifier: str) -> None:
         "output": None,
         "session": new_id(world.rng),
     }
-    world.agenda.expect_service(world, world.change_automation("SERVICE", identifier, {**wish, "status": status}))
+    expect_service(world, world.change_automation("SERVICE", identifier, {**wish, "status": status}))
 
 
-def stop_service(world: "World", identifier: str) -> None:
+def stop_service(world: WorldState, identifier: str) -> None:
     """Stop a service; one that is stopped stays as it is."""
     entry = world.services.entries[identifier]
     if entry.facts.phase == "SERVICE_PHASE_STOPPED":
@@ -133,14 +132,15 @@ def stop_service(world: "World", identifier: str) -> None:
             world.change_automation("SERVICE", identifier, changes)
         return
     changes["status"] = {"phase": "SERVICE_PHASE_STOPPING"}
-    world.agenda.expect_service(world, world.change_automation("SERVICE", identifier, changes))
+    expect_service(world, world.change_automation("SERVICE", identifier, changes))
 
 
-def start_task(world: "World", identifier: str, creator: Document, trigger: str = "") -> Document:
+def start_task(world: WorldState, identifier: str, creator: Document, trigger: str = "") -> Document:
     """A new execution of a task, PENDING, with everything the task depends on in its plan."""
     task = world.tasks.entries[identifier].document()
     _running_environment(world, task["environmentId"])
-    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk({"environment": [task["environmentId"]]})}
+    home = {"environment": [task["environmentId"]]}
+    siblings = {entry.key[1]: entry.document() for table in (world.tasks, world.services) for entry in table.walk(home)}
     groups = executions.plan(task, siblings, world.rng)
     execution = executions.pending(task, groups, world.instant, trigger or creator["id"], creator, world.rng)
     world.add("TASK_EXECUTION", execution)
@@ -148,14 +148,14 @@ def start_task(world: "World", identifier: str, creator: Document, trigger: str 
     return execution
 
 
-def stop_execution(world: "World", identifier: str) -> None:
+def stop_execution(world: WorldState, identifier: str) -> None:
     """Cancel an execution; one that has ended stays as it is."""
     entry = world.executions.entries[identifier]
     if entry.facts.phase in executions.UNFINISHED:
         world.change_automation("TASK_EXECUTION", identifier, executions.stopped(entry.document(), world.instant))
 
 
-def _running_environment(world: "World", identifier: str) -> None:
+def _running_environment(world: WorldState, identifier: str) -> None:
     phase = environment(world, identifier)["status"].get("phase")
     if phase != "ENVIRONMENT_PHASE_RUNNING":
         raise Refused("failed_precondition", f"environment {identifier} is not running")

@@ -1,13 +1,9 @@
 """The organization's policies as they bind what a request may ask for."""
 
-from typing import TYPE_CHECKING
-
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, seconds_of
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 UP = (
     "ENVIRONMENT_PHASE_CREATING",
@@ -24,7 +20,7 @@ _OPENNESS = {
 }
 
 
-def check_project(world: "World", caller: Caller, spec: Document, project: Document | None) -> None:
+def check_project(world: WorldState, caller: Caller, spec: Document, project: Document | None) -> None:
     """Refuse an environment without a project, or without anything to clone, where a policy asks for them."""
     policies = world.organization.policies
     if policies.get("membersRequireProjects") and not caller.sees_all and project is None:
@@ -33,7 +29,7 @@ def check_project(world: "World", caller: Caller, spec: Document, project: Docum
         raise Refused("failed_precondition", "your organization does not allow environments from scratch")
 
 
-def check_quotas(world: "World", creator: str) -> None:
+def check_quotas(world: WorldState, creator: str) -> None:
     """Refuse one more environment for somebody who has as many as allowed, or as many running."""
     limit = int(world.organization.policies.get("maximumEnvironmentsPerUser", "0"))
     if limit and len(world.environments.indexes["creator"].get(creator, [])) >= limit:
@@ -41,7 +37,7 @@ def check_quotas(world: "World", creator: str) -> None:
     check_running(world, creator)
 
 
-def check_running(world: "World", creator: str) -> None:
+def check_running(world: WorldState, creator: str) -> None:
     """Refuse one more running environment for somebody who has as many as allowed."""
     limit = int(world.organization.policies.get("maximumRunningEnvironmentsPerUser", "0"))
     if limit and sum(1 for _ in world.environments.walk({"creator": [creator], "phase": UP})) >= limit:
@@ -49,7 +45,7 @@ def check_running(world: "World", creator: str) -> None:
         raise Refused("resource_exhausted", text)
 
 
-def check_ports(world: "World", ports: list[Document], before: list[Document]) -> None:
+def check_ports(world: WorldState, ports: list[Document], before: list[Document]) -> None:
     """Refuse ports that are more open than allowed; what was shared before the policy may stay as it is."""
     policies = world.organization.policies
     known = {(port["port"], port.get("admission")) for port in before}
@@ -65,7 +61,7 @@ def check_ports(world: "World", ports: list[Document], before: list[Document]) -
         raise Refused("invalid_argument", "spec.ports: a port is listed twice")
 
 
-def check_timeout(world: "World", timeout: str) -> None:
+def check_timeout(world: WorldState, timeout: str) -> None:
     """Refuse a timeout longer than the organization's maximum; 0s (never) is the longest of all."""
     maximum = seconds_of(world.organization.policies.get("maximumEnvironmentTimeout", "0s"))
     if maximum and (seconds_of(timeout) > maximum or seconds_of(timeout) == 0):

@@ -2,29 +2,28 @@
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from portal.sandbox import secrets
+from portal.sandbox import phases, secrets
 from portal.sandbox.conditions import Condition, conditions
-from portal.sandbox.documents import HOUR, MINUTE, Document, instant_of, new_id, pruned, rfc3339
-from portal.sandbox.environments import born, timing
+from portal.sandbox.documents import HOUR, MINUTE, Document, instant_of, merge, new_id, pruned, rfc3339
+from portal.sandbox.environments import Timing, born, timing
+from portal.sandbox.planning import expect
 from portal.sandbox.seed_automations import furnish
 from portal.sandbox.table import Entry
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _DISTINCT = 2000  # births take half a millisecond each, casts a tenth of that
 _ID = re.compile(rb"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _SETTLED = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_STOPPED")
 
 
-def populate(world: "World", count: int) -> None:
+def populate(world: WorldState, count: int) -> None:
     """Make so many environments with their automations."""
     rng = world.rng
     timed = [(timing(condition, world.instant, rng), condition) for condition in conditions(min(count, _DISTINCT), rng)]
@@ -33,7 +32,7 @@ def populate(world: "World", count: int) -> None:
         stack.enter_context(_without_collections(count > _DISTINCT))
         for table in (world.environments, world.services, world.tasks, world.executions):
             stack.enter_context(table.bulk())
-        moulds = [settle(world, born(condition, when, world), condition) for when, condition in timed]
+        moulds = [_settled(world, condition, when) for when, condition in timed]
         _cast_all(world, moulds, count - len(moulds))
 
 
@@ -50,13 +49,33 @@ def _without_collections(wanted: bool) -> Iterator[None]:
             gc.enable()
 
 
-def settle(world: "World", document: Document, condition: Condition) -> Document:
-    """Let a document that was born somewhere on its way join the world, with what its automations file brings."""
+def add_environment(world: WorldState, condition: Condition, parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Add a new environment in a condition with its parts overridden; answers its id."""
+    with world.lock:
+        document = born(condition, timing(condition, world.instant, world.rng), world)
+        merge(document, parts)
+        if mounted := {} if "secrets" in parts.get("spec", {}) else secrets.remounted(world, document):
+            document["spec"] |= mounted  # it was given to somebody else, or to another project
+            if "secrets" in document["status"]:
+                document["status"]["secrets"] = phases.secrets_ready(document)
+        world.add("ENVIRONMENT", document)
+        _settle(world, document, condition)
+        identifier: str = document["id"]
+        return identifier
+
+
+def _settled(world: WorldState, condition: Condition, when: Timing) -> Document:
+    document = born(condition, when, world)
     world.environments.put(document)
+    return _settle(world, document, condition)
+
+
+def _settle(world: WorldState, document: Document, condition: Condition) -> Document:
+    """Give a new environment the automations that its file brings, and plan what comes next."""
     if condition.temper:
         world.tempers[document["id"]] = condition.temper
     furnish(world, document)
-    world.agenda.expect(world, document)
+    expect(world, document)
     return document
 
 
@@ -70,7 +89,7 @@ class _Mould:
     automations: list[tuple[str, Entry[Any], list[bytes]]]  # each body cut at all ids in it
 
 
-def _cast_all(world: "World", documents: list[Document], count: int) -> None:
+def _cast_all(world: WorldState, documents: list[Document], count: int) -> None:
     if count <= 0:
         return
     belongings: dict[str, list[tuple[str, Entry[Any]]]] = {}
@@ -91,7 +110,7 @@ def _cast_all(world: "World", documents: list[Document], count: int) -> None:
         _cast(world, world.rng.choice(moulds), world.rng.choice(owners))
 
 
-def _without_secrets(world: "World") -> list[str]:
+def _without_secrets(world: WorldState) -> list[str]:
     """The members who have no secrets of their own, so that a cast lacks none."""
     having = {entry.facts.scope.partition(":")[2] for entry in world.secrets.entries.values()}
     return [member["userId"] for member in world.organization.members if member["userId"] not in having]
@@ -107,7 +126,7 @@ def _anybodys(document: Document) -> bytes:
     return msgspec.json.encode(pruned(copy))
 
 
-def _cast(world: "World", mould: _Mould, creator: str) -> None:
+def _cast(world: WorldState, mould: _Mould, creator: str) -> None:
     """Another environment like the mould: a different one of somebody else's, made some time before it."""
     rng, metadata, facts = world.rng, mould.document["metadata"], mould.entry.facts
     identifier = new_id(rng)
@@ -130,7 +149,7 @@ def _cast(world: "World", mould: _Mould, creator: str) -> None:
     )
     if mould.document["id"] in world.tempers:
         world.tempers[identifier] = world.tempers[mould.document["id"]]
-    world.agenda.expect(world, {**mould.document, "id": identifier})
+    expect(world, {**mould.document, "id": identifier})
     if mould.automations:
         _cast_automations(world, mould, identifier, creator)
 
@@ -140,7 +159,7 @@ def _quoted(name: str) -> bytes:
     return b'"name":' + msgspec.json.encode(name)
 
 
-def _cast_automations(world: "World", mould: _Mould, environment: str, creator: str) -> None:
+def _cast_automations(world: WorldState, mould: _Mould, environment: str, creator: str) -> None:
     ids = {entry.key[1]: new_id(world.rng) for _, entry, _ in mould.automations}
     others = {old.encode(): new.encode() for old, new in ids.items()}
     others[mould.document["id"].encode()] = environment.encode()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gitpod.v1 import environment_automation_pb2 as automation_pb2
 from gitpod.v1 import environment_pb2, pagination_pb2, runner_configuration_pb2, secret_pb2
@@ -13,13 +13,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from portal.sandbox import secret_requests
 from portal.sandbox.access import Caller
-from portal.sandbox.facts import AutomationFacts, EnvironmentFacts
+from portal.sandbox.facts import AutomationFacts, EnvironmentFacts, SecretFacts, scope_key
 from portal.sandbox.refusals import Refused
-from portal.sandbox.secrets import SecretFacts, scope_key
 from portal.sandbox.table import Entry, Key, Table
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 _DEFAULT_PAGE = 25
 _COUNTED = 10_000  # a count that needs looking at each document stops here and says "at least"
@@ -66,7 +63,7 @@ def _page(found: Iterator[Entry[Any]], size: int, key: Callable[[Entry[Any]], Ke
     return Page(entries[:size], encode_token(*key(entries[size - 1])) if len(entries) > size else "")
 
 
-def environments(world: "World", request: _Request, caller: Caller) -> Page:
+def environments(world: WorldState, request: _Request, caller: Caller) -> Page:
     """A page of environments. Source: EnvironmentService.ListEnvironments."""
     asked = request.filter
     wanted = _environment_wants(asked, caller)
@@ -145,7 +142,7 @@ def own(creators: Iterable[str], caller: Caller) -> list[str]:
     return [caller.subject] if not asked or caller.subject in asked else [_NOBODY]
 
 
-def services(world: "World", request: automation_pb2.ListServicesRequest, caller: Caller) -> Page:
+def services(world: WorldState, request: automation_pb2.ListServicesRequest, caller: Caller) -> Page:
     """A page of services. Source: EnvironmentAutomationService.ListServices."""
     asked = request.filter
     roles = {automation_pb2.ServiceRole.Name(value) for value in asked.roles}
@@ -162,13 +159,13 @@ def services(world: "World", request: automation_pb2.ListServicesRequest, caller
     )
 
 
-def tasks(world: "World", request: automation_pb2.ListTasksRequest, caller: Caller) -> Page:
+def tasks(world: WorldState, request: automation_pb2.ListTasksRequest, caller: Caller) -> Page:
     """A page of tasks. Source: EnvironmentAutomationService.ListTasks."""
     asked = request.filter
     return _automations(world, world.tasks, request, asked.task_ids, caller, {"reference": set(asked.references)})
 
 
-def executions(world: "World", request: automation_pb2.ListTaskExecutionsRequest, caller: Caller) -> Page:
+def executions(world: WorldState, request: automation_pb2.ListTaskExecutionsRequest, caller: Caller) -> Page:
     """A page of executions. Source: EnvironmentAutomationService.ListTaskExecutions."""
     asked = request.filter
     phases = {automation_pb2.TaskExecutionPhase.Name(value) for value in asked.phases}
@@ -186,7 +183,7 @@ def executions(world: "World", request: automation_pb2.ListTaskExecutionsRequest
     )
 
 
-def secrets(world: "World", request: secret_pb2.ListSecretsRequest, caller: Caller) -> Page:
+def secrets(world: WorldState, request: secret_pb2.ListSecretsRequest, caller: Caller) -> Page:
     """A page of secrets. Source: SecretService.ListSecrets."""
     asked = request.filter
     wanted = [f"projectId:{each}" for each in asked.project_ids]
@@ -203,7 +200,7 @@ def secrets(world: "World", request: secret_pb2.ListSecretsRequest, caller: Call
 
 
 def _automations(
-    world: "World",
+    world: WorldState,
     table: Table[AutomationFacts],
     request: Any,
     ids: Iterable[str],

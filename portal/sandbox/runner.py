@@ -1,19 +1,16 @@
 """The runner's side of a changed spec: a moment later it acknowledges the version, or refuses it, and applies it."""
 
-from typing import TYPE_CHECKING
-
 from portal.sandbox import failures, phases
 from portal.sandbox.documents import SECOND, Document
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.planning import replan
+from portal.sandbox.world_state import WorldState
 
 DEAF, REFUSES = "deaf", "refuses"  # a runner's temper towards one environment, as in Condition
 _WORKING = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_UPDATING")
 _OWN_WISHES = {"desiredPhase", "machine", "secrets"}  # what Ona itself changes when something starts, stops or goes
 
 
-def notice(world: "World", identifier: str, changed: set[str]) -> None:
+def notice(world: WorldState, identifier: str, changed: set[str]) -> None:
     """The parts of a spec have changed: the runner answers within one to four seconds, machine or no machine."""
     if world.tempers.get(identifier) != DEAF:
         due = world.instant + round(world.rng.uniform(1, 4) * SECOND)
@@ -21,7 +18,7 @@ def notice(world: "World", identifier: str, changed: set[str]) -> None:
         world.agenda.add(due, "ack", f"ack:{identifier}", 0 if changed <= _OWN_WISHES else 1)
 
 
-def ack(world: "World", whom: str, by_request: int) -> None:
+def ack(world: WorldState, whom: str, by_request: int) -> None:
     """Answer the newest version of the spec. Only what somebody asked for (`by_request`) is ever refused."""
     identifier = whom.removeprefix("ack:")
     if identifier not in world.environments.entries:
@@ -35,7 +32,7 @@ def ack(world: "World", whom: str, by_request: int) -> None:
     status: phases.Change = {"runnerAck": phases.acknowledged(document), **applied(document)}
     changed = world.change(identifier, status=status)
     if "phase" in status:
-        world.agenda.replan(world, changed)
+        replan(world, changed)
 
 
 def refused(document: Document) -> phases.Change:

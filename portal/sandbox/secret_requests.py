@@ -1,19 +1,16 @@
 """What can be asked of secrets: make, give a new value, list, delete; refusals raise Refused."""
 
-from typing import TYPE_CHECKING
-
 from gitpod.v1 import secret_pb2
 
 from portal.sandbox import secrets
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, new_id, rfc3339
+from portal.sandbox.facts import scope_key
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 
-def scope_asked(world: "World", scope: secret_pb2.SecretScope, project_id: str = "") -> Document:
+def scope_asked(world: WorldState, scope: secret_pb2.SecretScope, project_id: str = "") -> Document:
     """The scope a request names, or by its deprecated project; Refused where there is none or it does not exist."""
     field = scope.WhichOneof("scope")
     name = secret_pb2.SecretScope.DESCRIPTOR.fields_by_name[field].json_name if field else "projectId"
@@ -34,7 +31,7 @@ def scope_asked(world: "World", scope: secret_pb2.SecretScope, project_id: str =
 
 
 def may_see(caller: Caller, scope: str) -> bool:
-    """Whether the caller sees secrets of a scope (`secrets.scope_key`)."""
+    """Whether the caller sees secrets of a scope (`facts.scope_key`)."""
     return caller.sees_all or scope.startswith(("organizationId:", "projectId:")) or scope == _own(caller)
 
 
@@ -48,11 +45,11 @@ def _refuse_touching(caller: Caller, scope: str) -> None:
         raise Refused("permission_denied", f"only organization admins may change secrets of the scope {kind}")
 
 
-def create(world: "World", request: secret_pb2.CreateSecretRequest, asked: Document, caller: Caller) -> Document:
+def create(world: WorldState, request: secret_pb2.CreateSecretRequest, asked: Document, caller: Caller) -> Document:
     """A new secret from a request and the same in JSON form."""
     with world.lock:
         scope = scope_asked(world, request.scope, request.project_id)
-        key = secrets.scope_key(scope)
+        key = scope_key(scope)
         _refuse_touching(caller, key)
         mount = _mount(asked)
         if any(entry.facts.name == request.name for entry in world.secrets.walk({"scope": [key]})):
@@ -85,11 +82,11 @@ def _mount(asked: Document) -> Document:
     return {**mount, "credentialProxy": proxy}
 
 
-def give_value(world: "World", request: secret_pb2.UpdateSecretValueRequest, caller: Caller) -> None:
+def give_value(world: WorldState, request: secret_pb2.UpdateSecretValueRequest, caller: Caller) -> None:
     """A new value for a secret; who runs has the old one until the next start or rebuild."""
     with world.lock:
         document = found(world, request.secret_id, caller)
-        _refuse_touching(caller, secrets.scope_key(document["scope"]))
+        _refuse_touching(caller, scope_key(document["scope"]))
         # Two values in the same microsecond, or at a clock that stands still, are two all the same.
         document["updatedAt"] = rfc3339(max(world.instant, secrets.renewed(document) + 1))
         world.secrets.put(document)
@@ -97,17 +94,17 @@ def give_value(world: "World", request: secret_pb2.UpdateSecretValueRequest, cal
         secrets.unsettle(world, document["scope"])
 
 
-def delete(world: "World", identifier: str, caller: Caller) -> None:
+def delete(world: WorldState, identifier: str, caller: Caller) -> None:
     """Forget a secret; who runs has it until the next start or rebuild."""
     with world.lock:
         document = found(world, identifier, caller)
-        _refuse_touching(caller, secrets.scope_key(document["scope"]))
+        _refuse_touching(caller, scope_key(document["scope"]))
         world.secrets.remove(identifier)
         del world.digests[identifier]
         secrets.unsettle(world, document["scope"])
 
 
-def found(world: "World", identifier: str, caller: Caller) -> Document:
+def found(world: WorldState, identifier: str, caller: Caller) -> Document:
     """The secret, or Refused as not_found, also where the caller does not see it."""
     entry = world.secrets.entries.get(identifier)
     if entry is None or not may_see(caller, entry.facts.scope):
@@ -115,5 +112,5 @@ def found(world: "World", identifier: str, caller: Caller) -> Document:
     return entry.document()
 
 
-def _keep_digest(world: "World", identifier: str, value: str) -> None:
+def _keep_digest(world: WorldState, identifier: str, value: str) -> None:
     world.digests[identifier] = secrets.digest(value, f"{world.rng.getrandbits(64):016x}")

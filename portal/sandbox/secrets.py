@@ -7,16 +7,13 @@ import hashlib
 import random
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from portal.sandbox.documents import DAY, Document, instant_of, new_id, rfc3339
+from portal.sandbox.facts import SecretFacts
 from portal.sandbox.organization import DOMAIN
+from portal.sandbox.table import Entry
+from portal.sandbox.world_state import WorldState
 
-if TYPE_CHECKING:
-    from portal.sandbox.table import Entry
-    from portal.sandbox.world import World
-
-SECRET_INDEXES = ("scope",)
 SCOPES = {  # as SecretScope names them, and as EnvironmentSpec.Secret does
     "organizationId": "SCOPE_ORGANIZATION",
     "projectId": "SCOPE_PROJECT",
@@ -44,32 +41,9 @@ _OF_PEOPLE: tuple[tuple[str, Document], ...] = (
 _OF_SERVICE_ACCOUNTS: tuple[str, Document] = ("gcp_service_account", {"filePath": "/run/secrets/gcp.json"})
 
 
-class SecretFacts(NamedTuple):
-    """What lists filter by. `scope` is a field of SecretScope and its id, such as `projectId:…`."""
-
-    scope: str
-    name: str
-
-
-def secret_facts(document: Document) -> SecretFacts:
-    """Of a secret."""
-    return SecretFacts(scope_key(document["scope"]), document["name"])
-
-
-def created(document: Document) -> int:
-    """When it was made, in microseconds."""
-    return instant_of(document["createdAt"])
-
-
 def renewed(document: Document) -> int:
     """When it last got a value, in microseconds."""
     return instant_of(document["updatedAt"])
-
-
-def scope_key(scope: Document) -> str:
-    """A SecretScope as one text."""
-    ((field, identifier),) = scope.items()
-    return f"{field}:{identifier}"
 
 
 def digest(value: str, salt: str) -> str:
@@ -77,7 +51,13 @@ def digest(value: str, salt: str) -> str:
     return f"{salt}:{hashlib.sha256(f'{salt}:{value}'.encode()).hexdigest()}"
 
 
-def invent(world: "World") -> None:
+def matches(world: WorldState, secret_id: str, value: str) -> bool:
+    """Whether this is the secret's value. Raises KeyError where there is no such secret."""
+    stored = world.digests[secret_id]
+    return digest(value, stored.partition(":")[0]) == stored
+
+
+def invent(world: WorldState) -> None:
     """The secrets the organization has when the world begins, in every scope and with every kind of mount."""
     rng, organization = random.Random(f"secrets of {world.seed}"), world.organization
     admin = organization.admin()["userId"]
@@ -96,7 +76,7 @@ def invent(world: "World") -> None:
             _invented(world, rng, {"serviceAccountId": member["userId"]}, admin, name, how)
 
 
-def _invented(world: "World", rng: random.Random, scope: Document, creator: str, name: str, how: Document) -> None:
+def _invented(world: WorldState, rng: random.Random, scope: Document, creator: str, name: str, how: Document) -> None:
     made = world.instant - round(rng.uniform(20, 700) * DAY)
     renewed = made if rng.random() < 0.5 else made + round(rng.random() * (world.instant - made))
     document: Document = {
@@ -113,7 +93,7 @@ def _invented(world: "World", rng: random.Random, scope: Document, creator: str,
     world.digests[document["id"]] = digest(f"{rng.getrandbits(160):040x}", f"{rng.getrandbits(64):016x}")
 
 
-def mounts(world: "World", metadata: Document) -> list[Document]:
+def mounts(world: WorldState, metadata: Document) -> list[Document]:
     """The secrets that cover an environment, as they stand in its spec (EnvironmentSpec.Secret), oldest first."""
     creator = metadata.get("creator", {})
     service = creator.get("principal") == "PRINCIPAL_SERVICE_ACCOUNT"
@@ -126,7 +106,7 @@ def mounts(world: "World", metadata: Document) -> list[Document]:
     return [_mount(entry) for entry in reversed(covering)]
 
 
-def _mount(entry: "Entry[SecretFacts]") -> Document:
+def _mount(entry: Entry[SecretFacts]) -> Document:
     secret = entry.document()
     field = next(each for each in MOUNTS if each in secret)
     return {
@@ -147,14 +127,14 @@ def _session(identifier: str, updated_at: str) -> str:
     return new_id(random.Random(f"{identifier} {updated_at}"))
 
 
-def remounted(world: "World", document: Document) -> Document:
+def remounted(world: WorldState, document: Document) -> Document:
     """The change to `spec` that gives an environment today's secrets; {} where it has them."""
     before = document["spec"].get("secrets", [])
     after = mounts(world, document["metadata"]) + [each for each in before if not _managed(each)]
     return {} if after == before else {"secrets": after}
 
 
-def in_sync(world: "World", document: Document) -> bool:
+def in_sync(world: WorldState, document: Document) -> bool:
     """Whether the spec holds today's secrets with today's values."""
     has = {(each["id"], each["session"]) for each in document["spec"].get("secrets", []) if _managed(each)}
     return has == {(each["id"], each["session"]) for each in mounts(world, document["metadata"])}
@@ -165,7 +145,7 @@ def _managed(mount: Document) -> bool:
     return mount.get("scope") in SCOPES.values()
 
 
-def unsettle(world: "World", scope: Document) -> None:
+def unsettle(world: WorldState, scope: Document) -> None:
     """Running containers that a changed scope covers are out of sync until they are built again."""
     ((field, identifier),) = scope.items()
     index = {"projectId": "project", "userId": "creator", "serviceAccountId": "creator"}.get(field)

@@ -1,23 +1,21 @@
 """Gives an environment the services, tasks and past executions that its automations file would have given it."""
 
 import random
-from typing import TYPE_CHECKING
 
 from portal.sandbox import automations, executions
 from portal.sandbox.documents import MINUTE, Document, instant_of, merge
+from portal.sandbox.planning import expect_service
 from portal.sandbox.recipes import STACKS, ServiceRecipe
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 
-def stack_of(world: "World", environment: Document) -> str:
+def stack_of(world: WorldState, environment: Document) -> str:
     """The stack of the environment's project; one chosen by its id where it has no project."""
     repository = world.organization.repositories.get(environment["metadata"].get("projectId", ""))
     return repository.stack if repository else sorted(STACKS)[int(environment["id"][:4], 16) % len(STACKS)]
 
 
-def furnish(world: "World", environment: Document, *, fresh: bool = False) -> None:
+def furnish(world: WorldState, environment: Document, *, fresh: bool = False) -> None:
     """Add automations where there is an automations file that has been applied at least once.
 
     In a `fresh` environment nothing has run yet, and who listens is told.
@@ -46,16 +44,16 @@ def furnish(world: "World", environment: Document, *, fresh: bool = False) -> No
         _past_execution(world, environment, tasks, running)
 
 
-def _past_service(world: "World", environment: Document, recipe: ServiceRecipe, created: int, running: bool) -> None:
+def _past_service(world: WorldState, environment: Document, recipe: ServiceRecipe, created: int, running: bool) -> None:
     rng = world.rng
     phase = rng.choices(("RUNNING", "STARTING", "FAILED", "STOPPED"), (80, 5, 5, 10))[0] if running else "STOPPED"
     service = automations.service_document(recipe, environment, phase, created, rng)
     world.services.put(service, clean=True)
     if phase == "STARTING":
-        world.agenda.expect_service(world, service)
+        expect_service(world, service)
 
 
-def _past_execution(world: "World", environment: Document, tasks: list[Document], running: bool) -> None:
+def _past_execution(world: WorldState, environment: Document, tasks: list[Document], running: bool) -> None:
     rng, metadata = world.rng, environment["metadata"]
     task = rng.choice(tasks)
     groups = executions.plan(task, {each["id"]: each for each in tasks}, rng)

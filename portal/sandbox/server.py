@@ -1,12 +1,13 @@
-"""Serves a world: in a thread for tests (`running`), or as a process (`serve`) for the management command."""
+"""Serves a world: in a thread for tests (`running`), or as a process of its own (`serve`)."""
 
+import asyncio
 import signal
 import socket
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,10 @@ _SAVE_SECONDS = 60
 
 
 class _Server(uvicorn.Server):
-    """Ends event streams before it waits for connections to close, and tells when it listens."""
+    """Ends event streams before it waits for connections to close, tells when it listens, and can stop at once.
+
+    uvicorn looks every 0.1 s whether it should stop, and then waits as long again: a thousand tests would pay for that.
+    """
 
     def __init__(self, application: Application, announce: Callable[[], None]) -> None:
         config = uvicorn.Config(
@@ -35,17 +39,45 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._application = application
         self._announce = announce
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Stop without waiting for the next tick; for other threads."""
+        self.should_exit = True
+        if self._loop:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         if self.started:
             self._announce()
 
+    async def main_loop(self) -> None:
+        """Tick until it is time to stop."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 0.1)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the streams, then everything."""
+        """Close the streams and the idle connections; wait for what is still being answered."""
         self._application.close()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # closed connections report themselves in the loop's next round
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        else:
+            await self.lifespan.shutdown()
 
 
 @dataclass(slots=True)
@@ -95,7 +127,7 @@ def running(
                 raise RuntimeError("the sandbox did not start")
             yield Sandbox(_url(bound), world, token, application)
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from portal.sandbox.audit import AuditEntry
+from portal.sandbox.audit_log import AuditEntry
 from portal.sandbox.documents import Document, micros
 from portal.sandbox.organization import Organization
 from portal.sandbox.repositories import REPOSITORIES

@@ -1,6 +1,6 @@
 """UpdateEnvironment: what is given is changed, everything else stays; what comes of it is the runner's to do."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gitpod.v1 import environment_pb2
 from google.protobuf import json_format
@@ -9,14 +9,13 @@ from portal.sandbox import policies, secrets
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, instead, rfc3339
 from portal.sandbox.operations import refuse_leaving
+from portal.sandbox.planning import replan
 from portal.sandbox.refusals import Refused
-
-if TYPE_CHECKING:
-    from portal.sandbox.world import World
+from portal.sandbox.world_state import WorldState
 
 
 def update(
-    world: "World", document: Document, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller
+    world: WorldState, document: Document, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller
 ) -> None:
     """Take an update into the spec; the whole of it is refused if any part is. The runner applies it a moment later."""
     refuse_leaving(document)
@@ -26,10 +25,10 @@ def update(
     if metadata or spec:
         changed = world.change(identifier, metadata=metadata, spec=spec)
         if metadata or "timeout" in spec:
-            world.agenda.replan(world, changed)
+            replan(world, changed)
 
 
-def _metadata(world: "World", request: environment_pb2.UpdateEnvironmentRequest, caller: Caller) -> dict[str, Any]:
+def _metadata(world: WorldState, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller) -> dict[str, Any]:
     given = request.metadata
     changes: dict[str, Any] = {}
     if given.HasField("name"):
@@ -44,7 +43,7 @@ def _metadata(world: "World", request: environment_pb2.UpdateEnvironmentRequest,
     return changes
 
 
-def _spec(world: "World", document: Document, request: environment_pb2.UpdateEnvironmentRequest) -> dict[str, Any]:
+def _spec(world: WorldState, document: Document, request: environment_pb2.UpdateEnvironmentRequest) -> dict[str, Any]:
     given, before = request.spec, document["spec"]
     asked = json_format.MessageToDict(given)
     changes: dict[str, Any] = {

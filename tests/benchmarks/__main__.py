@@ -49,7 +49,7 @@ class Result:
 @contextmanager
 def sandbox(environments: int, latency_ms: int = 0) -> Iterator[str]:
     """A stand-in Ona in a process of its own, standing still; its base URL."""
-    command = [sys.executable, "manage.py", "sandbox", "--port", "0", "--seed", "1", "--speed", "0"]
+    command = [sys.executable, "-m", "portal.sandbox", "--port", "0", "--seed", "1", "--speed", "0"]
     command += ["--environments", str(environments), "--latency-ms", str(latency_ms)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

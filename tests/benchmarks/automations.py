@@ -44,7 +44,7 @@ def measure(rows: int) -> tuple[list[Row], float]:
 
 def _urls() -> dict[str, str]:
     """Every page measured, by its name; names of what is held against the admin's list begin with "list"."""
-    from automations.executions.query import SORTS
+    from automations.executions.list import EXECUTIONS
     from automations.models import TaskExecution
 
     row = TaskExecution.objects.filter(project_id__isnull=False).exclude(owner_name="").earliest("created_at")
@@ -64,7 +64,7 @@ def _urls() -> dict[str, str]:
         "list, words of many": {"q": "build ann"},
         "list, search language": {"q": "phase:failed task:build owner:ann created:<7d duration:>10m"},
     }
-    queries |= {f"list, by {sort}": {"sort": sort} for sort in SORTS}
+    queries |= {f"list, by {sort}": {"sort": sort} for sort in EXECUTIONS.by_sort}
     urls = {name: f"{LIST}?{urlencode(query)}" for name, query in queries.items()}
     return urls | {
         "tasks by reference": f"{LIST}tasks/",
@@ -77,8 +77,7 @@ def _urls() -> dict[str, str]:
 def _others(client: object) -> dict[str, Callable[[], None]]:
     from django.core.cache import cache
 
-    from automations.executions.change_token import revision
-    from automations.models import TaskExecution
+    from automations.executions.list import revision
 
     facets = step(client, f"{LIST}executions/facets/")
 
@@ -86,7 +85,7 @@ def _others(client: object) -> dict[str, Callable[[], None]]:
         cache.clear()
         facets()
 
-    seen = urlencode({"seen": revision(TaskExecution)})
+    seen = urlencode({"seen": revision()})
     return {
         "list, by htmx": step(client, LIST, **HTMX),
         "nothing new": step(client, f"{LIST}executions/changes/?{seen}"),

@@ -78,10 +78,10 @@ def _copy(what: str) -> int:
     from django.db import connection
 
     from environments.list import exports
-    from portal.ledger import exports as ledger
+    from portal.ledger import list as ledger
 
     if what == "copy-ledger":
-        columns, rows = ledger.COLUMNS.values(), "ledger_operation"
+        columns, rows = ledger.EXPORTED.values(), "ledger_operation"
     else:
         columns, rows = exports.COLUMNS.values(), "environments_environment WHERE gone_at IS NULL"
     named = ", ".join(f'"{name}"' for name in columns)

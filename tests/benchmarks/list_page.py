@@ -53,7 +53,7 @@ def measure(rows: int) -> list[Row]:
 
 def _urls() -> dict[str, str]:
     """Every page measured, by its name; names of pages of the portal's list say "list"."""
-    from environments.list.query import SORTS
+    from environments.list.list import ENVIRONMENTS
     from environments.models import Environment
 
     row = Environment.objects.present().filter(project_id__isnull=False).exclude(owner_name="").earliest("created_at")
@@ -75,7 +75,7 @@ def _urls() -> dict[str, str]:
         "list, words of many": {"q": "petclinic main"},
         "list, search language": {"q": "phase:running owner:ann lockdown:<30d -is:archived"},
     }
-    queries |= {f"list, by {sort}": {"sort": sort} for sort in SORTS}
+    queries |= {f"list, by {sort}": {"sort": sort} for sort in ENVIRONMENTS.by_sort}
     queries["list, by lockdown, latest first"] = {"sort": "-lockdown"}
     return {name: f"{LIST}?{urlencode(query)}" for name, query in queries.items()}
 

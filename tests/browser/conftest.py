@@ -10,12 +10,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
-from portal.directory import connection
-from portal.sandbox.server import Sandbox, running
+from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
 from tests.browser import chromium, fleet
+from tests.browser.serving import Server
+from tests.browser.stored import Stored, read_once
 from tests.support import factories
 
 PATIENCE = 30_000  # milliseconds: two cores may be busy with everything else
@@ -39,6 +41,13 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     return browser_type_launch_args | chromium.launch_arguments()
+
+
+@pytest.fixture(scope="session")
+def live_server() -> Iterator[LiveServer]:
+    server = Server("127.0.0.1")
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -91,12 +100,18 @@ def administering(context: BrowserContext, _portal: None, live_server: LiveServe
     return context.new_page()
 
 
+@pytest.fixture(scope="session")
+def organization(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Stored:
+    """130 environments, one of each kind, and the portal's copy of all but its secrets."""
+    path = tmp_path_factory.mktemp("world") / "130"
+    with django_db_blocker.unblock():
+        return read_once(World(environments=130, seed=7), lambda read: fleet.read_all(read, secrets=False), path)
+
+
 @pytest.fixture
-def sandbox(_portal: None, settings: Any) -> Iterator[Sandbox]:
-    """An organization of 130 environments, one of each kind, and the portal's copy of all but its secrets."""
-    with running(World(environments=130, seed=7)) as server:
-        settings.ONA_BASE_URL, settings.ONA_API_KEY = server.base_url, server.token
-        connection._client.cache_clear()
-        fleet.read_all(server, secrets=False)
-        yield server
-    connection._client.cache_clear()
+def sandbox(organization: Stored, _portal: None) -> Iterator[Sandbox]:
+    """The organization at Ona and in the portal's tables."""
+    with organization.running() as sandbox:
+        yield sandbox

@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from automations.actions.registry import START_TASK
+from automations.actions.tasks import START_TASK
 from automations.batches.plan import choose
 from automations.batches.registry import KINDS
 from automations.batches.start import start_batch
 from automations.batches.worker import drive_batches
 from automations.models import Task
-from environments.actions.registry import LOCKDOWN
+from environments.actions.lifecycle import SET_LOCKDOWN
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
@@ -73,7 +73,7 @@ def _on_environments(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
         drive_batches()
     yield scene("batch-stop-ended", f"/automations/batches/{batch.pk}/", ADMIN)
     start_batch(
-        action=LOCKDOWN, reference="", candidates=candidates, at_once=3, stop_after=None, reason="Extended",
+        action=SET_LOCKDOWN, reference="", candidates=candidates, at_once=3, stop_after=None, reason="Extended",
         lockdown_at=timezone.now() + timedelta(days=14), actor=User.objects.get(username=ADMIN),
     )  # fmt: skip
     drive_batches()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from environments.actions.views.specification import EDITORS
 from environments.models import Environment
+from environments.templatetags.editor import EDITS
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
@@ -32,7 +32,7 @@ def editing(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     environment = edited(sandbox)
     page = reverse("environments:detail", args=[environment.pk])
     yield scene("editor-link", page, ADMIN, then=_opened)
-    for part in EDITORS:
+    for part in EDITS:
         yield scene(f"editor-{part}", f"{page}edit/{part}/", ADMIN)
     yield scene("editor-ports-refused", f"{page}edit/ports/", ADMIN, then=_ports_refused)
     yield scene("editor-keys-refused", f"{page}edit/ssh-keys/", ADMIN, then=_keys_refused)

@@ -1,10 +1,14 @@
-"""What can be checked of the container files without an engine: they name only what is there."""
+"""What can be checked of the container files without an engine: they name what is there, and copy what is needed."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +34,7 @@ def test_every_file_the_dockerfile_copies_exists_and_reaches_the_builder() -> No
     let_through = {line.removeprefix("!") for line in (CHECKOUT / ".dockerignore").read_text().splitlines()}
     sources = [word for line in instructions("COPY") if "--from" not in line for word in line.split()[:-1]]
     assert sources
-    assert [name for name in sources if not (CHECKOUT / name).exists() or name not in let_through] == []
+    assert [name for name in sources if not list(CHECKOUT.glob(name)) or name.split("/")[0] not in let_through] == []
 
 
 def test_every_stage_that_is_copied_from_exists() -> None:
@@ -58,10 +62,61 @@ def test_a_container_runs_programs_that_are_installed(argv: list[str]) -> None:
     lines = argv[2].split("&&") if argv[:2] == ["sh", "-c"] else [shlex.join(argv)]
     for program, *arguments in map(shlex.split, lines):
         if program == "python":
-            assert arguments[0] == "manage.py"
-            assert arguments[1] in get_commands()
+            assert arguments[:2] == ["-m", "portal.sandbox"] or arguments[1] in get_commands()
         else:
             assert f"\n{program}==" in (CHECKOUT / "requirements.lock").read_text()
+
+
+def copied_by(stage: str, target: Path) -> Path:
+    """What the COPY lines of a stage, and of those it is built from, bring out of this checkout."""
+    parent = next(line for line in instructions("FROM") if line.endswith(f" AS {stage}")).partition(" AS ")[0]
+    if parent in stages():
+        copied_by(parent, target)
+    text = DOCKERFILE.split(f" AS {stage}\n")[1].split("\nFROM ")[0]
+    for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE):
+        *sources, destination = line.split()
+        for source in [found for pattern in sources for found in CHECKOUT.glob(pattern)]:
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "vendor")
+                shutil.copytree(source, target / destination, ignore=ignored, dirs_exist_ok=True)
+            else:
+                (target / destination).mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target / destination)
+    return target
+
+
+def run_in(tree: Path, code: str) -> str:
+    """What a program prints that finds the project's modules in this tree alone; the virtual environment names ours."""
+    alone = f"import sys; sys.path[:] = [each for each in sys.path if each != {str(CHECKOUT)!r}]; {code}"
+    settings = {"PORTAL_SECRET_KEY": "unused", "DATABASE_URL": "postgresql:///unused"}
+    done = subprocess.run(
+        [sys.executable, "-c", alone], cwd=tree, env=os.environ | settings, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_portals_image_has_everything_that_the_portal_imports_and_no_sandbox(tmp_path: Path) -> None:
+    tree = copied_by("portal", tmp_path)
+    said = run_in(
+        tree,
+        "import portal.wsgi, portal.celery; portal.celery.app.loader.import_default_modules(); "
+        "from django.core.management import call_command; call_command('check'); "
+        "from importlib.util import find_spec; print([find_spec('portal.sandbox'), find_spec('portal.local')])",
+    )
+    assert said.splitlines() == ["System check identified no issues (0 silenced).", "[None, None]"]
+    assert {path.name for path in (CHECKOUT / "portal").iterdir() if (path / "__init__.py").exists()} == {
+        path.name for path in (tree / "portal").iterdir() if path.is_dir()
+    } | {"sandbox", "local"}
+
+
+def test_the_sandboxs_image_has_everything_that_the_sandbox_imports_and_no_portal(tmp_path: Path) -> None:
+    tree = copied_by("sandbox", tmp_path)
+    assert "--environments" in run_in(
+        tree, "import runpy; sys.argv = ['', '--help']; runpy.run_module('portal.sandbox', run_name='__main__')"
+    )
+    assert not (tree / "manage.py").exists()
+    assert [path.name for path in (tree / "portal").iterdir() if path.is_dir()] == ["sandbox"]
 
 
 @pytest.mark.parametrize("name", sorted(COMPOSE["services"]))

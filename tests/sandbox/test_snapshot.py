@@ -43,7 +43,7 @@ def test_a_continued_world_has_caught_up_with_the_clock(tmp_path):
 
 def served(tmp_path, *arguments):
     """The command in a process of its own, and the address it prints."""
-    command = [sys.executable, "manage.py", "sandbox", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "portal.sandbox", "--port", "0", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ)
     for line in process.stdout:
         if found := re.match(r"Sandbox ready: (http://127\.0\.0\.1:\d+)", line):

@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from environments.actions.views.specification import EDITORS
 from environments.models import Environment
+from environments.templatetags.editor import EDITS
 from tests.support import automation_factories, factories, operations
 
 ROLES = ("Viewer", "Operator", "Admin", "Auditor")
@@ -68,7 +68,7 @@ TABLE = {
     **{f"environments:{act}": Row(OPERATORS) for act in ("start", "stop", "keep-awake")},
     **{f"environments:{act}": Row(ADMINS) for act in ("archive", "unarchive", "rename", "lockdown", "delete")},
     **{f"environments:{kind}": Row(ADMINS) for kind in ("logs-token", "access-token")},
-    **{f"environments:edit-{part}": Row(ADMINS) for part in EDITORS},
+    **{f"environments:edit-{part}": Row(ADMINS) for part in EDITS},
     "environments:add-secret": Row(ADMINS),
     "environments:update-secret": Row(ADMINS),
     "environments:delete-secret": Row(ADMINS),

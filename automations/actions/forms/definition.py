@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 from django import forms
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.http import QueryDict
+from django.db.models.functions import Upper
+from django.http import HttpRequest, QueryDict
 
 from automations.actions import definitions
 from automations.actions.definitions import DEVCONTAINER, DOCKER, MACHINE, OTHER, Values, values_of
 from automations.actions.forms.variables import LAST, ValueRows, rows_of
 from automations.models import Service, Task
-from environments.actions.forms.base import ActionForm
-from environments.actions.forms.editing import CAUTION, UNCHANGED, UNREADABLE, Difference
-from environments.actions.specification import Conflict
+from environments.actions.execute import Conflict
+from environments.actions.forms.base import CAUTION, ActionForm
+from environments.actions.forms.editing import UNCHANGED, UNREADABLE, Difference
 from environments.documents.labels import TRIGGERS
 from environments.models import Environment
+from environments.secrets.reach import secrets_for
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
 
 SALT = "automations.actions.forms.definition"
+MOST_SECRETS = 500
 REFERENCE = r"^[a-zA-Z0-9_-]{1,128}\Z"
 PLACES = {
     DEVCONTAINER: "the devcontainer",
@@ -77,7 +79,7 @@ class DefinitionForm(ActionForm):
         subject: Service | Task | None = None,
         secrets: Mapping[str, str] | None = None,
         others: Sequence[Service | Task] = (),
-        needs_reason: bool = True,
+        **options: Any,
     ) -> None:
         self.environment, self.subject, self.secrets, self.others = environment, subject, secrets or {}, others
         carried = self._carried(data)
@@ -86,7 +88,7 @@ class DefinitionForm(ActionForm):
         was_closed = bool(data.get("is_closed")) if data is not None else self.must_be_closed()
         hidden = self._carry() | {"is_closed": "yes" if was_closed else ""}
         initial = (self.shown(self.seen) if self.seen else {}) | hidden
-        super().__init__(data, needs_reason=needs_reason, initial=initial)
+        super().__init__(data, initial=initial, **options)
         self.closed = was_closed
         self._prepare()
         variables = self.seen.get("variables", [])
@@ -97,7 +99,26 @@ class DefinitionForm(ActionForm):
             form_kwargs={"seen": variables, "secrets": self.secrets},
         )
         if data is not None and not self.is_readable:
-            self._replace(seen_values=self._carry()["seen_values"])
+            self.replace(seen_values=self._carry()["seen_values"])
+
+    @classmethod
+    def of(cls, request: HttpRequest, subject: Environment | Service | Task, **options: Any) -> Self:
+        """A new one in an environment, or a change of the service or task."""
+        environment = subject if isinstance(subject, Environment) else subject.environment
+        changed = None if isinstance(subject, Environment) else subject
+        return cls(
+            request.POST if request.method == "POST" else None,
+            environment=environment,
+            subject=changed,
+            secrets=_secrets(environment),
+            others=cls.others_of(environment, changed),
+            **options,
+        )
+
+    @staticmethod
+    def others_of(environment: Environment, subject: Service | Task | None) -> Sequence[Service | Task]:
+        """What it can run after."""
+        return ()
 
     def _prepare(self) -> None:
         if self.subject:
@@ -170,16 +191,12 @@ class DefinitionForm(ActionForm):
             raise ValidationError(UNCHANGED)
         return cleaned
 
-    def save(self, asked: Asked) -> Operation:
-        """Ask for it."""
-        raise NotImplementedError
-
     def refuse_conflict(self) -> None:
         """Raise Conflict where `subject`, brought up to date, is neither as it was seen nor as it shall be."""
         if self.subject and (theirs := values_of(self.subject)) not in (self.seen, self.mine()):
             raise Conflict({}, theirs, self.seen)
 
-    def differences(self) -> list[Difference]:
+    def differences(self, operation: Operation) -> list[Difference]:
         """The lines of a conflict that differ."""
         names = {**self.secrets} | {str(other.pk): str(other) for other in self.others}
         theirs = values_of(self.subject) if self.subject else {}
@@ -188,10 +205,10 @@ class DefinitionForm(ActionForm):
         lines = [Difference(label, *(side.get(label, "") for side in sides)) for label in labels]
         return [line for line in lines if line.is_theirs or line.is_mine]
 
-    def rebase(self) -> None:
+    def rebase(self, operation: Operation) -> None:
         """Show it again over what Ona has after a conflict: saved as it stands, it makes that what was typed."""
         self.seen = values_of(self.subject) if self.subject else {}
-        self._replace(seen_values=self._carry()["seen_values"])
+        self.replace(seen_values=self._carry()["seen_values"])
 
     def _carry(self) -> dict[str, str]:
         return {"seen_values": signing.dumps(self.seen, salt=self._salt(), compress=True) if self.seen else ""}
@@ -208,12 +225,11 @@ class DefinitionForm(ActionForm):
     def _salt(self) -> str:
         return f"{SALT}.{self.subject.pk if self.subject else ''}"
 
-    def _replace(self, **fields: str) -> None:
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        for name, value in fields.items():
-            data[name] = value
-        self.data = data
+
+def _secrets(environment: Environment) -> dict[str, str]:
+    """The secrets it can see, by id: their names, and whose they are."""
+    secrets = secrets_for(environment).defer("document").order_by(Upper("name"), "pk")[:MOST_SECRETS]
+    return {str(secret.pk): f"{secret} ({secret.get_scope_kind_display()})" for secret in secrets}
 
 
 def _plain(text: str) -> str:

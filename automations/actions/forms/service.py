@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
-from automations.actions.definitions import DEFAULT_ROLE, Values, creation_of, update_of
+from automations.actions.definitions import DEFAULT_ROLE, ROLES, Values, creation_of, update_of
 from automations.actions.forms.definition import AREA, SPEC, DefinitionForm
-from automations.actions.services import create_service, update_service
-from automations.environment_tab.rows import ROLES
 from automations.models import Service, ServicePhase
+from environments.actions.forms.base import CAUTION, ActionForm
 from environments.actions.forms.durations import read_duration, write_duration
-from environments.actions.forms.editing import CAUTION
 from environments.documents.json_part import as_duration
-from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
 from portal.ona.documents.values import duration_text
 
 LONGEST = timedelta(hours=24)
@@ -87,9 +84,26 @@ class ServiceForm(DefinitionForm):
     def mine(self) -> Values:
         return super().mine() | {"role": self.cleaned_data["role"], "timeout": self.cleaned_data["timeout"]}
 
-    def save(self, asked: Asked) -> Operation:
-        if isinstance(self.subject, Service):
-            update = update_of(self.seen, self.mine(), self.env())
-            return update_service(service=self.subject, **update, unless=self.refuse_conflict, **asked)
-        made = creation_of(self.cleaned_data["reference"], self.mine(), self.env())
-        return create_service(environment=self.environment, **made, **asked)
+    def arguments(self) -> dict[str, Any]:
+        if self.subject:
+            return {**update_of(self.seen, self.mine(), self.env()), "unless": self.refuse_conflict}
+        return creation_of(self.cleaned_data["reference"], self.mine(), self.env())
+
+
+class ForceForm(ActionForm):
+    """One that is not stopped is deleted only by force."""
+
+    force = forms.BooleanField(
+        label="Delete it although it is not stopped", required=False,
+        help_text="What runs ends at once, without its stop command.",
+    )  # fmt: skip
+
+    @classmethod
+    def of(cls, request: HttpRequest, subject: Service, **options: Any) -> Self:
+        form = super().of(request, subject, **options)
+        if subject.phase == ServicePhase.STOPPED:
+            form.fields["force"].widget = forms.HiddenInput()
+        return form
+
+    def arguments(self) -> dict[str, Any]:
+        return {"force": self.cleaned_data["force"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,11 +11,10 @@ from django.core.exceptions import ValidationError
 
 from automations.actions.definitions import Values, creation_of, update_of
 from automations.actions.forms.definition import AREA, SPEC, DefinitionForm
-from automations.actions.tasks import LAST_DEPENDENCY, create_task, update_task
+from automations.actions.merge_with_current import LAST_DEPENDENCY
 from automations.file import cycles
-from automations.models import Task
-from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
+from automations.models import Service, Task
+from environments.models import Environment
 
 NEW = "this task"
 
@@ -89,12 +88,19 @@ class TaskForm(DefinitionForm):
             "dependsOn": cleaned["dependsOn"],
         }
 
-    def save(self, asked: Asked) -> Operation:
+    def arguments(self) -> dict[str, Any]:
         mine = self.mine()
         needs = [UUID(id_) for id_ in mine["dependsOn"]]
-        if isinstance(self.subject, Task):
-            update = update_of(self.seen, mine, self.env())
+        if self.subject:
             changed = needs if mine["dependsOn"] != self.seen["dependsOn"] else None
-            return update_task(task=self.subject, **update, depends_on=changed, unless=self.refuse_conflict, **asked)
-        made = creation_of(self.cleaned_data["reference"], mine, self.env())
-        return create_task(environment=self.environment, **made, depends_on=needs, **asked)
+            update = update_of(self.seen, mine, self.env())
+            return {**update, "depends_on": changed, "unless": self.refuse_conflict}
+        return {**creation_of(self.cleaned_data["reference"], mine, self.env()), "depends_on": needs}
+
+    @staticmethod
+    def others_of(environment: Environment, subject: Service | Task | None) -> Sequence[Service | Task]:
+        """Tasks, and services where it runs after some already."""
+        tasks = list(Task.objects.of(environment).order_by("reference", "pk"))
+        needed = subject.depends_on if isinstance(subject, Task) else []
+        services = Service.objects.of(environment).filter(pk__in=needed).order_by("reference", "pk") if needed else ()
+        return [*tasks, *services]

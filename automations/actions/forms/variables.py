@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from automations.actions.definitions import Values, digest, secret_of
 from automations.actions.merge_with_current import KEPT
-from environments.actions.forms.editing import CAUTION
+from environments.actions.forms.base import CAUTION
 from portal.ona.documents.tokens import Secret
 
 PLAIN, OTHER = "", "other"

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django import forms
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
 from environments.actions import specification_parts as parts
 from environments.actions.forms.base import ActionForm
 from environments.actions.specification_parts import Seen
+from environments.actions.specification_policies import organization_of
 from environments.models import Environment, Phase
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked, plain
+from portal.ledger.recording import plain
 
 SALT = "environments.actions.forms.editing"
 UNREADABLE = "This form can no longer tell what it was made from. Compare it with the environment, then save it again."
 UNCHANGED = "Nothing is changed yet: this is how Ona has it."
-# for fields whose text is not prose
-CAUTION = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +61,26 @@ class EditForm(ActionForm):
         *,
         environment: Environment,
         organization: Organization | None = None,
-        needs_reason: bool = False,
         typed: QueryDict | None = None,
+        **options: Any,
     ) -> None:
         """`data` is to be looked at; `typed` is only shown again as it is."""
         self.environment, self.organization = environment, organization
         seen = self._carried(typed if data is None else data)
         self.is_readable, self.seen = seen is not None, seen or Seen.of(environment, type(self).values)
         initial = self.initial_values() | (_typed(typed) if typed else {}) | self._carry()
-        super().__init__(data, needs_reason=needs_reason, initial=initial)
+        super().__init__(data, initial=initial, **options)
         self.prepare()
         if data is not None and not self.is_readable:
-            self._replace(self._carry())
+            self.replace(**self._carry())
+
+    @classmethod
+    def of(cls, request: HttpRequest, subject: Environment, **options: Any) -> Self:
+        """Where more rows are requested, it is not looked at yet."""
+        sent = request.POST if request.method == "POST" else None
+        only_more = sent is not None and "more" in sent
+        data, typed = (None, sent) if only_more else (sent, None)
+        return cls(data, typed=typed, environment=subject, organization=organization_of(subject), **options)
 
     def initial_values(self) -> dict[str, Any]:
         """What the fields show of `seen`."""
@@ -86,9 +93,12 @@ class EditForm(ActionForm):
         """The values as they shall be, comparable with `seen`; for a valid form."""
         raise NotImplementedError
 
-    def save(self, asked: Asked) -> Operation:
-        """Ask for them."""
-        raise NotImplementedError
+    def arguments(self) -> dict[str, Any]:
+        return {**self.edit(), "seen": self.seen}
+
+    def edit(self) -> Mapping[str, Any]:
+        """The same as arguments of the function that edits the part; for a valid form."""
+        return self.mine()
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -120,7 +130,7 @@ class EditForm(ActionForm):
     def rebase(self, operation: Operation) -> None:
         """Show it again over what Ona has after a conflict: saved as it stands, it makes that what was typed."""
         self.seen = Seen.of(self.environment, type(self).values)
-        self._replace(self._carry())
+        self.replace(**self._carry())
 
     def _carry(self) -> dict[str, Any]:
         """The hidden fields that tell `seen`."""
@@ -139,13 +149,6 @@ class EditForm(ActionForm):
 
     def _salt(self) -> str:
         return f"{SALT}.{type(self).__name__}.{self.environment.pk}"
-
-    def _replace(self, fields: Mapping[str, Any]) -> None:
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        for name, value in fields.items():
-            data.setlist(name, value if isinstance(value, list) else [str(value)])
-        self.data = data
 
     @property
     def is_stopped(self) -> bool:

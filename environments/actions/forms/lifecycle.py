@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Self
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils import timezone
 
 from environments.actions.forms.base import ActionForm
-from environments.actions.lifecycle import SOONEST
+from environments.actions.forms.limits import SOONEST_LOCKDOWN
 from environments.models import Environment
 
 LONGEST_NAME = 128  # UpdateEnvironmentRequest.Metadata.name
@@ -36,46 +36,29 @@ class MomentField(forms.DateTimeField):
         )
 
 
-class EnvironmentForm(ActionForm):
-    """A form about one environment."""
-
-    def __init__(self, data: Any = None, *, environment: Environment, **options: Any) -> None:
-        self.environment = environment
-        super().__init__(data, **options)
-
-
-class NamedForm(EnvironmentForm):
-    """Wants the environment's name typed: for what cannot be undone."""
-
-    typed_name = forms.CharField(
-        label="Type the environment's name",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-
-    def clean_typed_name(self) -> str:
-        """Blanks around it are forgiven, nothing else."""
-        typed: str = self.cleaned_data["typed_name"]
-        if typed.strip() != str(self.environment).strip():
-            raise ValidationError(f"This is not its name. Type: {self.environment}")
-        return typed
-
-
-class DeleteForm(NamedForm):
+class DeleteForm(ActionForm):
     force = forms.BooleanField(
         required=False,
         label="Force: skip the graceful stop",
         help_text="For environments that hang. What runs is cut off and can be damaged.",
     )
 
+    def arguments(self) -> dict[str, Any]:
+        return {"force": self.cleaned_data["force"]}
 
-class RenameForm(EnvironmentForm):
+
+class RenameForm(ActionForm):
     name = forms.CharField(max_length=LONGEST_NAME)
 
-    def __init__(self, data: Any = None, *, environment: Environment, **options: Any) -> None:
-        super().__init__(data, environment=environment, initial={"name": environment.name}, **options)
+    @classmethod
+    def of(cls, request: HttpRequest, subject: Environment, **options: Any) -> Self:
+        return super().of(request, subject, initial={"name": subject.name}, **options)
+
+    def arguments(self) -> dict[str, Any]:
+        return {"name": self.cleaned_data["name"]}
 
 
-class LockdownForm(EnvironmentForm):
+class LockdownForm(ActionForm):
     when = forms.ChoiceField(
         label="Lock down",
         choices=[*PRESETS.items(), (EXACT, "at an exact time"), (CLEAR, "never: clear the lockdown")],
@@ -90,16 +73,13 @@ class LockdownForm(EnvironmentForm):
         if cleaned.get("when") == EXACT and "at" in cleaned:
             if cleaned["at"] is None:
                 self.add_error("at", "Say when.")
-            elif cleaned["at"] < timezone.now() + SOONEST:
+            elif cleaned["at"] < timezone.now() + SOONEST_LOCKDOWN:
                 self.add_error("at", PASSED)
         return cleaned
 
-    def moment(self) -> datetime | None:
+    def arguments(self) -> dict[str, Any]:
         """When it is to be locked down; None to clear it."""
         when = self.cleaned_data["when"]
         if when == CLEAR:
-            return None
-        if when == EXACT:
-            exact: datetime = self.cleaned_data["at"]
-            return exact
-        return timezone.now() + timedelta(days=int(when))
+            return {"at": None}
+        return {"at": self.cleaned_data["at"] if when == EXACT else timezone.now() + timedelta(days=int(when))}

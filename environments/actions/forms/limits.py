@@ -15,3 +15,6 @@ RELATIVE_PATH = re.compile(r"^$|^[^/].*")
 
 # not a rule of Ona's, but of the protobuf message its durations travel in
 LONGEST_DURATION = timedelta(seconds=315_576_000_000)
+
+# a lockdown lies at least so far ahead, as Ona judges it
+SOONEST_LOCKDOWN = timedelta(minutes=1)

@@ -9,7 +9,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from environments.actions import specification
 from environments.actions import specification_parts as parts
 from environments.actions.forms.editing import EditForm
 from environments.actions.forms.limits import HIGHEST_PORT, LONGEST_PORT_NAME, LOWEST_PORT, SHORTEST_PORT_NAME
@@ -17,8 +16,6 @@ from environments.actions.specification_parts import Port
 from environments.actions.specification_policies import SHARING_DISABLED, is_above_limit, refused_port
 from environments.documents.labels import enum_label
 from portal.directory.models import Organization
-from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
 
 PROTOCOLS = ("PROTOCOL_HTTP", "PROTOCOL_HTTPS")
 LEVELS = (
@@ -165,14 +162,14 @@ class PortsForm(EditForm):
     def clean(self) -> dict[str, Any]:
         """A list that is empty cannot be told to Ona."""
         if self.rows.is_valid() and self._seen_rows() and not self.rows.filled():
-            raise ValidationError(specification.LAST_PORT)
+            raise ValidationError(parts.LAST_PORT)
         return super().clean() if self.rows.is_valid() else self.cleaned_data
 
     def mine(self) -> Mapping[str, Any]:
         return {"ports": parts.in_order(port.values() for port in self.rows.ports())}
 
-    def save(self, asked: Asked) -> Operation:
-        return specification.edit_ports(environment=self.environment, ports=self.rows.ports(), seen=self.seen, **asked)
+    def edit(self) -> Mapping[str, Any]:
+        return {"ports": self.rows.ports()}
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:

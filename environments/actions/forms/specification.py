@@ -9,16 +9,15 @@ from typing import Any, ClassVar, cast
 from django import forms
 from django.core.exceptions import ValidationError
 
-from environments.actions import specification
 from environments.actions import specification_parts as parts
+from environments.actions.forms.base import CAUTION
 from environments.actions.forms.durations import read_duration, write_duration
-from environments.actions.forms.editing import CAUTION, EditForm, kept
+from environments.actions.forms.editing import EditForm, kept
 from environments.actions.forms.limits import RELATIVE_PATH, SHORTEST_TIMEOUT
 from environments.actions.specification_policies import maximum_timeout, refused_timeout
 from environments.documents.json_part import as_duration
 from environments.documents.labels import enum_label
-from portal.ledger.models import Operation
-from portal.ledger.recording import Asked, plain
+from portal.ledger.recording import plain
 from portal.web.formatting import duration_words
 
 NEVER, EXACT = "never", "exact"
@@ -98,10 +97,6 @@ class TimeoutForm(EditForm):
         choice = self.cleaned_data["choice"]
         return {"disconnected": self.cleaned_data["exact"] if choice == EXACT else _duration(choice)}
 
-    def save(self, asked: Asked) -> Operation:
-        after: timedelta = self.mine()["disconnected"]
-        return specification.edit_timeout(environment=self.environment, disconnected=after, seen=self.seen, **asked)
-
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
         after = as_duration(plain(values["disconnected"]))
@@ -152,11 +147,8 @@ class GitForm(EditForm):
     def mine(self) -> Mapping[str, Any]:
         return {"gitUsername": self.cleaned_data["username"], "gitEmail": self.cleaned_data["email"]}
 
-    def save(self, asked: Asked) -> Operation:
-        username, email = self.cleaned_data["username"], self.cleaned_data["email"]
-        return specification.edit_git(
-            environment=self.environment, username=username, email=email, seen=self.seen, **asked
-        )
+    def edit(self) -> Mapping[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("username", "email")}
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -180,6 +172,9 @@ class PathForm(EditForm):
 
     def mine(self) -> Mapping[str, Any]:
         return {self.name: self.cleaned_data["path"]}
+
+    def edit(self) -> Mapping[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("path", "rebuild") if name in self.cleaned_data}
 
 
 class DevcontainerForm(PathForm):
@@ -207,12 +202,6 @@ class DevcontainerForm(PathForm):
     def mine(self) -> Mapping[str, Any]:
         return {**super().mine(), **({"rebuild": True} if self.cleaned_data["rebuild"] else {})}
 
-    def save(self, asked: Asked) -> Operation:
-        path, rebuild = self.cleaned_data["path"], self.cleaned_data["rebuild"]
-        return specification.edit_devcontainer(
-            environment=self.environment, path=path, rebuild=rebuild, seen=self.seen, **asked
-        )
-
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
         session = {"Container session": values["devcontainerSession"]} if "devcontainerSession" in values else {}
@@ -227,10 +216,6 @@ class AutomationsFileForm(PathForm):
         self.fields["path"].label = "Automations file"
         self.fields["path"].help_text = "Such as .ona/automations.yaml. Left empty, Ona looks for one."
 
-    def save(self, asked: Asked) -> Operation:
-        path = self.cleaned_data["path"]
-        return specification.edit_automations_file(environment=self.environment, path=path, seen=self.seen, **asked)
-
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
         return {"Automations file": values["automationsFilePath"] or LOOKED_FOR}
@@ -238,20 +223,12 @@ class AutomationsFileForm(PathForm):
 
 class ContentForm(EditForm):
     values = parts.content
-    typed_name = forms.CharField(label="Type the environment's name", widget=forms.TextInput(attrs=CAUTION))
-
-    def clean_typed_name(self) -> str:
-        """Blanks around it are forgiven, nothing else."""
-        typed: str = self.cleaned_data["typed_name"]
-        if typed.strip() != str(self.environment).strip():
-            raise ValidationError(f"This is not its name. Type: {self.environment}")
-        return typed
 
     def mine(self) -> Mapping[str, Any]:
         return {"contentSession": NEW}
 
-    def save(self, asked: Asked) -> Operation:
-        return specification.make_content_anew(environment=self.environment, seen=self.seen, **asked)
+    def edit(self) -> Mapping[str, Any]:
+        return {}
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -288,9 +265,6 @@ class KernelControlsForm(EditForm):
 
     def mine(self) -> Mapping[str, Any]:
         return {name: self.cleaned_data[name] for name in ("enabled", "action", "denylist")}
-
-    def save(self, asked: Asked) -> Operation:
-        return specification.edit_kernel_controls(environment=self.environment, **self.mine(), seen=self.seen, **asked)
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:

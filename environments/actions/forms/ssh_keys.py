@@ -8,12 +8,11 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 
-from environments.actions import specification
 from environments.actions import specification_parts as parts
-from environments.actions.forms.editing import CAUTION, EditForm
+from environments.actions.forms.base import CAUTION
+from environments.actions.forms.editing import EditForm
 from environments.actions.forms.keys import PublicKey, is_private, read_key
 from portal.ledger.models import Operation
-from portal.ledger.recording import Asked
 
 ONLY_PUBLIC = (
     "There was a private key among this. Only public keys are taken, such as the .pub file; what was typed is dropped."
@@ -41,7 +40,7 @@ class SSHKeysForm(EditForm):
         """The lines, each a key that is not there already. A private key is not shown again."""
         text: str = self.cleaned_data["add"]
         if is_private(text):
-            self._replace({"add": ""})
+            self.replace(add="")
         there = {found.blob for key in self.keys() if (found := _key(key["value"]))}
         lines, errors = [], []
         for number, line in enumerate(text.splitlines(), 1):
@@ -63,11 +62,8 @@ class SSHKeysForm(EditForm):
         new = [{"id": "", "value": line} for line in self.cleaned_data["add"]]
         return {"sshPublicKeys": [*kept_ones, *new]}
 
-    def save(self, asked: Asked) -> Operation:
-        add, remove = self.cleaned_data["add"], self.cleaned_data["remove"]
-        return specification.edit_ssh_keys(
-            environment=self.environment, add=add, remove=remove, seen=self.seen, **asked
-        )
+    def edit(self) -> Mapping[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("add", "remove")}
 
     def rebase(self, operation: Operation) -> None:
         """What is sent is a patch: over what Ona has now it has to name other keys to come to the same."""
@@ -77,7 +73,7 @@ class SSHKeysForm(EditForm):
         theirs = {key["value"] for key in self.keys()}
         remove = [key["id"] for key in self.keys() if key["value"] not in mine]
         add = [key["value"] for key in operation.after["sshPublicKeys"] if key["value"] not in theirs]
-        self._replace({"remove": remove, "add": "\n".join(add)})
+        self.replace(remove=remove, add="\n".join(add))
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -12,8 +12,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from environments.actions import creation_choices
 from environments.actions.creation import CREATIONS, create_environment, create_environment_from_project
-from environments.actions.execute import NotPossible
 from environments.actions.forms.creation import FROM_PROJECT, FROM_URL, CreationForm
+from environments.actions.views.action import submit
 from environments.actions.views.panel import NOT_ACCEPTED, page_of
 from environments.models import Environment
 from portal.directory.connection import ona_now
@@ -41,27 +41,18 @@ def environment_create(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _show(request, CreationForm(initial=_initial(request)))
     form = CreationForm(request.POST)
-    operation = _ask(request, form) if form.is_valid() else None
+    operation = submit(request, form, lambda: _create(request, form))
     if operation is None or operation.outcome == Outcome.FAILED:
         return _show(request, form, operation)
     return redirect(f"{request.path}?operation={operation.pk}")
 
 
-def _ask(request: HttpRequest, form: CreationForm) -> Operation | None:
-    """The operation; None where it is not possible, which the form then says."""
+def _create(request: HttpRequest, form: CreationForm) -> Operation:
     project, arguments = form.wanted()
-    asked = form.asked(request.user)
-    try:
-        if project is None:
-            operation = create_environment(**arguments, **asked)
-        else:
-            operation = create_environment_from_project(project=project, **arguments, **asked)
-    except NotPossible as reason:
-        form.add_error(None, str(reason))
-        return None
-    if operation.outcome == Outcome.FAILED:
-        form.tried()
-    return operation
+    context = form.request_context(request.user)
+    if project is None:
+        return create_environment(**arguments, **context)
+    return create_environment_from_project(project=project, **arguments, **context)
 
 
 def _show(request: HttpRequest, form: CreationForm, failed: Operation | None = None) -> HttpResponse:

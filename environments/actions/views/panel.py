@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from environments.models import Environment
+from environments.policies.verdict import with_stops
 from portal.ledger.models import Operation, Outcome
 from portal.web.htmx import htmx_of, is_fragment, render_page
 
 NOT_ACCEPTED = 422
 TONES = {Outcome.SUCCEEDED: messages.SUCCESS, Outcome.FAILED: messages.ERROR}
+
+
+def find_environment(environment_id: UUID) -> Environment:
+    """The environment, gone or not; 404 where the portal has never seen it."""
+    environment = with_stops(Environment.objects.select_related("sighting")).filter(pk=environment_id).first()
+    if environment is None:
+        raise Http404(
+            f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
+            "after the next sweep; one of another organization never does. Look for it by name under Environments."
+        )
+    return environment
 
 
 def show_panel(

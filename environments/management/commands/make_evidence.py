@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from environments.as_of.context import read_moment
+from environments.as_of.context import AsOf
 from environments.evidence import signing
 from environments.evidence.build import PARTS, PackRequest, build_pack
 from portal.exports.download import PERMISSION
 from portal.ledger.models import Origin
-from portal.ledger.recording import Asked
+from portal.ledger.recording import RequestContext
 
 
 class Command(BaseCommand):
@@ -40,22 +40,26 @@ class Command(BaseCommand):
             return
         if file is None or not options["by"] or not options["reason"]:
             raise CommandError("Give a file, --by with a username and --reason; or --public-key alone.")
-        asked: Asked = {"actor": _actor(options["by"]), "reason": options["reason"], "origin": Origin.COMMAND}
+        context: RequestContext = {
+            "actor": _actor(options["by"]),
+            "reason": options["reason"],
+            "origin": Origin.COMMAND,
+        }
         moment = _moment(options["as_of"])
         request = PackRequest((moment or timezone.now()) - options["days"], moment, tuple(options["part"] or PARTS))
-        _make(file, request, asked)
+        _make(file, request, context)
         self.stdout.write(f"{file} was made. To verify it: manage.py verify_evidence {file}")
 
 
-def _make(file: Path, request: PackRequest, asked: Asked) -> None:
-    """Write the pack; remove the file if that fails."""
+def _make(file: Path, request: PackRequest, context: RequestContext) -> None:
+    """No file is left where it fails."""
     try:
         into = file.open("x+b")
     except OSError as error:
         raise CommandError(f"{file} cannot be written: {error.strerror}.") from error
     try:
         with into:
-            build_pack(request, asked, into)
+            build_pack(request, context, into)
     except BaseException:
         file.unlink()
         raise
@@ -69,10 +73,10 @@ def _actor(username: str) -> User:
 
 
 def _moment(text: str) -> datetime | None:
-    moment, problem = read_moment(text)
-    if problem:
-        raise CommandError(f"{problem.typed}: {problem.message}.")
-    return moment
+    as_of = AsOf.read(text)
+    if as_of.problem:
+        raise CommandError(f"{as_of.problem.typed}: {as_of.problem.message}.")
+    return as_of.at
 
 
 def _days(text: str) -> timedelta:

@@ -10,7 +10,8 @@ from gitpod.v1.event_connect import EventService
 from portal.sandbox import audit, operations
 from portal.sandbox.refusals import Refused
 from portal.sandbox.services.common import answer, caller, connection
-from portal.sandbox.world import Event, World
+from portal.sandbox.world import World
+from portal.sandbox.world_state import Event
 
 _ORGANIZATION = ("ENVIRONMENT", "PROJECT", "RUNNER")
 _ENVIRONMENT = ("ENVIRONMENT", "TASK", "TASK_EXECUTION", "SERVICE")

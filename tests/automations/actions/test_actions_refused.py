@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
-from automations.actions import file, registry, services, tasks
+from automations.actions import file, services, tasks
 from automations.models import ServicePhase, Task
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.models import Environment, Phase
@@ -54,7 +54,7 @@ def test_without_ona_nothing_is_sent_and_the_row_says_so(
 def test_what_wants_a_reason_is_not_asked_for_without(name: str, environment: Environment, sandbox: Sandbox) -> None:
     ada = factories.user("Admin")
     KINDS[name].prepare(sandbox, environment)
-    action = next(each for each in registry.ACTIONS.values() if _matches(each.name, name))
+    action = next(each for each in (*services.ACTIONS, *tasks.ACTIONS, *file.ACTIONS) if _matches(each.name, name))
     if action.needs_reason:
         with pytest.raises(ReasonMissing):
             ask(name, environment, {"actor": ada, "reason": " "})
@@ -114,13 +114,13 @@ def test_an_environment_that_runs_by_now_does_not_stand_in_the_way(
 def test_a_service_that_is_on_its_way_up_can_be_stopped(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     service = a_service(sandbox, environment)
     service.desired_phase = ServicePhase.RUNNING
-    assert registry.obstacle(registry.STOP_SERVICE, service, environment) == ""
+    assert services.STOP_SERVICE.why_not(service) == ""
     service.desired_phase = ServicePhase.STOPPED
-    assert registry.obstacle(registry.STOP_SERVICE, service, environment) == "It is stopped."
+    assert services.STOP_SERVICE.why_not(service) == "It is stopped."
     service.phase, service.desired_phase = ServicePhase.RUNNING, ServicePhase.STOPPED
-    assert registry.obstacle(registry.START_SERVICE, service, environment) == ""
+    assert services.START_SERVICE.why_not(service) == ""
     service.desired_phase = ServicePhase.DELETED
-    assert registry.obstacle(registry.START_SERVICE, service, environment) == "It is being deleted."
+    assert services.START_SERVICE.why_not(service) == "It is being deleted."
 
 
 def test_a_task_that_was_deleted_at_ona_meanwhile_is_gone_here_too(

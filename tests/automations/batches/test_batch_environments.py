@@ -18,7 +18,7 @@ from automations.batches.registry import KINDS
 from automations.batches.start import cancel_batch, start_batch
 from automations.models import Batch, ItemState
 from automations.tasks import drive_batches
-from environments.actions import registry
+from environments.actions import lifecycle
 from environments.actions.execute import NotPossible
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
@@ -85,7 +85,7 @@ def at_ona(sandbox: Sandbox, id_: str) -> dict[str, Any]:
 
 def test_many_environments_stop_a_few_at_a_time_and_each_stop_is_followed(sandbox: Sandbox, admin: User) -> None:
     ids = known(sandbox, 5)
-    batch = begin(registry.STOP, ids, admin, at_once=2, reason="locked down and running")
+    batch = begin(lifecycle.STOP, ids, admin, at_once=2, reason="locked down and running")
     batches_worker.drive_batches()
     assert states(batch) == {ItemState.UNDER_WAY: 2, ItemState.WAITING: 3}
     for _ in range(4):
@@ -107,9 +107,9 @@ def test_many_environments_stop_a_few_at_a_time_and_each_stop_is_followed(sandbo
 def test_archived_brought_back_and_started_again(sandbox: Sandbox, admin: User) -> None:
     ids = known(sandbox, 2, Condition("STOPPED"))
     for action, phase, archived in (
-        (registry.ARCHIVE, Phase.STOPPED, True),
-        (registry.UNARCHIVE, Phase.STOPPED, False),
-        (registry.START, Phase.RUNNING, False),
+        (lifecycle.ARCHIVE, Phase.STOPPED, True),
+        (lifecycle.UNARCHIVE, Phase.STOPPED, False),
+        (lifecycle.START, Phase.RUNNING, False),
     ):
         batch = begin(action, ids, admin)
         for _ in range(2):
@@ -121,11 +121,11 @@ def test_archived_brought_back_and_started_again(sandbox: Sandbox, admin: User) 
 
 def test_a_lockdown_is_moved_for_all_and_cleared_for_all(sandbox: Sandbox, admin: User) -> None:
     ids, at = known(sandbox, 6), timezone.now().replace(microsecond=0) + 9 * DAY
-    moved = begin(registry.LOCKDOWN, ids, admin, at_once=2, lockdown_at=at)
+    moved = begin(lifecycle.SET_LOCKDOWN, ids, admin, at_once=2, lockdown_at=at)
     batches_worker.drive_batches()  # Ona's answer is the end of it: one turn does for all
     assert states(moved) == {ItemState.SUCCEEDED: 6}
     assert set(Environment.objects.filter(pk__in=ids).values_list("lockdown_at", flat=True)) == {at}
-    cleared = begin(registry.CLEAR_LOCKDOWN, ids, admin)
+    cleared = begin(lifecycle.CLEAR_LOCKDOWN, ids, admin)
     batches_worker.drive_batches()
     assert states(cleared) == {ItemState.SUCCEEDED: 6}
     assert not any("lockdownAt" in at_ona(sandbox, id_)["metadata"] for id_ in ids)
@@ -135,12 +135,12 @@ def test_a_lockdown_is_moved_for_all_and_cleared_for_all(sandbox: Sandbox, admin
 def test_a_lockdown_wants_a_moment_ahead(lockdown_at: Any, sandbox: Sandbox, admin: User) -> None:
     ids = known(sandbox, 1)
     with pytest.raises(NotPossible):
-        begin(registry.LOCKDOWN, ids, admin, lockdown_at=lockdown_at)
+        begin(lifecycle.SET_LOCKDOWN, ids, admin, lockdown_at=lockdown_at)
     assert not Operation.objects.exists()
 
 
 def test_environments_whose_turn_comes_after_the_moment_are_left_out_in_words(sandbox: Sandbox, admin: User) -> None:
-    batch = begin(registry.LOCKDOWN, known(sandbox, 2), admin, lockdown_at=timezone.now() + timedelta(minutes=2))
+    batch = begin(lifecycle.SET_LOCKDOWN, known(sandbox, 2), admin, lockdown_at=timezone.now() + timedelta(minutes=2))
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
         batches_worker.drive_batches()
     assert states(batch) == {ItemState.LEFT_OUT: 2}
@@ -156,7 +156,7 @@ def test_what_ona_refuses_is_told_and_stops_the_batch_after_as_many_as_were_allo
     sandbox: Sandbox, admin: User
 ) -> None:
     ids = known(sandbox, 5, Condition("STOPPED"))
-    batch = begin(registry.START, ids, admin, at_once=1, stop_after=2)
+    batch = begin(lifecycle.START, ids, admin, at_once=1, stop_after=2)
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         for id_ in ids:  # somebody archives them, and the portal has not seen it
             client.archive_environment(id_)
@@ -166,16 +166,16 @@ def test_what_ona_refuses_is_told_and_stops_the_batch_after_as_many_as_were_allo
 
 
 def test_what_ona_accepted_and_does_not_come_to_ends_as_unknown(sandbox: Sandbox, admin: User) -> None:
-    batch = begin(registry.STOP, known(sandbox, 1), admin)
+    batch = begin(lifecycle.STOP, known(sandbox, 1), admin)
     batches_worker.drive_batches()
-    with time_machine.travel(timezone.now() + registry.STOP.patience):
+    with time_machine.travel(timezone.now() + lifecycle.STOP.patience):
         batches_worker.drive_batches()  # at Ona no time has passed
     assert states(batch) == {ItemState.UNKNOWN: 1}
     assert batch.items.get().why == "Ona accepted it 3 min ago, but the environment is stopping."
 
 
 def test_what_nobody_could_look_at_is_waited_for_and_not_called_as_it_was_before(sandbox: Sandbox, admin: User) -> None:
-    batch = begin(registry.STOP, known(sandbox, 1), admin)
+    batch = begin(lifecycle.STOP, known(sandbox, 1), admin)
     batches_worker.drive_batches()
     began = timezone.now()
     sandbox.faults.inject("error503", times=1000, rpc="GetEnvironment")
@@ -187,7 +187,7 @@ def test_what_nobody_could_look_at_is_waited_for_and_not_called_as_it_was_before
 
 
 def test_what_is_seen_again_after_an_outage_ends_as_it_did(sandbox: Sandbox, admin: User) -> None:
-    batch = begin(registry.STOP, known(sandbox, 1), admin)
+    batch = begin(lifecycle.STOP, known(sandbox, 1), admin)
     batches_worker.drive_batches()
     sandbox.faults.inject("error503", times=1000, rpc="GetEnvironment")
     with time_machine.travel(timezone.now() + timedelta(minutes=4)):
@@ -199,10 +199,10 @@ def test_what_is_seen_again_after_an_outage_ends_as_it_did(sandbox: Sandbox, adm
 
 def test_a_start_that_failed_says_what_the_environment_says(sandbox: Sandbox, admin: User) -> None:
     (id_,) = known(sandbox, 1, Condition("STOPPED"))
-    batch = begin(registry.START, [id_], admin)
+    batch = begin(lifecycle.START, [id_], admin)
     batches_worker.drive_batches()
     sandbox.world.change(id_, status={"failureMessage": ["no machine is free"]})
-    with time_machine.travel(timezone.now() + registry.START.patience):
+    with time_machine.travel(timezone.now() + lifecycle.START.patience):
         batches_worker.drive_batches()
     assert states(batch) == {ItemState.FAILED: 1}
     assert "no machine is free" in batch.items.get().why
@@ -210,7 +210,7 @@ def test_a_start_that_failed_says_what_the_environment_says(sandbox: Sandbox, ad
 
 def test_one_that_is_deleted_meanwhile_ends_as_unknown(sandbox: Sandbox, admin: User) -> None:
     (id_,) = known(sandbox, 1)
-    batch = begin(registry.STOP, [id_], admin)
+    batch = begin(lifecycle.STOP, [id_], admin)
     batches_worker.drive_batches()
     sandbox.world.remove(id_)
     known(sandbox, 0)
@@ -229,7 +229,7 @@ def test_who_may_do_it_in_one_environment_may_in_many_and_nobody_else(role: str,
         "lockdown_at": timezone.now() + DAY, "actor": user, "reason": "x",
     }  # fmt: skip
     if user.has_perm(action.permission):
-        assert role == "Admin" or (role == "Operator" and action in (registry.START, registry.STOP))
+        assert role == "Admin" or (role == "Operator" and action in (lifecycle.START, lifecycle.STOP))
         assert cancel_batch(batch=start_batch(**given), actor=user)
         return
     assert role != "Admin"
@@ -243,7 +243,7 @@ def test_who_may_do_it_in_one_environment_may_in_many_and_nobody_else(role: str,
 
 def test_who_may_no_longer_archive_does_not_through_a_batch(sandbox: Sandbox, admin: User) -> None:
     ids = known(sandbox, 2, Condition("STOPPED"))
-    batch = begin(registry.ARCHIVE, ids, admin)
+    batch = begin(lifecycle.ARCHIVE, ids, admin)
     admin.groups.clear()
     batches_worker.drive_batches()
     assert states(batch) == {ItemState.LEFT_OUT: 2}
@@ -253,7 +253,7 @@ def test_who_may_no_longer_archive_does_not_through_a_batch(sandbox: Sandbox, ad
 def test_a_worker_that_dies_while_it_leaves_one_out_leaves_nothing_half_written(
     sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = begin(registry.ARCHIVE, known(sandbox, 1, Condition("STOPPED")), admin)
+    batch = begin(lifecycle.ARCHIVE, known(sandbox, 1, Condition("STOPPED")), admin)
     admin.groups.clear()
 
     def die(*_: Any, **__: Any) -> None:
@@ -272,7 +272,7 @@ def test_a_batch_that_cannot_be_driven_does_not_keep_the_others(
     sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = known(sandbox, 2, Condition("STOPPED"))
-    broken, sound = (begin(registry.ARCHIVE, [id_], admin) for id_ in ids)
+    broken, sound = (begin(lifecycle.ARCHIVE, [id_], admin) for id_ in ids)
     take_up = batches_worker._take_up
 
     def stumble(batch: Batch) -> None:
@@ -287,7 +287,7 @@ def test_a_batch_that_cannot_be_driven_does_not_keep_the_others(
 
 
 def test_a_cancelled_batch_stops_nothing_more(sandbox: Sandbox, admin: User) -> None:
-    batch = begin(registry.STOP, known(sandbox, 4), admin, at_once=1)
+    batch = begin(lifecycle.STOP, known(sandbox, 4), admin, at_once=1)
     batches_worker.drive_batches()
     assert cancel_batch(batch=batch, actor=admin)
     turn(sandbox)
@@ -299,7 +299,7 @@ def test_a_cancelled_batch_stops_nothing_more(sandbox: Sandbox, admin: User) -> 
 def test_a_worker_that_dies_leaves_what_another_takes_up(
     moment: str, sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = begin(registry.STOP, known(sandbox, 3), admin)
+    batch = begin(lifecycle.STOP, known(sandbox, 3), admin)
     owner, name = {
         "before it was asked for": (recording, "begin"),
         "before it was sent": (recording, "sent"),
@@ -324,7 +324,7 @@ def test_a_worker_that_dies_leaves_what_another_takes_up(
 def test_a_lost_answer_is_proven_before_anything_is_asked_again(sandbox: Sandbox, admin: User, settings: Any) -> None:
     settings.ONA_ACTION_SECONDS = 0.5
     directory._client.cache_clear()
-    batch = begin(registry.ARCHIVE, known(sandbox, 1, Condition("STOPPED")), admin)
+    batch = begin(lifecycle.ARCHIVE, known(sandbox, 1, Condition("STOPPED")), admin)
     with sandbox.hold("EnvironmentService/ArchiveEnvironment", "after") as held:
         batches_worker.drive_batches()
         assert held.arrived.is_set()
@@ -340,7 +340,7 @@ def test_a_stop_of_60_environments_outlives_its_worker(connect: Callable[..., An
     stop, count = "EnvironmentService/StopEnvironment", 60
     with connect(World(environments=0, seed=5, speed=60)) as sandbox:
         ids = known(sandbox, count)
-        batch = begin(registry.STOP, ids, factories.user("Operator"), at_once=20)
+        batch = begin(lifecycle.STOP, ids, factories.user("Operator"), at_once=20)
 
         def ring() -> bool:
             drive_batches.apply_async(expires=1)

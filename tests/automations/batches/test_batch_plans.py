@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automations.batches import plan
 from automations.batches.registry import KINDS
-from environments.actions import registry
+from environments.actions import lifecycle
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
 from portal.directory.models import Organization
@@ -25,18 +25,18 @@ DAY = timedelta(days=1)
 @pytest.mark.parametrize(
     ("action", "can", "cannot", "why"),
     [
-        (registry.STOP, {}, {"phase": Phase.STOPPED}, "It is not running."),
-        (registry.START, {"phase": Phase.STOPPED}, {}, "It is running already, or on its way."),
+        (lifecycle.STOP, {}, {"phase": Phase.STOPPED}, "It is not running."),
+        (lifecycle.START, {"phase": Phase.STOPPED}, {}, "It is running already, or on its way."),
         (
-            registry.START,
+            lifecycle.START,
             {"phase": Phase.STOPPED},
             {"phase": Phase.STOPPED, "archived_at": timezone.now()},
             "It is archived. Unarchive it first.",
         ),
-        (registry.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is archived already."),
-        (registry.UNARCHIVE, {"archived_at": timezone.now()}, {}, "It is not archived."),
-        (registry.LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
-        (registry.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),
+        (lifecycle.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is archived already."),
+        (lifecycle.UNARCHIVE, {"archived_at": timezone.now()}, {}, "It is not archived."),
+        (lifecycle.SET_LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
+        (lifecycle.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),
     ],
 )
 def test_a_plan_says_for_which_environments_it_is_possible_and_why_not_for_others(

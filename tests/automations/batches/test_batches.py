@@ -13,7 +13,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from automations.actions.registry import START_SERVICE, START_TASK, STOP_SERVICE
+from automations.actions.services import START_SERVICE, STOP_SERVICE
+from automations.actions.tasks import START_TASK
 from automations.batches import worker
 from automations.batches.outcomes import NOT_FOLLOWED, NOT_SEEN, ended
 from automations.batches.plan import BUSY, NOT_RUNNING, choose

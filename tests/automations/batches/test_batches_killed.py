@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from automations.actions.registry import START_TASK
+from automations.actions.tasks import START_TASK
 from automations.batches.plan import choose
 from automations.batches.start import start_batch
 from automations.models import ENDED, Batch, ItemState

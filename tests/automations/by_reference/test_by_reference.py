@@ -50,14 +50,14 @@ def fleet(shop: Project) -> None:
 
 
 def references(answer: Any) -> list[str]:
-    return [line.summary.reference for line in answer.context["lines"]]
+    return [line.summary.reference for line in answer.context["rows"]]
 
 
 def test_tasks_tell_where_they_are_how_they_ended_and_how_long_they_take(viewer: Client, fleet: None) -> None:
     answer = viewer.get(TASKS)
     page = answer.content.decode()
     assert references(answer) == ["build", "seed"]
-    build, seed = answer.context["lines"]
+    build, seed = answer.context["rows"]
     assert build.summary.environments == 3
     assert build.percent == 33
     assert build.marks_words == "1 failed, 1 unknown, 2 succeeded"
@@ -69,7 +69,7 @@ def test_tasks_tell_where_they_are_how_they_ended_and_how_long_they_take(viewer:
 def test_services_tell_their_phases_and_which_fail_nearly_everywhere(viewer: Client, fleet: None) -> None:
     answer = viewer.get(SERVICES)
     page = answer.content.decode()
-    (line,) = answer.context["lines"]
+    (line,) = answer.context["rows"]
     assert line.is_everywhere
     assert line.percent == 67
     assert [(each.count, each.url) for each in line.phases] == [
@@ -116,7 +116,7 @@ def test_long_lists_of_references_are_paged_by_numbers_and_durations_too(viewer:
 
 @pytest.mark.parametrize("url", [TASKS, SERVICES, f"{TASKS}build/", f"{SERVICES}web/"])
 def test_open_pages_are_answered_204_while_nothing_is_new(viewer: Client, fleet: None, url: str) -> None:
-    asked = viewer.get(url).context["poll_url"]
+    asked = viewer.get(url).context["changes_url"]
     assert viewer.get(asked, headers=HTMX).status_code == 204
     assert viewer.get(url, {"seen": "before"}, headers=HTMX).status_code == 200
 

@@ -30,7 +30,8 @@ from environments.timeline.source import TimelineData, assemble
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from portal.ona.documents.environments import Observation, read_environment
-from portal.sandbox.world import Event, World
+from portal.sandbox.world import World
+from portal.sandbox.world_state import Event
 from tests.support.history import NOW
 
 EVERY = timedelta(minutes=5)

@@ -61,7 +61,7 @@ def names(runs: dict[str, TaskExecution], answer: Any) -> list[str]:
 
 def found(viewer: Client, runs: dict[str, TaskExecution], **query: Any) -> list[str]:
     answer = viewer.get(LIST, query)
-    assert not answer.context["state"].problems, answer.context["state"].problems
+    assert not answer.context["problems"], answer.context["problems"]
     return names(runs, answer)
 
 

@@ -128,12 +128,16 @@ KINDS = {
     ),
     "logs token": Kind(
         "EnvironmentService/CreateEnvironmentLogsToken",
-        lambda environment, actor: tokens.create_logs_token(environment=environment, actor=actor, reason="x")[0],
+        lambda environment, actor: tokens.create_logs_token(
+            environment=environment, hand_over=list[Value]().append, actor=actor, reason="x"
+        ),
         leaves_a_trace=False,
     ),
     "access token": Kind(
         "EnvironmentService/CreateEnvironmentAccessToken",
-        lambda environment, actor: tokens.create_access_token(environment=environment, actor=actor, reason="x")[0],
+        lambda environment, actor: tokens.create_access_token(
+            environment=environment, hand_over=list[Value]().append, actor=actor, reason="x"
+        ),
         leaves_a_trace=False,
     ),
     "add secret": Kind("SecretService/CreateSecret", _add_secret, state=secrets_of),

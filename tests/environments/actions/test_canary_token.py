@@ -47,26 +47,36 @@ def known(sandbox: Sandbox, kind: str) -> Environment:
     return environment
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_the_portal_s_token_is_found_nowhere_after_any_kind_of_change_and_failure(
-    kind: str,
     sandbox: Sandbox,
     everything: Everything,  # noqa: F811
 ) -> None:
-    environment, actor = known(sandbox, kind), factories.user("Admin")
+    actor, admin = factories.user("Admin"), factories.client("Admin")
+    for number, kind in enumerate(KINDS):
+        environment = known(sandbox, kind)
+        act_with_every_fault(kind, environment, actor, sandbox)
+        # Everything is searched for every kind; of the pages each kind opens the share that differs by its fault.
+        operation = Operation.objects.order_by("-pk")[number % len(FAULTS)]
+        everything.note(admin.get(reverse("operations:detail", args=[operation.pk])))
+        everything.note(admin.get(reverse("environments:timeline", args=[environment.pk])))
+        assert everything.found(NEEDLES) == [], kind
+    settle_operations()
+    look_around(environment, everything)
+    assert Operation.objects.count() == len(FAULTS) * len(KINDS)
+    assert everything.found(NEEDLES) == []
+
+
+def act_with_every_fault(kind: str, environment: Environment, actor: User, sandbox: Sandbox) -> None:
     for fault in FAULTS:
         if fault:
             sandbox.faults.inject(fault, rpc=KINDS[kind].rpc)
         KINDS[kind].act(environment, actor)
         sandbox.faults.clear()
-    settle_operations()
-    look_around(environment, actor, everything)
-    assert Operation.objects.count() == len(FAULTS)
-    assert everything.found(NEEDLES) == []
+    connection._client.cache_clear()  # it would wait for as long as the throttled answer asked it to
 
 
-def look_around(environment: Environment, actor: User, everything: Everything) -> None:  # noqa: F811
-    """Every page that tells of the environment and of what was asked of it."""
+def look_around(environment: Environment, everything: Everything) -> None:  # noqa: F811
+    """Every page that tells of the environment and of the operations on it."""
     admin = factories.client("Admin")
     page = reverse("environments:detail", args=[environment.pk])
     for tab in ("overview", "content", "access", "documents"):
@@ -74,7 +84,7 @@ def look_around(environment: Environment, actor: User, everything: Everything) -
     for name in ("timeline", "specification"):
         everything.note(admin.get(reverse(f"environments:{name}", args=[environment.pk])))
     everything.note(admin.get(reverse("operations:list")))
-    for operation in Operation.objects.all():
+    for operation in Operation.objects.filter(environment_id=environment.pk):
         everything.note(admin.get(reverse("operations:detail", args=[operation.pk])))
 
 
@@ -90,5 +100,5 @@ def test_a_token_that_was_made_is_in_the_one_answer_that_shows_it_and_nowhere_el
     token = answer.context["made"].reveal()
     assert token in answer.content.decode()
     everything.note(admin.post(reverse(f"environments:{slug}", args=[environment.pk]), form))  # sent again
-    look_around(environment, factories.user("Admin"), everything)
+    look_around(environment, everything)
     assert everything.found({token}) == []

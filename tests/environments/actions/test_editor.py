@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from environments.actions.views.specification import EDITORS
 from environments.models import Environment
+from environments.templatetags.editor import EDITS
 from portal.directory import connection
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
@@ -44,7 +44,7 @@ def admin() -> Client:
     return factories.client("Admin")
 
 
-@pytest.mark.parametrize("part", sorted(EDITORS.keys() - {"content"}))
+@pytest.mark.parametrize("part", sorted(EDITS.keys() - {"content"}))
 def test_a_form_sent_as_it_was_opened_changes_nothing(sandbox: Sandbox, admin: Client, part: str) -> None:
     environment = maximal(sandbox)
     answer = send(admin, environment, part, reason="a test")
@@ -331,7 +331,7 @@ def test_what_is_gone_can_be_looked_at_but_not_saved(admin: Client) -> None:
     assert "is not possible: It is gone" in words(admin.get(reverse("environments:detail", args=[environment.pk])))
 
 
-@pytest.mark.parametrize("part", EDITORS)
+@pytest.mark.parametrize("part", EDITS)
 def test_hostile_values_have_no_effect(sandbox: Sandbox, admin: Client, part: str) -> None:
     evil = '"><script>alert(1)</script>'
     environment = maximal(

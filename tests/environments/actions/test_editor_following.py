@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from environments.actions import registry, specification
+from environments.actions import lifecycle, registry, specification
 from environments.actions.acknowledgement import State, acknowledgement, is_edit, version_after
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation, Outcome
@@ -23,7 +23,9 @@ from tests.support.editor import ED25519, cached
 NOW = timezone.now()
 
 
-def edit(action: registry.Action = registry.GIT, *, outcome: Outcome = Outcome.SUCCEEDED, **after: Any) -> Operation:
+def edit(
+    action: registry.Action = specification.GIT, *, outcome: Outcome = Outcome.SUCCEEDED, **after: Any
+) -> Operation:
     """An edit that made version 5, a minute ago."""
     closed_at = None if outcome == Outcome.PENDING else NOW - timedelta(minutes=1)
     return Operation(
@@ -92,34 +94,39 @@ KEYS = {"sshPublicKeys": [{"id": "a"}]}
 @pytest.mark.parametrize(
     ("action", "after", "status", "state"),
     [
-        (registry.PORTS, PORTS, {"environmentUrls": {"ports": [{"port": 3000}]}}, State.ACKNOWLEDGED),
-        (registry.PORTS, PORTS, {"environmentUrls": {"ports": [{"port": 8080}, {"port": 3000}]}}, State.APPLIED),
-        (registry.TIMEOUT, {"disconnected": "5400s"}, {"machine": {"timeout": "1800s"}}, State.ACKNOWLEDGED),
-        (registry.TIMEOUT, {"disconnected": "5400s"}, {"machine": {"timeout": "5400.000s"}}, State.APPLIED),
-        (registry.SSH_KEYS, KEYS, {"sshPublicKeys": [{"id": "a"}]}, State.ACKNOWLEDGED),
-        (registry.SSH_KEYS, KEYS, {"sshPublicKeys": [{"id": "a", "phase": READY}]}, State.APPLIED),
-        (registry.REBUILD, {"devcontainerSession": "new"}, {"devcontainer": {"session": "old"}}, State.ACKNOWLEDGED),
+        (specification.PORTS, PORTS, {"environmentUrls": {"ports": [{"port": 3000}]}}, State.ACKNOWLEDGED),
+        (specification.PORTS, PORTS, {"environmentUrls": {"ports": [{"port": 8080}, {"port": 3000}]}}, State.APPLIED),
+        (specification.TIMEOUT, {"disconnected": "5400s"}, {"machine": {"timeout": "1800s"}}, State.ACKNOWLEDGED),
+        (specification.TIMEOUT, {"disconnected": "5400s"}, {"machine": {"timeout": "5400.000s"}}, State.APPLIED),
+        (specification.SSH_KEYS, KEYS, {"sshPublicKeys": [{"id": "a"}]}, State.ACKNOWLEDGED),
+        (specification.SSH_KEYS, KEYS, {"sshPublicKeys": [{"id": "a", "phase": READY}]}, State.APPLIED),
         (
-            registry.REBUILD,
+            specification.REBUILD,
+            {"devcontainerSession": "new"},
+            {"devcontainer": {"session": "old"}},
+            State.ACKNOWLEDGED,
+        ),
+        (
+            specification.REBUILD,
             {"devcontainerSession": "new"},
             {"devcontainer": {"session": "new", "phase": RUNS}},
             State.APPLIED,
         ),
-        (registry.CONTENT, {"contentSession": "new"}, {"content": {"session": "new"}}, State.ACKNOWLEDGED),
+        (specification.CONTENT, {"contentSession": "new"}, {"content": {"session": "new"}}, State.ACKNOWLEDGED),
         (
-            registry.CONTENT,
+            specification.CONTENT,
             {"contentSession": "new"},
             {"content": {"session": "new", "phase": READY}},
             State.APPLIED,
         ),
         (
-            registry.AUTOMATIONS_FILE,
+            specification.AUTOMATIONS_FILE,
             {"automationsFilePath": "a"},
             {"automationsFile": {"automationsFilePath": "a", "phase": READY}},
             State.APPLIED,
         ),
         (
-            registry.DEVCONTAINER,
+            specification.DEVCONTAINER,
             {"devcontainerFilePath": "a"},
             {"devcontainer": {"devcontainerFilePath": "a"}},
             State.APPLIED,
@@ -133,7 +140,7 @@ def test_applied_is_told_by_the_parts_own_status(
 
 
 def test_what_ona_does_not_tell_is_not_called_applied() -> None:
-    for action, after in ((registry.GIT, {}), (registry.TIMEOUT, {"disconnected": "0s"})):
+    for action, after in ((specification.GIT, {}), (specification.TIMEOUT, {"disconnected": "0s"})):
         step = acknowledgement(environment(), edit(action, **after), NOW)
         assert (step.state, step.is_final) == (State.ACKNOWLEDGED, True)
         assert "does not tell" in step.words
@@ -141,9 +148,9 @@ def test_what_ona_does_not_tell_is_not_called_applied() -> None:
 
 def test_a_failed_rebuild_is_not_awaited_for_ever() -> None:
     failed = environment(devcontainer={"session": "new", "phase": "PHASE_FAILED", "failureMessage": "no such image"})
-    step = acknowledgement(failed, edit(registry.REBUILD, devcontainerSession="new"), NOW)
+    step = acknowledgement(failed, edit(specification.REBUILD, devcontainerSession="new"), NOW)
     assert (step.message, step.is_final) == ("no such image", True)
-    step = acknowledgement(failed, edit(registry.REBUILD, devcontainerSession="newer"), NOW)
+    step = acknowledgement(failed, edit(specification.REBUILD, devcontainerSession="newer"), NOW)
     assert (step.message, step.is_final) == ("", False)
 
 
@@ -157,7 +164,7 @@ def test_an_edit_without_an_answer_or_with_a_failure_is_told_as_such() -> None:
 
 def test_only_edits_of_the_specification_are_followed() -> None:
     assert is_edit(edit())
-    assert not is_edit(edit(registry.STOP))
+    assert not is_edit(edit(lifecycle.STOP))
 
 
 @pytest.fixture

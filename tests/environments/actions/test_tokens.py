@@ -26,6 +26,7 @@ from environments.models import Environment
 from environments.sync.observe import observe
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaClient
+from portal.ona.documents.tokens import Secret
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from portal.sandbox.tokens import is_valid
@@ -89,8 +90,11 @@ def shown(answer: Any) -> str:
 def test_a_token_is_made_and_the_ledger_tells_only_that(
     kind: str, sandbox: Sandbox, environment: Environment, admin: User
 ) -> None:
-    operation, token = MINTS[kind](environment=environment, actor=admin, reason="to read why it fails")
-    assert token is not None
+    tokens: list[Secret] = []
+    operation = MINTS[kind](
+        environment=environment, hand_over=tokens.append, actor=admin, reason="to read why it fails"
+    )
+    (token,) = tokens
     assert is_valid(sandbox.world, token.reveal(), str(environment.pk))
     assert (operation.outcome, operation.reason) == (Outcome.SUCCEEDED, "to read why it fails")
     assert operation.action == f"environment.create_{kind.replace('-', '_')}"
@@ -102,13 +106,13 @@ def test_a_token_is_made_and_the_ledger_tells_only_that(
 @pytest.mark.parametrize("role", ["Viewer", "Operator", "Auditor", ""])
 def test_others_than_admins_may_not(kind: str, role: str, sandbox: Sandbox, environment: Environment) -> None:
     with pytest.raises(PermissionDenied):
-        MINTS[kind](environment=environment, actor=factories.user(role), reason="curious")
+        MINTS[kind](environment=environment, hand_over=print, actor=factories.user(role), reason="curious")
     assert not sandbox.world.tokens
 
 
 def test_a_token_needs_a_reason(kind: str, environment: Environment, admin: User) -> None:
     with pytest.raises(ReasonMissing):
-        MINTS[kind](environment=environment, actor=admin, reason=" ")
+        MINTS[kind](environment=environment, hand_over=print, actor=admin, reason=" ")
     assert not Operation.objects.exists()
 
 

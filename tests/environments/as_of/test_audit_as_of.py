@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from environments.as_of.clock import now as moments_now
-from environments.as_of.context import as_of, observed, read_moment
+from environments.as_of.clock import at as clock_at
+from environments.as_of.context import AsOf, observed
 from environments.list.search_keys import lockdown
 from environments.models import Environment, Field, Phase
 from environments.policies.verdict import Facts, with_stops
@@ -36,7 +36,7 @@ def viewer() -> Client:
 
 def then(moment: datetime) -> dict:
     """The environments as known then, by name."""
-    with as_of(moment):
+    with AsOf(moment).reading():
         return {row.name: row for row in with_stops(Environment.objects.present())}
 
 
@@ -67,7 +67,7 @@ def test_phase_failure_lockdown_archiving_and_deletion_are_as_they_were_known(no
     last = then(now - 2 * HOUR)["otter"]
     assert (last.lockdown_at, last.archived_at) == (None, now - DAY)
     assert then(now) == {}
-    with as_of(now):
+    with AsOf(now).reading():
         assert Environment.objects.get().gone_at == now - HOUR
 
 
@@ -131,10 +131,10 @@ def test_a_moment_that_cannot_be_shown_is_explained(now, viewer, url, text, said
 
 
 def test_before_any_sweep_no_moment_is_known():
-    moment, problem = read_moment("2026-01-01")
-    assert moment is None
-    assert problem is not None
-    assert "the first sweep has not ended yet" in problem.message
+    as_of = AsOf.read("2026-01-01")
+    assert as_of.at is None
+    assert as_of.problem is not None
+    assert "the first sweep has not ended yet" in as_of.problem.message
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_before_any_sweep_no_moment_is_known():
 )
 def test_a_moment_is_read_in_utc_unless_it_says_otherwise(text, monkeypatch):
     audits.swept(datetime.fromisoformat("2026-01-01T00:00Z"))
-    moment, problem = read_moment(text)
-    assert problem is None or "future" in problem.message
-    assert moment is None or moment == datetime.fromisoformat("2026-10-31T23:59Z")
+    as_of = AsOf.read(text)
+    assert as_of.problem is None or "future" in as_of.problem.message
+    assert as_of.at is None or as_of.at == datetime.fromisoformat("2026-10-31T23:59Z")
 
 
 def test_where_no_sweep_ended_well_nothing_was_observed(settings, viewer):
@@ -165,7 +165,7 @@ def test_where_no_sweep_ended_well_nothing_was_observed(settings, viewer):
 def test_what_is_asked_outside_is_as_of_now_again(now):
     row = factories.environment(name="otter", first_seen_at=now - 10 * DAY, phase=Phase.STOPPED)
     audits.stopped(row, now - DAY)
-    with as_of(now - 2 * DAY):
+    with AsOf(now - 2 * DAY).reading():
         assert Environment.objects.running().count() == 1
     assert Environment.objects.running().count() == 0
 
@@ -178,7 +178,7 @@ def test_a_transaction_that_may_not_write_reads_the_past_alike(now):
     audits.moved(row, Field.FAILURE, "", "no image", by=now - 3 * DAY)
 
     def seen(moment: datetime) -> list[tuple[object, ...]]:
-        with as_of(moment):
+        with AsOf(moment).reading():
             rows = with_stops(Environment.objects.present()).order_by("name")
             return list(rows.values_list("name", "phase", "failing", "stop_seen_at", "spec_version"))
 
@@ -194,8 +194,8 @@ def test_a_transaction_that_may_not_write_reads_the_past_alike(now):
 def test_a_moment_within_a_moment_is_the_inner_one(now):
     row = factories.environment(name="otter", first_seen_at=now - 10 * DAY, phase=Phase.STOPPED)
     audits.stopped(row, now - 2 * DAY)
-    with as_of(now - DAY):
-        with as_of(now - 5 * DAY):
+    with AsOf(now - DAY).reading():
+        with AsOf(now - 5 * DAY).reading():
             assert Environment.objects.running().count() == 1
         assert Environment.objects.running().count() == 0
 
@@ -206,9 +206,9 @@ def test_in_a_gap_time_stands_still_at_the_last_sweep(settings):
     factories.environment(name="otter", first_seen_at=now - 20 * DAY, lockdown_at=now - 5 * DAY)
     audits.swept(now - 9 * DAY, now - DAY)
     for moment, stands in ((now - 3 * DAY, now - 9 * DAY), (now - DAY, now - DAY)):
-        with as_of(moment):
-            assert moments_now() == stands
-            assert Environment.objects.filter(lockdown("past", moments_now())).exists() == (stands > now - 5 * DAY)
+        with AsOf(moment).reading():
+            assert clock_at() == stands
+            assert Environment.objects.filter(lockdown("past", clock_at())).exists() == (stands > now - 5 * DAY)
 
 
 def test_the_list_finds_what_will_be_deleted_by_the_policy_of_then(now, viewer):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from environments.models import Environment, Field, Phase, Stop, Transition
 from environments.policies import archiving, lockdown
 from environments.policies.policy import Policy
-from environments.policies.verdict import STOPPED_BY, Changed, Facts, with_stops
+from environments.policies.verdict import Changed, Facts, with_stops
 from tests.support import audits, factories
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ FREE = Policy()
 
 
 def facts(**columns):
-    plain = {"phase": Phase.STOPPED, "first_seen_at": NOW - 30 * DAY, "created_at": NOW - 30 * DAY}
+    plain = {"phase": Phase.STOPPED, "created_at": NOW - 30 * DAY}
     return Facts(**plain | columns)
 
 
@@ -177,9 +177,9 @@ def test_the_database_counts_what_the_functions_judge(seed, policy):
     now = timezone.now()
     fill(seed, now)
     rows = list(with_stops(Environment.objects.all()))
-    for audit, when in ((lockdown, lockdown.WHEN), (archiving, archiving.when(policy, True))):
+    for audit, when in ((lockdown, lockdown.AT), (archiving, archiving.when(policy, True))):
         judged = {row.pk: audit.judge(Facts.of(row), policy, now) for row in rows}
-        present = Environment.objects.present().annotate(stopped_by=STOPPED_BY, when=when)
+        present = Environment.objects.present().annotate(since=archiving.SINCE, when=when)
         for status, condition in audit.conditions(policy, now).items():
             found = {row.pk: row.when for row in present.filter(condition)}
             expected = {row.pk for row in rows if judged[row.pk].status == status and row.gone_at is None}

@@ -15,14 +15,13 @@ from django.db import connection
 from django.db.models import Q
 from pytest_django.plugin import DjangoDbBlocker
 
-from environments.as_of import clock as moments
+from environments.as_of import clock
 from environments.as_of.clock import written
-from environments.as_of.context import as_of, observed
+from environments.as_of.context import AsOf, observed
 from environments.models import Environment, Phase, Stop
-from environments.policies import archiving as archive
-from environments.policies import lockdown
+from environments.policies import archiving, lockdown
 from environments.policies.policy import policy_at
-from environments.policies.verdict import STOPPED_BY, Facts, with_stops
+from environments.policies.verdict import Facts, with_stops
 from tests.support import factories
 from tests.support.audit_truth import BEGIN, DAY, EVERY, OUTAGE, Month
 from tests.support.history import NOW
@@ -64,12 +63,12 @@ def some_moments(count: int, seed: int = 1, begin: datetime = BEGIN, end: dateti
 
 def shown(moment: datetime) -> dict[str, Shown]:
     """Each environment that was known at a moment, gone ones too, by its id."""
-    with as_of(moment):
-        now = moments.now()
+    with AsOf(moment).reading():
+        now = clock.at()
         policy, found = policy_at(now), {}
         for row in with_stops(Environment.objects.defer("metadata", "spec", "status")):
             facts = Facts.of(row)
-            verdicts = (lockdown.judge(facts, policy, now), archive.judge(facts, policy, now))
+            verdicts = (lockdown.judge(facts, policy, now), archiving.judge(facts, policy, now))
             found[str(row.pk)] = Shown(row, *(each.status for each in verdicts))
     return found
 
@@ -206,9 +205,9 @@ def test_the_past_as_rebuilt_is_what_the_audits_said_then(month: Month) -> None:
 def counted(at: datetime) -> dict[str, tuple[str, str]]:
     """The statuses by the conditions that pages count by."""
     found: dict[str, list[str]] = {}
-    with as_of(at):
-        policy, rows = policy_at(at), Environment.objects.annotate(stopped_by=STOPPED_BY)
-        for conditions in (lockdown.conditions(policy, at), archive.conditions(policy, at)):
+    with AsOf(at).reading():
+        policy, rows = policy_at(at), Environment.objects.annotate(since=archiving.SINCE)
+        for conditions in (lockdown.conditions(policy, at), archiving.conditions(policy, at)):
             for status, condition in conditions.items():
                 wanted = Q(gone_at=None) & condition | (
                     Q(gone_at__isnull=False) if status == "deleted" else Q(pk__in=())
@@ -254,7 +253,7 @@ def _lockdown_of(said: dict[str, Shown], identifiers: set[str]) -> Iterator[tupl
     return ((identifier, said[identifier].lockdown) for identifier in identifiers)
 
 
-PAGES = {"lockdown": lockdown.STATUSES, "archive": archive.STATUSES}
+PAGES = {"lockdown": lockdown.STATUSES, "archive": archiving.STATUSES}
 
 
 @pytest.mark.parametrize("moment", [*some_moments(6, seed=11), OUTAGE[0] + DAY])

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments.models import Environment, Phase, Sighting, Transition
-from portal.directory.models import Organization
+from portal.directory.models import Organization, PolicyVersion
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,9 @@ def main(text: str) -> str:
 def organization(**columns: Any) -> Organization:
     now = timezone.now()
     times = {"first_seen_at": now, "seen_at": now, "policies_seen_at": now}
-    return Organization.objects.create(**{"id": factories.ORGANIZATION, "name": "Acme"} | times | columns)
+    made = Organization.objects.create(**{"id": factories.ORGANIZATION, "name": "Acme"} | times | columns)
+    PolicyVersion.objects.create(organization=made, seen_at=now, **columns)
+    return made
 
 
 def example() -> dict[str, Any]:
@@ -169,7 +171,8 @@ def test_a_phase_newer_than_the_portal_is_shown_raw() -> None:
 def test_a_runner_that_is_behind_is_told_with_both_versions() -> None:
     newest = 2**64 - 1
     parts = {"spec": {"specVersion": str(newest)}, "status": {"runnerAck": {"specVersion": str(newest - 1)}}}
-    text = main(get(factories.environment(**parts)))
+    columns = {"spec_version": newest, "runner_spec_version": newest - 1}
+    text = main(get(factories.environment(**parts, **columns)))
     assert f"has not applied version {newest} of the specification yet; it is at {newest - 1}" in text
 
 

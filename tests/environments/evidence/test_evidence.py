@@ -19,8 +19,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from environments.as_of.clock import now, written
-from environments.as_of.context import as_of
+from environments.as_of.clock import at as now
+from environments.as_of.clock import written
+from environments.as_of.context import AsOf
 from environments.audit.query import AUDITS
 from environments.evidence import signing
 from environments.evidence.manifest import MANIFEST, SIGNATURE
@@ -142,7 +143,7 @@ def test_the_tables_equal_what_the_pages_tell_of_the_moment(made):
     moment = timezone.now() - 6 * HOUR
     for pack, past in ((evidence.packed(), None), (evidence.packed(moment=moment), moment)):
         files = unpacked(pack)
-        with as_of(past):
+        with AsOf(past).reading():
             at = now() if past else datetime.fromisoformat(manifest_of(files)["moment"])
             known = {str(row.pk): row for row in with_stops(Environment.objects.all())}
         assert {row["id"]: row["phase"] for row in rows(files, "environments")} == {

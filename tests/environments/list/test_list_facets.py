@@ -9,10 +9,11 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from environments.list.facets import facets
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import Phase
 from portal.directory.models import Member
+from portal.lists.facets import facets
+from portal.lists.query import read_query
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ COLUMN = {"owner": "creator_id", "project": "project_id", "runner": "runner_id",
 def counts(query: str = "") -> dict[str, dict[str, int]]:
     return {
         facet.name: {option.value: option.count for option in facet.options}
-        for facet in facets(read_state(QueryDict(query)))
+        for facet in facets(read_query(ENVIRONMENTS, QueryDict(query)))
     }
 
 
@@ -62,7 +63,7 @@ def test_the_most_frequent_names_are_shown_and_the_selected_ones(name: str) -> N
     for number, identity in enumerate(ids):
         for _ in range(number + 1):
             factories.environment(**{COLUMN[name]: identity})
-    (facet,) = (f for f in facets(read_state(QueryDict(f"{name}={ids[0]}"))) if f.name == name)
+    (facet,) = (f for f in facets(read_query(ENVIRONMENTS, QueryDict(f"{name}={ids[0]}"))) if f.name == name)
     assert [option.count for option in facet.options] == [12, 11, 10, 9, 8, 7, 6, 5, 1]
     assert [option.selected for option in facet.options] == [False] * 8 + [True]
     assert facet.more == 3

@@ -14,10 +14,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from environments.list.filters import CONDITIONS
-from environments.list.query import SORTS
+from environments.list.list import ENVIRONMENTS
 from environments.models import Environment
 from tests.support import factories
+from tests.support.databases import SharedRows
 
 pytestmark = pytest.mark.django_db
 URL = "/environments/"
@@ -29,15 +29,22 @@ def viewer() -> Client:
     return factories.client("Viewer")
 
 
-@pytest.fixture
-def fleet(db: None) -> list[Environment]:
-    """60 rows with ties and rows without a value in every column."""
+def _sixty() -> list[Environment]:
     made = factories.environments(57, seed=5)
     blank = [
         factories.environment(name="", owner_name="", phase="", created_at=None, active_at=None, last_started_at=None)
         for _ in range(3)
     ]
     return made + blank
+
+
+_SIXTY = SharedRows(_sixty, "environments_", "directory_")
+
+
+@pytest.fixture
+def fleet(db: None) -> list[Environment]:
+    """60 rows with ties and rows without a value in every column."""
+    return _SIXTY.put()
 
 
 def pages(client: Client, query: str, direction: str) -> Iterator[list[str]]:
@@ -57,7 +64,7 @@ def last_page(client: Client, query: str) -> str:
     return query
 
 
-@pytest.mark.parametrize("sort", [sign + name for name in SORTS for sign in ("", "-")])
+@pytest.mark.parametrize("sort", [sign + name for name in ENVIRONMENTS.by_sort for sign in ("", "-")])
 def test_every_column_sorts_in_both_directions_over_all_pages(
     viewer: Client, fleet: list[Environment], sort: str
 ) -> None:
@@ -67,7 +74,7 @@ def test_every_column_sorts_in_both_directions_over_all_pages(
     assert len(forward) == len(set(forward)) == 60
     assert set(forward) == {identity for page in backward for identity in page}
     assert backward[-1] == forward[:25]
-    key = SORTS[sort.removeprefix("-")].key
+    key = ENVIRONMENTS.by_sort[sort.removeprefix("-")].key
     values = {row.pk.hex: row.value for row in Environment.objects.annotate(value=key)}
     shown = [values[identity] for identity in forward]
     present = [value for value in shown if value not in ("", None)]
@@ -136,7 +143,7 @@ def test_a_hand_edited_address_is_explained(viewer: Client, query: str, explaine
     assert "quiet-otter" in response.content.decode()
 
 
-NAMES = st.sampled_from([*CONDITIONS, "sort", "size", "page", "of", "find-owner", "seen", "facets"])
+NAMES = st.sampled_from(["q", *ENVIRONMENTS.by_name, "sort", "size", "page", "of", "find-owner", "seen", "facets"])
 ODD = (
     "none past running -name owner is:failing id:f idle:>99999w lockdown:<99999w created:<99999w port:0 % \\ gone:only"
     " 100 yes environment_phase_\0 1e9 ² ٣"

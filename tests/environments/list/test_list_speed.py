@@ -13,9 +13,10 @@ from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
 from environments.list.change_token import revision
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import Environment
 from portal.lists.keyset import Cursor, page
+from portal.lists.query import read_query
 from tests.support import factories
 from tests.support.vacuuming import vacuum
 
@@ -85,12 +86,12 @@ def indexes_of(queryset: QuerySet[Environment]) -> str:
 
 def page_plan(query: str, django_assert_num_queries) -> str:
     """The plan of the query that finds the rows of a page some way down the list."""
-    state = read_state(QueryDict(query))
-    first = page(state.filters.qs, state.place.order, 50, None, lambda found: found)
+    state = read_query(ENVIRONMENTS, QueryDict(query))
+    first = page(state.rows(), state.place.order, 50, None, lambda found: found)
     assert first.next
     cursor = Cursor.decode(first.next, state.place.order)
     with django_assert_num_queries(2) as captured:
-        page(state.filters.qs, state.place.order, 50, cursor, lambda found: found)
+        page(state.rows(), state.place.order, 50, cursor, lambda found: found)
     return plan_of(captured[0]["sql"], ())
 
 
@@ -156,9 +157,9 @@ def test_a_filter_is_counted_from_its_index(large: None, index: str, query: str)
         hex=row.pk.hex[:8],
         owner=f'"{row.owner_name}"',
     )
-    state = read_state(QueryDict(filled))
+    state = read_query(ENVIRONMENTS, QueryDict(filled))
     assert not state.problems
-    plan = indexes_of(state.filters.qs.order_by().values("pk")[:10_001])
+    plan = indexes_of(state.rows().order_by().values("pk")[:10_001])
     assert f'"{index}"' in plan
     assert "Seq Scan" not in plan
 

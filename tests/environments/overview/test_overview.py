@@ -17,11 +17,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import Field, Phase, SyncRun, Transition
 from environments.overview.refresh import refresh_parts
-from portal.directory.models import Organization
-from tests.support import factories, operations
+from portal.lists.query import read_query
+from tests.support import audits, factories, operations
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -31,10 +31,7 @@ HTMX = {"HX-Request": "true"}
 def fleet() -> None:
     """One environment at least for each question."""
     now = timezone.now()
-    Organization.objects.create(
-        id=factories.ORGANIZATION, name="Acme", first_seen_at=now, seen_at=now, policies_seen_at=now,
-        delete_archived_environments_after=7 * DAY,
-    )  # fmt: skip
+    audits.policies(delete=7)
     factories.environment(phase=Phase.RUNNING, failure="boom at 10:00:01", spec_version=3, runner_spec_version=2)
     factories.environment(phase=Phase.STOPPED, archived_at=now - 5 * DAY, unpushed_commits=2, changed_files=0)
     factories.environment(phase=Phase.STOPPED, lockdown_at=now - timedelta(hours=1))
@@ -101,9 +98,9 @@ def test_every_count_leads_to_the_list_of_what_it_counts(kind: str) -> None:
     for words, (count, address) in found.items():
         parts = urlsplit(address)
         assert parts.path == reverse("environments:list")
-        state = read_state(QueryDict(parts.query))
+        state = read_query(ENVIRONMENTS, QueryDict(parts.query))
         assert state.problems == (), words
-        assert state.filters.qs.count() == count, words
+        assert state.rows().count() == count, words
         assert parse_qs(parts.query).keys() <= {"q"}
 
 
@@ -120,9 +117,9 @@ def test_every_project_runner_and_class_that_failures_hit_leads_to_just_those() 
         ("web", 1), ("web-app", 1), ("none", 1), ("aws", 3), ("Small", 2)
     }  # fmt: skip
     for address, name, count in found:
-        state = read_state(QueryDict(urlsplit(unescape(address)).query))
+        state = read_query(ENVIRONMENTS, QueryDict(urlsplit(unescape(address)).query))
         assert state.problems == ()
-        assert state.filters.qs.count() == int(count), name
+        assert state.rows().count() == int(count), name
 
 
 def test_the_first_of_many_say_of_how_many() -> None:
@@ -140,7 +137,7 @@ def test_every_other_link_to_the_list_is_understood() -> None:
     refresh_parts(timezone.now())
     for by in ("phase", "project", "class"):
         for address in re.findall(r'href="(/environments/\?[^"]*)"', page(by=by)):
-            assert read_state(QueryDict(urlsplit(unescape(address)).query)).problems == ()
+            assert read_query(ENVIRONMENTS, QueryDict(urlsplit(unescape(address)).query)).problems == ()
 
 
 def test_what_nothing_is_wrong_with_is_named_in_one_line() -> None:

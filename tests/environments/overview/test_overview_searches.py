@@ -9,9 +9,10 @@ import pytest
 from django.http import QueryDict
 from django.utils import timezone
 
-from environments.list.query import read_state
+from environments.list.list import ENVIRONMENTS
 from environments.models import Phase
-from portal.directory.models import Organization
+from portal.directory.models import Organization, PolicyVersion
+from portal.lists.query import read_query
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -20,16 +21,16 @@ DAY = timedelta(days=1)
 
 def organization(delete_after: timedelta | None) -> None:
     now = timezone.now()
-    Organization.objects.create(
-        id=factories.ORGANIZATION, first_seen_at=now, seen_at=now, delete_archived_environments_after=delete_after
-    )
+    policies = {"delete_archived_environments_after": delete_after}
+    made = Organization.objects.create(id=factories.ORGANIZATION, first_seen_at=now, seen_at=now, **policies)
+    PolicyVersion.objects.create(organization=made, seen_at=now, **policies)
 
 
 def found(query: str) -> set[str]:
     """Names of the environments that the list finds."""
-    state = read_state(QueryDict(urlencode({"q": query})))
+    state = read_query(ENVIRONMENTS, QueryDict(urlencode({"q": query})))
     assert state.problems == ()
-    return {row.name for row in state.filters.qs}
+    return {row.name for row in state.rows()}
 
 
 def archived() -> None:
@@ -62,7 +63,7 @@ def test_before_the_policies_are_read_no_deletion_is_claimed() -> None:
 
 
 def test_nonsense_about_deletion_is_explained() -> None:
-    (problem,) = read_state(QueryDict("q=deletion:soon")).problems
+    (problem,) = read_query(ENVIRONMENTS, QueryDict("q=deletion:soon")).problems
     assert problem.message == "deletion: takes <3d, >3d or none"
 
 

@@ -68,11 +68,10 @@ def test_figures_at_any_time_of_a_month_are_the_truth(settings: Any) -> None:
         kept[at] = {name: OverviewPart.objects.get(pk=name).data for name in ("counts", "failures", "tops")}
 
     replay(world, every=every, outages=OUTAGES, after=after, after_at=hours)
-    # The replay tells the portal of the last policies at once.
-    keep_for, found = kept_for(truth_of(world).policies[-1].document), Counter[str]()
+    found = Counter[str]()
     for at, parts in kept.items():
         facts = facts_at(world, at)
-        true = true_conditions(facts, at, keep_for)
+        true = true_conditions(facts, at, kept_for(truth_of(world).policies_at(at)))
         assert parts["counts"]["phase"] == dict(Counter(each.phase for each in facts)), at
         assert parts["counts"]["condition"] == {name: true[name] for name in CONDITIONS}, at
         assert parts["failures"]["environments"] == true["failing"], at
@@ -117,7 +116,7 @@ def _conditions(facts: Facts, at: datetime, keep_for: timedelta) -> dict[str, bo
         "archived": facts.archived_at is not None,
         "unpushed": unpushed,
         "locked-down": left is not None and left <= timedelta(0),
-        "not-in-sync": runs and (late or stale or rebuilt),
+        "not-in-sync": (late and facts.archived_at is None and is_up) or (runs and (stale or rebuilt)),
         "failing": bool(facts.failures),
         "past-running": runs and left is not None and left <= timedelta(0),
         "deletion": bool(facts.archived_at and facts.archived_at + keep_for <= at + 3 * DAY) and unpushed,

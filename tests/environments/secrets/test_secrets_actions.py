@@ -15,13 +15,11 @@ from django.db import connections
 from django.utils import timezone
 
 from environments.actions.execute import NotPossible, ReasonMissing
-from environments.actions.registry import Verdict
+from environments.actions.registry import ACTIONS, Verdict
 from environments.models import Environment, Secret
 from environments.secrets import actions
 from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import sync_secrets
-from environments.sync.directory import sync_directory
-from environments.sync.full_listing import sync_environments
 from portal.directory.connection import ona
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
@@ -34,13 +32,10 @@ CREATE, UPDATE, DELETE = (f"SecretService/{rpc}" for rpc in ("CreateSecret", "Up
 VALUE = "correct horse battery staple"
 
 
-@pytest.fixture
-def ona_read(sandbox: Sandbox, settings: Any) -> Sandbox:
-    """An organization that has been read once; calls give up after a second."""
-    for job in (sync_directory, sync_environments, sync_secrets):
-        job(ona())
+@pytest.fixture(autouse=True)
+def _impatient(settings: Any) -> None:
+    """Calls give up after a second."""
     settings.ONA_ACTION_SECONDS = 1.0
-    return sandbox
 
 
 @pytest.fixture
@@ -183,9 +178,8 @@ def test_a_read_back_that_fails_leaves_the_new_secret_in_the_cache(ona_read: San
 
 def proven(operation: Operation) -> Verdict:
     operation.refresh_from_db()
-    if search := actions.SEARCHES.get(operation.action):
-        return search(ona(), operation)[0]
-    return actions.PROOFS[operation.action](ona(), operation)
+    found = ACTIONS[operation.action].proof(ona(), operation)
+    return found[0] if isinstance(found, tuple) else found
 
 
 def lost(sandbox: Sandbox, rpc: str, kind: str) -> None:

@@ -41,17 +41,16 @@ def busy(transitions: int) -> Environment:
     return environment
 
 
-@pytest.mark.parametrize(
-    "query", [{"zoom": "week"}, {"zoom": "all"}, {"zoom": "hour"}, {"lane": "machine"}, {"q": "machine"}]
-)
-def test_5000_transitions_take_as_many_queries_as_5(viewer: Client, query: dict[str, str]) -> None:
-    counts = []
-    for environment in (busy(5), busy(5000)):
-        chosen = Transition.objects.filter(environment=environment).latest("seen_at")
-        with CaptureQueriesContext(connection) as queries:
-            page(viewer, environment, transition=f"e{chosen.pk}", **query)
-        counts.append(len(queries))
-    assert counts[0] == counts[1] <= 45
+def test_5000_transitions_take_as_many_queries_as_5(viewer: Client) -> None:
+    few, many = busy(5), busy(5000)
+    for query in ({"zoom": "week"}, {"zoom": "all"}, {"zoom": "hour"}, {"lane": "machine"}, {"q": "machine"}):
+        counts = []
+        for environment in (few, many):
+            chosen = Transition.objects.filter(environment=environment).latest("seen_at")
+            with CaptureQueriesContext(connection) as queries:
+                page(viewer, environment, transition=f"e{chosen.pk}", **query)
+            counts.append(len(queries))
+        assert counts[0] == counts[1] <= 45, query
 
 
 def test_5000_transitions_are_drawn_with_no_more_shapes_than_can_be_told_apart(viewer: Client) -> None:

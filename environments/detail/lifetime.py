@@ -1,0 +1,108 @@
+"""What the organization's policies mean for one environment, as its page shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from environments.detail.fields import Fact
+from environments.models import Phase
+from environments.policies import archiving, deletion, lockdown
+from environments.policies.policy import Policy
+from environments.policies.verdict import Facts
+from portal.web.formatting import duration_words, phase_word
+
+UNKNOWN = "unknown: the organization's policies have not been read yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Something that changes how everything else on the page is to be read, and since when."""
+
+    tone: str
+    title: str
+    at: datetime | None
+    text: str
+
+
+def banners(facts: Facts, policy: Policy | None, now: datetime) -> list[Banner]:
+    """Of a deleted environment nothing else matters any more."""
+    if facts.gone_at:
+        text = "Ona confirmed that this environment is deleted. The page shows the last that was known of it."
+        return [Banner("gray", "Gone", facts.gone_at, text)]
+    found = []
+    if lockdown.has_come(facts, now):
+        found.append(Banner("amber", "Locked down", facts.lockdown_at, lockdown_means(policy)))
+    if facts.archived_at and not facts.is_deleted:
+        text = f"It has to be unarchived before it can be started. Deletion: {_deletion(facts, policy)}"
+        found.append(Banner("blue", "Archived", facts.archived_at, text))
+    return found
+
+
+def lockdown_means(policy: Policy | None) -> str:
+    """What a lockdown that has come entails under the organization's policies."""
+    if policy is None:
+        return "Whether it can still be started is unknown: the organization's policies have not been read yet."
+    if policy.strict:
+        return (
+            "It is past the organization's maximum lifetime, which is strict: it cannot be started. "
+            "An organization admin can move the lockdown to a later time or clear it."
+        )
+    return "It is past the organization's maximum lifetime, which is not strict: it can still be started."
+
+
+def lifetime(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
+    """Lockdown, archiving and deletion, past and to come; nothing is to come of a deleted environment."""
+    locked_at = lockdown.at(facts, now)
+    if facts.is_deleted:
+        archived = Fact("Archived", facts.archived_at, "time", "no")
+        return [Fact("Lockdown", locked_at, "time", "none"), archived, Fact("Deleted", facts.gone_at, "time")]
+    means = lockdown_means(policy) if lockdown.has_come(facts, now) else ""
+    return [
+        Fact("Lockdown", locked_at, "time", "none: no maximum lifetime applies", note=means),
+        Fact("Maximum lifetime", _limit(policy), note=_strictness(policy)),
+        *_archiving(facts, policy, now),
+        Fact("Deletion", _deletion(facts, policy)),
+    ]
+
+
+def _archiving(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
+    if facts.archived_at:
+        return [Fact("Archived", facts.archived_at, "time")]
+    no = Fact("Archived", None, "time", "no")
+    if facts.phase != Phase.STOPPED:
+        return [no, Fact("Will be archived", "", absent=f"not while it is {phase_word(facts.phase)}")]
+    after, by = facts.stop or (None, None)
+    seen = "it was seen to stop, or to be unarchived" if after else "it was already stopped when it was first seen"
+    return [no, Fact("Stopped since", by if after else None, "time", note=seen), _archived_by(facts, policy, now)]
+
+
+def _archived_by(facts: Facts, policy: Policy | None, now: datetime) -> Fact:
+    verdict = archiving.judge(facts, policy, now)
+    label = "Should have been archived" if verdict.status == "overdue" else "Will be archived"
+    note = f"after {duration_words(policy.archive_after)} without use, by policy" if policy and verdict.at else ""
+    return Fact(label, verdict.at, "time", note=note)
+
+
+def _deletion(facts: Facts, policy: Policy | None) -> str:
+    """When an environment is deleted, in words."""
+    if policy is None:
+        return UNKNOWN
+    if not policy.delete_after:
+        return "never by policy."
+    after = f"{duration_words(policy.delete_after)} after archiving"
+    at = deletion.due(facts, policy)
+    return f"{deletion.words(at)}, {after}." if at else f"{after}, by policy."
+
+
+def _limit(policy: Policy | None) -> str:
+    """In words; empty when unknown."""
+    if policy is None:
+        return ""
+    return duration_words(policy.lifetime) if policy.lifetime else "no limit"
+
+
+def _strictness(policy: Policy | None) -> str:
+    if policy is None or policy.lifetime is None:
+        return ""
+    return "strict" if policy.strict else "not strict"

@@ -1,0 +1,74 @@
+"""The list of environments: the whole fleet, or any part of it, now or as it was known before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Upper
+from django.urls import reverse
+
+from environments.as_of.context import AsOf
+from environments.list.change_token import revision
+from environments.list.exports import TABLE
+from environments.list.filters import FACETS, FILTERS, PANEL, without_gone
+from environments.list.rows import COLUMNS, list_rows
+from environments.list.search_keys import SEARCH
+from environments.models import Environment, SyncRun
+from environments.sync.freshness import freshness
+from portal.lists.declaration import Heading, List, only
+from portal.lists.keyset import Sort
+
+# Each is read from an index of its own, in order: see Environment.Meta.indexes.
+SORTS = (
+    Sort("phase", "Phase", F("phase"), ""),
+    Sort("name", "Name", Upper("name"), ""),
+    Sort("owner", "Owner", Upper("owner_name"), ""),
+    Sort("project", "Project", Upper("project_name"), ""),
+    Sort("class", "Class", Upper("class_name"), ""),
+    Sort("last_used", "Last used", F("last_used_at"), None, first_click_descends=True),
+    Sort("lockdown", "Lockdown", F("lockdown_at"), None),
+    Sort("created", "Created", F("created_at"), None, first_click_descends=True),
+)
+
+
+def last_sync() -> dict[str, Any]:
+    """Why there may be no environments yet."""
+    return {"sweep": freshness(SyncRun.Kind.ENVIRONMENTS)[0]}
+
+
+ENVIRONMENTS = List(
+    name="environments",
+    page_url="environments:list",
+    changes_url="environments:changes",
+    facets_url="environments:facets",
+    export_url="environments:export",
+    title="Environments",
+    one="environment",
+    many="environments",
+    model=Environment,
+    permissions=("environments.view_environment",),
+    sorts=SORTS,
+    default_order="-last_used",
+    search=SEARCH,
+    filters=FILTERS,
+    facets=FACETS,
+    panel=PANEL,
+    base=without_gone,
+    read=only(*COLUMNS),
+    display=lambda found, query, request: list_rows(found, reverse("environments:list")),
+    as_of=AsOf.read,
+    # words are looked up in a text index, and each hit in its row
+    scanned=("", "name", "owner", "project", "repo", "branch", "class", "runner"),
+    change_token=revision,
+    headings=tuple(Heading(f"list-{sort.name}", sort=sort.name) for sort in SORTS),
+    template="environments/list/list.html",
+    before_template="as_of/_bar.html",
+    rows_template="environments/list/_rows.html",
+    top_template="environments/list/_batch.html",
+    facets_template="environments/list/_gone.html",
+    empty_template="environments/list/_nothing.html",
+    empty=last_sync,
+    beyond="The environments after it have gone or changed.",
+    table=TABLE,
+)

@@ -1,0 +1,31 @@
+"""Counts that read a whole table, cached for a minute or until a row changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+log = structlog.get_logger()
+CACHED_SECONDS = 60
+T = TypeVar("T")
+
+
+def cached(kind: str, asked: str, count: Callable[[], T]) -> T:
+    """What `count` answers to what is asked, its change token part of that; counted again where the cache is away."""
+    key = f"{kind}:{hashlib.sha256(asked.encode()).hexdigest()}"
+    with suppress(RedisError):
+        found: T | None = cache.get(key)
+        if found is not None:
+            return found
+    counted = count()
+    try:
+        cache.set(key, counted, CACHED_SECONDS)
+    except RedisError as error:
+        log.warning("counts_not_cached", kind=kind, error=str(error))
+    return counted

@@ -1,0 +1,281 @@
+"""What a list is: a declaration beside its model. Pages, fragments, exports and saved views follow from it.
+
+See docs/lists.md for how to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, QueryDict
+
+from portal.lists.filters import Filter, Values
+from portal.lists.keyset import Cursor, Page, Sort, page
+from portal.lists.place import Chip, Pair, Place
+from portal.lists.search import Problem, Query, Search, without
+
+COUNTED = 10_000
+# What no index answers alone is looked up row by row: counting many of them would outlast the page itself.
+COUNTED_SCANNED = 1_000
+Span = tuple[datetime | None, datetime | None]
+Cells = Sequence[Any]
+
+
+class AsOf(Protocol):
+    """The time that a page speaks of. What is read of a list is read within `reading()`."""
+
+    @property
+    def at(self) -> datetime | None: ...
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """As part of an address."""
+
+    @property
+    def typed_pairs(self) -> Sequence[Pair]:
+        """The same for an address to be saved: what is not understood stays as it was typed."""
+
+    def reading(self) -> AbstractContextManager[None]: ...
+    def bar(self, place: Place) -> dict[str, Any]:
+        """What the templates show of it."""
+
+    def live(self, url: str) -> str:
+        """Where an open page asks for news; empty in the past, which has none."""
+
+    def note(self, *texts: str) -> dict[str, str]:
+        """What the head of an export adds about a past time."""
+
+
+class Now:
+    """The time of a list that cannot be asked about another."""
+
+    at: datetime | None = None
+    problems: Sequence[Problem] = ()
+    pairs: Sequence[Pair] = ()
+    typed_pairs: Sequence[Pair] = ()
+
+    def reading(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def bar(self, place: Place) -> dict[str, Any]:
+        return {}
+
+    def live(self, url: str) -> str:
+        return url
+
+    def note(self, *texts: str) -> dict[str, str]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column of the table; one that names a sort is a link that sorts."""
+
+    css: str
+    label: str = ""
+    sort: str = ""
+
+
+def without_blanks(values: Cells) -> Cells:
+    """The cells of a file: what is unknown or absent is None."""
+    return [None if value == "" else value for value in values]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A list as a file. `columns` are its headings, each with the model's column; `row` makes cells of their values,
+    `more` names those it adds. What has no such columns gives `rows` itself, in a snapshot.
+
+    `about` adds to what the file says at its head, `period` tells which time the list is narrowed to.
+    """
+
+    name: str
+    title: str
+    columns: Mapping[str, str]
+    more: Sequence[str] = ()
+    row: Callable[[Cells], Cells] = without_blanks
+    every: Callable[[ListQuery], QuerySet[Any]] | None = None
+    rows: Callable[[ListQuery], Iterator[Cells]] | None = None
+    count: Callable[[ListQuery], int] | None = None
+    about: Callable[[ListQuery], Mapping[str, Any]] = lambda query: {}
+    period: Callable[[ListQuery], Span] = lambda query: (None, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """One list. Only the first block is needed; every other field has what most lists want.
+
+    `name` is the id of what links swap, `page_url` the name of its page's URL ("operations:list"), whose arguments are
+    `ListQuery.of`. `base` are the rows before any filter, `read` chooses their columns, `display` makes of those on
+    a page what the rows' template shows. `prepare` gives the list of one request, where some of it depends on that.
+    """
+
+    name: str
+    page_url: str
+    title: str
+    one: str  # what a row is: "operation"
+    many: str
+    model: type[Model]
+    permissions: tuple[str, ...]
+    sorts: tuple[Sort, ...]
+    default_order: str
+    template: str  # of the page; extends lists/page.html
+    rows_template: str  # the rows of the table's body; context: rows
+    headings: tuple[Heading, ...]
+
+    search: Search | None = None
+    filters: tuple[Filter, ...] = ()
+    facets: tuple[str, ...] = ()  # the filters that are counted beside the list
+    panel: tuple[str, ...] = ()  # the filters that have a control beside the list or above it
+    sized: bool = True
+    base: Callable[[ListQuery], QuerySet[Any]] = lambda query: query.listing.model._default_manager.all()
+    read: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows
+    pages: Callable[[ListQuery], Page[Any]] | None = None
+    display: Callable[[list[Any], ListQuery, HttpRequest], Sequence[Any]] = lambda rows, query, request: rows
+    context: Callable[[HttpRequest, ListQuery, str], Mapping[str, Any]] = lambda request, query, part: {}
+    prepare: Callable[[List, QueryDict, Mapping[str, Any]], List] = lambda listing, data, of: listing
+    as_of: Callable[[str], AsOf] = lambda typed: Now()
+
+    # counted up to a limit, a lower one for these keys ("": plain words) and filters; `count` counts otherwise
+    scanned: tuple[str, ...] = ()
+    count: Callable[[ListQuery], int] | None = None
+
+    # whether the rows changed, from the arguments of the address; an open page asks at `changes_url`, or at its own
+    # address where there is none
+    change_token: Callable[..., str] | None = None
+    poll_seconds: int = 10
+    changes_url: str = ""
+    facets_url: str = ""
+    export_url: str = ""
+    table: Table | None = None
+    saved: bool = True  # whether people may save its address; never where that takes arguments
+
+    css: str = ""
+    trigger: str = "submit, change from:#facets, input changed delay:400ms from:#q"
+    list_template: str = "lists/_list.html"
+    body_template: str = "lists/_body.html"  # empty: fragments are always the list alone
+    panel_template: str = "lists/_facets.html"
+    facets_template: str = ""  # what else is beneath the facets
+    top_template: str = ""  # beside the number of rows
+    before_template: str = ""  # above the list, swapped with it
+    after_template: str = ""  # beneath the table
+    empty_template: str = "lists/_empty.html"
+    empty: Callable[[], Mapping[str, Any]] = dict  # the context of that template
+    beyond: str = "The list ends before it."
+
+    def token(self, of: Mapping[str, Any]) -> str:
+        """Another text once the rows have changed."""
+        return self.change_token(**of) if self.change_token else ""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Filter]:
+        return {each.name: each for each in self.filters}
+
+    @cached_property
+    def by_sort(self) -> Mapping[str, Sort]:
+        return {each.name: each for each in self.sorts}
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many rows there are, counted up to a limit."""
+
+    count: int
+    is_more: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.count:,}{'+' if self.is_more else ''}"
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """A list as asked for: its filters, its place, where it begins, and what of the address made no sense.
+
+    Those who must not guess (exports, bulk actions, the REST API) look at `problems` first.
+    """
+
+    listing: List
+    values: Mapping[str, Values]
+    search: Query
+    place: Place
+    cursor: Cursor | None
+    problems: tuple[Problem, ...]
+    as_of: AsOf = field(default_factory=Now)
+    of: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> str:
+        """What stands in the search box: as it was typed, understood or not."""
+        return self.place.one("q")
+
+    def one(self, name: str) -> str:
+        """The value of a parameter that has at most one; empty for none."""
+        return self.place.one(name)
+
+    def selected(self, name: str) -> Values:
+        """The values of one parameter."""
+        return self.values.get(name, ())
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether any condition is asked for."""
+        return bool(self.values or self.search.terms)
+
+    def rows(self, without: str = "") -> Any:
+        """The rows that all filters leave, in a query of the model's own kind; `without` one of them, which is what the
+        counts of its facet count."""
+        found = self.listing.base(self)
+        if self.search.terms:
+            found = found.filter(self.search.asks)
+        for name, values in self.values.items():
+            if name != without:
+                found = found.filter(self.listing.by_name[name].asks(values))
+        return found
+
+    def page(self) -> Page[Any]:
+        """The rows that are asked for, and the pages beside them."""
+        if self.listing.pages:
+            return self.listing.pages(self)
+        return page(self.rows(), self.place.order, self.place.size, self.cursor, self.listing.read)
+
+    def total(self, shown: Page[Any]) -> Total:
+        """How many rows there are, up to a limit; a page that is the whole list is not counted again."""
+        if not shown.next and not shown.previous:
+            return Total(len(shown.rows))
+        if self.listing.count:
+            return Total(self.listing.count(self))
+        asked = {*self.values, *(term.key for term in self.search.terms)}
+        limit = COUNTED_SCANNED if asked.intersection(self.listing.scanned) else COUNTED
+        count = self.rows().order_by().values("pk")[: limit + 1].count()
+        return Total(min(count, limit), count > limit)
+
+    def chips(self) -> list[Chip]:
+        """Every active condition in words, those of the search box one by one."""
+        place, terms = self.place, self.search.terms
+        found = [Chip("", str(term), place.only("q", without(terms, term))) for term in terms]
+        asked = [(self.listing.by_name[name], values) for name, values in self.values.items()]
+        for each, values in asked:
+            if each.together:
+                found.append(Chip(each.label, each.together(values), place.only(each.name, "")))
+        for each, values in asked:
+            if not each.together:
+                words = each.words(values)
+                found += [Chip(each.label, words[value], place.dropped(each.name, value)) for value in values]
+        return found
+
+
+def only(*columns: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
+    """These columns alone: lists never read documents."""
+    return lambda rows: rows.only(*columns)
+
+
+def filters_of(*each: Filter | Iterable[Filter]) -> tuple[Filter, ...]:
+    """Filters, and those of another list, one after another."""
+    return tuple(one for some in each for one in ((some,) if isinstance(some, Filter) else some))

@@ -1,0 +1,48 @@
+"""A list as a file: its columns, all rows that its query asks for, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from portal.exports.download import Asking, head
+from portal.exports.formats import Export
+from portal.exports.snapshot import read_within, streamed
+from portal.lists.declaration import Cells, List, ListQuery, Table
+from portal.lists.keyset import in_order
+from portal.lists.query import as_of_of, read_query
+
+
+def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Asking) -> Export:
+    """The list that `data` asks for. Read once more here, in the snapshot: what it depends on is that of the rows."""
+    as_of = as_of_of(listing, data)
+    with as_of.reading():
+        query = read_query(listing, data, as_of, of)
+        table = query.listing.table
+        if table is None:
+            raise LookupError(f"{listing.name} has no table")
+        count = table.count(query) if table.count else _every(table, query).order_by().count()
+        said = head(
+            asking, filters=query.chips(), order=query.place.order, count=count, moment=as_of.at,
+            period=table.period(query),
+        )  # fmt: skip
+        said.update(table.about(query))
+    rows = table.rows(query) if table.rows else rows_of(table, query)
+    return Export(table.name, table.title, said, [*table.columns, *table.more], rows)
+
+
+def rows_of(table: Table, query: ListQuery) -> Iterator[Cells]:
+    """All rows of a list in its order; in a transaction only."""
+
+    def rows() -> QuerySet[Any, Any]:
+        return in_order(_every(table, query), query.place.order).values_list(*table.columns.values())
+
+    for piece in read_within(lambda: streamed(rows()), query.as_of.reading):
+        yield from map(table.row, piece)
+
+
+def _every(table: Table, query: ListQuery) -> QuerySet[Any]:
+    return table.every(query) if table.every else query.rows()

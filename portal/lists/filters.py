@@ -1,0 +1,98 @@
+"""The filters of a list: one declaration for each parameter of its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q
+
+from portal.lists.readers import NONE, plain_text
+
+MOST_VALUES = 100
+Values = tuple[str, ...]
+NOTHING = Q(pk__in=())
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """A facet counted by the values of a column: `value` makes of one what addresses hold. With `find` values can be
+    looked up: the rows whose value a text names."""
+
+    column: str
+    value: Callable[[str], str] = lambda text: text or NONE
+    find: Callable[[str], Q] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """A facet of which each value is a condition of its own: `conditions` are the usual ones and those selected.
+
+    `adds_up`: those selected must all hold, so that they count for its own numbers too. `times` are filters by a time
+    that have their fields beneath it.
+    """
+
+    conditions: Callable[[Values], Mapping[str, Q]]
+    adds_up: bool = False
+    times: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One parameter. `asks` tells what its values ask of the table, `read` makes of a text what addresses hold (or
+    raises ValueError saying why not), `words` tells values to people.
+
+    `together`: one chip tells all values in these words.
+    """
+
+    name: str
+    label: str
+    asks: Callable[[Values], Q]
+    read: Callable[[str], str] = plain_text
+    words: Callable[[Iterable[str]], Mapping[str, str]] = lambda values: {value: value for value in values}
+    single: bool = False
+    most: int = MOST_VALUES
+    together: Callable[[Values], str] | None = None
+    facet: Grouped | Conditional | None = None
+
+    def values(self, texts: Sequence[str]) -> Values:
+        """What makes sense of the texts given, without repeats; of a single value the last counts, as in any query
+        string. Raises ValueError."""
+        given = dict.fromkeys(text.strip() for text in (texts[-1:] if self.single else texts) if text.strip())
+        if len(given) > self.most:
+            raise ValueError(f"takes at most {self.most} values")
+        return tuple(dict.fromkeys(map(self.read, given)))
+
+
+def any_of(conditions: Mapping[str, Q] | Callable[[str], Q]) -> Callable[[Values], Q]:
+    """One of the values' conditions holds."""
+    condition = conditions if callable(conditions) else conditions.__getitem__
+    return lambda values: Q(*map(condition, values), _connector=Q.OR)
+
+
+def all_of(conditions: Mapping[str, Q]) -> Callable[[Values], Q]:
+    """Each of the values' conditions holds."""
+    return lambda values: Q(*map(conditions.__getitem__, values))
+
+
+def in_column(column: str) -> Callable[[Values], Q]:
+    """The column has one of these texts."""
+    return lambda values: Q(**{f"{column}__in": values})
+
+
+def in_ids(column: str) -> Callable[[Values], Q]:
+    """Any of these ids, or none at all."""
+
+    def asks(values: Values) -> Q:
+        ids = [UUID(value) for value in values if value != NONE]
+        return Q(**{f"{column}__in": ids}) | (Q(**{column: None}) if NONE in values else NOTHING)
+
+    return asks
+
+
+def words_of(
+    words: Mapping[str, str], default: Callable[[str], str] = str
+) -> Callable[[Iterable[str]], dict[str, str]]:
+    """Values in these words; others by `default`."""
+    return lambda values: {value: words.get(value) or default(value) for value in values}

@@ -1,0 +1,116 @@
+"""Texts of addresses and search boxes, read: ids, words, spans, times. Each raises ValueError saying what it takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from portal.lists.search import one_of
+
+NONE = "none"
+LONGEST = 300  # characters of a value
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+UNITS = {
+    "s": timedelta(seconds=1), "m": MINUTE, "min": MINUTE, "h": timedelta(hours=1), "d": DAY, "w": 7 * DAY,
+}  # fmt: skip
+_SPAN = re.compile(r"([1-9][0-9]{0,3})(min|m|h|d|w)")
+_COMPARED = re.compile(r"([<>])([0-9]{1,5})(s|min|m|h|d|w)")
+_ID = re.compile(r"[0-9a-f]{1,32}")
+
+
+def plain_text(text: str) -> str:
+    if "\0" in text or len(text) > LONGEST:
+        raise ValueError(f"takes at most {LONGEST} characters of plain text")
+    return text
+
+
+def word_of(words: Iterable[str]) -> Callable[[str], str]:
+    """One of the words, whatever its case."""
+    read = one_of({word: word for word in words})
+    return lambda text: str(read(text))
+
+
+def id_or_none(text: str) -> str:
+    """An id as addresses hold it, or "none"."""
+    if text.lower() == NONE:
+        return NONE
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError(f"takes ids, or none; {text[:60]} is neither") from None
+
+
+def beginning_of_id(thing: str) -> Callable[[str], Q]:
+    """An id or its beginning: ids that begin alike lie side by side in the primary key. `thing`: "an operation"."""
+
+    def read(text: str) -> Q:
+        digits = text.lower().replace("-", "")
+        if not _ID.fullmatch(digits):
+            raise ValueError(f"takes {thing}'s id or its beginning")
+        return Q(id__gte=UUID(digits.ljust(32, "0")), id__lte=UUID(digits.ljust(32, "f")))
+
+    return read
+
+
+def span(text: str) -> timedelta:
+    """ "7d" → 7 days."""
+    match = _SPAN.fullmatch(text.lower())
+    if not match:
+        raise ValueError(f"takes a span such as 24h or 7d, not {text[:60]}")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def span_text(text: str) -> str:
+    """A span as addresses hold it."""
+    span(text)
+    return text.lower()
+
+
+def compared(text: str, examples: str = "<7d or >12h") -> tuple[bool, timedelta]:
+    """ "<7d" → (True, 7 days)."""
+    match = _COMPARED.fullmatch(text.lower().replace(" ", ""))
+    if not match:
+        raise ValueError(f"takes a time such as {examples}, not {text[:60]}")
+    return match[1] == "<", int(match[2]) * UNITS[match[3]]
+
+
+def time(text: str, *, at_the_end: bool = False) -> datetime:
+    """A time in UTC unless it names its zone, to the minute; a day alone is its first minute, or its last."""
+    text = text.upper()
+    is_day = "T" not in text
+    try:
+        value = datetime.fromisoformat(text)
+        value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        last = value + (DAY - MINUTE) if is_day and at_the_end else value
+    except (ValueError, OverflowError):
+        raise ValueError(f"takes a time such as 2026-01-31 or 2026-01-31T09:30, not {text[:60]}") from None
+    return last.replace(second=0, microsecond=0)
+
+
+def end_of(text: str) -> datetime:
+    """The last moment of a time or a day: its minute is part of it."""
+    return time(text, at_the_end=True).replace(second=59, microsecond=999_999)
+
+
+def first_time_text(text: str) -> str:
+    """A time as browsers write it into a field for one."""
+    return _field(time(text))
+
+
+def last_time_text(text: str) -> str:
+    """The same; a day alone is its last minute."""
+    return _field(time(text, at_the_end=True))
+
+
+def time_words(text: str) -> str:
+    """Such a text for people."""
+    return f"{text.replace('T', ' ')} UTC"
+
+
+def _field(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="minutes")

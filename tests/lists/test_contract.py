@@ -1,0 +1,297 @@
+"""What every list promises, whatever it lists. A list that is registered is tested here; see tests/lists/samples.py."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from environments.as_of.clock import written
+from portal.accounts.roles import ROLES
+from portal.exports.download import PERMISSION
+from portal.lists.declaration import List
+from portal.lists.facets import facets
+from portal.lists.filters import Grouped
+from portal.lists.query import canonical, read_query
+from portal.lists.registry import LISTS, SAVABLE
+from tests.lists.samples import SAMPLES, Sample
+from tests.support import factories
+from tests.support.audits import swept
+from tests.support.exports import read
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true", "HX-Target": "list"}
+NONSENSE = "x" * 301
+# Lists that are not declared yet: a shorter set is progress, a longer one is not.
+UNDECLARED_VIEWS = {"secret_list"}
+UNDECLARED_PAGING = {
+    "environments/audit/rows.py", "environments/audit/what_if_list.py", "environments/secrets/list.py",
+}  # fmt: skip
+NO_LISTS = {"audit_list"}  # the page that leads to the audits
+every = pytest.mark.parametrize("listing", LISTS.values(), ids=list(LISTS))
+
+
+@pytest.fixture
+def reader() -> Client:
+    """Somebody who may see every list, and take it along."""
+    return factories.client("Auditor")
+
+
+def sample(listing: List) -> Sample:
+    return SAMPLES[listing.page_url]
+
+
+def address(listing: List, name: str, query: str = "") -> str:
+    return reverse(name, kwargs=dict(sample(listing).of)) + query
+
+
+def page(listing: List, client: Client, query: str = "", **headers: str) -> Any:
+    answer = client.get(address(listing, listing.page_url, query), headers=headers)
+    assert answer.status_code == 200, answer.content
+    return answer.context
+
+
+def keys(context: Any) -> list[str]:
+    return [str(row.pk) for row in context["page"].rows]
+
+
+# --- what is registered
+
+
+def test_every_list_has_a_sample() -> None:
+    assert set(SAMPLES) == set(LISTS)
+
+
+@every
+def test_a_sample_has_a_value_for_each_filter(listing: List) -> None:
+    sample(listing).make(1)
+    assert set(sample(listing).filters) == set(listing.by_name)
+    query = read_query(listing, QueryDict(urlencode(sample(listing).filters)), of=sample(listing).of)
+    assert query.problems == ()
+    assert set(query.values) == set(listing.by_name)
+
+
+def views(patterns: list[Any]) -> Iterator[Any]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern.url_patterns)
+        elif isinstance(pattern, URLPattern):
+            yield pattern.callback
+
+
+def test_every_view_of_a_list_comes_from_its_declaration() -> None:
+    for view in views(get_resolver().url_patterns):
+        listing = getattr(view, "listing", None)
+        if listing is not None:
+            assert LISTS.get(listing.page_url) is listing, f"{listing.name} is not registered"
+        elif view.__module__.partition(".")[0] in ("portal", "environments", "automations"):
+            assert "list" not in view.__name__.split("_") or view.__name__ in UNDECLARED_VIEWS | NO_LISTS, view
+
+
+def test_templates_of_lists_are_those_of_declared_ones() -> None:
+    root = Path(settings.BASE_DIR, "templates")
+    declared = {listing.template for listing in LISTS.values()}
+    declared |= {re.findall(r'{% extends "([^"]*)" %}', (root / name).read_text())[0] for name in declared}
+    for path in root.rglob("*.html"):
+        if '{% extends "lists/page.html" %}' in path.read_text():
+            assert str(path.relative_to(root)) in declared
+
+
+def test_nothing_else_pages_through_rows() -> None:
+    found = set()
+    for top in ("portal", "environments", "automations"):
+        for path in Path(settings.BASE_DIR, top).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.module == "portal.lists.keyset":
+                    found |= {str(path.relative_to(settings.BASE_DIR)) for each in node.names if each.name == "page"}
+    assert found - {"portal/lists/declaration.py"} == UNDECLARED_PAGING
+
+
+# --- addresses
+
+
+@every
+def test_parameters_that_make_no_sense_are_left_out_and_explained(listing: List, reader: Client) -> None:
+    sample(listing).make(2)
+    bad = dict.fromkeys([*listing.by_name, "sort", "page"], NONSENSE)
+    bad |= {"size": "7"} if listing.sized else {}
+    bad |= {"q": "nosuchword:1"} if listing.search else {}
+    context = page(listing, reader, "?" + urlencode(bad))
+    typed = [problem.typed for problem in context["problems"]]
+    assert len(typed) == len(bad), typed
+    assert len(context["rows"]) == len(page(listing, reader)["rows"])
+    assert {name for name in bad if any(text.startswith((f"{name}=", "nosuch")) for text in typed)} == set(bad)
+
+
+@every
+def test_each_chip_takes_off_its_condition_alone(listing: List, reader: Client) -> None:
+    sample(listing).make(3)
+    asked = dict(sample(listing).filters) | ({"q": sample(listing).search} if listing.search else {})
+    chips = [str(chip) for chip in page(listing, reader, "?" + urlencode(asked))["chips"]]
+    assert len(chips) == len(sample(listing).filters) + (len(sample(listing).search.split()) if listing.search else 0)
+    for chip in page(listing, reader, "?" + urlencode(asked))["chips"]:
+        left = [str(each) for each in page(listing, reader, chip.url)["chips"]]
+        assert left == [each for each in chips if each != str(chip)], chip
+
+
+@every
+def test_a_page_of_one_sort_follows_the_other_while_rows_come(listing: List, reader: Client) -> None:
+    sample(listing).make(60)
+    for sort in listing.by_sort:
+        every_row = set(keys(page(listing, reader, f"?sort={sort}&size=100")) + keys(page(listing, reader)))
+        query, seen = f"?sort={sort}&size=25", []
+        while query:
+            context = page(listing, reader, query)
+            seen += keys(context)
+            query = context["next_url"]
+            sample(listing).make(1)
+        assert len(seen) == len(set(seen)), sort
+        assert every_row <= set(seen), sort
+
+
+@every
+def test_previous_leads_back(listing: List, reader: Client) -> None:
+    sample(listing).make(60)
+    first = page(listing, reader, "?size=25")
+    if first["next_url"] is None:
+        assert listing.pages  # all of a batch
+        return
+    second = page(listing, reader, first["next_url"])
+    assert keys(page(listing, reader, second["previous_url"])) == keys(first)
+
+
+@every
+def test_what_is_saved_is_what_the_list_writes(listing: List) -> None:
+    data = QueryDict(urlencode({**sample(listing).filters, "sort": list(listing.by_sort)[-1], "page": "gone"}))
+    written_query = canonical(listing, data)
+    assert canonical(listing, QueryDict(written_query)) == written_query
+    assert "page=" not in written_query
+    assert listing.saved == (listing.page_url in SAVABLE)
+    assert not (listing.saved and sample(listing).of)
+
+
+# --- numbers
+
+
+@every
+def test_more_rows_take_no_more_queries(listing: List, reader: Client) -> None:
+    used = []
+    for number in (30, 30):
+        sample(listing).make(number)
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            page(listing, reader, "?size=25", **HTMX)
+        used.append(len(captured))
+    assert used[0] == used[1]
+
+
+@every
+def test_the_numbers_of_facets_are_those_of_the_list(listing: List, reader: Client) -> None:
+    sample(listing).make(3)
+    for facet in facets(read_query(listing, QueryDict(), of=sample(listing).of)) if listing.facets else ():
+        for option in facet.options:
+            total = page(listing, reader, "?" + urlencode({facet.name: option.value}))["total"]
+            assert total.count == option.count, option
+
+
+@every
+def test_facets_are_a_fragment_and_their_names_can_be_looked_up(listing: List, reader: Client) -> None:
+    if not listing.facets_url:
+        return
+    sample(listing).make(3)
+    answer = reader.get(address(listing, listing.facets_url))
+    assert answer.status_code == 200
+    assert b"<html" not in answer.content
+    for name, each in listing.by_name.items():
+        if isinstance(each.facet, Grouped) and each.facet.find:
+            query = urlencode({"of": name, f"find-{name}": "nobody is called this"})
+            assert b"No such name" in reader.get(address(listing, listing.facets_url, f"?{query}")).content
+
+
+# --- the file
+
+
+@every
+def test_the_file_has_the_rows_of_the_list_in_its_order(listing: List, reader: Client) -> None:
+    if not listing.export_url:
+        return
+    sample(listing).make(30)
+    for sort in listing.by_sort:
+        query, listed = f"?sort=-{sort}&size=25", []
+        while query:
+            context = page(listing, reader, query)
+            listed += [str(getattr(row, sample(listing).key)) for row in context["page"].rows]
+            query = context["next_url"]
+        file = read(reader, address(listing, listing.export_url, f"?sort=-{sort}"))
+        assert file.column(sample(listing).key) == listed, sort
+        assert file.head["rows"] == len(listed)
+    refused = reader.get(address(listing, listing.export_url, "?format=csv&sort=nothing"))
+    assert refused.status_code == 400
+    assert b"there is no such column" in refused.content
+
+
+# --- who and when
+
+
+@every
+def test_only_those_who_may_see_the_rows_see_the_list(listing: List) -> None:
+    sample(listing).make(1)
+    needed = {name: listing.permissions for name in (listing.page_url, listing.changes_url, listing.facets_url) if name}
+    needed |= {listing.export_url: (*listing.permissions, PERMISSION)} if listing.export_url else {}
+    for name, permissions in needed.items():
+        url = address(listing, name, "?format=json")
+        assert Client().get(url).status_code == 302
+        for role in ("", *ROLES):
+            user = factories.user(role)
+            client = Client()
+            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            answer = client.get(url)
+            assert answer.status_code == (200 if user.has_perms(permissions) else 403), (name, role)
+            b"".join(answer) if answer.streaming else None
+
+
+@every
+def test_an_open_page_is_told_only_of_what_changed(listing: List, reader: Client) -> None:
+    if not listing.change_token:
+        return
+    sample(listing).make(2)
+    url = page(listing, reader)["changes_url"]
+    assert reader.get(url, headers=HTMX).status_code == 204
+    sample(listing).make(1)
+    news = reader.get(url, headers=HTMX)
+    assert news.status_code == 200
+    assert b"<html" not in news.content
+    assert "HX-Push-Url" not in news
+
+
+@every
+def test_the_past_is_shown_where_it_is_offered(listing: List, reader: Client) -> None:
+    sample(listing).make(2)
+    then = {"as_of": written(timezone.now() - timedelta(days=1))}
+    is_offered = bool(listing.as_of(then["as_of"]).problems)
+    if not is_offered:
+        assert page(listing, reader, "?" + urlencode(then))["here"] == address(listing, listing.page_url, "?")
+        return
+    (problem,) = page(listing, reader, "?" + urlencode(then))["problems"]
+    assert problem.typed.startswith("as_of=")
+    swept(timezone.now() - timedelta(days=2), timezone.now() - timedelta(hours=25))
+    shown = page(listing, reader, "?" + urlencode(then))
+    assert shown["problems"] == ()
+    assert shown["changes_url"] == ""
+    assert urlencode(then) in shown["here"]
+    assert canonical(listing, QueryDict(urlencode(then))) == urlencode(then)
+    assert len(page(listing, reader)["rows"]) == 2
