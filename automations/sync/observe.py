@@ -18,8 +18,8 @@ from django.conf import settings
 from django.db import DataError, connection, transaction
 from django.utils import timezone
 
-from automations.by_reference import refresh
 from automations.models import AutomationQuerySet
+from automations.sync import summaries
 from environments.models import Environment, SyncRun
 from environments.sync.job import Progress, fetch_all, ignore_progress, record_run, reject_mass_deletion
 from environments.sync.observe import MergeResult
@@ -44,7 +44,7 @@ class Answers(NamedTuple):
     """The answers to individual requests sent at `at`: what Ona has, and the ids that it did not find."""
 
     at: datetime
-    found: list[AutomationObservation]
+    observations: list[AutomationObservation]
     lost: list[UUID]
 
 
@@ -70,8 +70,8 @@ def _merge(kind: Kind, batch: Sequence[AutomationObservation]) -> MergeResult:
     outcome = MergeResult()
     with transaction.atomic(), connection.cursor() as cursor:
         lock_merging()
-        cursor.execute(kind.known, [ids])
-        recorded = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(kind.recorded, [ids])
+        recorded = {row_id: values for row_id, *values in cursor.fetchall()}
         news = [row for row in rows if _is_news(kind, row, recorded.get(row["id"]))]
         if news:
             ((outcome.changed, outcome.transitions),) = merge_rows(kind.table, kind.merge, news)
@@ -79,7 +79,7 @@ def _merge(kind: Kind, batch: Sequence[AutomationObservation]) -> MergeResult:
     return outcome
 
 
-def _is_news(kind: Kind, row: Row, recorded: tuple[Any, ...] | None) -> bool:
+def _is_news(kind: Kind, row: Row, recorded: Sequence[Any] | None) -> bool:
     """Whether the row may change anything; sets `later`: requested after the row was last seen."""
     if recorded is None:
         row["later"] = True
@@ -119,8 +119,10 @@ def fetch_each(client: OnaClient, kind: Kind, ids: Sequence[UUID]) -> Answers:
     """Fetch each of `ids` in parallel."""
     requested_at = timezone.now()
     answers = fetch_all(kind.get(client), ids)
-    found = [AutomationObservation(requested_at, answer) for answer in answers if answer is not None]
-    return Answers(requested_at, found, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None])
+    observations = [AutomationObservation(requested_at, answer) for answer in answers if answer is not None]
+    return Answers(
+        requested_at, observations, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None]
+    )
 
 
 def mark_deleted(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
@@ -154,7 +156,7 @@ def _sync(client: OnaClient, run: SyncRun, progress: Progress, everything: bool,
         _mark_missing(client, run, kind, scope, accept_losses)
         if everything and kind.settled is not None:
             _mark_dropped(client, run, kind)
-    refresh.refresh()
+    summaries.refresh()
 
 
 def pages_of(client: OnaClient, kind: Kind, environment_ids: Sequence[UUID]) -> Iterator[Page[Any]]:
@@ -191,7 +193,7 @@ def _fetch_missing(client: OnaClient, run: SyncRun, kind: Kind, missing: Sequenc
     marked = mark_deleted(kind, answers.lost, answers.at)
     run.missing += len(missing)
     run.gone += marked
-    _count(run, observe(kind, answers.found))
+    _count(run, observe(kind, answers.observations))
     _count(run, MergeResult(marked, marked if kind.transitions else 0))
 
 

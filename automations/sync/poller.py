@@ -100,7 +100,7 @@ def _catch_up(kind: Kind, client: OnaClient, pages: Iterable[Page[Any]], known: 
         observe_page(kind, page)
     unseen = known.filter(seen_at__lt=began).order_by("seen_at").values_list("id", flat=True)
     answers = fetch_each(client, kind, list(unseen[:MAX_INDIVIDUAL]))
-    observe(kind, answers.found)
+    observe(kind, answers.observations)
     if answers.lost:
         reject_mass_deletion(len(answers.lost), kind.objects.present().count(), kind.name, COMMAND)
         mark_deleted(kind, answers.lost, answers.at)

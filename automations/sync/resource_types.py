@@ -85,7 +85,7 @@ class Kind:
     pages_of_running: int | None = None
 
     @property
-    def known(self) -> str:
+    def recorded(self) -> str:
         columns = ", ".join(("id", "seen_at", "gone_at", "metadata_digest", *self.versions))
         return f"SELECT {columns} FROM {self.table.name} WHERE id = ANY(%s)"  # noqa: S608 (names of this module)
 
