@@ -1,4 +1,4 @@
-"""The Celery application and what runs when."""
+"""The Celery application and its schedule."""
 
 import os
 
@@ -38,6 +38,6 @@ heartbeat_sent.connect(beat)
 
 @beat_init.connect
 def begin_at_once(**_: object) -> None:
-    """After a pause the cache is old: do not wait for the first interval to pass."""
+    """Sync at start: after a pause the cache is old."""
     for entry in app.conf.beat_schedule.values():
         app.send_task(entry["task"], kwargs=entry["kwargs"], **entry["options"])

@@ -1,4 +1,4 @@
-"""Whether the portal is alive and ready, for those who watch over it; and what it says while its database is away."""
+"""Health checks for monitoring, and the error page while the database is down."""
 
 from __future__ import annotations
 
@@ -33,22 +33,23 @@ T = TypeVar("T")
 
 @login_not_required
 def alive(request: HttpRequest) -> HttpResponse:
-    """`/healthz`: this process answers. It asks nobody else."""
+    """`/healthz`: this process answers. Nothing else is checked."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @login_not_required
 def ready(request: HttpRequest) -> JsonResponse:
-    """`/readyz`: 200 if database and broker answer and a worker is alive, else 503; answered within three seconds.
+    """`/readyz`: 200 if database and broker answer and a worker is alive, else 503; within three seconds.
 
-    The age of the last good sweep is told but decides nothing: what is cached stays worth showing while Ona is away.
+    The age of the last successful listing is reported but does not count: cached data is worth showing while Ona is
+    down.
     """
     report = checks.report()
     return JsonResponse(report, status=200 if report["ready"] else 503)
 
 
 class Checks:
-    """The newest report, made anew at most every two seconds however often it is asked for."""
+    """The newest report, renewed at most every two seconds however often it is requested."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,7 +81,7 @@ checks = Checks()
 
 
 def _answer(future: Future[T], deadline: float) -> T | None:
-    """What was asked for, or None if it failed or is not there by the deadline."""
+    """The result, or None if it failed or missed the deadline."""
     try:
         return future.result(timeout=max(0.0, deadline - time.monotonic()))
     except (OSError, TimeoutError, redis.RedisError, DatabaseFailure):
@@ -88,7 +89,7 @@ def _answer(future: Future[T], deadline: float) -> T | None:
 
 
 def _sweep() -> dict[str, Any]:
-    """Age of the last good sweep in seconds, from the database."""
+    """The age of the last successful listing in seconds, from the database."""
     try:
         (sweep,) = freshness(SyncRun.Kind.ENVIRONMENTS)
         return _told(sweep)
@@ -107,7 +108,7 @@ def _heartbeat() -> dict[str, Any]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: 503 and a clear word where the database is away, wherever in the request that came out."""
+    """handler500: 503 with a clear message if the database is down, wherever that was noticed."""
     if not is_database_away(sys.exc_info()[1]):
         return errors.server_error(request)
     if htmx_of(request) is not None:
@@ -119,7 +120,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Whether `error` tells of a connection that is not to be had, rather than of a statement that went wrong."""
+    """Whether `error` means that there is no connection, rather than that a statement failed."""
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     state = getattr(error.__cause__, "sqlstate", None)

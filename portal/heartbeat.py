@@ -1,4 +1,4 @@
-"""The sign of life of workers: a key in the broker that they renew and that expires by itself."""
+"""The heartbeat of workers: a key in the broker that they renew and that expires."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ EXPIRES_SECONDS = 20  # workers renew it every two seconds
 
 
 def beat(**_: object) -> None:
-    """Tell that a worker is alive: the receiver of Celery's signal `heartbeat_sent`."""
+    """Record that a worker is alive: the receiver of Celery's signal `heartbeat_sent`."""
     with _broker() as broker:
         broker.set(KEY, time.time(), ex=EXPIRES_SECONDS)
 
 
 def seconds_since_beat() -> float | None:
-    """How long ago a worker last told that it is alive; None if longer than the key lives.
+    """How long ago a worker was last alive; None if longer than the key lives.
 
-    Raises `redis.RedisError` within two seconds where the broker is away.
+    Raises `redis.RedisError` within two seconds if the broker is down.
     """
     with _broker() as broker:
         told = broker.get(KEY)

@@ -16,7 +16,7 @@ ONA_REQUESTS_PER_SECOND = env.float("ONA_REQUESTS_PER_SECOND", 50.0)
 ONA_CONCURRENCY = env.int("ONA_CONCURRENCY", 8)
 ONA_TIMEOUT_SECONDS = env.float("ONA_TIMEOUT_SECONDS", 30.0)
 ONA_ACTION_SECONDS = env.float("ONA_ACTION_SECONDS", 12.0)
-# How long a write whose answer was never read may still be on its way to Ona.
+# How long a write whose answer was not read may still be on its way to Ona.
 OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.0)
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
@@ -26,20 +26,20 @@ VERIFY_SECONDS = env.int("PORTAL_VERIFY_SECONDS", 86_400)
 BATCH_SECONDS = env.int("PORTAL_BATCH_SECONDS", 5)
 FOLLOW_SECONDS = env.int("PORTAL_FOLLOW_SECONDS", 10)
 ALL_AUTOMATIONS_SECONDS = env.int("PORTAL_ALL_AUTOMATIONS_SECONDS", 3600)
-# Where logs may come from beside what Ona's runners tell: domains, or whole origins (https://10.0.0.7:8443).
+# Hosts of logs besides those reported by Ona's runners: domains, or whole origins (https://10.0.0.7:8443).
 LOG_HOSTS: list[str] = env.list("PORTAL_LOG_HOSTS", [])
-# Each log that is being read occupies a thread of the web server; of those there are twice as many.
+# Each log being read occupies a thread of the web server, which has twice as many.
 LOG_STREAMS = env.int("PORTAL_LOG_STREAMS", 8)
 LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
-# Each export that is being made occupies a thread of the web server and a connection to the database.
+# Each export occupies a thread of the web server and a connection to the database.
 EXPORTS = env.int("PORTAL_EXPORTS", 2)
 EXPORT_SECONDS = env.int("PORTAL_EXPORT_SECONDS", 600)
 
 # --- Django --------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")
-# Keys from before: what they signed still holds.
+# Former keys: their signatures stay valid.
 SECRET_KEY_FALLBACKS: list[str] = env.list("PORTAL_OLD_SECRET_KEYS", [])
-# What signs evidence, where it is not to be derived from the secret key: 32 random bytes in base64.
+# The key of evidence, if not derived from the secret key: 32 random bytes in base64.
 EVIDENCE_KEY = env.str("PORTAL_EVIDENCE_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
@@ -74,7 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "csp.middleware.CSPMiddleware",  # first, so that redirects and refusals of the others carry the policy too
+    "csp.middleware.CSPMiddleware",  # first, so that redirects and errors of the others carry the policy too
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.web.middleware.PrivatePages",
@@ -161,12 +161,12 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_SSL_REDIRECT = not INSECURE_HTTP
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 31_536_000
-# One proxy in front that sets X-Forwarded-Proto and appends to X-Forwarded-For; without one, neither is believed.
+# One proxy in front that sets X-Forwarded-Proto and appends to X-Forwarded-For; without one, both are ignored.
 BEHIND_PROXY = env.bool("PORTAL_BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Uploads hold secrets' values: they stay in memory, and what is too large for that is not taken.
+# Uploads contain secrets: they stay in memory, and larger ones are rejected.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {
@@ -244,6 +244,6 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
-        "django.template": {"level": "INFO"},  # below that, it writes whole contexts
+        "django.template": {"level": "INFO"},  # at DEBUG it writes whole contexts
     },
 }

@@ -1,4 +1,4 @@
-"""The links into the specification editor: {% load editor %}."""
+"""Links to the specification editor: {% load editor %}."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EDITS = {action.slug.removeprefix("edit/"): action for action in ACTIONS if acti
 
 @register.inclusion_tag("environments/actions/edit/_link.html", takes_context=True)
 def edit_link(context: template.Context, slug: str, label: str = "Edit") -> dict[str, Any]:
-    """A link to the form of the part `slug` of context's `environment`, disabled with the reason where it has to be."""
+    """A link to the form of the part `slug` of context's `environment`, disabled with a reason if not available."""
     action, environment, user = EDITS[slug], context["environment"], context["request"].user
     return {
         "label": label,

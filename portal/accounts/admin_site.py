@@ -14,7 +14,7 @@ from portal.web.permissions import to_sign_in
 
 
 class PortalAdminSite(AdminSite):
-    """Closed to staff who are not superusers: whoever may edit users could make themselves one."""
+    """Closed to staff who are not superusers: whoever edits users could promote themselves."""
 
     site_header = "Environment Portal: users and roles"
     site_title = "Environment Portal"
@@ -27,7 +27,7 @@ class PortalAdminSite(AdminSite):
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one sign-in page, with one throttle."""
+        """Use the portal's sign-in page, with its throttle."""
         if request.user.is_authenticated:
             raise PermissionDenied("Users and roles are managed by superusers of the portal.")
         return to_sign_in(request)

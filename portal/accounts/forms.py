@@ -14,7 +14,7 @@ WRONG = "This name and password do not belong together. Both are case-sensitive.
 
 
 class SignInForm(AuthenticationForm):
-    """Username and password; the answer to a wrong pair does not tell which of the two was wrong."""
+    """Username and password; the error does not reveal which of the two was wrong."""
 
     error_messages = {"invalid_login": WRONG, "inactive": WRONG}
 
@@ -24,19 +24,19 @@ class SignInForm(AuthenticationForm):
 
 
 class LinkForm(forms.Form):
-    """The token of a one-time link, as the page carries it."""
+    """The token of a one-time link, from its page."""
 
     token = forms.CharField(widget=forms.HiddenInput, max_length=500)
 
 
-# Characters that are not seen but change what is: controls, line and paragraph ends, and what turns text around.
+# Invisible characters that change a text: controls, line and paragraph ends, direction marks.
 UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
 TURNING = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 SEEN = "LNPS"  # letters, numbers, punctuation, symbols
 
 
 class ViewForm(forms.Form):
-    """What a person may say of a view of theirs."""
+    """The editable fields of a saved view."""
 
     name = forms.CharField(
         max_length=LONGEST_NAME,
@@ -61,7 +61,7 @@ class ViewForm(forms.Form):
         super().__init__(*args, **{"auto_id": "view-%s", "label_suffix": ""} | options)
 
     def clean_name(self) -> str:
-        """In one way of writing it, and with nothing in it that makes it look like another."""
+        """Normalize the name, and reject characters that make it look like another."""
         name = unicodedata.normalize("NFC", self.cleaned_data["name"])
         if any(unicodedata.category(character) in UNSEEN or character in TURNING for character in name):
             raise forms.ValidationError(
@@ -75,13 +75,13 @@ class ViewForm(forms.Form):
 
 
 class SavedViewForm(ViewForm):
-    """With the list it is of, by the name of its URL, and the query behind its "?"."""
+    """With its list, by URL name, and the query after "?"."""
 
     list = forms.CharField(widget=forms.HiddenInput, max_length=100)
     query = forms.CharField(widget=forms.HiddenInput, max_length=20_000, required=False)
 
 
 def as_controls(form: forms.BaseForm) -> None:
-    """Give the form's inputs the look of the portal's."""
+    """Style the form's inputs."""
     for field in form.fields.values():
         field.widget.attrs["class"] = "form-control"

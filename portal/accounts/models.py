@@ -1,4 +1,4 @@
-"""Saved views: a list with its filters under a name, for oneself or for all; and the one that a person starts with."""
+"""Saved views: a list with its filters under a name, private or shared; and each person's start view."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LONGEST_QUERY = 4_000
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
-    """Questions about saved views."""
+    """Saved views by condition."""
 
     def seen_by(self, user: Any) -> SavedViewQuerySet:
-        """The person's own, and those that others share."""
+        """A person's own views and the shared ones."""
         return self.filter(Q(owner=user) | Q(is_shared=True))
 
     def for_list(self, user: Any) -> SavedViewQuerySet:
-        """The person's own first, by name; each with its owner, and `is_start`: whether `user` starts with it."""
+        """Own views first, by name; each with its owner, and `is_start`: whether `user` starts with it."""
         starts = Start.objects.filter(user=user, view=OuterRef("pk"))
         own_first = ExpressionWrapper(Q(owner=user), models.BooleanField()).desc()
         told = self.select_related("owner").annotate(is_start=Exists(starts))
@@ -33,7 +33,7 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
 
 
 class SavedView(models.Model):
-    """`query` is what stands behind the "?", as the list writes it; the list reads it anew when the view is opened."""
+    """A saved view. `query` is the list's canonical query, without "?"; the list parses it again when opened."""
 
     owner = models.ForeignKey(User, models.CASCADE, related_name="+")
     name = models.CharField(max_length=LONGEST_NAME)
@@ -50,7 +50,7 @@ class SavedView(models.Model):
         permissions = [("unshare_savedview", "Can take away what others share")]
         constraints = [models.UniqueConstraint(fields=["owner", "name"], name="savedview_name")]
         indexes = [
-            # the menu of a list: what others share of it
+            # the menu of a list: its shared views
             models.Index(fields=["url_name"], condition=Q(is_shared=True), name="savedview_shared"),
         ]
 
@@ -59,7 +59,7 @@ class SavedView(models.Model):
 
     @property
     def label(self) -> str:
-        """What the list is called; empty where the portal has no such list any more."""
+        """The name of the list; empty if it no longer exists."""
         return SAVABLE[self.url_name].label if self.url_name in SAVABLE else ""
 
     @property
@@ -69,11 +69,11 @@ class SavedView(models.Model):
 
     @property
     def url(self) -> str:
-        """The address of the list with these filters, always within the portal."""
+        """The URL of the list with these filters, always within the portal."""
         return f"{reverse(self.url_name)}?{urlencode(self.pairs)}" if self.pairs else reverse(self.url_name)
 
     def is_of(self, query: str) -> bool:
-        """Whether `query` asks for the same, in whatever order it is written."""
+        """Whether `query` is equivalent, in any order."""
         return sorted(self.pairs) == sorted(parse_qsl(query, keep_blank_values=True))
 
     def is_open_to(self, user: User) -> bool:
@@ -84,7 +84,7 @@ class SavedView(models.Model):
 
 
 class Start(models.Model):
-    """With which view a person starts; `name` says which it was when `view` is gone."""
+    """A person's start view; `name` is that of a view that was deleted."""
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
     view = models.ForeignKey(SavedView, models.SET_NULL, null=True, related_name="starts")

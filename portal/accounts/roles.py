@@ -1,4 +1,4 @@
-"""The four roles: groups of users, and what each may do."""
+"""The four roles: groups of users and their permissions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.management import create_permissions
 
-# Apps whose rows every role may read: the cache, the ledger, and saved views, which are kept by whoever may read them.
+# Apps that every role may read: the cache, the ledger, and saved views.
 READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts")
 
 OPERATE = ("environments.operate_environment", "automations.run_task", "automations.read_log")
@@ -21,7 +21,7 @@ ADMINISTER = (
 )
 EXPORT = ("environments.export_environment",)
 
-# Each role reads everything; this is what it may do besides.
+# Permissions of each role besides reading.
 ROLES: dict[str, tuple[str, ...]] = {
     "Viewer": (),
     "Operator": OPERATE,
@@ -31,11 +31,10 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 
 def grant_roles(apps: Any) -> None:
-    """Make the groups and give each what its role names; safe to run again.
+    """Create the groups and grant the permissions of their roles; idempotent.
 
-    For migrations: `apps` is the registry that RunPython hands over. A migration that brings a new model or permission
-    adds the permission to ROLES and calls this. Nothing is taken away, so that what an administrator of the portal
-    granted by hand stays.
+    For migrations: `apps` is the registry from RunPython. A migration with a new model or permission adds it to ROLES
+    and calls this. Nothing is revoked, so that manual grants stay.
     """
     _make_permissions(apps)
     group_model = apps.get_model("auth", "Group")
@@ -49,12 +48,12 @@ def grant_roles(apps: Any) -> None:
 
 
 def _make_permissions(apps: Any) -> None:
-    """Django makes permissions after the last migration; groups need them before."""
+    """Django creates permissions after the last migration, but groups need them before."""
     for label in READABLE_APPS:
         if label not in apps.app_configs:
-            continue  # a migration from before there was such an app
+            continue  # a migration older than the app
         config = apps.get_app_config(label)
-        if not hasattr(config, "models_module"):  # a migration's registry leaves it out, create_permissions asks for it
+        if not hasattr(config, "models_module"):  # absent in a migration's registry, but create_permissions requires it
             config.models_module = True
         create_permissions(config, apps=apps, verbosity=0)
 

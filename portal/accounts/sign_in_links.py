@@ -1,4 +1,4 @@
-"""One-time sign-in links: for the first visit, before anybody has a password."""
+"""One-time sign-in links, for the first visit before anybody has a password."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ SALT = "portal.accounts.sign_in_links"
 
 
 def make_token(user: User, *, valid_for: timedelta) -> str:
-    """A signed token that lets `user` in once, within `valid_for`. Signing in by any way uses it up."""
+    """A signed token that signs `user` in once within `valid_for`. Any sign-in invalidates it."""
     payload = {"user": user.pk, "state": _state(user), "seconds": int(valid_for.total_seconds())}
     return signing.dumps(payload, salt=SALT)
 
 
 def user_of(token: str) -> User | None:
-    """The active user whom `token` lets in, locked against a second use until the transaction ends; else None.
+    """The active user of a valid `token`, locked until the transaction ends; else None.
 
-    Call it within a transaction that also signs the user in.
+    Call it in the transaction that signs the user in.
     """
     try:
         payload = signing.loads(token, salt=SALT)
@@ -32,5 +32,5 @@ def user_of(token: str) -> User | None:
 
 
 def _state(user: User) -> str:
-    """What changes when the user signs in or gets another password."""
+    """Changes when the user signs in or gets another password."""
     return salted_hmac(SALT, f"{user.pk}{user.password}{user.last_login}", algorithm="sha256").hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Sign-in, sign-out, password; saved views and the start."""
+"""URLs: sign-in, sign-out, password, saved views, start."""
 
 from django.urls import path
 

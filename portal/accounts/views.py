@@ -29,37 +29,37 @@ log = structlog.get_logger(__name__)
 
 
 class SignIn(auth_views.LoginView):
-    """Name and password; `next` is followed only within this portal. Failures are counted by django-axes."""
+    """Sign in with name and password; `next` must be within this portal. django-axes counts failures."""
 
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def get_redirect_url(self, *args: Any, **options: Any) -> str:
-        """Whoever only asked for the portal begins with their start."""
+        """Without `next`, go to the person's start view."""
         url: str = super().get_redirect_url(*args, **options)
         return "" if url == reverse("overview") else url
 
 
 class ChangePassword(auth_views.PasswordChangeView):
-    """The own password; other sessions of the user end with the old one."""
+    """Change the own password; other sessions of the user end."""
 
     template_name = "accounts/password.html"
     success_url = reverse_lazy("accounts:password")
 
     def get_form_class(self) -> type[Any]:
-        """Who came by a one-time link and has no password yet is not asked for the old one."""
+        """People without a password, who used a one-time link, are not asked for the old one."""
         user = self.request.user
         return PasswordChangeForm if user.is_authenticated and user.has_usable_password() else SetPasswordForm
 
     def get_form(self, form_class: type[Any] | None = None) -> Any:
-        """The form in the portal's look."""
+        """The form in the portal's style."""
         form = super().get_form(form_class)
         as_controls(form)
         return form
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Say so on the page that follows."""
+        """Confirm on the next page."""
         messages.success(
             self.request, "Your password is changed. Other browsers you were signed in with are signed out."
         )
@@ -71,7 +71,7 @@ class ChangePassword(auth_views.PasswordChangeView):
 @sensitive_post_parameters("token")
 @require_http_methods(["GET", "POST"])
 def link(request: HttpRequest) -> HttpResponse:
-    """A one-time link. Opening it changes nothing, so that previews do not use it up; its button signs in."""
+    """A one-time link. Opening it changes nothing, so that link previews do not use it up; its button signs in."""
     form = LinkForm(request.POST if request.method == "POST" else request.GET)
     if not form.is_valid():
         return _link_is_over(request)

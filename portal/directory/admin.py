@@ -11,7 +11,7 @@ from portal.web.read_only import ReadOnlyAdmin
 
 
 class EntryAdmin(ReadOnlyAdmin):
-    """What all named things have in common."""
+    """The shared options of named rows."""
 
     search_fields: ClassVar[tuple[str, ...]] = ("name",)
     ordering = ("name", "id")
@@ -34,7 +34,7 @@ class PolicyVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Member)
 class MemberAdmin(EntryAdmin):
-    """People."""
+    """Members."""
 
     list_display = ("name", "email", "role", "status", "gone_at")
     search_fields = ("name", "email")

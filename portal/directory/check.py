@@ -1,4 +1,4 @@
-"""What the token is, sees and lacks: one harmless read after another, each with what it means for the portal."""
+"""Check the token: who owns it, what it sees and lacks. One harmless read after another, each with its meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.ona.documents.pages import Page
 
 @dataclass(frozen=True)
 class Finding:
-    """One read: what was tried, whether it worked, what came of it; `needed` if the portal cannot do without."""
+    """One read: what was tried, whether it worked, and the result; `needed` if the portal cannot work without it."""
 
     subject: str
     well: bool
@@ -22,7 +22,7 @@ class Finding:
 
 
 def check(client: OnaClient) -> Iterator[Finding]:
-    """Findings as they come. Without an identity there is nothing more to ask."""
+    """The findings, one by one; without an identity, nothing more is read."""
     try:
         identity = client.get_authenticated_identity()
     except OnaError as error:

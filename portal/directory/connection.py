@@ -1,4 +1,4 @@
-"""The portal's connections to Ona: two clients per process, made from the settings."""
+"""The connections to Ona: two clients per process, configured by the settings."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from portal.ona import OnaClient
 
 
 def ona() -> OnaClient:
-    """The client of this process; ValueError where the settings cannot be right."""
+    """The client of this process; ValueError if the settings are invalid."""
     return _client(os.getpid(), settings.ONA_TIMEOUT_SECONDS, 5)
 
 
 def ona_now() -> OnaClient:
-    """The client for what a person waits for: it gives up soon, and the person decides whether to try again."""
+    """The client for interactive requests: it gives up soon, and people decide whether to retry."""
     return _client(os.getpid(), min(settings.ONA_ACTION_SECONDS, settings.ONA_TIMEOUT_SECONDS), 1)
 
 

@@ -1,4 +1,4 @@
-"""The names behind the ids: the organization, its policies, members, projects, runners and environment classes."""
+"""The directory: the organization, its policies, members, projects, runners and environment classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class EntryQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
 
 class Entry(models.Model):
-    """A named thing of the organization. One that Ona no longer lists keeps its row, so that its name stays known."""
+    """A named row of the organization. Rows that Ona no longer lists remain, so that their names stay known."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     name = models.TextField(blank=True, default="")
@@ -33,9 +33,9 @@ class Entry(models.Model):
 
 
 class Policies(models.Model):
-    """What an organization's policies say (OrganizationService.GetOrganizationPolicies), as a document and as columns.
+    """The policies of an organization (OrganizationService.GetOrganizationPolicies), as a document and as columns.
 
-    A policy that is NULL is not set; zero durations mean "no limit" or "never", as at Ona.
+    NULL: the policy is not set; zero durations mean "no limit" or "never", as at Ona.
     """
 
     policies = models.JSONField(default=dict)
@@ -59,8 +59,7 @@ class Organization(Entry, Policies):
 
 
 class PolicyVersion(Policies):
-    """Policies as they were from a change on: it came after `old_seen_at`, when they were last read as they were
-    before, and by `seen_at`. The first version has no before: `old_seen_at` is NULL."""
+    """A version of the policies, created after `old_seen_at` and by `seen_at`. The first has no `old_seen_at`."""
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False)

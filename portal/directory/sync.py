@@ -1,4 +1,4 @@
-"""How the names behind ids get into their tables: each list whole, what is no longer listed marked gone."""
+"""Read the directory: each list completely; rows no longer listed are marked as deleted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 @dataclass
 class Outcome:
-    """How many entries were listed, malformed and found gone, and the errors of lists that could not be read."""
+    """Counts of listed, malformed and deleted rows, and the errors of lists that could not be read."""
 
     pages: int = 0
     listed: int = 0
@@ -35,8 +35,8 @@ class Outcome:
 def sync_directory(client: OnaClient) -> Outcome:
     """Fetch the organization with its policies, members, projects, runners and environment classes.
 
-    A list that Ona refuses is skipped with what is known of it; its error is in the outcome. OnaError if not even the
-    token's identity can be had (IdentityService.GetAuthenticatedIdentity).
+    A list that Ona refuses is skipped, its rows stay, and its error is in the outcome. OnaError if not even the token's
+    identity can be read (IdentityService.GetAuthenticatedIdentity).
     """
     outcome = Outcome()
     organization_id = client.get_authenticated_identity().organization_id
@@ -62,7 +62,7 @@ def _attempt(outcome: Outcome, name: str, step: Callable[[], None]) -> None:
 def _save(
     model: type[Entry], pages: Iterator[Page[Any]], columns: Callable[[Any], dict[str, Any]], outcome: Outcome
 ) -> None:
-    """Write a whole list in one transaction, after the last page has come."""
+    """Write a complete list in one transaction, after its last page."""
     started_at = timezone.now()
     entries = []
     for page in pages:
@@ -103,7 +103,7 @@ def _save_organization(client: OnaClient, organization_id: str, outcome: Outcome
 def observe_organization(
     organization: documents.Organization, policies: documents.Policies, seen_at: datetime
 ) -> PolicyVersion | None:
-    """Write the organization and its policies as read at `seen_at`; the new version where the policies had changed."""
+    """Write the organization and its policies as of `seen_at`; return the new version if the policies changed."""
     columns = {
         "policies": _json(policies),
         "maximum_environment_timeout": policies.maximum_environment_timeout,

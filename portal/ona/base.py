@@ -1,4 +1,4 @@
-"""What calls of every service have in common: one thing, pages of many, requests without what is not given."""
+"""Shared parts of all calls: reading one object, pages of objects, requests without absent fields."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Calls:
 
     _transport: Transport
 
-    def _ask(self, rpc: str, message: Mapping[str, Any]) -> None:
-        """A change that answers nothing to be read."""
+    def _change(self, rpc: str, message: Mapping[str, Any]) -> None:
+        """A change without an answer to read."""
         self._transport.call(rpc, message, lambda body, _: read_answer(body), repeatable=False)
 
-    def _make(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
-        """A change that answers with what it made."""
+    def _create(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
+        """A change that returns what it created."""
         return self._transport.call(rpc, message, lambda body, _: read_field(body, name, read), repeatable=False)
 
     def _get(self, rpc: str, message: Mapping[str, Any], name: str, read: Callable[[bytes], T]) -> T:
@@ -43,7 +43,7 @@ class Calls:
         return self._all(rpc, lambda token: self._page(rpc, message, listing, token, page_size))
 
     def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
-        """Page after page; MalformedAnswer where a token comes twice, for that would never end."""
+        """All pages; MalformedAnswer if a token repeats, which would never end."""
         token, seen = "", {""}
         while True:
             page = page_at(token)
@@ -62,5 +62,5 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def only(**values: Iterable[Any]) -> dict[str, Any]:
-    """A request's `filter` with the fields that are given."""
+    """A request's `filter` with the given fields."""
     return {"filter": {name: given for name, value in values.items() if (given := list(value))}}

@@ -1,4 +1,4 @@
-"""The Ona API for the portal: one typed method per RPC, errors as portal.ona.errors draws them."""
+"""The client of the Ona API: one typed method per RPC, errors as in portal.ona.errors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -34,10 +34,10 @@ from .transport import Stats, Transport
 
 
 class OnaClient(Automations):
-    """A client of the Ona API for one token. Safe to share between threads; one per process keeps its connections.
+    """A client of the Ona API for one token. Thread-safe; one per process keeps its connections.
 
-    `timeout` is the most one attempt may take, in seconds; `attempts` how often a call that may be repeated is tried.
-    ValueError where `token` or `base_url` cannot be right. Every call raises OnaError.
+    `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried. ValueError if `token`
+    or `base_url` is invalid. Every call raises OnaError.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class OnaClient(Automations):
 
     @classmethod
     def over(cls, transport: Transport) -> Self:
-        """A client over a transport of the caller's making."""
+        """A client over a given transport."""
         client = cls.__new__(cls)
         client._transport = transport
         return client
@@ -126,15 +126,15 @@ class OnaClient(Automations):
         )
 
     def environment_class_pages(self) -> Iterator[Page[EnvironmentClass]]:
-        """The kinds of machines the organization's runners offer."""
+        """The environment classes that the organization's runners offer."""
         return self._list("EnvironmentService/ListEnvironmentClasses", {}, ENVIRONMENT_CLASSES)
 
     def create_environment(
         self, spec: Mapping[str, Any], *, name: str | None = None, session_id: Id | None = None
     ) -> EnvironmentDocument:
-        """A new environment of `spec` (EnvironmentSpec); `name` up to 80 characters."""
+        """Create an environment of `spec` (EnvironmentSpec); `name` has up to 80 characters."""
         message = {"spec": spec, **given(name=name, sessionId=session_id)}
-        return self._create("EnvironmentService/CreateEnvironment", message)
+        return self._create_environment("EnvironmentService/CreateEnvironment", message)
 
     def create_environment_from_project(
         self,
@@ -144,9 +144,9 @@ class OnaClient(Automations):
         name: str | None = None,
         session_id: Id | None = None,
     ) -> EnvironmentDocument:
-        """A new environment of the project, with what `spec` (EnvironmentSpec) says otherwise."""
+        """Create an environment of the project, with overrides in `spec` (EnvironmentSpec)."""
         message = {"projectId": project_id, **given(spec=spec, name=name, sessionId=session_id)}
-        return self._create("EnvironmentService/CreateEnvironmentFromProject", message)
+        return self._create_environment("EnvironmentService/CreateEnvironmentFromProject", message)
 
     def update_environment(
         self,
@@ -155,48 +155,48 @@ class OnaClient(Automations):
         metadata: Mapping[str, Any] | None = None,
         spec: Mapping[str, Any] | None = None,
     ) -> None:
-        """Change what is given (UpdateEnvironmentRequest.Metadata and .Spec); read back what came of it."""
+        """Change the given fields (UpdateEnvironmentRequest.Metadata and .Spec); read back for the result."""
         self._do("UpdateEnvironment", environment_id, **given(metadata=metadata, spec=spec))
 
     def start_environment(self, environment_id: Id) -> None:
-        """Ask for it to run; answers before it does."""
+        """Start it; returns before it runs."""
         self._do("StartEnvironment", environment_id)
 
     def stop_environment(self, environment_id: Id) -> None:
-        """Ask for it to stop; answers before it has."""
+        """Stop it; returns before it has stopped."""
         self._do("StopEnvironment", environment_id)
 
     def archive_environment(self, environment_id: Id) -> None:
-        """Archive it, stopping it first if it runs."""
+        """Archive it; it is stopped first."""
         self._do("ArchiveEnvironment", environment_id)
 
     def unarchive_environment(self, environment_id: Id) -> None:
-        """Bring it back from the archive."""
+        """Unarchive it."""
         self._do("UnarchiveEnvironment", environment_id)
 
     def delete_environment(self, environment_id: Id, *, force: bool = False) -> None:
-        """Delete it for ever, stopping it first; `force` skips the graceful stop and can lose data."""
+        """Delete it permanently; it is stopped first. `force` skips the graceful stop and can lose data."""
         self._do("DeleteEnvironment", environment_id, **({"force": True} if force else {}))
 
     def mark_environment_active(self, environment_id: Id, *, source: str, timestamp: datetime | None = None) -> None:
-        """Keep it from its inactivity stop; `source` is 3 to 80 characters, `timestamp` aware."""
+        """Postpone its inactivity stop; `source` has 3 to 80 characters, `timestamp` is aware."""
         signal = given(source=source, timestamp=timestamp and timestamp_text(timestamp))
         self._do("MarkEnvironmentActive", environment_id, activitySignal=signal)
 
     def create_environment_access_token(self, environment_id: Id) -> Secret:
-        """A token for the environment that lives one hour."""
+        """Create an access token of the environment, valid for one hour."""
         return self._token("CreateEnvironmentAccessToken", environment_id)
 
     def create_environment_logs_token(self, environment_id: Id) -> Secret:
-        """A token for the environment's logs that lives one hour."""
+        """Create a token for the environment's logs, valid for one hour."""
         return self._token("CreateEnvironmentLogsToken", environment_id)
 
     def create_port_access_token(self, environment_id: Id, port: int) -> Secret:
-        """A token for one of the environment's ports."""
+        """Create a token for one of the environment's ports."""
         return self._token("CreatePortAccessToken", environment_id, port=port)
 
     def allow_port_access(self, environment_id: Id, port: int) -> bool:
-        """Whether the token's owner may reach the port."""
+        """Whether the token's owner may access the port."""
         return self._transport.call(
             "EnvironmentService/AllowPortAccess",
             {"environmentId": environment_id, "port": port},
@@ -204,10 +204,10 @@ class OnaClient(Automations):
             repeatable=False,
         )
 
-    # Secrets; their values go in and never come out
+    # Secrets; values are only sent
 
     def secret_pages(self, scope: Mapping[str, Any] | None = None) -> Iterator[Page[SecretDocument]]:
-        """The secrets of one scope (SecretScope, such as {"projectId": …}), or all the token sees."""
+        """The secrets of one scope (SecretScope, such as {"projectId": …}), or all that the token sees."""
         return self._list("SecretService/ListSecrets", {"filter": {"scope": scope}} if scope else {}, SECRETS)
 
     def create_secret(
@@ -219,26 +219,26 @@ class OnaClient(Automations):
         mount: Mapping[str, Any],
         credential_proxy: Mapping[str, Any] | None = None,
     ) -> SecretDocument:
-        """A new secret in `scope` (SecretScope).
+        """Create a secret in `scope` (SecretScope).
 
         `mount` is one of {"filePath": …}, {"environmentVariable": True}, {"containerRegistryBasicAuthHost": …} and
         {"apiOnly": True}; `credential_proxy` is {"targetHosts": […], "header": …}.
         """
         message = {"name": name, "value": value, "scope": scope, **mount, **given(credentialProxy=credential_proxy)}
-        return self._make("SecretService/CreateSecret", message, "secret", read_secret)
+        return self._create("SecretService/CreateSecret", message, "secret", read_secret)
 
     def update_secret_value(self, secret_id: Id, value: Secret) -> None:
-        """Give it a new value; environments that run have the old one until their containers are built again."""
-        self._ask("SecretService/UpdateSecretValue", {"secretId": secret_id, "value": value})
+        """Set a new value; running environments have the old one until their containers are rebuilt."""
+        self._change("SecretService/UpdateSecretValue", {"secretId": secret_id, "value": value})
 
     def delete_secret(self, secret_id: Id) -> None:
-        """Delete it for ever."""
-        self._ask("SecretService/DeleteSecret", {"secretId": secret_id})
+        """Delete it permanently."""
+        self._change("SecretService/DeleteSecret", {"secretId": secret_id})
 
     # Organization
 
     def get_authenticated_identity(self) -> Identity:
-        """Who the token is, and its organization."""
+        """The owner of the token, and its organization."""
         return self._transport.call(
             "IdentityService/GetAuthenticatedIdentity", {}, lambda body, _: read_identity(body), repeatable=True
         )
@@ -259,11 +259,11 @@ class OnaClient(Automations):
         return self._list("OrganizationService/ListMembers", message, MEMBERS)
 
     def project_pages(self) -> Iterator[Page[Project]]:
-        """The projects the token sees."""
+        """The projects that the token sees."""
         return self._list("ProjectService/ListProjects", {}, PROJECTS)
 
     def runner_pages(self) -> Iterator[Page[Runner]]:
-        """The runners the token sees."""
+        """The runners that the token sees."""
         return self._list("RunnerService/ListRunners", {}, RUNNERS)
 
     def audit_log_pages(
@@ -272,9 +272,9 @@ class OnaClient(Automations):
         filter: Mapping[str, Any] | None = None,  # noqa: A002
         page_size: int = PAGE_SIZE,
     ) -> Iterator[Page[AuditEntry]]:
-        """Ona's own audit log, newest first; `filter` is that of ListAuditLogsRequest.
+        """Ona's audit log, newest first; `filter` is that of ListAuditLogsRequest.
 
-        Not every plan has one, and not every token may read it: PermissionDenied or Unimplemented then.
+        PermissionDenied or Unimplemented if the token or the plan does not include it.
         """
         message = {"filter": filter} if filter else {}
         return self._list("EventService/ListAuditLogs", message, AUDIT_LOGS, page_size)
@@ -282,23 +282,23 @@ class OnaClient(Automations):
     def watch_events(
         self, scope: Id | None = None, *, resource_types: Iterable[str] = (), idle: float = 300.0
     ) -> EventStream:
-        """Changes as they happen: of the organization, or of the environment `scope` and its automations.
+        """Stream changes of the organization, or of the environment `scope` and its automations.
 
-        `resource_types` (RESOURCE_TYPE_…) limits it; after `idle` seconds without a byte the stream counts as dead.
-        It starts with no backlog and is not retried: after every reconnect, list everything.
+        `resource_types` (RESOURCE_TYPE_…) restricts it; after `idle` seconds without a byte the stream counts as dead.
+        It has no backlog and is not retried: list everything after each reconnect.
         """
         message: dict[str, Any] = {"environmentId": scope} if scope else {"organization": True}
         if filters := [{"resourceType": each} for each in resource_types]:
             message["resourceTypeFilters"] = filters
         return EventStream(self._transport, message, idle=idle)
 
-    # How
+    # Requests
 
     def _do(self, method: str, environment_id: Id, **fields: Any) -> None:
-        self._ask(f"EnvironmentService/{method}", {"environmentId": environment_id, **fields})
+        self._change(f"EnvironmentService/{method}", {"environmentId": environment_id, **fields})
 
-    def _create(self, rpc: str, message: Mapping[str, Any]) -> EnvironmentDocument:
-        return self._make(rpc, message, "environment", read_environment)
+    def _create_environment(self, rpc: str, message: Mapping[str, Any]) -> EnvironmentDocument:
+        return self._create(rpc, message, "environment", read_environment)
 
     def _token(self, method: str, environment_id: Id, **fields: Any) -> Secret:
         message = {"environmentId": environment_id, **fields}

@@ -1,4 +1,4 @@
-"""The connection to Ona: where it may go, through which proxy, and that no call outlasts its time limit."""
+"""Connections to Ona: allowed targets, the proxy, and a time limit for each call."""
 
 import ipaddress
 import math
@@ -23,7 +23,7 @@ IDLE_SECONDS = 30.0
 
 
 def checked_base_url(base_url: str) -> tuple[str, bool]:
-    """`base_url` without a trailing slash, and whether it is this machine. ValueError says what is wrong, unquoted."""
+    """`base_url` without trailing slash, and whether it is this machine. ValueError, without quoting it."""
     try:
         parts = urlsplit(base_url.strip())
         host, _ = parts.hostname or "", parts.port
@@ -42,7 +42,7 @@ def checked_base_url(base_url: str) -> tuple[str, bool]:
 
 
 def checked_token(token: str) -> Secret:
-    """`token` without surrounding blanks; ValueError, not quoting it, where no header can carry it."""
+    """`token` without surrounding blanks; ValueError, without quoting it, if no header can carry it."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError("the token is empty or holds characters no token has: set ONA_API_KEY")
@@ -57,7 +57,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def proxy_for(base_url: str, *, local: bool) -> str | None:
-    """The proxy of the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY); none on the way to this machine."""
+    """The proxy from the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY); none to this machine."""
     host = urlsplit(base_url).hostname or ""
     if local or urllib.request.proxy_bypass(host):
         return None
@@ -66,7 +66,7 @@ def proxy_for(base_url: str, *, local: bool) -> str | None:
 
 
 class Limit:
-    """How long a call may use the wire, in seconds (None: no limit but httpx's own); `end()` ends it at once."""
+    """The time limit of a call in seconds (None: only httpx's limits); `end()` ends it at once."""
 
     def __init__(self, seconds: float | None = None) -> None:
         self._ends_at = math.inf if seconds is None else time.monotonic() + seconds
@@ -74,14 +74,14 @@ class Limit:
         self.ended = False
 
     def end(self) -> None:
-        """End the call, from any thread: one that waits on the wire wakes up and fails."""
+        """End the call, from any thread: one waiting for the network wakes up and fails."""
         self.ended = True
         if self._stream is not None:
             with suppress(OSError):
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def allow(self, stream: httpcore.NetworkStream, timeout: float | None, late: type[Exception]) -> float | None:
-        """The timeout for the next step on `stream`; `late` is raised where there is no time left."""
+        """The timeout of the next step on `stream`; raises `late` if no time is left."""
         self._stream = stream
         if self.ended:
             raise httpcore.ReadError("the call was ended")
@@ -96,7 +96,7 @@ _limit: ContextVar[Limit] = ContextVar("_limit")
 
 @contextmanager
 def under(limit: Limit) -> Iterator[None]:
-    """Inside, what this thread does on the wire is under `limit`."""
+    """Apply `limit` to this thread's network use."""
     token = _limit.set(limit)
     try:
         yield
@@ -105,7 +105,7 @@ def under(limit: Limit) -> Iterator[None]:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every step is under the thread's limit, however slowly bytes come."""
+    """A connection with the thread's limit on every step, however slowly bytes arrive."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -130,7 +130,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class Backend(httpcore.SyncBackend):
-    """Connections under a Limit."""
+    """Opens connections under a Limit."""
 
     def connect_tcp(
         self,
@@ -145,12 +145,12 @@ class Backend(httpcore.SyncBackend):
 
 @cache
 def _trusted() -> SSLContext:
-    """Whose certificates count; reading them takes longer than a call, and a log has a pool of its own."""
+    """The trusted certificates; cached, since reading them takes longer than a call."""
     return httpx.create_ssl_context()
 
 
 def pooled(proxy: str | None, backend: Backend | None = None) -> httpx.HTTPTransport:
-    """httpx's pool of connections (HTTP/1.1), under a Limit; made by `backend`."""
+    """httpx's connection pool (HTTP/1.1) under a Limit, over `backend`."""
     limits = httpx.Limits(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )

@@ -1,4 +1,4 @@
-"""What the details of an error say: Connect's JSON form of messages, as far as the portal tells it to people."""
+"""The details of an error: Connect's JSON form of messages, as far as people see them."""
 
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -15,9 +15,8 @@ def detail_name(detail: Any) -> str:
 
 
 def detail_texts(detail: Any, name: str, number: int = 1) -> list[str]:
-    """The values of a repeated string field, by `name` where the detail came in JSON, else by `number` from its bytes.
-
-    Empty where it cannot be read.
+    """The values of a repeated string field, by `name` if the detail came as JSON, else by `number` from its bytes;
+    empty if unreadable.
     """
     if not isinstance(detail, Mapping):
         return []
@@ -32,7 +31,7 @@ def detail_texts(detail: Any, name: str, number: int = 1) -> list[str]:
 
 
 def _fields(packed: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and content of the fields of a message that has only texts; ValueError at another kind of field."""
+    """Number and content of the fields of a message with only texts; ValueError for other fields."""
     place = 0
     while place < len(packed):
         tag, place = _varint(packed, place)

@@ -1,15 +1,15 @@
-"""What can go wrong when Ona is called.
+"""Errors of calls to Ona.
 
 OnaError                    code, rpc, request_id, http_status, retry_after, details
 ├── Unreachable             no answer: no connection, a reset, a cut answer, our own time limit
-├── MalformedAnswer         an answer, but not JSON or not of the shape Ona documents
-└── Refused                 Ona (or a proxy before it) answered with an error; one class per Connect code
-    ├── InvalidArgument · OutOfRange · FailedPrecondition · AlreadyExists · Aborted     the request does not fit
+├── MalformedAnswer         an answer, but not JSON or not in the documented form
+└── Refused                 Ona (or a proxy) answered with an error; one class per Connect code
+    ├── InvalidArgument · OutOfRange · FailedPrecondition · AlreadyExists · Aborted     the request is invalid
     ├── Unauthenticated · PermissionDenied · NotFound · Unimplemented                   not for this token, not there
     ├── ResourceExhausted                                                               too much or too fast
-    └── Unavailable · Internal · Unknown · DeadlineExceeded · Canceled · DataLoss       trouble at Ona's side
+    └── Unavailable · Internal · Unknown · DeadlineExceeded · Canceled · DataLoss       trouble at Ona
 
-No error holds the token: messages are scrubbed of it and no httpx exception, whose request would carry it, is chained.
+No error contains the token: messages are redacted, and httpx exceptions, whose request has it, are never chained.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 
 class OnaError(Exception):
-    """A call of Ona that did not end well; `code` is Connect's, or "unreachable" or "malformed_answer"."""
+    """A failed call; `code` is Connect's, or "unreachable" or "malformed_answer"."""
 
     code: ClassVar[str] = "unknown"
     advice: ClassVar[str] = "Try again; if it stays, Ona's status page or support can tell more."
@@ -55,7 +55,7 @@ class OnaError(Exception):
 
     @property
     def outcome_unknown(self) -> bool:
-        """True if a write may have been done all the same, so that only a fresh read can tell."""
+        """Whether a write may have been done, so that only a fresh read can tell."""
         return False
 
     def for_people(self) -> str:
@@ -65,7 +65,7 @@ class OnaError(Exception):
 
 
 class Unreachable(OnaError):
-    """No answer came; `sent` is False where the request certainly never left."""
+    """No answer; `sent` is False if the request certainly never left."""
 
     code = "unreachable"
     meaning = "Ona did not answer."
@@ -81,7 +81,7 @@ class Unreachable(OnaError):
 
 
 class MalformedAnswer(OnaError):
-    """The answer is not JSON, or not of the documented shape."""
+    """The answer is not JSON, or not in the documented form."""
 
     code = "malformed_answer"
     meaning = "Something answered, but not as Ona does."
@@ -100,7 +100,7 @@ class Refused(OnaError):
 
 
 class _Trouble(Refused):
-    """Trouble at Ona's side: a write may or may not have been done."""
+    """Trouble at Ona: a write may or may not have been done."""
 
     @property
     def outcome_unknown(self) -> bool:
@@ -222,7 +222,7 @@ BY_CODE: dict[str, type[Refused]] = {
     )
 }
 
-# Connect's mapping for answers that are not Connect's own errors, save 429, which is what it says.
+# Connect's mapping for answers that are not Connect errors, except 429, which is taken literally.
 BY_HTTP_STATUS: dict[int, type[Refused]] = {
     400: Internal,
     401: Unauthenticated,

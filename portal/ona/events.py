@@ -1,4 +1,4 @@
-"""EventService.WatchEvents: Connect's framing of a server stream, and the stream of events over it."""
+"""EventService.WatchEvents: the framing of Connect streams, and the stream of events."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, suppress
@@ -21,7 +21,7 @@ _COMPRESSED, _LAST = 0x01, 0x02
 
 
 class Event(Head, frozen=True):
-    """Something changed at Ona; a hint to fetch it, for it holds no content and may come late or never."""
+    """A hint that something changed at Ona: it has no content and may arrive late or never."""
 
     operation: str = ""
     resource_type: str = ""
@@ -33,20 +33,20 @@ class _End(msgspec.Struct):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One message of a stream; the `last` one holds how it ended."""
+    """One message of a stream; the `last` one reports how it ended."""
 
     last: bool
     message: bytes
 
 
 class Frames:
-    """Cuts a stream of bytes, in whatever chunks it comes, into frames: one flag byte, four of length, the message."""
+    """Splits chunks of bytes into frames: one flag byte, four of length, the message."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, chunk: bytes) -> Iterator[Frame]:
-        """The frames that `chunk` completes; DecodeError for one this client did not ask for."""
+        """The frames completed by `chunk`; DecodeError for compressed ones."""
         self._buffer += chunk
         while len(self._buffer) >= 5:
             flags, size = self._buffer[0], int.from_bytes(self._buffer[1:5], "big")
@@ -60,7 +60,7 @@ class Frames:
 
 
 def framed(message: Mapping[str, Any]) -> bytes:
-    """`message` as the one frame of a request."""
+    """`message` as the only frame of a request."""
     content = msgspec.json.encode(message)
     return b"\0" + len(content).to_bytes(4, "big") + content
 
@@ -69,9 +69,9 @@ _event, _end = Reader(Event), Reader(_End)
 
 
 class EventStream(Iterator[Event]):
-    """The events as they come, until Ona ends the stream (StopIteration) or it breaks (OnaError).
+    """The events as they arrive, until Ona ends the stream (StopIteration) or it breaks (OnaError).
 
-    The first `next()` opens it. Use it as a context manager; `close()` may also come from another thread, where it ends
+    The first `next()` opens it. Use it as a context manager; `close()` may be called from another thread, where it ends
     a waiting `next()` as if Ona had ended the stream.
     """
 
@@ -95,7 +95,7 @@ class EventStream(Iterator[Event]):
     def close(self) -> None:
         """End the stream."""
         self._limit.end()
-        with suppress(ValueError):  # another thread is inside, and will find the wire shut
+        with suppress(ValueError):  # another thread is reading, and will find the connection closed
             self._events.close()
 
     def _read(self) -> Generator[Event, None, None]:

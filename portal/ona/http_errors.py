@@ -1,4 +1,4 @@
-"""From an HTTP answer that is not a success to the error it means."""
+"""Turn an unsuccessful HTTP response into its error."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ EXCERPT = 200
 
 
 class ConnectError(msgspec.Struct):
-    """An error as Connect writes it in JSON."""
+    """A Connect error in JSON."""
 
     code: str = ""
     message: str = ""
@@ -26,10 +26,10 @@ class ConnectError(msgspec.Struct):
 def error_of(
     status: int, headers: Mapping[str, str], body: bytes, *, rpc: str, now: datetime, scrubber: Scrubber
 ) -> Refused:
-    """The error in a non-200 answer: Connect's own by its code, anything else by HTTP status.
+    """The error of a non-200 response: Connect's by its code, anything else by HTTP status.
 
-    What it tells of the body goes through `scrubber` as it was read, for JSON's escapes can hide what must not be told;
-    a body that is not Connect's is not quoted where the call carried a secret.
+    Quotes from the body are redacted as decoded, since JSON escapes can hide a secret; a body that is not Connect's is
+    not quoted if the call carried a secret.
     """
     about: dict[str, Any] = {
         "rpc": rpc,
@@ -49,18 +49,18 @@ def error_of(
 
 
 def connect_error(said: ConnectError, about: Mapping[str, Any], scrubber: Scrubber) -> Refused:
-    """The error Ona itself describes."""
+    """The error that Ona reports."""
     message, details = plain(scrubber.text(said.message), 2000), scrubber.value(said.details)
     return BY_CODE.get(said.code, Unknown)(message, details=details, **about)
 
 
 def request_id(headers: Mapping[str, str]) -> str:
-    """The id under which Ona's people find the request, or ""."""
+    """The id by which the vendor's support finds the request, or ""."""
     return next((plain(headers[name]) for name in _REQUEST_ID_HEADERS if headers.get(name)), "")
 
 
 def retry_after(text: str, date: str, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After of either form; `date` is the answer's own Date, better than our clock."""
+    """The seconds of a Retry-After of either form, by the response's own Date rather than our clock."""
     if text.strip().isascii() and text.strip().isdigit():
         return float(text.strip()[:9])
     until = _http_date(text)

@@ -1,16 +1,16 @@
-"""What can go wrong when a log is read.
+"""Errors of reading logs.
 
 LogError
-├── ForeignHost         its address is not covered by the allow-list; nothing was sent
-│   └── InternalAddress     its host's name leads to an internal address; nothing was sent
-├── LogRedirected       its source sends elsewhere; that is not followed
-├── LogTokenRefused     the logs token is not accepted (401): another may be
+├── ForeignHost         its URL is not on the allow-list; nothing was sent
+│   └── InternalAddress     its host resolves to an internal address; nothing was sent
+├── LogRedirected       a redirect, which is not followed
+├── LogTokenRefused     the logs token is not accepted (401): a new one may be
 ├── LogForbidden        the logs token may not read this log (403)
-├── LogGone             there is no such log (404, 410), or not any more
-├── LogNotReady         its source is starting (502, 503, 504), after some patience
-└── LogBroken           no connection, another answer, or it broke off in the middle
+├── LogGone             there is no such log (404, 410), or no longer
+├── LogNotReady         its source is starting (502, 503, 504), after several attempts
+└── LogBroken           no connection, an unexpected answer, or it broke off
 
-None holds the token or the whole address, which may carry one; hosts are named.
+None contains the token or the whole URL, which may carry one; hosts are named.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import ClassVar
 
 
 class LogError(Exception):
-    """A log that could not be read, or not to its end; the message says what happened, without a final full stop."""
+    """A log that could not be read completely; the message says what happened, without a final full stop."""
 
     meaning: ClassVar[str] = "The log cannot be read."
     advice: ClassVar[str] = "Try again in a moment."

@@ -1,8 +1,8 @@
-"""Where logs may be read from: Ona's documents name their addresses, and an environment can have a say in those.
+"""The hosts that logs may be read from. Ona's documents contain the URLs, and environments can influence those.
 
-A log's address counts where its host is on the list, it is plain https, and every address of the host's name is a
-public one. An origin that the portal's own configuration names, such as a stand-in Ona on this machine, is taken as it
-is: there http, any port and an internal address are the administrator's choice.
+A URL is accepted if its host is on the list, it is plain https, and every address of the host is public. Origins named
+in the portal's configuration, such as a stand-in Ona on this machine, are trusted: there http, any port and internal
+addresses are the administrator's choice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .log_errors import ForeignHost, InternalAddress
 LONGEST_ADDRESS = 2048
 PORTS = {"https": 443, "http": 80}
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-# The last label begins with a letter: what looks like a number may be read as an IP address.
+# The last label begins with a letter: numbers may be read as IP addresses.
 _NAME = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?")
 _PLAIN = re.compile(r"[!#-&(-;=?-\[\]_a-z~]*")  # printable ASCII without blanks, quotes, \\ and < > ^ ` { | }
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -34,7 +34,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An address that may be asked; `may_be_internal` where configuration names this very origin."""
+    """An accepted URL; `may_be_internal` if the configuration names this very origin."""
 
     url: str
     host: str
@@ -43,14 +43,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Hosts exactly, domains with all beneath them, and origins (scheme, host, port) that configuration trusts."""
+    """Exact hosts, domains with their subdomains, and origins (scheme, host, port) trusted by configuration."""
 
     hosts: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
     origins: frozenset[tuple[str, str, int]] = frozenset()
 
     def source(self, url: str) -> Source:
-        """The address in a form that leaves nothing to interpretation; ForeignHost where the list does not cover it."""
+        """The normalized URL; ForeignHost if it is not on the list."""
         parts = _parsed(url)
         origin = _origin(parts)
         host = origin[1]
@@ -69,9 +69,9 @@ class AllowList:
 
 
 def allow_list(configured: Iterable[str], *, told: Iterable[str] = (), base_url: str = "") -> AllowList:
-    """From configuration (`logs.example.com`, `https://10.0.0.7:8443`) and addresses that Ona told.
+    """Build the list from configuration (`logs.example.com`, `https://10.0.0.7:8443`) and URLs from Ona.
 
-    The API's own origin counts where it is this machine. ValueError names what in the configuration is neither.
+    The API's own origin is included if it is this machine. ValueError names invalid configuration.
     """
     entries = [each.strip().lower().rstrip("/") for each in configured if each.strip()]
     origins = {_configured_origin(each) for each in entries if "://" in each}
@@ -116,7 +116,7 @@ def _configured_origin(entry: str) -> tuple[str, str, int]:
 
 
 def _told_host(url: str) -> str:
-    """The host of an address Ona told, "" where it is none that logs may come from."""
+    """The host of a URL from Ona; "" if logs may not come from it."""
     try:
         scheme, host, port = _origin(_parsed(url))
     except ForeignHost:
@@ -140,7 +140,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the Internet's, also where it carries another (IPv4 mapped, 6to4, NAT64)."""
+    """Whether an address is public, including embedded ones (IPv4 mapped, 6to4, NAT64)."""
     if isinstance(address, ipaddress.IPv6Address):
         carried = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
@@ -152,7 +152,9 @@ def is_public(address: Address) -> bool:
 
 
 class CheckedBackend(Backend):
-    """Connects only to public addresses: the name is looked up once, and what was checked is what is connected to."""
+    """Connects only to public addresses; the name is resolved once, so that the checked address is the one connected
+    to.
+    """
 
     def __init__(self, lookup_seconds: float) -> None:
         super().__init__()
@@ -166,7 +168,7 @@ class CheckedBackend(Backend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """As httpcore's own, InternalAddress where one of the name's addresses is not public."""
+        """As httpcore's own; InternalAddress if any address of the name is not public."""
         addresses = looked_up(host, port, self._lookup_seconds)
         if not all(is_public(ipaddress.ip_address(each.partition("%")[0])) for each in addresses):
             raise InternalAddress(f"{host} leads to an internal address")
@@ -180,7 +182,7 @@ class CheckedBackend(Backend):
 
 
 def looked_up(host: str, port: int, seconds: float) -> list[str]:
-    """The addresses of a name; httpcore.ConnectTimeout where the resolver takes longer than `seconds`."""
+    """Resolve a name; httpcore.ConnectTimeout if that takes longer than `seconds`."""
     answer: Queue[list[str] | None] = Queue(1)
 
     def look() -> None:
@@ -191,7 +193,7 @@ def looked_up(host: str, port: int, seconds: float) -> list[str]:
         else:
             answer.put(list(dict.fromkeys(str(each[4][0]) for each in found)))
 
-    # The resolver knows no time limit; a thread that waits for it holds nothing else.
+    # The resolver has no timeout; the thread that waits for it holds nothing else.
     Thread(target=look, name="log-host", daemon=True).start()
     try:
         addresses = answer.get(timeout=seconds)

@@ -1,4 +1,4 @@
-"""Logs of services and executions: a GET of the address Ona told, with a token for logs, answered by growing text."""
+"""Logs of services and executions: a GET with a logs token, answered by growing text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .log_errors import LogBroken, LogError, LogForbidden, LogGone, LogNotReady,
 from .log_hosts import AllowList, CheckedBackend, Source
 
 ATTEMPTS = 5
-FIRST_WAIT = 0.25  # seconds, doubled after each attempt that met a source still starting
+FIRST_WAIT = 0.25  # seconds, doubled after each attempt at a starting source
 CONNECT_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 IDLE_SECONDS = 15 * 60.0
@@ -34,10 +34,10 @@ _BY_STATUS: dict[int, type[LogError]] = {
 
 
 class LogStream(Iterator[bytes]):
-    """The bytes of a log as they come, at most 64 KiB at a time, until its end (StopIteration) or LogBroken.
+    """The bytes of a log as they arrive, at most 64 KiB at a time, until its end (StopIteration) or LogBroken.
 
-    Nothing is read ahead: who does not ask for more holds its source back. Use it as a context manager; `close()` may
-    also come from another thread, where it ends a waiting `next()` as if the log had ended.
+    Nothing is read ahead, so a slow reader slows down the source. Use it as a context manager; `close()` may be called
+    from another thread, where it ends a waiting `next()` as if the log had ended.
     """
 
     def __init__(self, client: httpx.Client, response: httpx.Response, host: str) -> None:
@@ -64,9 +64,9 @@ class LogStream(Iterator[bytes]):
         raise failure
 
     def close(self) -> None:
-        """Leave: the connection is shut, whether or not the log had ended."""
+        """Close the connection, whether or not the log has ended."""
         self._limit.end()
-        with suppress(RuntimeError, ValueError):  # another thread is reading, and finds the wire shut
+        with suppress(RuntimeError, ValueError):  # another thread is reading, and finds the connection closed
             self._response.close()
         self._client.close()
 
@@ -80,10 +80,10 @@ def open_log(
     idle: float = IDLE_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> LogStream:
-    """Open the log at `url` (status.logUrl of ServiceStatus and TaskExecutionStatus) and answer its bytes.
+    """Open the log at `url` (status.logUrl of ServiceStatus and TaskExecutionStatus).
 
-    A source that is still starting is asked up to `attempts` times, for some four seconds in all; redirects are not
-    followed; after `idle` seconds without a byte it counts as broken. LogError where it cannot be read.
+    A starting source is tried up to `attempts` times within about four seconds; redirects are not followed; after
+    `idle` seconds without a byte it counts as broken. LogError if it cannot be read.
     """
     source = hosts.source(url)
     client = _client(source)
@@ -98,7 +98,7 @@ def open_log(
 def _opened(
     client: httpx.Client, source: Source, token: Secret, attempts: int, idle: float, sleep: Callable[[float], None]
 ) -> httpx.Response:
-    """The answer that has begun; LogError where it is none, or still none at the last attempt."""
+    """The response; LogError for errors, or after the last attempt."""
     for attempt in itertools.count(1):
         response = _sent(client, source, token, idle)
         failure = _failure(response, source.host)
@@ -112,7 +112,7 @@ def _opened(
 
 
 def _client(source: Source) -> httpx.Client:
-    # By way of a proxy it is the proxy that looks the name up, and decides where it connects to.
+    # A proxy resolves the name itself and decides where it connects to.
     proxy = proxy_for(source.url, local=source.may_be_internal)
     backend = None if proxy or source.may_be_internal else CheckedBackend(CONNECT_SECONDS)
     return httpx.Client(transport=pooled(proxy, backend), follow_redirects=False, trust_env=False)
@@ -133,7 +133,7 @@ def _sent(client: httpx.Client, source: Source, token: Secret, idle: float) -> h
             return client.send(request, stream=True)
     except httpx.HTTPError as error:
         failure = _broken(error, source.host)
-    # outside the except, for httpx's exception leads to the request, and that to the token
+    # outside the except: httpx's exception refers to the request, and that to the token
     raise failure
 
 

@@ -1,11 +1,11 @@
-"""How fast Ona is asked: one pace for all threads of a client, which Ona can stop for a while."""
+"""The rate limit of requests to Ona, shared by all threads of a client; Ona can pause it."""
 
 from collections.abc import Callable
 from threading import Lock
 
 
 class Paused(Exception):
-    """Ona asked for a longer break than the caller wants to wait; `seconds` of it are left."""
+    """Ona requested a longer pause than the caller accepts; `seconds` of it are left."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -13,7 +13,7 @@ class Paused(Exception):
 
 
 class Budget:
-    """Spaces requests evenly, `per_second` of them; none leaves before a pause has ended."""
+    """Spaces requests evenly, `per_second`; none is sent during a pause."""
 
     def __init__(self, per_second: float, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         if not per_second > 0:
@@ -26,12 +26,12 @@ class Budget:
         self._paused_until = clock()
 
     def pause(self, seconds: float) -> None:
-        """Let no request leave for `seconds` from now; a shorter pause does not end a longer one."""
+        """Send no request for `seconds` from now; a shorter pause does not end a longer one."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def wait(self, longest_pause: float) -> None:
-        """Return when a request may leave; Paused if a pause has more than `longest_pause` seconds left."""
+        """Wait until a request may be sent; Paused if a pause has more than `longest_pause` seconds left."""
         while (seconds := self._reserve(longest_pause)) > 0:
             self._sleep(seconds)
             if not self._is_paused():
@@ -42,7 +42,7 @@ class Budget:
             return self._paused_until > self._clock()
 
     def _reserve(self, longest_pause: float) -> float:
-        """Take the next free moment; the seconds until then."""
+        """Reserve the next free time; return the seconds until then."""
         with self._lock:
             now = self._clock()
             if self._paused_until - now > longest_pause:

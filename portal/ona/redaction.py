@@ -1,4 +1,4 @@
-"""Keeps what must stay secret out of what an error tells: in whatever form Ona, or something before it, echoes it."""
+"""Redact secrets in error messages, in whatever form Ona or a proxy echoes them."""
 
 import json
 import re
@@ -13,31 +13,31 @@ _SHORTEST_INSIDE = 8
 
 
 class Scrubber:
-    """Replaces the token and the secrets a call carried: as they are, in one line, JSON-escaped, and in base64."""
+    """Replaces the token and a call's secrets: as they are, in one line, JSON-escaped, and in base64."""
 
     def __init__(self, token: Secret, secrets: Iterable[Secret] = ()) -> None:
         self._token = token
         self._labels = {form: "[secret]" for each in secrets for form in _forms(each.reveal())}
         self.carries_secrets = bool(self._labels)
         self._labels[token.reveal()] = "[token]"
-        # One pass, the longest first: what is put in place of one is never taken for another.
+        # One pass, longest first, so that no replacement is replaced again.
         longest_first = sorted(self._labels, key=len, reverse=True)
         self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
 
     def with_secrets(self, secrets: Iterable[Secret]) -> "Scrubber":
-        """One for a call that carries these too."""
+        """A scrubber for a call with these secrets too."""
         return Scrubber(self._token, secrets)
 
     def text(self, text: str) -> str:
-        """`text` without them."""
+        """`text`, redacted."""
         return self._pattern.sub(lambda found: self._labels[found[0]], text)
 
     def body(self, body: bytes) -> bytes:
-        """`body` without them; bytes that are no UTF-8 stay as they are."""
+        """`body`, redacted; invalid UTF-8 is left unchanged."""
         return self.text(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
     def value(self, value: Any) -> Any:
-        """A JSON value without them, its keys included."""
+        """A JSON value, redacted, including its keys."""
         match value:
             case str():
                 return self.text(value)
@@ -52,7 +52,7 @@ class Scrubber:
 
 
 def _forms(secret: str) -> set[str]:
-    """How `secret` may be written in a text or in JSON."""
+    """The forms of `secret` in a text or in JSON."""
     forms = {secret, " ".join(secret.split()), secret.strip()}
     for form in list(forms):
         forms |= {json.dumps(form)[1:-1], json.dumps(form, ensure_ascii=False)[1:-1]}
@@ -61,7 +61,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _base64(secret: bytes) -> Iterator[str]:
-    """As the whole and as a part of something longer, which shifts it by none, one or two bytes."""
+    """Alone, and as part of a longer text, where it is shifted by zero, one or two bytes."""
     for encode in (b64encode, urlsafe_b64encode):
         whole = encode(secret).decode()
         yield whole

@@ -1,4 +1,4 @@
-"""Whether a failed call is tried again, and when: pure functions, no clock and no dice of their own."""
+"""Whether and when to retry a failed call: pure, without clock or random numbers of its own."""
 
 from .errors import (
     Aborted,
@@ -33,8 +33,8 @@ _PASSING = (
 def next_wait(error: OnaError, *, attempt: int, attempts: int, repeatable: bool, dice: float) -> float | None:
     """Seconds to wait before attempt `attempt + 1`, or None to give up.
 
-    `attempt` counts from 1; `repeatable` says the call changes nothing; `dice` is a random number in [0, 1).
-    A call that changes something is repeated only where it certainly was not done.
+    `attempt` counts from 1; `repeatable`: the call changes nothing; `dice` is a random number in [0, 1). A call that
+    changes something is repeated only if it certainly was not done.
     """
     if attempt >= attempts or not (_may_pass(error) if repeatable else _was_not_done(error)):
         return None

@@ -1,4 +1,4 @@
-"""Connect's unary JSON calls over one pooled httpx client: headers, pace, time limits, retries, errors."""
+"""Connect's unary JSON calls over one pooled httpx client: headers, rate, time limits, retries, errors."""
 
 import itertools
 import random
@@ -31,7 +31,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """What a client has done so far; `bytes` as they came over the wire, compressed where Ona compresses."""
+    """The counters of a client; `bytes` as received, possibly compressed."""
 
     requests: int = 0
     retries: int = 0
@@ -39,7 +39,7 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 class _Sealed:
-    """A request's bytes, kept from every repr, and what its errors must not tell."""
+    """A request's bytes, hidden from every repr, and the secrets that its errors must not contain."""
 
     __slots__ = ("_content", "scrubber")
 
@@ -48,15 +48,15 @@ class _Sealed:
         self.scrubber = scrubber
 
     def reveal(self) -> bytes:
-        """The bytes themselves."""
+        """The bytes."""
         return self._content
 
 
 class Transport:
-    """Sends calls to Ona; safe to share between threads.
+    """Sends calls to Ona; thread-safe.
 
-    `sleep`, `clock` (monotonic seconds), `now`, `dice` (random, in [0, 1)) and `http` are there for tests to replace.
-    Of the environment it honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, but uses no proxy to this machine.
+    `sleep`, `clock` (monotonic seconds), `now`, `dice` (random, in [0, 1)) and `http` can be replaced by tests. It
+    honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, but uses no proxy to this machine.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Transport:
 
     @property
     def stats(self) -> Stats:
-        """What was done so far."""
+        """The counters so far."""
         return self._stats
 
     def close(self) -> None:
@@ -108,10 +108,10 @@ class Transport:
         self._http.close()
 
     def call(self, rpc: str, message: Mapping[str, Any], read: Reader[T], *, repeatable: bool) -> T:
-        """Call `rpc` ("Service/Method") and give its answer to `read` with the time the request was sent.
+        """Call `rpc` ("Service/Method") and pass its answer to `read`, with the time the request was sent.
 
-        OnaError if that fails, after retries where the call is `repeatable` or was certainly not done. A Secret in
-        `message` is sent as its text, and no error tells it.
+        OnaError if it fails, after retries if the call is `repeatable` or was certainly not done. A Secret in `message`
+        is sent as its text and never part of an error.
         """
         sealed = self._sealed(rpc, message)
         for attempt in itertools.count(1):
@@ -130,9 +130,9 @@ class Transport:
     def stream(
         self, rpc: str, content: bytes, *, idle: float, limit: Limit
     ) -> Generator[tuple[httpx.Headers, bytes], None, None]:
-        """The answer of a server stream as it comes: its headers and the next bytes.
+        """The response of a server stream: its headers and the next bytes.
 
-        OnaError if it is refused, breaks, or nothing has come for `idle` seconds; `limit` can end it.
+        OnaError if it is refused, breaks, or is silent for `idle` seconds; `limit` can end it.
         """
         self._wait_for_budget(rpc)
         self._count(requests=1)
@@ -151,7 +151,7 @@ class Transport:
             response.close()
 
     def malformed(self, rpc: str, why: str, headers: Mapping[str, str] | None = None) -> MalformedAnswer:
-        """The error for an answer of the wrong shape."""
+        """The error of an answer in the wrong form."""
         return _malformed(self._scrubber, rpc, why, headers or {})
 
     def refused(self, rpc: str, said: ConnectError, headers: Mapping[str, str]) -> OnaError:
@@ -159,7 +159,7 @@ class Transport:
         return connect_error(said, {"rpc": rpc, "request_id": self._scrubber.text(request_id(headers))}, self._scrubber)
 
     def scrub(self, body: bytes) -> bytes:
-        """`body` without the token, for what may end in an error."""
+        """`body`, redacted, for errors."""
         return self._scrubber.body(body)
 
     def _sealed(self, rpc: str, message: Mapping[str, Any]) -> _Sealed:
@@ -175,7 +175,7 @@ class Transport:
             content = msgspec.json.encode(message, enc_hook=revealed)
         except UnicodeEncodeError:
             content = b""
-        if not content:  # outside the except, for that exception holds the text
+        if not content:  # outside the except: that exception holds the text
             raise InvalidArgument("a text holds characters that are none (lone surrogates)", rpc=rpc, sent=False)
         return _Sealed(content, self._scrubber.with_secrets(carried) if carried else self._scrubber)
 
@@ -194,7 +194,7 @@ class Transport:
                 why = str(error)
             kind = plain(response.headers.get("content-type", "no content type"), 60)
             failure = _malformed(sealed.scrubber, rpc, f"{kind}, {len(body)} bytes: {why}", response.headers)
-        del body  # it may echo a secret, and debuggers show the names of the frames an error passed
+        del body  # it may echo a secret, and debuggers show the variables of frames
         raise failure
 
     def _exchange(self, rpc: str, sealed: _Sealed) -> tuple[httpx.Response, bytes]:
@@ -212,7 +212,7 @@ class Transport:
         return f"{self.base_url}/gitpod.v1.{rpc}"
 
     def _body(self, rpc: str, response: httpx.Response) -> bytes:
-        """The whole body, as long as it comes in time and is not too large."""
+        """The whole body, unless it is too late or too large."""
         ends_at = self._clock() + self.timeout
         chunks: list[bytes] = []
         size = 0
@@ -234,9 +234,9 @@ class Transport:
         return error
 
     def _on_the_wire(self, rpc: str, do: Callable[[], T], limit: Limit) -> T:
-        """`do()` under `limit`, its failure in our words.
+        """Run `do()` under `limit`; network failures become our errors.
 
-        It is raised outside the except, for httpx's exception leads to the request, and that to the token.
+        They are raised outside the except: httpx's exception refers to the request, and that to the token.
         """
         try:
             with under(limit):
@@ -246,7 +246,7 @@ class Transport:
         raise failure
 
     def _no_answer(self, rpc: str, error: httpx.HTTPError) -> OnaError:
-        """The error for a failure of the wire; its text, never its chain."""
+        """The error of a network failure; its text, never its chain."""
         why = plain(self._scrubber.text(str(error))) or type(error).__name__
         if isinstance(error, httpx.DecodingError):
             return self.malformed(rpc, why)

@@ -1,4 +1,4 @@
-"""Error answers: a page for a person, one plain sentence for htmx (static/js/portal.js shows it)."""
+"""Error responses: a page for people, one sentence for htmx (static/js/portal.js shows it)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from portal.web.htmx import htmx_of
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400: nothing of the request is shown back."""
+    """400, without quoting the request."""
     return _answer(request, 400, "The portal did not understand this request. Go back, reload the page and try again.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403, in the words of the PermissionDenied that was raised."""
+    """403, with the message of the PermissionDenied."""
     said = str(exception) if isinstance(exception, PermissionDenied) else ""
     return _answer(request, 403, said or "Your roles do not let you do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403: the form's token does not fit the browser's cookie (CSRF_FAILURE_VIEW)."""
+    """403: the form's token does not match the cookie (CSRF_FAILURE_VIEW)."""
     return _answer(
         request,
         403,
@@ -32,14 +32,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404, in the words of the Http404 that was raised by a view."""
+    """404, with the message of a view's Http404."""
     said = exception.args[0] if isinstance(exception, Http404) and exception.args else ""
     means = said if isinstance(said, str) and said else "There is nothing at this address, or you may not see it."
     return _answer(request, 404, means)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: neither database nor session are asked, they may be what failed."""
+    """500, without database and session, which may be the cause."""
     means = "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal."
     if htmx_of(request) is not None:
         return HttpResponse(means, content_type="text/plain; charset=utf-8", status=500)

@@ -1,11 +1,11 @@
-"""Times, durations and Ona's enum values in words."""
+"""Format times, durations and Ona's enum values."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-# Ona's phases by the end of their names; the prefixes are those of the enums in the vendor's contract.
+# Ona's phases without the prefixes of their enums.
 PREFIXES = (
     "ENVIRONMENT_PHASE_",
     "TASK_EXECUTION_PHASE_",
@@ -41,7 +41,7 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def phase_word(value: str | None) -> str:
-    """ "ENVIRONMENT_PHASE_RUNNING" → "running"; a value not known here stays as Ona wrote it; absent is "unknown"."""
+    """ "ENVIRONMENT_PHASE_RUNNING" → "running"; unlisted values stay raw; absent is "unknown"."""
     if not value:
         return UNKNOWN
     for prefix in PREFIXES:
@@ -59,7 +59,7 @@ def phase_tone(value: str | None) -> str:
 
 
 def duration_words(delta: timedelta) -> str:
-    """The largest unit and the one below it: "2 d 3 h", "45 min", "1 min 5 s", "850 ms"; "0 s" for nothing."""
+    """The two largest units: "2 d 3 h", "45 min", "1 min 5 s", "850 ms"; "0 s" for zero."""
     if delta < timedelta(0):
         return f"minus {duration_words(-delta)}"
     seconds = delta.total_seconds()

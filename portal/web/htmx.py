@@ -1,4 +1,4 @@
-"""One URL, one view, one template: what htmx asks for is a part of the page."""
+"""One URL, one view, one template: htmx requests a part of the page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django_htmx.middleware import HtmxDetails
 
 
 def htmx_of(request: HttpRequest) -> HtmxDetails | None:
-    """What htmx said with this request; None where it did not ask, or the request never passed the middleware."""
+    """The htmx details of a request; None without htmx or its middleware."""
     details = getattr(request, "htmx", None)
     return details if isinstance(details, HtmxDetails) and details else None
 
 
 def is_fragment(request: HttpRequest) -> bool:
-    """Whether htmx wants a part of the page: not a boosted link, not the restoring of a page from history."""
+    """Whether htmx requests a part of the page: not a boosted link, not a history restore."""
     details = htmx_of(request)
     return details is not None and not details.boosted and not details.history_restore_request
 
@@ -26,11 +26,11 @@ def is_fragment(request: HttpRequest) -> bool:
 def render_page(
     request: HttpRequest, page: str, fragment: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """Render the template `page`, or `fragment` alone where htmx asks for it; both get the same context."""
+    """Render the template `page`, or only `fragment` for htmx; both get the same context."""
     return varied(render(request, fragment if is_fragment(request) else page, dict(context or {}), status=status))
 
 
 def varied(response: HttpResponse) -> HttpResponse:
-    """Say that the same address has a page and a part of it, so that no cache takes one for the other."""
+    """Mark a response as varying, so that caches do not confuse a page with its part."""
     patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request", "HX-Boosted"])
     return response

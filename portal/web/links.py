@@ -1,4 +1,4 @@
-"""Which addresses from Ona's data may become links."""
+"""Which URLs in Ona's data may become links."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 
 def https_url(text: str | None) -> str | None:
-    """`text` where it is a plain https address that a person can be sent to, else None.
+    """`text` if it is a plain https URL that is safe to follow, else None.
 
-    Refused: other schemes, user names in the address, backslashes, blanks and control characters (browsers drop or
-    rewrite some of these, so that the address seen is not the address visited), and hosts or ports that do not parse.
+    Rejected: other schemes, user names, backslashes, blanks and control characters (browsers drop or rewrite some of
+    them, so that the visible URL is not the visited one), and invalid hosts or ports.
     """
     if not text or not text.isprintable() or any(c.isspace() or c in "\\<>\"'`" for c in text):
         return None

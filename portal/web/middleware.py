@@ -1,4 +1,4 @@
-"""What happens to every request."""
+"""Middleware."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from portal.web.permissions import to_sign_in
 
 
 class SignInRequired(LoginRequiredMiddleware):
-    """Every view needs a signed-in user unless marked `login_not_required`; htmx is sent to sign in as a whole page."""
+    """Require a signed-in user unless a view is marked `login_not_required`; htmx is sent to the sign-in page as a
+    whole.
+    """
 
     def process_view(
         self,
@@ -25,21 +27,21 @@ class SignInRequired(LoginRequiredMiddleware):
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
-        """Answer a signed-out visitor in place of the view; None lets the request through."""
+        """Redirect signed-out visitors; None lets the request through."""
         if not getattr(view_func, "login_required", True):
-            return None  # before the user is looked up: /healthz must not need the database
+            return None  # before the user is loaded: /healthz must not need the database
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         return None if refused is None else to_sign_in(request)
 
 
 class PrivatePages:
-    """What signed-in users saw is kept by no cache, so that Back after signing out shows nothing."""
+    """Forbid caching for signed-in users, so that Back after signing out shows nothing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Add the header to answers that do not bring their own."""
+        """Add the header to responses without one."""
         response = self.get_response(request)
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_store=True)
@@ -47,7 +49,7 @@ class PrivatePages:
 
 
 class RequestLog(RequestMiddleware):
-    """One line per request without its query: that may hold a one-time token, and tells what people look for."""
+    """Log one line per request without its query, which may hold a one-time token or search words."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
@@ -56,12 +58,12 @@ class RequestLog(RequestMiddleware):
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:
-        """The same address that sign-in throttling counts by."""
+        """The same address that sign-in throttling uses."""
         structlog.contextvars.bind_contextvars(ip=client_address(request))
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        """Who it is where the view wanted to know: a log line shall neither cost a query nor fail with the database."""
-        user = getattr(request, "_cached_user", None)  # what django.contrib.auth keeps once it has looked
+        """The user, if a view has loaded it: a log line must neither cost a query nor fail with the database."""
+        user = getattr(request, "_cached_user", None)  # set by django.contrib.auth once loaded
         if user is not None:
             structlog.contextvars.bind_contextvars(user_id=user.pk)

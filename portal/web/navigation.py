@@ -1,4 +1,4 @@
-"""The places of the portal, in the order of the left navigation."""
+"""The left navigation, in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANY = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry: shown where its URL exists and the user has the permission."""
+    """One entry: shown if its URL exists and the user has the permission."""
 
     url_name: str
     label: str
@@ -35,7 +35,7 @@ PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place as one request sees it."""
+    """An entry as one request sees it."""
 
     url: str
     label: str
@@ -44,7 +44,7 @@ class Link:
 
 
 def links(request: HttpRequest) -> list[Link]:
-    """The places this request's user may go to."""
+    """The entries that this request's user may open."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
@@ -57,7 +57,7 @@ def links(request: HttpRequest) -> list[Link]:
 
 
 def url_of(name: str) -> str:
-    """The path of a named URL without arguments; empty where there is none yet."""
+    """The path of a named URL without arguments; empty if there is none."""
     try:
         return reverse(name)
     except NoReverseMatch:
@@ -65,7 +65,7 @@ def url_of(name: str) -> str:
 
 
 def address_of(name: str, identity: UUID) -> str:
-    """The path of a named URL with an id as its one argument; quicker than reversing it for each row of a list."""
+    """The path of a named URL with an id as its only argument; quicker than reversing it for each row."""
     return _address(name).replace(str(ANY), str(identity))
 
 

@@ -1,4 +1,4 @@
-"""Where a request came from."""
+"""The client's address."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address of the client; None where it cannot be known (AXES_CLIENT_IP_CALLABLE).
+    """The address of the client; None if unknown (AXES_CLIENT_IP_CALLABLE).
 
-    Behind a proxy it is the last entry of X-Forwarded-For: the one our own proxy wrote. Entries before it are
-    whatever the client sent. Without a proxy the header is not read at all.
+    Behind a proxy it is the last entry of X-Forwarded-For, which our own proxy wrote; earlier entries are sent by the
+    client. Without a proxy the header is ignored.
     """
     address = request.META.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:

@@ -1,4 +1,4 @@
-"""Who may open a view."""
+"""Permissions of views."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def permission(*names: str) -> Callable[[View[P]], View[P]]:
-    """Open the view to users who have every permission named, such as "environments.view_environment".
+    """Require every permission named, such as "environments.view_environment".
 
-    Signed-out visitors go to the sign-in page and come back; others get 403. The names stay readable as
-    `view.permissions`.
+    Signed-out visitors sign in first; others get 403. The names can be read as `view.permissions`.
     """
 
     def decorate(view: View[P]) -> View[P]:
@@ -43,11 +42,11 @@ def permission(*names: str) -> Callable[[View[P]], View[P]]:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send a signed-out visitor to sign in and then back to the page they were on."""
+    """Redirect to the sign-in page, which leads back to this page."""
     details = htmx_of(request)
     if details is None:
         return redirect_to_login(request.get_full_path())
-    # htmx would follow a plain redirect and put the sign-in page into the middle of the old one
+    # htmx would follow a plain redirect and put the sign-in page into the middle of this one
     here = details.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
     return HttpResponseClientRedirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': here})}")
 

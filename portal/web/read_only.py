@@ -1,4 +1,4 @@
-"""Django admin pages for rows that only the sync may write."""
+"""Read-only pages of Django's admin, for rows that only the sync writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Looking, no touching; without the counts that are slow on large tables."""
+    """Read-only, and without counts, which are slow on large tables."""
 
     show_full_result_count = False
     list_per_page = 50
@@ -25,9 +25,9 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """The next sweep would undo it."""
+        """The next sync would overwrite it."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """History is kept."""
+        """History is never deleted."""
         return False

@@ -1,4 +1,4 @@
-"""For views that take or show secrets: nothing of their requests is told by an error report, in DEBUG neither."""
+"""For views with secrets: error reports show nothing of their requests, not even with DEBUG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ P = ParamSpec("P")
 
 
 class TellsNothing(SafeExceptionReporterFilter):
-    """Django's own filter steps aside in DEBUG, and shows the variables of every function that is not marked."""
+    """Redact everything: Django's own filter does nothing with DEBUG, and shows variables of unmarked functions."""
 
     def is_active(self, request: HttpRequest | None) -> bool:
         return True
@@ -26,7 +26,7 @@ class TellsNothing(SafeExceptionReporterFilter):
 
 
 def discreet(view: View[P]) -> View[P]:
-    """Keep what is sent to the view out of error pages and reports."""
+    """Exclude what is sent to the view from error pages and reports."""
     marked = sensitive_post_parameters()(view)
 
     @wraps(view)

@@ -14,12 +14,8 @@ from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
-<<<<<<< HEAD
-from tests.browser.scenes import NO_ROLE, VIEWER, Scene, scenes, three_hours_ago
-from tests.support import factories
-=======
 from tests.browser.scenes import NO_ROLE, VIEWER, Scene, read, scenes, three_hours_ago
->>>>>>> browser
+from tests.support import factories
 
 WIDTHS = {1440: 900, 390: 844}
 README = {

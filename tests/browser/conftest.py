@@ -107,14 +107,7 @@ def organization(
     """130 environments, one of each kind, and the portal's copy of all but its secrets."""
     path = tmp_path_factory.mktemp("world") / "130"
     with django_db_blocker.unblock():
-<<<<<<< HEAD
-        world = World(environments=130, seed=7)
-        return read_once(
-            world, lambda read: fleet.read_all(read, secrets=False), tmp_path_factory.mktemp("world") / "130"
-        )
-=======
         return read_once(World(environments=130, seed=7), lambda read: fleet.read_all(read, secrets=False), path)
->>>>>>> browser
 
 
 @pytest.fixture

@@ -14,13 +14,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.browser import chromium
 from tests.browser.accessibility import Judge
-<<<<<<< HEAD
-from tests.browser.scenes import GROUPS, NO_ROLE, Scene, beginning, read, scenes, three_hours_ago
-from tests.support import factories
-=======
 from tests.browser.scenes import GROUPS, NO_ROLE, Scene, beginning, live_and_read, scenes, three_hours_ago
 from tests.browser.stored import Stored, read_once
->>>>>>> browser
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

@@ -1,5 +1,4 @@
-"""The only way saved views are changed. None of it is asked of Ona, so none of it is in the ledger; the log tells who
-shared and deleted what."""
+"""All changes of saved views. They are not in the ledger, which is about Ona; the log records shares and deletions."""
 
 from __future__ import annotations
 
@@ -15,11 +14,11 @@ from portal.lists.registry import SAVABLE
 
 log = structlog.get_logger(__name__)
 
-MOST = 200  # views of one person
+MOST = 200  # per person
 
 
 class NotKept(Exception):
-    """What was asked for cannot be; `field` of the form is to blame, or None of them."""
+    """The change is not possible; `field` of the form is the cause, or None."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -27,7 +26,7 @@ class NotKept(Exception):
 
 
 def canonical(url_name: str, query: str) -> str:
-    """The query as the list writes it; NotKept where it is longer than can be kept."""
+    """The canonical query of the list; NotKept if it is too long."""
     written = SAVABLE[url_name].canonical(QueryDict(query))
     if len(written) > LONGEST_QUERY:
         raise NotKept(f"These filters are too long to be kept: {len(written):,} of {LONGEST_QUERY:,} characters.")
@@ -35,7 +34,7 @@ def canonical(url_name: str, query: str) -> str:
 
 
 def keep_view(*, owner: User, name: str, url_name: str, query: str, is_shared: bool, is_start: bool) -> SavedView:
-    """A new view; the same form sent twice keeps one. NotKept where the name is taken or there are too many."""
+    """Create a view; the same form sent twice creates one. NotKept if the name is taken or there are too many."""
     asked = {"url_name": url_name, "query": canonical(url_name, query), "is_shared": is_shared}
     with transaction.atomic():
         _one_at_a_time(owner)
@@ -53,7 +52,7 @@ def keep_view(*, owner: User, name: str, url_name: str, query: str, is_shared: b
 
 
 def change_view(*, view: SavedView, name: str, is_shared: bool, is_start: bool) -> None:
-    """Another name, shared or kept, started with or not. NotKept where another view has the name."""
+    """Change name, sharing and start. NotKept if another view has the name."""
     with transaction.atomic():
         _one_at_a_time(view.owner)
         if SavedView.objects.filter(owner=view.owner, name=name).exclude(pk=view.pk).exists():
@@ -70,13 +69,13 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, is_start: bool) 
 
 
 def refill_view(*, view: SavedView, query: str) -> None:
-    """Other filters under the same name. NotKept where they are too long."""
+    """Replace the filters. NotKept if they are too long."""
     _write(view, query=canonical(view.url_name, query))
     log.info("view_refilled", **_told(view))
 
 
 def delete_view(*, view: SavedView) -> None:
-    """Whoever else starts with it is told at their next start."""
+    """Delete a view; others who start with it are informed at their next start."""
     told = _told(view)
     with transaction.atomic():
         Start.objects.filter(user=view.owner, view=view).delete()
@@ -85,13 +84,13 @@ def delete_view(*, view: SavedView) -> None:
 
 
 def unshare_view(*, view: SavedView, actor: User) -> None:
-    """By somebody who is not its owner: to the owner it stays."""
+    """Stop sharing somebody else's view; its owner keeps it."""
     SavedView.objects.filter(pk=view.pk).update(is_shared=False)
     log.info("view_unshared_by_another", by=actor.pk, **_told(view))
 
 
 def choose_start(*, user: User, view: SavedView | None) -> None:
-    """With which view `user` starts; None for the overview."""
+    """Set the start view of `user`; None for the overview."""
     if view is None:
         Start.objects.filter(user=user).delete()
     else:
@@ -99,9 +98,9 @@ def choose_start(*, user: User, view: SavedView | None) -> None:
 
 
 def start_of(user: User) -> tuple[str, str]:
-    """Where `user` starts, and what is to be said of it, mostly nothing.
+    """The start URL of `user`, and a message, mostly empty.
 
-    A start that is there no more leads to the overview, is told about once, and forgotten.
+    A deleted start view leads to the overview, with a message once.
     """
     overview = reverse("overview")
     start = Start.objects.select_related("view").filter(user=user).first()
@@ -117,12 +116,12 @@ def start_of(user: User) -> tuple[str, str]:
 
 
 def _one_at_a_time(owner: User) -> None:
-    """Names and numbers of a person's views are checked before they are written: others wait until that is done."""
+    """Serialize changes of a person's views: names and counts are checked before writing."""
     User.objects.select_for_update(no_key=True).only("pk").get(pk=owner.pk)
 
 
 def _write(view: SavedView, **columns: object) -> None:
-    """NotKept where the view was deleted in the meantime."""
+    """Write a view; NotKept if it was deleted meanwhile."""
     columns["changed_at"] = timezone.now()
     if not SavedView.objects.filter(pk=view.pk).update(**columns):
         raise NotKept("This view was deleted in the meantime.")
@@ -131,6 +130,6 @@ def _write(view: SavedView, **columns: object) -> None:
 
 
 def _told(view: SavedView) -> dict[str, object]:
-    """What the log says of a view; names are told of shared ones alone."""
+    """The log's fields of a view; names only of shared ones."""
     told = {"view_id": view.pk, "owner_id": view.owner_id, "list": view.url_name, "is_shared": view.is_shared}
     return told | ({"name": view.name} if view.is_shared else {})

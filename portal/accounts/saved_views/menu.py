@@ -1,4 +1,4 @@
-"""The menu of views on the pages of lists: mine, shared ones, which is open, and what can be saved."""
+"""The menu of views on list pages: own and shared views, the open one, and saving."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from portal.lists.registry import SAVABLE
 from portal.web.htmx import htmx_of
 
 VIEW = "accounts.view_savedview"
-SHOWN = 50  # of others' views; the page of all views has the rest
-OPENED = "opened_views"  # in the session: the view last opened, by list
+SHOWN = 50  # of others' views; the page of all views shows the rest
+OPENED = "opened_views"  # session key: the last opened view, by list
 
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """`open` is the view of these filters, `opened` the own one that was opened and changed since; None for none."""
+    """The menu. `open` is the view with these filters, `opened` the own view opened before and changed since."""
 
     url_name: str
     label: str
@@ -38,7 +38,7 @@ class Menu:
 
 
 def menu_of_page(request: HttpRequest) -> Menu | None:
-    """The menu of the page that `request` asked for; None where it is not a list, or the user may not open it."""
+    """The menu of the requested page; None if it is not a list that the user may open."""
     match, user = request.resolver_match, getattr(request, "user", None)
     if match is None or not isinstance(user, User) or not may_save(user, match.view_name):
         return None
@@ -46,19 +46,19 @@ def menu_of_page(request: HttpRequest) -> Menu | None:
 
 
 def may_save(user: User, url_name: str) -> bool:
-    """Whether `url_name` is a list, and one that `user` may open and keep views of."""
+    """Whether `url_name` is a list that `user` may open and save views of."""
     return url_name in SAVABLE and user.has_perms((VIEW, *SAVABLE[url_name].permissions))
 
 
 def menu(
     request: HttpRequest, user: User, url_name: str, query: str, form: SavedViewForm | None = None, said: str = ""
 ) -> Menu:
-    """One query; `form` is one that was not accepted, `said` what was done."""
+    """Build the menu in one query; `form` is a rejected form, `said` a message."""
     views = SavedView.objects.seen_by(user).filter(url_name=url_name).for_list(user)[: MOST + SHOWN + 1]
     mine = [view for view in views if view.owner_id == user.pk]
     shared = [view for view in views if view.owner_id != user.pk]
     opened = request.session.get(OPENED, {}).get(url_name)
-    # several can be of the same filters: the one that was opened goes before
+    # several can have the same filters: prefer the opened one
     current = max((view for view in views if view.is_of(query)), key=lambda view: view.pk == opened, default=None)
     return Menu(
         url_name,
@@ -75,12 +75,12 @@ def menu(
 
 
 def note_opened(request: HttpRequest, view: SavedView) -> None:
-    """The menu then offers to save changes to it."""
+    """Remember the opened view, so that the menu offers to save changes to it."""
     request.session[OPENED] = request.session.get(OPENED, {}) | {view.url_name: view.pk}
 
 
 def query_at_hand(request: HttpRequest, url_name: str, given: str) -> str:
-    """The query in the browser's address now, which htmx may have changed since the page was made; else `given`."""
+    """The query in the browser's URL, which htmx may have changed since; else `given`."""
     details = htmx_of(request)
     here = urlsplit((details and details.current_url_abs_path) or "")
     return here.query if here.path == reverse(url_name) else given

@@ -1,4 +1,4 @@
-"""The pages of saved views: all of them, a form for a new one and for a known one, and where a person starts."""
+"""The pages of saved views: the list, the forms, and the start view."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PANEL = "accounts/views/_panel.html"
 
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
-    """To where the person starts: after signing in, and from the portal's name on every page."""
+    """Redirect to the start view: after signing in, and from the portal's name on every page."""
     url, said = changes.start_of(_person(request))
     if said:
         messages.warning(request, said)
@@ -35,7 +35,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @permission(VIEW)
 def views(request: HttpRequest) -> HttpResponse:
-    """All own views, those that others share, and the start."""
+    """Own views, shared ones, and the start view."""
     user = _person(request)
     known = SavedView.objects.for_list(user)
     shared = list(known.filter(is_shared=True).exclude(owner=user)[: SHOWN + 1])
@@ -53,7 +53,7 @@ def views(request: HttpRequest) -> HttpResponse:
 
 @permission(VIEW)
 def views_menu(request: HttpRequest) -> HttpResponse:
-    """What a menu shows when it is opened: the filters may be others than when its page was made."""
+    """The opened menu: the filters may have changed since its page was rendered."""
     url_name = request.GET.get("list", "")
     if not is_fragment(request):
         return redirect("accounts:views")
@@ -62,7 +62,7 @@ def views_menu(request: HttpRequest) -> HttpResponse:
 
 @permission(VIEW)
 def view_new(request: HttpRequest) -> HttpResponse:
-    """The form, as a page of its own or in the menu; and, as a POST, the view."""
+    """The form for a new view, as a page or in the menu; POST creates it."""
     initial = {name: request.GET.get(name, "") for name in ("list", "query")}
     form = SavedViewForm(request.POST if request.method == "POST" else None, initial=initial)
     url_name = _list(request, form["list"].value() or "")
@@ -78,7 +78,7 @@ def view_new(request: HttpRequest) -> HttpResponse:
 
 @permission(VIEW)
 def view(request: HttpRequest, view_id: int) -> HttpResponse:
-    """To the list with the filters of the view."""
+    """Redirect to the list with the view's filters."""
     found = SavedView.objects.seen_by(_person(request)).filter(pk=view_id).first()
     if found is None or found.url_name not in SAVABLE:
         raise _no_such_view()
@@ -88,7 +88,7 @@ def view(request: HttpRequest, view_id: int) -> HttpResponse:
 
 @permission(VIEW)
 def view_edit(request: HttpRequest, view_id: int) -> HttpResponse:
-    """Another name, shared or kept, started with or not: by its owner."""
+    """Change name, sharing and start, by its owner."""
     found = _own(request, view_id)
     is_start = Start.objects.filter(user=found.owner, view=found).exists()
     initial = {"name": found.name, "is_shared": found.is_shared, "is_start": is_start}
@@ -108,7 +108,7 @@ def view_edit(request: HttpRequest, view_id: int) -> HttpResponse:
 @require_POST
 @permission(VIEW)
 def view_update(request: HttpRequest, view_id: int) -> HttpResponse:
-    """The filters at hand in place of those that the view had."""
+    """Replace the view's filters by the present ones."""
     found = _own(request, view_id)
     url_name = _list(request, found.url_name)
     query = query_at_hand(request, url_name, request.POST.get("query", ""))
@@ -124,7 +124,7 @@ def view_update(request: HttpRequest, view_id: int) -> HttpResponse:
 
 @permission(VIEW)
 def view_delete(request: HttpRequest, view_id: int) -> HttpResponse:
-    """Asks first; by its owner."""
+    """Confirm and delete, by its owner."""
     found = _own(request, view_id)
     if request.method == "POST":
         changes.delete_view(view=found)
@@ -137,7 +137,7 @@ def view_delete(request: HttpRequest, view_id: int) -> HttpResponse:
 @require_POST
 @permission(VIEW)
 def view_start(request: HttpRequest) -> HttpResponse:
-    """Start with a view, or with the overview where none is named."""
+    """Set the start view, or the overview if none is named."""
     user, named = _person(request), request.POST.get("view", "")
     found = SavedView.objects.seen_by(user).filter(pk=named).first() if named.isdecimal() else None
     if named and found is None:
@@ -150,7 +150,7 @@ def view_start(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission(VIEW, UNSHARE)
 def view_unshare(request: HttpRequest, view_id: int) -> HttpResponse:
-    """Take away what somebody else shares; to its owner it stays."""
+    """Stop sharing somebody else's view; its owner keeps it."""
     found = SavedView.objects.filter(pk=view_id, is_shared=True).select_related("owner").first()
     if found is None:
         raise _no_such_view()
@@ -166,7 +166,7 @@ def _person(request: HttpRequest) -> User:
 
 
 def _own(request: HttpRequest, view_id: int) -> SavedView:
-    """404 for a view of somebody else: whoever sees it on a page is told there whose it is."""
+    """The own view; 404 for other people's."""
     found = SavedView.objects.select_related("owner").filter(pk=view_id, owner=_person(request)).first()
     if found is None:
         raise _no_such_view()
@@ -187,7 +187,7 @@ def _list(request: HttpRequest, url_name: str) -> str:
 
 
 def _keep(request: HttpRequest, form: SavedViewForm, url_name: str, query: str) -> SavedView | None:
-    """The view; None where it is not kept, which the form then says."""
+    """Save the view; None if rejected, with the reason on the form."""
     given = form.cleaned_data
     try:
         return changes.keep_view(
@@ -204,7 +204,7 @@ def _keep(request: HttpRequest, form: SavedViewForm, url_name: str, query: str) 
 
 
 def _done(request: HttpRequest, done: SavedView, said: str) -> HttpResponse:
-    """The menu says so; without htmx the list does."""
+    """Confirm in the menu; without htmx on the list."""
     note_opened(request, done)
     if is_fragment(request):
         return _panel(request, done.url_name, done.query, said=said)

@@ -1,4 +1,4 @@
-"""Ona's documents as the portal reads them: strictly what is used, leniently the rest, the bytes always kept."""
+"""Ona's documents: parsed strictly where used, leniently otherwise; the bytes are always preserved."""
 
 from .audit import AuditEntry
 from .automations import ServiceDocument, TaskDocument, TaskExecutionDocument

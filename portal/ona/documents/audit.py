@@ -1,4 +1,4 @@
-"""Ona's own audit log: who did what to which resource. It names changed fields, not their values."""
+"""Ona's audit log: who did what to which resource. It names changed fields, without values."""
 
 from uuid import UUID
 

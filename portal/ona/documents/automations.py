@@ -1,4 +1,4 @@
-"""Services, tasks and their executions as EnvironmentAutomationService answers them."""
+"""Services, tasks and executions as EnvironmentAutomationService answers them."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ class _AutomationMetadata(Head, frozen=True):
 
     @property
     def triggers(self) -> list[str]:
-        """What starts it, in words as an automations file has them: manual, postEnvironmentStart, prebuild, …"""
+        """Its triggers, as in an automations file: manual, postEnvironmentStart, prebuild, …"""
         return list(dict.fromkeys(word for trigger in self.triggered_by for word, given in trigger.items() if given))
 
 
@@ -41,7 +41,7 @@ class Docker(Head, frozen=True):
 
 
 class RunsOn(Head, frozen=True):
-    """Where a command runs: in a container of its own, on the machine, or (neither) in the devcontainer."""
+    """Where a command runs: in its own container, on the machine, or (neither) in the devcontainer."""
 
     docker: Docker | None = None
     machine: dict[str, Any] | None = None
@@ -98,7 +98,7 @@ class TaskSpecHead(Head, frozen=True):
 
 
 class TaskDocument(msgspec.Struct, frozen=True):
-    """One task definition; it carries no version."""
+    """One task definition, which has no version."""
 
     id: UUID
     environment_id: UUID
@@ -137,13 +137,13 @@ class PlannedStep(Head, frozen=True):
 
 
 class PlannedGroup(Head, frozen=True):
-    """TaskExecutionSpec.Group: its steps run together."""
+    """TaskExecutionSpec.Group: steps that run in parallel."""
 
     steps: list[PlannedStep] = []
 
 
 class ExecutionSpecHead(Head, frozen=True):
-    """TaskExecutionSpec: the groups run one after another."""
+    """TaskExecutionSpec: groups that run one after another."""
 
     desired_phase: str = ""
     plan: list[PlannedGroup] = []
@@ -168,7 +168,7 @@ class ExecutionStatusHead(Head, frozen=True):
 
 
 class TaskExecutionDocument(msgspec.Struct, frozen=True):
-    """One run of a task."""
+    """One execution."""
 
     id: UUID
     metadata: Part[ExecutionMetadataHead]
@@ -182,7 +182,7 @@ class TaskExecutionDocument(msgspec.Struct, frozen=True):
 
     @property
     def task_id(self) -> UUID:
-        """The task it is a run of."""
+        """The task that it executes."""
         return self.metadata.head.task_id
 
 
@@ -230,22 +230,22 @@ _updated = msgspec.json.Decoder(UpdatedAutomations)
 
 
 def read_updated(raw: bytes) -> UpdatedAutomations:
-    """The answer in `raw`; MsgspecError if it is none."""
+    """Parse the answer in `raw`; MsgspecError if invalid."""
     return _updated.decode(raw)
 
 
 def read_service(raw: bytes) -> ServiceDocument:
-    """The service in `raw`; MsgspecError if there is none."""
+    """Parse the service in `raw`; MsgspecError if there is none."""
     return _open_service(_attached.decode(raw))
 
 
 def read_task(raw: bytes) -> TaskDocument:
-    """The task in `raw`; MsgspecError if there is none."""
+    """Parse the task in `raw`; MsgspecError if there is none."""
     return _open_task(_attached.decode(raw))
 
 
 def read_execution(raw: bytes) -> TaskExecutionDocument:
-    """The execution in `raw`; MsgspecError if there is none."""
+    """Parse the execution in `raw`; MsgspecError if there is none."""
     return _open_execution(_envelope.decode(raw))
 
 

@@ -1,4 +1,4 @@
-"""The names behind ids, the organization and its policies. `raw` holds each document's JSON as it came."""
+"""Members, projects, runners, classes, the organization and its policies. `raw` is each document's JSON as received."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,14 +12,14 @@ from .values import Duration, Head, Int64, Reader, Timestamp, storable
 
 
 class Whole(Head, frozen=True, kw_only=True):
-    """A document that is kept in one piece."""
+    """A document that is stored in one piece."""
 
-    # Filled by the reader, not from a field of this name.
+    # Set by the reader, not from a field of this name.
     raw: bytes = msgspec.field(name="$raw", default=b"{}")
 
     @property
     def storable(self) -> bytes:
-        r"""`raw` for a jsonb column: \u0000, which Postgres cannot hold, replaced by U+FFFD."""
+        """`raw` for a jsonb column: \\u0000, which Postgres cannot store, is replaced by U+FFFD."""
         return storable(self.raw)
 
 
@@ -58,7 +58,7 @@ class Project(Whole, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its display name."""
         return self.metadata.name
 
     @property
@@ -99,17 +99,17 @@ class Runner(Whole, frozen=True, kw_only=True):
 
     @property
     def version(self) -> str:
-        """Of its software."""
+        """The version of its software."""
         return self.status.version
 
     @property
     def message(self) -> str:
-        """What it says of itself."""
+        """Its own message."""
         return self.status.message
 
 
 class EnvironmentClass(Whole, frozen=True, kw_only=True):
-    """EnvironmentClass: a kind of machine a runner offers."""
+    """EnvironmentClass: a kind of machine that a runner offers."""
 
     id: UUID
     display_name: str = ""
@@ -143,7 +143,7 @@ class Policies(Whole, frozen=True, kw_only=True):
 
 
 class Identity(Whole, frozen=True, kw_only=True):
-    """GetAuthenticatedIdentityResponse: who the token is."""
+    """GetAuthenticatedIdentityResponse: the owner of the token."""
 
     subject: Subject = Subject()
     organization_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""Environments as EnvironmentService answers them: three parts with separate life, each whole and with a typed head."""
+"""Environments as EnvironmentService answers them: three independent parts, each whole and with a typed head."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -8,19 +8,19 @@ import msgspec
 from .pages import Listing, Page, Part, part_reader
 from .values import Duration, Head, Int32, Timestamp, Uint64
 
-# What Go and protobuf write for "no time".
+# How Go and protobuf write "no time".
 _NO_TIME = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC))
 
 
 class Subject(Head, frozen=True):
-    """Somebody or something that acts; `principal` tells which (PRINCIPAL_USER, …)."""
+    """A person or an account; `principal` is its kind (PRINCIPAL_USER, …)."""
 
     id: UUID | None = None
     principal: str = ""
 
 
 class MetadataHead(Head, frozen=True):
-    """EnvironmentMetadata. Times are None where Ona gives none, or the epoch."""
+    """EnvironmentMetadata. Times are None if Ona omits them or sends the epoch."""
 
     organization_id: UUID | None = None
     name: str = ""
@@ -157,7 +157,7 @@ class RunnerAck(Head, frozen=True):
 
 
 class Component(Head, frozen=True):
-    """What the machine, the content, the devcontainer, the automations file and each secret have in common."""
+    """The shared fields of machine, content, devcontainer, automations file and secrets."""
 
     phase: str = ""
     failure_message: str = ""
@@ -181,7 +181,7 @@ class ContentStatus(Component, frozen=True):
 
 
 class DevcontainerStatus(Component, frozen=True):
-    """EnvironmentStatus.DevContainer; where there is none, whether it is in sync is unknown."""
+    """EnvironmentStatus.DevContainer; without one, being in sync is unknown."""
 
     devcontainerconfig_in_sync: bool = False
     secrets_in_sync: bool = False
@@ -202,7 +202,7 @@ class ActivitySignal(Head, frozen=True):
 
 
 class StatusHead(Head, frozen=True):
-    """EnvironmentStatus; a component's phase is "" where Ona has not reported it."""
+    """EnvironmentStatus; a component's phase is "" if Ona has not reported it."""
 
     status_version: Uint64 = Uint64(0)
     phase: str = ""
@@ -218,7 +218,7 @@ class StatusHead(Head, frozen=True):
 
     @property
     def git(self) -> GitStatus | None:
-        """The git state, or None where it is unknown."""
+        """The git state, or None if unknown."""
         return self.content.git
 
 
@@ -257,7 +257,7 @@ def _open(came: _Envelope) -> EnvironmentDocument:
 
 
 def read_environment(raw: bytes) -> EnvironmentDocument:
-    """The environment in `raw`; MsgspecError if it has no id or a part the portal cannot read."""
+    """Parse the environment in `raw`; MsgspecError without an id or with an unreadable part."""
     return _open(_envelope.decode(raw))
 
 

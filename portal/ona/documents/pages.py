@@ -1,4 +1,4 @@
-"""What every document has: parts with their bytes, pages of a list, and the items of a page that could not be read."""
+"""Shared parts of documents: parts with their bytes, pages of lists, and unreadable items."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ E = TypeVar("E")
 
 
 class Part(msgspec.Struct, Generic[H], frozen=True, gc=False):
-    """One part of a document: the JSON bytes as they came (`{}` if absent) and what the portal reads of them."""
+    """One part of a document: its JSON bytes as received (`{}` if absent) and its parsed head."""
 
     raw: bytes
     head: H
@@ -26,14 +26,14 @@ class Part(msgspec.Struct, Generic[H], frozen=True, gc=False):
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """An item of a page that could not be read: its id where that much was readable, else "", and why."""
+    """An unreadable item of a page: its id if that was readable, else "", and why."""
 
     id: str
     error: str
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list; `sent_at` (UTC) is when its request was sent, `total` only there where it was asked for."""
+    """One page of a list; `sent_at` (UTC) is when its request was sent, `total` is present only if requested."""
 
     items: list[T]
     next_token: str
@@ -65,7 +65,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def part_reader(kind: type[H]) -> Callable[[msgspec.Raw], Part[H]]:
-    """A function from a part's bytes to the Part, for heads of type `kind`."""
+    """A function that reads a part's bytes into a Part with a head of type `kind`."""
     reader = Reader(kind)
 
     def read(raw: msgspec.Raw) -> Part[H]:
@@ -78,7 +78,7 @@ def part_reader(kind: type[H]) -> Callable[[msgspec.Raw], Part[H]]:
 
 
 class Listing(Generic[E, T]):
-    """Reads the pages of one list RPC, whose items are in the field `name`: decoded as `envelope`, then opened."""
+    """Reads the pages of one list RPC: the items in field `name` are decoded as `envelope`, then opened."""
 
     def __init__(self, name: str, envelope: type[E], open_: Callable[[E], T]) -> None:
         self._name = name
@@ -93,7 +93,7 @@ class Listing(Generic[E, T]):
         self._answer = msgspec.json.Decoder(answer)
 
     def read(self, body: bytes, sent_at: datetime) -> Page[T]:
-        """The page in `body`; MsgspecError or RecursionError if it is none."""
+        """Parse the page in `body`; MsgspecError or RecursionError if invalid."""
         body = readable(body)
         try:
             answer = self._answer.decode(body)
@@ -103,7 +103,7 @@ class Listing(Generic[E, T]):
         return _page(items, [], answer.pagination, answer.count, sent_at)
 
     def _read_patiently(self, body: bytes, sent_at: datetime) -> Page[T]:
-        """Item by item, so that one that cannot be read does not lose the others."""
+        """Item by item, so that an unreadable one does not lose the others."""
         answer = read_answer(body)
         items: list[T] = []
         malformed: list[Malformed] = []
@@ -131,17 +131,17 @@ def _page(
 
 
 def read_answer(body: bytes) -> dict[str, msgspec.Raw]:
-    """The fields of an answer, unread; MsgspecError or RecursionError if it is not a JSON object."""
+    """The undecoded fields of an answer; MsgspecError or RecursionError if it is not a JSON object."""
     body = readable(body)
     try:
         return _answer.decode(body)
     except msgspec.DecodeError:
-        # msgspec refuses lone surrogates, which some JSON writers let through.
+        # msgspec rejects lone surrogates, which some JSON writers emit.
         return _answer.decode(storable(body))
 
 
 def read_field(body: bytes, name: str, read: Callable[[bytes], T]) -> T:
-    """What is in the answer's one field `name`."""
+    """The content of the answer's field `name`."""
     return read(_field(read_answer(body), name, b"{}"))
 
 

@@ -1,4 +1,4 @@
-"""Secrets as SecretService lists them: name, scope and mount. Their values are never read, nor kept if one came."""
+"""Secrets as SecretService lists them: name, scope and mount. Values are never read or stored."""
 
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ class SecretScope(Head, frozen=True):
 
 
 class CredentialProxy(Head, frozen=True):
-    """Secret.CredentialProxy: requests to these hosts get the value in this header, outside the environment."""
+    """Secret.CredentialProxy: outgoing requests to these hosts get the value in this header."""
 
     target_hosts: list[str] = []
     header: str = ""
@@ -35,7 +35,7 @@ class OidcJFrog(Head, frozen=True):
 
 
 class SecretSource(Head, frozen=True):
-    """Secret.Source: where the value comes from; verbatim where somebody typed it."""
+    """Secret.Source: where the value comes from; verbatim if typed by somebody."""
 
     verbatim: bool = False
     oidc_jfrog: OidcJFrog | None = msgspec.field(name="oidcJfrog", default=None)
@@ -45,7 +45,7 @@ _SCOPES = ("organization", "project", "user", "service_account")
 
 
 class SecretDocument(Whole, frozen=True, kw_only=True):
-    """One secret; `updated_at` is when it last got a value. At most one of the four mounts is set."""
+    """One secret; `updated_at` is when its value was last set. At most one of the four mounts is set."""
 
     id: UUID
     name: str = ""
@@ -63,19 +63,19 @@ class SecretDocument(Whole, frozen=True, kw_only=True):
 
     @property
     def scope_kind(self) -> str:
-        """Which of organization, project, user and service_account it belongs to; "" where Ona names none of them."""
+        """The kind of scope: organization, project, user or service_account; "" for newer kinds."""
         named = next((kind for kind in _SCOPES if getattr(self.scope, f"{kind}_id")), "")
         return named or ("project" if self.project_id else "")
 
     @property
     def scope_id(self) -> UUID | None:
-        """The id of what it belongs to."""
+        """The id of the scope."""
         found: UUID | None = getattr(self.scope, f"{self.scope_kind}_id") if self.scope_kind else None
         return found or self.project_id
 
     @property
     def mount_kind(self) -> str:
-        """Which of file, environment_variable, container_registry and api_only it is; "" where it is newer."""
+        """The mount: file, environment_variable, container_registry or api_only; "" for newer kinds."""
         if self.file_path:
             return "file"
         if self.container_registry_basic_auth_host:
@@ -94,7 +94,7 @@ _fields = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_secret(raw: bytes | msgspec.Raw) -> SecretDocument:
-    """The secret in `raw`, without a value if one came; MsgspecError if it has no id."""
+    """Parse the secret in `raw`, without its value; MsgspecError without an id."""
     came = bytes(raw)
     document = _reader.read(came)
     msgspec.structs.force_setattr(document, "raw", _without_value(came))

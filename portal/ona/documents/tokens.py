@@ -1,4 +1,4 @@
-"""What must stay secret, and what Ona grants on request: tokens, and leave to reach a port."""
+"""Secrets and tokens, and permissions that Ona grants on request."""
 
 from typing import NoReturn
 
@@ -8,7 +8,7 @@ from .values import Head, Reader
 
 
 class Secret:
-    """A token or a secret's value, kept from every repr and every pickle; `reveal()` gives it."""
+    """A token or a secret's value, hidden from every repr and pickle; `reveal()` returns it."""
 
     __slots__ = ("_text",)
 
@@ -22,7 +22,7 @@ class Secret:
         raise TypeError("a secret is not written down")
 
     def reveal(self) -> str:
-        """The text itself."""
+        """The text."""
         return self._text
 
 
@@ -46,5 +46,5 @@ def read_access_token(body: bytes) -> Secret:
 
 
 def read_allowed(body: bytes) -> bool:
-    """The verdict in AllowPortAccessResponse."""
+    """The result in AllowPortAccessResponse."""
     return _allowed.read(body).allowed

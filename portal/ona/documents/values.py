@@ -1,7 +1,7 @@
-"""How Ona's JSON becomes Python values: proto3 JSON as the vendor writes it, and tolerance for how others might.
+"""Ona's JSON as Python values: proto3 JSON as the vendor writes it, with tolerance for variants.
 
-The quick way is msgspec's own, straight from bytes into a Struct. Only a document it refuses takes the slow way, which
-drops what proto3 lets one drop (nulls, unreadable references) and turns a bare enum number into text.
+The fast way is msgspec's own, from bytes into a Struct. Only documents that it rejects take the slow way, which drops
+what proto3 allows to drop (nulls, unreadable references) and turns bare enum numbers into text.
 """
 
 import re
@@ -34,11 +34,11 @@ class Int64(int):
 
 
 class Duration(timedelta):
-    """A proto3 duration such as "3600s" or "1.5s", kept to the microsecond."""
+    """A proto3 duration such as "3600s" or "1.5s", to the microsecond."""
 
 
 class Head(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What the portal uses of a document's part. Unknown fields are ignored, absent ones have proto3's defaults."""
+    """The used fields of a document's part. Unknown fields are ignored, absent ones have proto3's defaults."""
 
 
 def parse_integer(value: str | int, lowest: int, highest: int) -> int:
@@ -62,7 +62,7 @@ def parse_duration(text: str) -> Duration:
 
 
 def duration_text(duration: timedelta) -> str:
-    """`duration` as proto3 JSON writes it."""
+    """`duration` in proto3 JSON."""
     microseconds = duration // timedelta(microseconds=1)
     seconds, rest = divmod(abs(microseconds), 1_000_000)
     fraction = f".{rest:06d}".rstrip("0") if rest else ""
@@ -93,7 +93,7 @@ def readable(raw: bytes) -> bytes:
 
 
 def _from_json(kind: type, value: Any) -> Any:
-    """msgspec's hook for the types above."""
+    """msgspec's decoding hook for the types above."""
     if kind is Uint64:
         return Uint64(parse_integer(value, 0, UINT64_MAX))
     if kind is Int64:
@@ -134,7 +134,7 @@ T = TypeVar("T")
 
 
 class Reader(Generic[T]):
-    """Reads JSON bytes into one Struct type, quickly where it can and leniently where it must."""
+    """Reads JSON bytes into one Struct type, fast if possible and leniently if necessary."""
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
@@ -142,7 +142,7 @@ class Reader(Generic[T]):
         self._decoder = msgspec.json.Decoder(kind, dec_hook=_from_json)
 
     def read(self, raw: bytes) -> T:
-        """The Struct in `raw`; msgspec.DecodeError or ValidationError if there is none."""
+        """Parse `raw` into the Struct; msgspec.DecodeError or ValidationError if invalid."""
         raw = storable(raw)
         try:
             return self._decoder.decode(raw)

@@ -1,4 +1,4 @@
-"""Template tags that every page uses: {% load portal %}."""
+"""Template tags of all pages: {% load portal %}."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ register = template.Library()
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """A time relative to now, with the absolute one in its tooltip; "unknown" for none."""
+    """A relative time with the absolute one in its tooltip; "unknown" for None."""
     if value is None or value == "":
         return formatting.UNKNOWN
     moment = value.astimezone(UTC)
@@ -33,7 +33,7 @@ def ago(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def at(value: datetime | None) -> SafeString | str:
-    """An absolute time, in UTC; "unknown" for none."""
+    """An absolute time in UTC; "unknown" for None."""
     if value is None or value == "":
         return formatting.UNKNOWN
     moment = value.astimezone(UTC)
@@ -44,7 +44,7 @@ def at(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def duration(value: timedelta | float | None) -> str:
-    """A timedelta, or a number of seconds, in words; "unknown" for none."""
+    """A timedelta or a number of seconds in words; "unknown" for None."""
     if value is None or value == "":
         return formatting.UNKNOWN
     return formatting.duration_words(value if isinstance(value, timedelta) else timedelta(seconds=float(value)))
@@ -52,13 +52,13 @@ def duration(value: timedelta | float | None) -> str:
 
 @register.filter
 def phase(value: str | None) -> str:
-    """Ona's enum value as a word."""
+    """The word for Ona's enum value."""
     return formatting.phase_word(value)
 
 
 @register.simple_tag
 def phase_dot(value: str | None) -> SafeString:
-    """A phase as dot and word, coloured by what it means."""
+    """A phase as dot and word, coloured by meaning."""
     return format_html(
         '<span class="phase phase-{}"><span class="phase-dot" aria-hidden="true"></span>{}</span>',
         formatting.phase_tone(value),
@@ -68,7 +68,7 @@ def phase_dot(value: str | None) -> SafeString:
 
 @register.simple_tag
 def safe_link(url: str | None, text: str | None = None) -> SafeString | str:
-    """A link to an address from Ona's data where it is plain https; the text alone otherwise, "unknown" for none."""
+    """A link if the URL is plain https, else its text; "unknown" for None."""
     label = text or url
     if not label:
         return formatting.UNKNOWN
@@ -80,7 +80,7 @@ def safe_link(url: str | None, text: str | None = None) -> SafeString | str:
 
 @register.simple_tag
 def copyable(text: Any, label: str = "") -> SafeString | str:
-    """A value with a button that copies it; `label` says to screen readers what it is."""
+    """A value with a copy button; `label` describes it to screen readers."""
     if text is None or text == "":
         return formatting.UNKNOWN
     return format_html(
@@ -112,5 +112,5 @@ def navigation_links(context: template.Context) -> list[navigation.Link]:
 
 @register.simple_tag
 def url_if_any(name: str) -> str:
-    """The path of a named URL; empty where this portal has no such page."""
+    """The path of a named URL; empty if there is none."""
     return navigation.url_of(name)

@@ -11,10 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automations.file.preview import preview
+from automations.file.preview import build_preview
 from automations.file.problems import Unreadable
 from automations.file.read import decode, read
 from automations.models import Service, Task
+from tests.support.profiles import examples
 
 TEXTS = [file.read_text() for file in sorted((Path(__file__).parent / "files").glob("*.yaml"))]
 WORDS = [
@@ -42,23 +43,23 @@ def everything_holds(text: str) -> None:
     assert not (reading.problems and reading.message)
     assert all(problem.reason and problem.line >= 0 for problem in reading.problems)
     if not reading.problems:
-        preview(reading.message, SERVICES, TASKS)
+        build_preview(reading.message, SERVICES, TASKS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=60).map("".join)))
 def test_no_text_breaks_the_check_or_the_preview(text: str) -> None:
     everything_holds(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_an_upload(data: bytes) -> None:
     with suppress(Unreadable):
         everything_holds(decode(data))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(TEXTS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES), min_size=1, max_size=4))
 def test_no_mutation_of_a_real_file_breaks_the_check_or_the_preview(
     text: str, edits: list[tuple[float, int, str]]
@@ -77,7 +78,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(JSON, st.fixed_dictionaries({}, optional={"tasks": JSON, "services": JSON})))
 def test_no_structure_breaks_the_check_or_the_preview(value: Any) -> None:
     everything_holds(yaml.dump(value, allow_unicode=True))

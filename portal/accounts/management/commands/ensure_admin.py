@@ -1,4 +1,4 @@
-"""Make sure that somebody can get in."""
+"""Ensure that there is an administrator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Create or complete the user; an existing password stays unless another one is given."""
+        """Create or complete the user; an existing password stays unless a new one is given."""
         user, created = User.objects.get_or_create(username="admin")
         user.is_active = user.is_staff = user.is_superuser = True
         password = os.environ.get("PORTAL_ADMIN_PASSWORD", "")
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         self.stdout.write(f"The user admin {'is made' if created else 'is there'}.")
 
     def _judge(self, password: str, user: User) -> None:
-        """A weak password is refused, except on one machine (PORTAL_INSECURE_HTTP), where it is only warned of."""
+        """Reject weak passwords, except on one machine (PORTAL_INSECURE_HTTP), where they only cause a warning."""
         try:
             validate_password(password, user)
         except ValidationError as error:

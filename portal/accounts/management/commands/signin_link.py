@@ -15,12 +15,12 @@ from portal.accounts.sign_in_links import make_token
 
 
 class Command(BaseCommand):
-    """For the first sign-in, and for those who forgot their password."""
+    """For the first sign-in, and for forgotten passwords."""
 
     help = "Print a one-time sign-in link. Signing in by any way uses it up; running this again makes another."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where the portal is, for whom, and for how long."""
+        """The portal's URL, the user, and the validity."""
         parser.add_argument(
             "--base-url", required=True, help="address of the portal, such as https://portal.example.com"
         )
