@@ -7,13 +7,16 @@ UV := 0.13.9
 NODE_WHEEL := 24.19.0
 BROWSERS := chromium chromium-browser google-chrome
 
+# Processes that run the tests.
+WORKERS := 2
+
 # One database and one secret for the tools that only load the settings.
 OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
 
 STATIC_FILES := $(shell find static portal environments automations -path '*static/*' -type f -not -path 'static/vendor/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench prepare chromium clean
+.PHONY: help run test check lint bench prepare chromium clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,8 +24,12 @@ help:  ## this list
 run: prepare staticfiles/.collected  ## the whole portal on this machine: http://127.0.0.1:8000 (PORT=… for another port)
 	@$(PYTHON) -m portal.local run
 
-test: prepare chromium  ## every test, browser tests included
-	$(VENV)/bin/pytest -n 2
+test: prepare chromium  ## every test, browser tests included (T=tests/… for some of them)
+	$(VENV)/bin/pytest -n $(WORKERS) $(T)
+
+check: lint  ## lint, and the tests of what changed against main
+	@tests=$$($(PYTHON) -m tests.changed); \
+	if [ -n "$$tests" ]; then $(MAKE) --no-print-directory test T="$$tests"; else echo 'No test mirrors what changed.'; fi
 
 lint: prepare  ## style, types, templates, import rules, migrations
 	$(VENV)/bin/ruff check .

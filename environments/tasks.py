@@ -13,7 +13,7 @@ from .sync.job import run_with_client
 @shared_task(acks_late=False)
 def sync_environments() -> None:
     """List all environments, then update the overview."""
-    refresh.after_sweep(run_with_client(SyncRun.Kind.ENVIRONMENTS, full_listing.sync_environments))
+    refresh.refresh_after(run_with_client(SyncRun.Kind.ENVIRONMENTS, full_listing.sync_environments))
 
 
 @shared_task(acks_late=False)

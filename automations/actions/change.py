@@ -92,7 +92,7 @@ def if_in(words: str, subject: Subject, phases: Collection[str], desired: str = 
 def refresh(client: OnaClient, subject: Subject) -> None:
     """Bring the row up to date with Ona; raises OnaError, NotFound after it was marked gone."""
     try:
-        observe.look_at(client, kind_of(subject), subject.pk)
+        observe.fetch_one(client, kind_of(subject), subject.pk)
     finally:
         subject.refresh_from_db()
 
@@ -111,19 +111,19 @@ def target_of(type_: str, id_: UUID | None, name: str, environment: Environment)
     return Target(type_, id_, f"{name} in {environment}", environment.pk)
 
 
-def seen(call: Callable[[], Any]) -> observe.Seen:
+def seen(call: Callable[[], Any]) -> observe.AutomationObservation:
     """What `call` answers and when it was requested."""
     requested_at = timezone.now()
-    return observe.Seen(requested_at, call())
+    return observe.AutomationObservation(requested_at, call())
 
 
 def read_all(client: OnaClient, kind: observe.Kind, environment: Environment) -> tuple[list[Any], bool]:
     """The documents of this kind that Ona lists in `environment`, taken into the cache; whether all could be read."""
-    found: list[observe.Seen] = []
+    found: list[observe.AutomationObservation] = []
     is_whole = True
     for page in kind.pages(client)([environment.pk]):
         is_whole &= not page.malformed
-        found += [observe.Seen(page.sent_at, document) for document in page.items]
+        found += [observe.AutomationObservation(page.sent_at, document) for document in page.items]
     observe.observe(kind, found)
     return [each.document for each in found], is_whole
 

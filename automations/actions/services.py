@@ -76,7 +76,7 @@ def create_service(
     """CreateService, stopped; the operation's `target_id` is the new service's."""
     reference = metadata["reference"]
 
-    def read_back(_: OnaClient, made: observe.Seen) -> Message:
+    def read_back(_: OnaClient, made: observe.AutomationObservation) -> Message:
         observe.observe(observe.SERVICE_KIND, [made])
         return {"target_id": made.document.id}
 

@@ -41,13 +41,13 @@ def started(client: OnaClient, operation: Operation) -> tuple[Verdict, Mapping[s
 def _since(client: OnaClient, task_id: UUID, before: Mapping[str, Any]) -> tuple[list[TaskExecutionDocument], bool]:
     """The task's executions that are no older than what was its newest, taken into the cache; whether all could be
     read. Times are Ona's own."""
-    found: list[observe.Seen] = []
+    found: list[observe.AutomationObservation] = []
     is_whole = True
     oldest = datetime.fromisoformat(before["newestCreatedAt"]) if before.get("newestCreatedAt") else None
     for page in client.execution_pages(task_ids=[task_id]):
         is_whole &= not page.malformed
         new = [document for document in page.items if not _was_there(document, before, oldest)]
-        found += [observe.Seen(page.sent_at, document) for document in new]
+        found += [observe.AutomationObservation(page.sent_at, document) for document in new]
         if oldest and any(_is_older(document, oldest) for document in page.items):
             break
     observe.observe(observe.EXECUTION_KIND, found)

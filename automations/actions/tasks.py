@@ -45,7 +45,7 @@ NEWEST = 10
 def start_task(*, task: Task, **context: Unpack[RequestContext]) -> Operation:
     """StartTask: a new execution, pending. The operation's `after` names it as "executionId"."""
 
-    def read_back(_: OnaClient, started: observe.Seen) -> Message:
+    def read_back(_: OnaClient, started: observe.AutomationObservation) -> Message:
         observe.observe(observe.EXECUTION_KIND, [started])
         return {"after": {"executionId": started.document.id}}
 
@@ -101,7 +101,7 @@ def create_task(
     """CreateTask; the operation's `target_id` is the new task's."""
     reference = metadata["reference"]
 
-    def read_back(_: OnaClient, made: observe.Seen) -> Message:
+    def read_back(_: OnaClient, made: observe.AutomationObservation) -> Message:
         observe.observe(observe.TASK_KIND, [made])
         return {"target_id": made.document.id}
 

@@ -18,7 +18,7 @@ from automations.models import BatchItem, Service, Task
 from automations.sync import poller
 from environments.actions import lifecycle
 from environments.actions.registry import Action, Many
-from environments.detail.live_refresh import look_at_many
+from environments.detail.live_refresh import fetch_many
 from environments.models import Environment, EnvironmentQuerySet
 from portal.ledger.models import Operation
 from portal.ledger.recording import RequestContext
@@ -69,7 +69,7 @@ class Kind:
         if self.has_reference:
             poller.follow_all()
         else:
-            look_at_many([item.environment_id for item in items])
+            fetch_many([item.environment_id for item in items])
 
     def ended(self, items: Sequence[BatchItem], now: datetime) -> Iterator[tuple[BatchItem, End]]:
         """Those that have ended, as far as was read, and how."""

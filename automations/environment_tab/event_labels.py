@@ -1,4 +1,4 @@
-"""Transitions of services and executions in words."""
+"""Labels of transitions of services and executions."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from environments.timeline.event_labels import Event
 from portal.web.formatting import phase_word
 
 ROWS = 200
-# what it means that a value appeared, went away, or became another one
+# the labels of a value that appeared, disappeared, or changed
 CHANGES = {
     "failure": ("failing", "no longer failing", "failing otherwise"),
     "gone_at": ("gone", "back again", "gone again"),
 }
-STEP = "step:"  # before the id of a step: what an execution's page shows in its plan
-DROPPED = "no longer kept by Ona"  # said of executions: their history stays here
+STEP = "step:"  # prefix of a step's id; steps are shown in an execution's plan
+DROPPED = "no longer kept by Ona"  # for executions: their history stays here
 
 
 def events(subject_id: UUID) -> list[Event]:
-    """What was seen to happen to a service or execution as a whole, newest first; the newest 200."""
+    """The transitions of a service or execution as a whole, newest first, at most 200."""
     rows = Transition.objects.filter(subject_id=subject_id).exclude(field__startswith=STEP)
     return [event(row) for row in rows.order_by("-seen_at", "-id")[:ROWS]]
 
 
 def event(transition: Transition) -> Event:
-    """One transition in words, as `environments.timeline.event_labels.event`."""
+    """One transition, as `environments.timeline.event_labels.event`."""
     kind = {"gone_at": "time", "phase": "phase"}.get(transition.field, "text")
     old, new = ((as_time(text) if kind == "time" else None) or text for text in (transition.old, transition.new))
     return Event(transition.id, _what(transition), kind, old, new, transition.old_seen_at, transition.seen_at)

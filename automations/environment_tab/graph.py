@@ -1,4 +1,4 @@
-"""What tasks wait for, as a picture: left to right by levels. Pure: places and lines, no drawing."""
+"""The dependencies of tasks as a graph, left to right by levels. Pure: positions and paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, BETWEEN, BENEATH, MARGIN = 168, 32, 56, 12, 4  # pixels
-LONGEST_LABEL = 20  # characters that fit
+LONGEST_LABEL = 20  # characters that fit into a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,18 @@ class Node:
 
     @property
     def text_x(self) -> int:
-        """Where its text begins."""
+        """The left end of its text."""
         return self.x + 12
 
     @property
     def text_y(self) -> int:
-        """The line its text stands on."""
+        """The baseline of its text."""
         return self.y + HEIGHT // 2 + 4
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """From what is needed to what needs it; `path` is that of SVG."""
+class Edge:
+    """An edge from a dependency to what depends on it; `path` is that of SVG."""
 
     path: str
 
@@ -43,13 +43,13 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Graph:
     nodes: list[Node]
-    lines: list[Line]
+    lines: list[Edge]
     width: int
     height: int
 
 
-def levels(needs: Mapping[Hashable, Sequence[Hashable]]) -> dict[Hashable, int]:
-    """How many others have to come first, one after the other, at least; what lies on a circle counts as ready."""
+def node_levels(needs: Mapping[Hashable, Sequence[Hashable]]) -> dict[Hashable, int]:
+    """The length of the longest chain of dependencies of each; those on a cycle count as ready."""
     found: dict[Hashable, int] = {}
     waiting = dict(needs)
     level = 0
@@ -69,10 +69,10 @@ def draw(labels: Mapping[Hashable, str], needs: Mapping[Hashable, Sequence[Hasha
     if not joined:
         return None
     columns: dict[int, list[Hashable]] = {}
-    for key, level in levels({key: known.get(key, ()) for key in labels if key in joined}).items():
+    for key, level in node_levels({key: known.get(key, ()) for key in labels if key in joined}).items():
         columns.setdefault(level, []).append(key)
     nodes = _placed(labels, known, columns)
-    lines = [Line(_path(nodes[each], nodes[key])) for key in nodes for each in dict.fromkeys(known.get(key, ()))]
+    lines = [Edge(_path(nodes[each], nodes[key])) for key in nodes for each in dict.fromkeys(known.get(key, ()))]
     tallest = max(map(len, columns.values()))
     return Graph(
         list(nodes.values()),
@@ -87,7 +87,7 @@ def _placed(
     needs: Mapping[Hashable, Sequence[Hashable]],
     columns: Mapping[int, Sequence[Hashable]],
 ) -> dict[Hashable, Node]:
-    """Column by column; in each, those beside what they need come first, so that fewer lines cross."""
+    """Column by column; within one, next to their dependencies, so that fewer edges cross."""
     nodes: dict[Hashable, Node] = {}
     for level in sorted(columns):
 
@@ -102,7 +102,7 @@ def _placed(
 
 
 def _path(source: Node, target: Node) -> str:
-    """A curve from the right side of one box to the left side of the other."""
+    """A curve from the right side of one box to the left side of another."""
     x, y = source.x + WIDTH, source.y + HEIGHT // 2
     end_x, end_y = target.x - 3, target.y + HEIGHT // 2
     middle = (x + end_x) // 2
@@ -110,6 +110,6 @@ def _path(source: Node, target: Node) -> str:
 
 
 def _short(text: str) -> str:
-    """What fits into a box, without line breaks and other control characters."""
+    """The part of a label that fits, without control characters."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"

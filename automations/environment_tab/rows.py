@@ -1,4 +1,4 @@
-"""What pages show of the services, tasks and executions of one environment, read from their rows and documents."""
+"""Rows of the services, tasks and executions of one environment, for its page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UNKNOWN = ("gray", "?")
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Something to do or to open; `why_not` says in words why it cannot be done, or is empty."""
+    """An action or a link; `why_not` is why it is not available, or empty."""
 
     label: str
     url: str
@@ -50,7 +50,9 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """By name only, a value may be a secret; `secret` is the name of the one it comes from, with its page."""
+    """The name of a variable, since its value may be secret; `secret` is the name of the secret behind it, `url` its
+    page.
+    """
 
     name: str
     secret: str = ""
@@ -65,7 +67,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What services and tasks have in common; `revision` is another one when what is folded away has changed."""
+    """What services and tasks share; `change_token` changes with the folded details."""
 
     triggers: list[str]
     commands: list[Command]
@@ -74,10 +76,10 @@ class Definition:
     variables: list[Variable]
     start: Button
     buttons: list[Button]
-    operation_id: UUID = field(default_factory=uuid4)  # of a start by one press
+    operation_id: UUID = field(default_factory=uuid4)  # for a start with one click
 
     @property
-    def revision(self) -> str:
+    def change_token(self) -> str:
         parts = (self.commands, self.runs_on, self.container_variables, self.variables)
         return f"{crc32(repr(parts).encode(errors='replace')):08x}"
 
@@ -93,8 +95,8 @@ class ServiceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """One run of a task."""
+class RunMark:
+    """One run of a task, as a mark."""
 
     url: str
     tone: str
@@ -108,7 +110,7 @@ class TaskRow:
     needs: list[str]
     needed_for_prebuild: bool
     last: TaskExecution | None
-    marks: list[Mark]
+    marks: list[RunMark]
     definition: Definition
 
 
@@ -123,7 +125,7 @@ class ExecutionRow:
 
 
 class Reader:
-    """Reads the rows of one environment for one person; `secrets` and `names` are those its documents point at."""
+    """Builds the rows of one environment for one person; `secrets` and `names` are those that documents refer to."""
 
     def __init__(
         self,
@@ -148,19 +150,19 @@ class Reader:
         )
 
     def task(self, task: Task, runs: Sequence[TaskExecution]) -> TaskRow:
-        """With its newest `runs`, newest first."""
+        """A task with its newest `runs`, newest first."""
         spec = Part(task.spec)
         return TaskRow(
             task,
             [str(self.names.get(id_, id_)) for id_ in task.depends_on],
             bool(spec.flag("prebuildRequiresSuccess")),
             runs[0] if runs else None,
-            [mark(run) for run in reversed(runs)],
+            [run_mark(run) for run in reversed(runs)],
             self._definition(task, spec, [Command("Command", task.command)]),
         )
 
     def execution(self, execution: TaskExecution) -> ExecutionRow:
-        """With the failures of its steps, where they say more than the execution itself."""
+        """An execution with the failures of its steps, if they add anything."""
         steps = (step.text("failureMessage") for step in Part(execution.status).parts("steps"))
         failures = [execution.failure, *steps]
         task = self.names.get(execution.task_id)
@@ -174,7 +176,7 @@ class Reader:
         )
 
     def create(self, thing: str, action: Action) -> Button:
-        """The button that makes a new one."""
+        """The button to create one."""
         gone = "The environment is gone: Ona confirmed that it was deleted." if self.environment.gone_at else ""
         url = reverse(f"automations:create-{thing}", args=[self.environment.pk])
         return Button(f"New {thing}", url, gone if self.user.has_perm(action.permission) else NOT_ALLOWED)
@@ -212,17 +214,17 @@ class Reader:
         return Button("Log", reverse(f"automations:{name}", args=[pk]), why_not)
 
 
-def mark(run: TaskExecution) -> Mark:
-    """A run as a sign: its colour is told by its words too."""
+def run_mark(run: TaskExecution) -> RunMark:
+    """A run as a mark, whose label does not depend on colour."""
     tone, sign = SIGNS.get(ExecutionPhase(run.phase), UNKNOWN) if run.phase in ExecutionPhase.values else UNKNOWN
     at = f"{run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else "at an unknown time"
     kept = ", no longer kept by Ona" if run.gone_at else ""
     url = reverse("automations:execution", args=[run.pk])
-    return Mark(url, tone, sign, f"{phase_word(run.phase)}, {at}{kept}")
+    return RunMark(url, tone, sign, f"{phase_word(run.phase)}, {at}{kept}")
 
 
 def secret_names(rows: Iterable[Service | Task]) -> dict[str, str]:
-    """The names of the secrets that variables come from, by id, where the cache knows them; one query."""
+    """The names of the secrets behind variables, by id, if cached; one query."""
     ids = set()
     for row in rows:
         for item in Part(row.spec).parts("env"):
@@ -234,7 +236,7 @@ def secret_names(rows: Iterable[Service | Task]) -> dict[str, str]:
     return {str(id_): name for id_, name in found}
 
 
-def picture(tasks: Sequence[Task], services: Sequence[Service]) -> graph.Graph | None:
-    """What waits for what; services only where a task waits for one."""
+def dependency_graph(tasks: Sequence[Task], services: Sequence[Service]) -> graph.Graph | None:
+    """The graph of dependencies; services only if a task depends on one."""
     labels: dict[Hashable, str] = {row.pk: str(row) for row in (*tasks, *services)}
     return graph.draw(labels, {task.pk: task.depends_on for task in tasks})

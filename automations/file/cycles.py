@@ -1,14 +1,14 @@
-"""Tasks that wait for themselves."""
+"""Cycles in the dependencies of tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-LONGEST_TOLD = 12
+MAX_SHOWN = 12
 
 
-def find(needs: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """A circle for each dependency that closes one, its first task named again at its end. `needs` has every task."""
+def find_cycles(needs: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    """One cycle per dependency that closes one, with the first task repeated at the end. `needs` has every task."""
     done: set[str] = set()
     for start in needs:
         way: dict[str, Iterator[str]] = {} if start in done else {start: iter(needs[start])}
@@ -25,9 +25,9 @@ def find(needs: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
                 way[following] = iter(needs[following])
 
 
-def told(circle: Sequence[str]) -> str:
-    """build → test → build; of a long one the ends."""
-    if len(circle) > LONGEST_TOLD:
-        half = LONGEST_TOLD // 2
-        circle = [*circle[:half], "…", *circle[-half:]]
-    return " → ".join(circle)
+def format_cycle(cycle: Sequence[str]) -> str:
+    """ "build → test → build"; long cycles are shortened."""
+    if len(cycle) > MAX_SHOWN:
+        half = MAX_SHOWN // 2
+        cycle = [*cycle[:half], "…", *cycle[-half:]]
+    return " → ".join(cycle)

@@ -1,4 +1,4 @@
-"""An environment's services and tasks as the message of an automations file, and what such a file cannot hold."""
+"""Describe an environment's services and tasks as an automations file, and what such a file cannot hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from automations.file import rules
-from automations.file.problems import shown
+from automations.file.problems import shortened
 from automations.models import Service, Task
 from environments.documents.json_part import Part
 from environments.documents.labels import TRIGGERS
@@ -21,9 +21,9 @@ Entry = dict[str, Any]
 
 @dataclass(slots=True)
 class Described:
-    """`message` as in UpsertAutomationsFileRequest, without loss apart from what `left_out` says in words.
+    """`message` as in UpsertAutomationsFileRequest; `left_out` lists what is lost, in sentences.
 
-    `present` has every service and task that has a reference, those too that no file can hold.
+    `present` has all services and tasks with a reference, including those that no file can hold.
     """
 
     message: dict[str, dict[str, Entry]] = field(default_factory=dict)
@@ -32,40 +32,40 @@ class Described:
 
 
 def describe(services: Iterable[Service], tasks: Iterable[Task]) -> Described:
-    """What is there now, as a file has it."""
-    found = Described()
+    """Describe the present services and tasks."""
+    description = Described()
     services, tasks = list(services), list(tasks)
     names = {service.id: service.reference for service in services} | {task.id: task.reference for task in tasks}
-    _keep(found, "services", ((service, _service(found, service)) for service in services))
-    _keep(found, "tasks", ((task, _task(found, task, names)) for task in tasks))
-    _drop_unknown_needs(found)
-    found.message = {kind: entries for kind, entries in found.message.items() if entries}
-    return found
+    _add_entries(description, "services", ((service, _service(description, service)) for service in services))
+    _add_entries(description, "tasks", ((task, _task(description, task, names)) for task in tasks))
+    _drop_unknown_needs(description)
+    description.message = {kind: entries for kind, entries in description.message.items() if entries}
+    return description
 
 
-def _keep(found: Described, kind: str, pairs: Iterable[tuple[Service | Task, Entry]]) -> None:
+def _add_entries(description: Described, kind: str, pairs: Iterable[tuple[Service | Task, Entry]]) -> None:
     present: dict[str, Entry] = {}
     kept: dict[str, Entry] = {}
     for automation, entry in pairs:
-        called = f"{CALLED[kind]} “{shown(str(automation)) or automation.id}”"
+        called = f"{CALLED[kind]} “{shortened(str(automation)) or automation.id}”"
         if automation.reference in present:
-            found.left_out.append(f"{called} has the reference of another: only one of them is in the file.")
+            description.left_out.append(f"{called} has the reference of another: only one of them is in the file.")
             continue
         if automation.reference:
             present[automation.reference] = entry
         if why_not := _why_not(kind, automation.reference, entry):
-            found.left_out.append(f"{called} is not in the file: {why_not}.")
+            description.left_out.append(f"{called} is not in the file: {why_not}.")
         else:
             kept[automation.reference] = entry
-    found.present[kind], found.message[kind] = present, kept
+    description.present[kind], description.message[kind] = present, kept
 
 
-def _service(found: Described, service: Service) -> Entry:
+def _service(description: Described, service: Service) -> Entry:
     spec = Part(service.spec)
     commands = spec.part("commands")
     unknown_role = service.role.removeprefix("SERVICE_ROLE_").lower().replace("_", "-")
     return _filled({
-        **_common(found, f"Service “{shown(str(service))}”", service),
+        **_common(description, f"Service “{shortened(str(service))}”", service),
         "role": ROLES.get(service.role, unknown_role),
         "commands": _filled({name: commands.text(name) for name in rules.COMMANDS}) if commands.known else None,
         "readinessTimeout": spec.text("readinessTimeout"),
@@ -73,12 +73,12 @@ def _service(found: Described, service: Service) -> Entry:
     })  # fmt: skip
 
 
-def _task(found: Described, task: Task, names: Mapping[UUID, str]) -> Entry:
-    spec, called = Part(task.spec), f"Task “{shown(str(task))}”"
+def _task(description: Described, task: Task, names: Mapping[UUID, str]) -> Entry:
+    spec, called = Part(task.spec), f"Task “{shortened(str(task))}”"
     if unknown := [str(id_) for id_ in task.depends_on if not names.get(id_)]:
-        found.left_out.append(f"{called} depends on what is not there any more: {', '.join(unknown)}.")
+        description.left_out.append(f"{called} depends on what is not there any more: {', '.join(unknown)}.")
     return _filled({
-        **_common(found, called, task),
+        **_common(description, called, task),
         "dependsOn": [names[id_] for id_ in task.depends_on if names.get(id_)],
         "command": spec.text("command"),
         "prebuildRequiresSuccess": spec.flag("prebuildRequiresSuccess") or None,
@@ -86,13 +86,13 @@ def _task(found: Described, task: Task, names: Mapping[UUID, str]) -> Entry:
     })  # fmt: skip
 
 
-def _common(found: Described, called: str, automation: Service | Task) -> Entry:
+def _common(description: Described, called: str, automation: Service | Task) -> Entry:
     variables = [part.text("name") for part in Part(automation.spec).parts("env")]
     if variables:
-        found.left_out.append(f"{called} has environment variables, which no file holds: {_some(variables)}.")
+        description.left_out.append(f"{called} has environment variables, which no file holds: {_join(variables)}.")
     if others := [word for word in automation.triggers if word not in rules.TRIGGERS]:
-        words = _some([TRIGGERS.get(word, word) for word in others])
-        found.left_out.append(f"{called} has triggers that a file has no words for: {words}.")
+        words = _join([TRIGGERS.get(word, word) for word in others])
+        description.left_out.append(f"{called} has triggers that a file has no words for: {words}.")
     return {
         "name": automation.name,
         "description": automation.description,
@@ -115,7 +115,7 @@ def _filled(entry: Entry) -> Entry:
 
 
 def _why_not(kind: str, reference: str, entry: Entry) -> str:
-    """Why no file can hold the entry; empty where one can."""
+    """Why no file can hold the entry; empty if one can."""
     commands, docker = entry.get("commands"), entry.get("runsOn", {}).get("docker")
     timeout, role = entry.get("readinessTimeout", "0s"), entry.get("role", "")
     reasons = (
@@ -124,22 +124,24 @@ def _why_not(kind: str, reference: str, entry: Entry) -> str:
         (kind == "tasks" and "command" not in entry, "it has no command"),
         (commands is not None and "start" not in commands, "it has no command to start"),
         (docker is not None and "image" not in docker, "it runs in a container without an image"),
-        (not rules.DURATION.fullmatch(timeout), f"its readiness timeout is {shown(timeout)}"),
-        (role not in rules.ROLES, f"a file has no word for its role, {shown(role)}"),
+        (not rules.DURATION.fullmatch(timeout), f"its readiness timeout is {shortened(timeout)}"),
+        (role not in rules.ROLES, f"a file has no word for its role, {shortened(role)}"),
     )
     return next((words for holds, words in reasons if holds), "")
 
 
-def _drop_unknown_needs(found: Described) -> None:
-    """A file may depend on what is in it only."""
-    tasks = found.message["tasks"]
-    known = {*found.message["services"], *tasks}
+def _drop_unknown_needs(description: Described) -> None:
+    """Remove dependencies on what is not in the file."""
+    tasks = description.message["tasks"]
+    known = {*description.message["services"], *tasks}
     for reference, entry in list(tasks.items()):
         if missing := [name for name in entry.get("dependsOn", []) if name not in known]:
-            found.left_out.append(f"Task “{shown(reference)}” depends on {_some(missing)}, which is not in the file.")
+            description.left_out.append(
+                f"Task “{shortened(reference)}” depends on {_join(missing)}, which is not in the file."
+            )
             tasks[reference] = _filled({**entry, "dependsOn": [name for name in entry["dependsOn"] if name in known]})
 
 
-def _some(names: Sequence[str]) -> str:
-    told = ", ".join(shown(name) for name in names[:10])
+def _join(names: Sequence[str]) -> str:
+    told = ", ".join(shortened(name) for name in names[:10])
     return f"{told} and {len(names) - 10} more" if len(names) > 10 else told

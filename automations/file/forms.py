@@ -17,9 +17,9 @@ NOTHING = "Paste a file, or choose one of at most 256 KiB."
 
 
 class FileForm(ActionForm):
-    """`text` is what counts; an upload takes its place. `shown` is the digest of the preview that was looked at."""
+    """The file's `text`, or an upload that replaces it. `shown` is the digest of the preview that was shown."""
 
-    # not a CharField: that would strip, and refuse characters without telling where
+    # not a CharField, which would strip, and reject characters without saying where
     text = forms.Field(
         label="Automations file",
         required=False,
@@ -37,10 +37,10 @@ class FileForm(ActionForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["reason"].label = "Reason"  # checking needs none, but where it is shown the next step is applying
+        self.fields["reason"].label = "Reason"  # checking needs no reason, but the next step is applying
 
     def clean_upload(self) -> str | None:
-        """The text of the file; None where none was sent."""
+        """The text of the uploaded file; None if there is none."""
         file: UploadedFile[Any] | None = self.cleaned_data["upload"]
         if file is None:
             return None
@@ -64,5 +64,5 @@ class FileForm(ActionForm):
 
     @cached_property
     def reading(self) -> Reading:
-        """What the text stands for, or what is wrong with it; of a valid form."""
+        """The parsed text or its problems; requires a valid form."""
         return read(self.cleaned_data["text"])

@@ -1,4 +1,4 @@
-"""What applying a file would change, held against what is there."""
+"""Preview what applying a file would change."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What becomes of one service or task (`kind`)."""
+class PreviewLine:
+    """The change of one service or task (`kind`)."""
 
     kind: str
     reference: str
@@ -40,26 +40,28 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`digest` stands for the file and for what was there: another one means that this is not what was shown."""
+    """The changes. `digest` identifies the file and the present state: with another one, a preview is outdated."""
 
-    lines: list[Line]
+    lines: list[PreviewLine]
     digest: str
 
     @property
-    def changing(self) -> list[Line]:
+    def changing(self) -> list[PreviewLine]:
         return [line for line in self.lines if line.verdict in (Verdict.NEW, Verdict.CHANGED)]
 
     @property
-    def same(self) -> list[Line]:
+    def same(self) -> list[PreviewLine]:
         return [line for line in self.lines if line.verdict == Verdict.SAME]
 
     @property
-    def staying(self) -> list[Line]:
+    def staying(self) -> list[PreviewLine]:
         return [line for line in self.lines if line.verdict == Verdict.STAYS]
 
 
-def preview(message: Mapping[str, Mapping[str, Entry]], services: Sequence[Service], tasks: Sequence[Task]) -> Preview:
-    """`message` as `reading.read` gives it, held against the services and tasks of an environment."""
+def build_preview(
+    message: Mapping[str, Mapping[str, Entry]], services: Sequence[Service], tasks: Sequence[Task]
+) -> Preview:
+    """Compare `message`, from `automations.file.read.read`, with the services and tasks of an environment."""
     present = describe(services, tasks).present
     up = {service.reference for service in services if service.phase not in ("", ServicePhase.STOPPED)}
     lines = [line for kind in CALLED for line in _lines(kind, message.get(kind, {}), present[kind], up)]
@@ -68,28 +70,28 @@ def preview(message: Mapping[str, Mapping[str, Entry]], services: Sequence[Servi
     return Preview(lines, digest)
 
 
-def _lines(kind: str, file: Mapping[str, Entry], present: Mapping[str, Entry], up: set[str]) -> Iterator[Line]:
+def _lines(kind: str, file: Mapping[str, Entry], present: Mapping[str, Entry], up: set[str]) -> Iterator[PreviewLine]:
     for reference in sorted({*file, *present}):
         before, after = present.get(reference), file.get(reference)
         name = (after or before or {}).get("name", "")
         if after is None:
-            yield Line(CALLED[kind], reference, name, Verdict.STAYS, [])
+            yield PreviewLine(CALLED[kind], reference, name, Verdict.STAYS, [])
             continue
         changes = _changes(before or {}, after)
         verdict = Verdict.NEW if before is None else Verdict.CHANGED if changes else Verdict.SAME
         touches_spec = any(change.path.partition(".")[0] in SPEC for change in changes)
         is_refused = kind == "services" and verdict == Verdict.CHANGED and touches_spec and reference in up
-        yield Line(CALLED[kind], reference, name, verdict, changes, RUNS if is_refused else "")
+        yield PreviewLine(CALLED[kind], reference, name, verdict, changes, RUNS if is_refused else "")
 
 
 def _changes(before: Entry, after: Entry) -> list[Change]:
     was, becomes = normal(before), normal(after)
-    # what the file does not say goes back to its default
+    # fields that the file omits return to their defaults
     becomes |= {name: ABSENT for name in was if name not in becomes}
     return moved(compare(was, becomes))
 
 
 def normal(entry: Entry) -> dict[str, Any]:
-    """The entry without what makes no difference: the order of words, and the default role said aloud."""
+    """The entry without insignificant differences: the order of words, and an explicit default role."""
     same = {name: value for name, value in entry.items() if (name, value) != ("role", "default")}
     return same | {name: sorted(set(same[name])) for name in ("triggeredBy", "dependsOn") if name in same}

@@ -1,4 +1,4 @@
-"""What is wrong with an automations file, and where."""
+"""Problems of an automations file, with their places."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`line` and `column` count from 1; 0 where the whole file is meant. `path` is such as tasks.build.dependsOn[1]."""
+    """A problem. `line` and `column` count from 1; 0 for the whole file. `path` is such as tasks.build.dependsOn[1]."""
 
     line: int
     column: int
@@ -23,13 +23,13 @@ class Problem:
 
 
 class Unreadable(Exception):
-    """The text is no automations file at all; `problem` says why."""
+    """The text cannot be read as an automations file; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.reason)
         self.problem = problem
 
 
-def shown(text: str) -> str:
-    """`text`, cut where it is too long to be named in a sentence."""
+def shortened(text: str) -> str:
+    """`text`, shortened for use in a sentence."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -1,4 +1,4 @@
-"""From text, or the bytes of an upload, to the message of UpsertAutomationsFile, or to what is wrong with it."""
+"""Read text, or the bytes of an upload, into the message of UpsertAutomationsFile, or into its problems."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BYTE_ORDER_MARK = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`message` is the JSON of UpsertAutomationsFileRequest.automationsFile, and empty where there are `problems`.
+    """The result. `message` is UpsertAutomationsFileRequest.automationsFile as JSON, empty if there are `problems`.
 
-    `more` problems were found than are told.
+    `more` counts problems that are not listed.
     """
 
     message: dict[str, Any] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Reading:
 
 
 def decode(data: bytes) -> str:
-    """The text of an uploaded file; Unreadable where it is too large or not UTF-8."""
+    """Decode an uploaded file; Unreadable if it is too large or not UTF-8."""
     if len(data) > LARGEST:
         raise Unreadable(Problem(0, 0, "", TOO_LARGE))
     try:
@@ -38,7 +38,7 @@ def decode(data: bytes) -> str:
 
 
 def read(text: str) -> Reading:
-    """The message `text` stands for, or every problem that keeps it from being one. Never raises."""
+    """Parse `text` into a message, or list all its problems. Never raises."""
     text = text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
     if len(text.encode(errors="surrogatepass")) > LARGEST:
         return Reading(problems=[Problem(0, 0, "", TOO_LARGE)])

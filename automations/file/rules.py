@@ -1,7 +1,8 @@
-"""The contract's rules for an automations file (gitpod.v1.AutomationsFile), told all at once and with their place.
+"""The contract's rules for an automations file (gitpod.v1.AutomationsFile); all problems are reported with their
+places.
 
-Beyond the contract: references of dependsOn exist and make no circle. As in the contract a service may lack commands.
-Durations are seconds with an "s", which is all that the JSON of the API (protobuf's) takes; "5m" is refused.
+Beyond the contract, references of dependsOn must exist and form no cycle. As in the contract, a service may lack
+commands. Durations are seconds with an "s", the only form in protobuf's JSON; "5m" is rejected.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from automations.file import cycles, yaml_nodes
-from automations.file.problems import MOST, Problem, shown
+from automations.file.problems import MOST, Problem, shortened
 from automations.file.yaml_nodes import Node, Scalar
 
 TRIGGERS = ("manual", "postEnvironmentStart", "postDevcontainerStart", "prebuild")
@@ -31,13 +32,13 @@ Field = Callable[["Check", Node, str], Any]
 
 @dataclass(slots=True)
 class Check:
-    """The problems found so far, of which the first hundred are told, and what tasks depend on, with the places."""
+    """The problems so far, of which the first hundred are listed, and the dependencies of tasks with their places."""
 
     problems: list[Problem] = field(default_factory=list)
     more: int = 0
     needs: dict[str, list[tuple[str, Scalar, str]]] = field(default_factory=dict)
 
-    def say(self, node: Node, path: str, reason: str) -> None:
+    def report(self, node: Node, path: str, reason: str) -> None:
         if self.is_full:
             self.more += 1
         else:
@@ -49,7 +50,7 @@ class Check:
 
 
 def check(root: Node | None) -> tuple[dict[str, Any], Check]:
-    """The JSON of the message, and the problems; with problems the message is not to be used."""
+    """Check a file; return the message as JSON, and the problems. With problems the message is not usable."""
     found = Check()
     if root is None or (isinstance(root, Scalar) and root.is_nothing):
         found.problems.append(Problem(0, 0, "", "It is empty: it needs services or tasks."))
@@ -60,9 +61,9 @@ def check(root: Node | None) -> tuple[dict[str, Any], Check]:
 
 
 def _object(found: Check, node: Node, path: str, fields: Mapping[str, Field], needed: tuple[str, ...] = ()) -> Any:
-    """An object of known fields; those that say nothing are left out."""
+    """An object of known fields, without empty ones."""
     if not isinstance(node, yaml_nodes.Mapping):
-        found.say(node, path, f"Here belongs an object with {_listed(fields)}, not {_what(node)}.")
+        found.report(node, path, f"Here belongs an object with {_join_names(fields)}, not {_kind_of(node)}.")
         return {}
     read = {}
     for name, value in node.entries.items():
@@ -72,8 +73,8 @@ def _object(found: Check, node: Node, path: str, fields: Mapping[str, Field], ne
             read[name] = fields[name](found, value, _join(path, name))
     for name in needed:
         if name not in read and name not in node.entries.keys() - _unset(node):
-            found.say(node, _join(path, name), f"{name} is missing.")
-    # what is empty is the default, which the API's JSON leaves out
+            found.report(node, _join(path, name), f"{name} is missing.")
+    # empty fields have their default, which the API's JSON omits
     return {name: value for name, value in read.items() if value not in ("", [], False, None)}
 
 
@@ -86,20 +87,20 @@ def _unknown(found: Check, key: Scalar, path: str, name: str, fields: Mapping[st
         found.more += 1
         return
     near = get_close_matches(name, fields, n=1) if len(name) <= 40 else []
-    hint = f"Did you mean {near[0]}?" if near else f"Known here: {_listed(fields)}."
-    found.say(key, path, f"Unknown field. {hint}")
+    hint = f"Did you mean {near[0]}?" if near else f"Known here: {_join_names(fields)}."
+    found.report(key, path, f"Unknown field. {hint}")
 
 
 def _entries(fields: Mapping[str, Field], needed: tuple[str, ...]) -> Field:
-    """Services or tasks by their reference."""
+    """Services or tasks by reference."""
 
     def read(found: Check, node: Node, path: str) -> dict[str, Any]:
         if not isinstance(node, yaml_nodes.Mapping):
-            found.say(node, path, f"Here belong {path} by their reference, not {_what(node)}.")
+            found.report(node, path, f"Here belong {path} by their reference, not {_kind_of(node)}.")
             return {}
         for name, key in node.keys.items():
             if not REFERENCE.fullmatch(name):
-                found.say(key, _join(path, name), "A reference has 1 to 128 letters a–z, digits, _ and -.")
+                found.report(key, _join(path, name), "A reference has 1 to 128 letters a–z, digits, _ and -.")
         return {name: _object(found, value, _join(path, name), fields, needed) for name, value in node.entries.items()}
 
     return read
@@ -107,19 +108,19 @@ def _entries(fields: Mapping[str, Field], needed: tuple[str, ...]) -> Field:
 
 def _text(found: Check, node: Node, path: str) -> str:
     if not isinstance(node, Scalar):
-        found.say(node, path, f"Here belongs text, not {_what(node)}.")
+        found.report(node, path, f"Here belongs text, not {_kind_of(node)}.")
         return ""
     if what := node.reads_as:
-        found.say(node, path, f"YAML reads {shown(node.text)!r} as {what}, not as text: put it in quotes.")
+        found.report(node, path, f"YAML reads {shortened(node.text)!r} as {what}, not as text: put it in quotes.")
     elif unfit := UNFIT.search(node.text):
-        found.say(node, path, f"The character U+{ord(unfit[0]):04X} cannot be part of a text.")
+        found.report(node, path, f"The character U+{ord(unfit[0]):04X} cannot be part of a text.")
     return node.text
 
 
 def _needed_text(found: Check, node: Node, path: str) -> str:
     text = _text(found, node, path)
     if isinstance(node, Scalar) and not text:
-        found.say(node, path, "It is empty: it needs at least one character.")
+        found.report(node, path, "It is empty: it needs at least one character.")
     return text
 
 
@@ -130,7 +131,7 @@ def _texts(found: Check, node: Node, path: str) -> list[str]:
 def _items(found: Check, node: Node, path: str) -> list[Node]:
     if isinstance(node, yaml_nodes.Sequence):
         return node.items
-    found.say(node, path, f"Here belongs a list, not {_what(node)}: each item on a line of its own after “- ”.")
+    found.report(node, path, f"Here belongs a list, not {_kind_of(node)}: each item on a line of its own after “- ”.")
     return []
 
 
@@ -139,8 +140,8 @@ def _word(words: tuple[str, ...]) -> Field:
         text = _text(found, node, path)
         if isinstance(node, Scalar) and text not in words and not node.reads_as:
             near = get_close_matches(text, words, n=1) if len(text) <= 40 and not found.is_full else []
-            hint = f"Did you mean {near[0]}?" if near else f"It can be {_listed(word for word in words if word)}."
-            found.say(node, path, f"{shown(text)!r} is none of the words known here. {hint}")
+            hint = f"Did you mean {near[0]}?" if near else f"It can be {_join_names(word for word in words if word)}."
+            found.report(node, path, f"{shortened(text)!r} is none of the words known here. {hint}")
         return text
 
     return read
@@ -157,22 +158,22 @@ def _words(words: tuple[str, ...]) -> Field:
 def _flag(found: Check, node: Node, path: str) -> bool:
     if isinstance(node, Scalar) and node.is_plain and node.text in ("true", "True", "TRUE", "false", "False", "FALSE"):
         return node.text.lower() == "true"
-    found.say(node, path, "Here belongs true or false, without quotes.")
+    found.report(node, path, "Here belongs true or false, without quotes.")
     return False
 
 
 def _duration(found: Check, node: Node, path: str) -> str | None:
     if not isinstance(node, Scalar) or not DURATION.fullmatch(node.text):
-        found.say(node, path, f"Here belong seconds followed by s, such as 300s. {_in_seconds(node)}".rstrip())
+        found.report(node, path, f"Here belong seconds followed by s, such as 300s. {_in_seconds(node)}".rstrip())
         return None
     seconds = Decimal(node.text.removesuffix("s"))
     if seconds > LONGEST_TIMEOUT:
-        found.say(node, path, f"At most {LONGEST_TIMEOUT}s, which is a day.")
+        found.report(node, path, f"At most {LONGEST_TIMEOUT}s, which is a day.")
     return canonical(seconds)
 
 
 def canonical(seconds: Decimal) -> str:
-    """A duration as protobuf's JSON writes it: with no, three, six or nine digits of a second's fraction."""
+    """A duration as in protobuf's JSON: with zero, three, six or nine fractional digits."""
     whole, _, fraction = f"{seconds:.9f}".partition(".")
     fraction = fraction.rstrip("0")
     digits = -(-len(fraction) // 3) * 3
@@ -180,7 +181,7 @@ def canonical(seconds: Decimal) -> str:
 
 
 def _in_seconds(node: Node) -> str:
-    """The same in seconds, where it is written as other tools take it."""
+    """A hint with the duration in seconds, if it is in a form of other tools."""
     match = OTHER_DURATION.fullmatch(node.text) if isinstance(node, Scalar) else None
     if not match or not any(match.groups()):
         return ""
@@ -192,9 +193,9 @@ def _runs_on(found: Check, node: Node, path: str) -> dict[str, Any]:
     target: dict[str, Any] = _object(found, node, path, RUNS_ON)
     if isinstance(node, yaml_nodes.Mapping):
         if "docker" in node.entries and "machine" in node.entries:
-            found.say(node, path, "Either docker or machine, not both.")
+            found.report(node, path, "Either docker or machine, not both.")
         for name in _unset(node) & set(RUNS_ON):
-            found.say(node.keys[name], _join(path, name), "It is empty. For the machine write machine: {}; "
+            found.report(node.keys[name], _join(path, name), "It is empty. For the machine write machine: {}; "
                       "docker needs an image.")  # fmt: skip
     return target
 
@@ -210,7 +211,7 @@ def _depends_on(found: Check, node: Node, path: str) -> list[str]:
 
 
 def _check_needs(found: Check, file: Mapping[str, Any]) -> None:
-    """Each reference of dependsOn is a task or a service of the file, and no task waits for itself."""
+    """Check that each reference of dependsOn is in the file and no task depends on itself."""
     known = {**file.get("services", {}), **file.get("tasks", {})}
     graph: dict[str, list[tuple[str, Scalar, str]]] = {}
     for task in file.get("tasks", {}):
@@ -219,28 +220,28 @@ def _check_needs(found: Check, file: Mapping[str, Any]) -> None:
             if name not in known:
                 near = get_close_matches(name, known, n=1) if len(name) <= 128 and not found.is_full else []
                 hint = f" Did you mean {near[0]}?" if near else ""
-                found.say(node, path, f"There is no task or service {shown(name)!r} in the file.{hint}")
+                found.report(node, path, f"There is no task or service {shortened(name)!r} in the file.{hint}")
     tasks = {task: [name for name, _, _ in needs if name in graph] for task, needs in graph.items()}
     places = {(task, name): (node, path) for task, needs in graph.items() for name, node, path in needs}
-    for circle in cycles.find(tasks):
-        node, path = places[circle[-2], circle[-1]]
-        found.say(node, path, f"The tasks wait for each other in a circle: {cycles.told(circle)}.")
+    for cycle in cycles.find_cycles(tasks):
+        node, path = places[cycle[-2], cycle[-1]]
+        found.report(node, path, f"The tasks wait for each other in a cycle: {cycles.format_cycle(cycle)}.")
 
 
 def _join(path: str, name: str) -> str:
-    """`path.name`; a name that could be mistaken for something else in brackets."""
+    """`path.name`; unusual names in brackets."""
     if not REFERENCE.fullmatch(name):
-        return f"{path}[{json.dumps(shown(name), ensure_ascii=False)}]"
+        return f"{path}[{json.dumps(shortened(name), ensure_ascii=False)}]"
     return f"{path}.{name}" if path else name
 
 
-def _what(node: Node) -> str:
+def _kind_of(node: Node) -> str:
     if isinstance(node, Scalar):
         return "nothing" if node.is_nothing else node.reads_as or "text"
     return "a list" if isinstance(node, yaml_nodes.Sequence) else "an object"
 
 
-def _listed(names: Any) -> str:
+def _join_names(names: Any) -> str:
     *rest, last = names
     return f"{', '.join(rest)} or {last}" if rest else last
 

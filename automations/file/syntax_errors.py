@@ -1,4 +1,4 @@
-"""The parser's complaints in plain words."""
+"""Explain YAML syntax errors in plain words."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 import yaml
 
-from automations.file.problems import Problem, shown
+from automations.file.problems import Problem, shortened
 
 TAB = "A tab stands where YAML wants spaces: indent with spaces only."
 UNCLOSED_QUOTE = "A quoted text begins in line {line} and does not end as it should: a quote is missing."
 UNCLOSED_BRACKET = "A list or object in brackets does not end as it should: a comma or the closing bracket is missing."
-# Both parsers' words (libyaml's and PyYAML's own) → ours; the first that occurs in the complaint counts.
-WORDS = (
+# Messages of both parsers (libyaml's and PyYAML's own) → ours; the first match counts.
+EXPLANATIONS = (
     ("unknown escape", "YAML does not know this letter after a backslash in double quotes; single quotes take both."),
     ("escape", "The number after the backslash is no character."),
     ("quoted scalar", UNCLOSED_QUOTE),
@@ -37,14 +37,14 @@ _UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U
 
 
 def explain(error: yaml.YAMLError, text: str) -> Problem:
-    """Where and why `text` is not YAML."""
+    """The place and reason of a syntax error."""
     if not isinstance(error, yaml.MarkedYAMLError) or not (mark := error.problem_mark or error.context_mark):
         return Problem(0, 0, "", "This is not YAML that can be read.")
     return Problem(mark.line + 1, mark.column + 1, "", _reason(error, text, mark.line, mark.column))
 
 
 def unprintable(text: str) -> Problem | None:
-    """The first character that no YAML may hold: control characters, halves of surrogate pairs."""
+    """The first character that YAML does not allow: control characters, unpaired surrogates."""
     found = _UNPRINTABLE.search(text)
     if found is None:
         return None
@@ -62,7 +62,7 @@ def _reason(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> s
     if "cannot start any token" in complaint:
         return f"Text cannot begin with {here[column : column + 1]!r} here: put it in quotes."
     begun = (error.context_mark.line if error.context_mark else line) + 1
-    for words, ours in WORDS:
+    for words, ours in EXPLANATIONS:
         if words in complaint:
             return ours.format(line=begun)
-    return f"Not valid YAML: {shown(complaint.strip())}."
+    return f"Not valid YAML: {shortened(complaint.strip())}."

@@ -1,5 +1,4 @@
-"""`/environments/<id>/automations/file/`: check an automations file, see what it would change, apply it; and download
-what is there as one."""
+"""`/environments/<id>/automations/file/`: check, preview and apply an automations file; download the present one."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from django_htmx.http import trigger_client_event
 from automations.actions.file import APPLY_FILE, FILE_PERMISSIONS, apply_automations_file
 from automations.file.describe import Described, describe
 from automations.file.forms import FileForm
-from automations.file.preview import Preview, preview
+from automations.file.preview import Preview, build_preview
 from automations.file.write import write
 from automations.models import Service, Task
 from automations.sync import observe
@@ -42,9 +41,9 @@ OTHER_THAN_SHOWN = (
 def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     environment = find_environment(environment_id)
     if request.method == "POST":
-        return _sent(request, environment)
+        return _handle_post(request, environment)
     if applied := request.GET.get("applied"):
-        return _tell(request, environment, _applied(environment, applied))
+        return _show_result(request, environment, _applied(environment, applied))
     described = _describe(environment)
     text = write(described.message) if "present" in request.GET else ""
     return _show(request, environment, FileForm(initial={"text": text}), described=described)
@@ -52,7 +51,7 @@ def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse
 
 @permission(*SEE)
 def download(request: HttpRequest, environment_id: UUID) -> HttpResponse:
-    """What is there, as a file; comments above it tell what such a file cannot hold."""
+    """Download the present services and tasks as a file; comments at its top list what it cannot hold."""
     environment = find_environment(environment_id)
     described = _describe(environment)
     notes = [f"The services and tasks of {environment} ({environment.pk}).", *described.left_out]
@@ -62,7 +61,7 @@ def download(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     return answer
 
 
-def _sent(request: HttpRequest, environment: Environment) -> HttpResponse:
+def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse:
     is_final = "apply" in request.POST
     if is_final and not request.user.has_perms(FILE_PERMISSIONS):
         raise PermissionDenied("Your roles do not let you create and change services and tasks.")
@@ -71,8 +70,8 @@ def _sent(request: HttpRequest, environment: Environment) -> HttpResponse:
     if "text" in form.errors or "upload" in form.errors or form.reading.problems:
         return _show(request, environment, form, NOT_ACCEPTED)
     if is_final:
-        _look_again(environment)
-    found = preview(form.reading.message, *_present(environment))
+        _refresh(environment)
+    found = build_preview(form.reading.message, *_present(environment))
     is_other = is_final and form.cleaned_data.get("shown") != found.digest
     form.replace(shown=found.digest)
     if not is_final or not is_good or is_other:
@@ -82,7 +81,7 @@ def _sent(request: HttpRequest, environment: Environment) -> HttpResponse:
 
 
 def _apply(request: HttpRequest, environment: Environment, form: FileForm, found: Preview) -> HttpResponse:
-    """Ask Ona for it; the form again where that failed, with nothing lost that was typed."""
+    """Apply the file; if that fails, show the form again with everything typed."""
     message, context = form.reading.message, form.request_context(request.user)
     operation = submit(request, form, lambda: apply_automations_file(environment=environment, file=message, **context))
     if operation is None or operation.outcome == Outcome.FAILED:
@@ -90,7 +89,7 @@ def _apply(request: HttpRequest, environment: Environment, form: FileForm, found
     if operation.outcome != Outcome.SUCCEEDED:
         return close_panel(request, environment, operation, "automations")
     if is_fragment(request):
-        return trigger_client_event(_tell(request, environment, operation), "environment-changed", after="swap")
+        return trigger_client_event(_show_result(request, environment, operation), "environment-changed", after="swap")
     here = reverse("automations:file", args=[environment.pk])
     return redirect(f"{here}?{urlencode({'applied': str(operation.pk)})}")
 
@@ -120,7 +119,7 @@ def _show(
 
 
 def _why_not(request: HttpRequest, environment: Environment) -> str:
-    """Why this person cannot apply a file here now; empty where they can."""
+    """Why this person cannot apply a file now; empty if they can."""
     if not request.user.has_perms(FILE_PERMISSIONS):
         return NOT_ALLOWED
     return APPLY_FILE.why_not(environment)
@@ -137,8 +136,8 @@ def _applied(environment: Environment, identifier: str) -> Operation:
     return operation
 
 
-def _tell(request: HttpRequest, environment: Environment, operation: Operation) -> HttpResponse:
-    """Which services and tasks changed, by name."""
+def _show_result(request: HttpRequest, environment: Environment, operation: Operation) -> HttpResponse:
+    """Show which services and tasks changed, by name."""
     changed = [
         *_named(Service, operation.after.get("updatedServiceIds", [])),
         *_named(Task, operation.after.get("updatedTaskIds", [])),
@@ -148,7 +147,7 @@ def _tell(request: HttpRequest, environment: Environment, operation: Operation) 
 
 
 def _named(model: type[Service] | type[Task], ids: list[str]) -> list[dict[str, str]]:
-    """Each id with the kind and the name it has here; the name is empty where it is not known yet."""
+    """Ids with kind and name; the name is empty if it is not cached yet."""
     names = {str(row.pk): str(row) for row in model._default_manager.filter(pk__in=ids)}
     return [{"id": id_, "kind": model.__name__, "name": names.get(id_, "")} for id_ in ids]
 
@@ -164,12 +163,12 @@ def _describe(environment: Environment) -> Described:
     return describe(*_present(environment))
 
 
-def _look_again(environment: Environment) -> None:
-    """Read the environment's services and tasks from Ona; where that fails, applying will, and says why."""
+def _refresh(environment: Environment) -> None:
+    """Read the environment's services and tasks from Ona; if that fails, applying fails too and says why."""
     try:
         client = ona_now()
         for kind in (observe.SERVICE_KIND, observe.TASK_KIND):
             for page in kind.pages(client)([environment.pk]):
-                observe.observe(kind, [observe.Seen(page.sent_at, document) for document in page.items])
+                observe.observe_page(kind, page)
     except (OnaError, ValueError):
         return

@@ -1,4 +1,4 @@
-"""The message of an automations file as YAML: stable order, commands of several lines as they are typed."""
+"""Write the message of an automations file as YAML: in stable order, with multi-line commands as typed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import yaml
 from automations.file import rules
 from automations.file.yaml_nodes import reads_as
 
-ENDLESS = 1 << 20  # so that no line is folded
-# Several lines that a block scalar holds as they are: nothing that YAML would escape or take for another line's end.
+NO_FOLDING = 1 << 20  # so that lines are never folded
+# Multi-line texts that a block scalar represents exactly: nothing that YAML escapes or treats as a line break.
 _BLOCK = re.compile("(?![ \n\t])[\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
 _BREAKS = set("\n\r\x85\u2028\u2029")
 _UNFIT_FOR_COMMENT = re.compile("[^ -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists, and lets commands with tabs or trailing spaces be block scalars, which PyYAML does not."""
+    """Indents lists, and allows block scalars for commands with tabs or trailing spaces, unlike PyYAML."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -43,14 +43,14 @@ def _is_block(text: str) -> bool:
 
 
 def write(message: Mapping[str, Mapping[str, Any]], notes: Iterable[str] = ()) -> str:
-    """YAML that reads as `message` again, beneath `notes` as comments."""
+    """Write `message` as YAML, with `notes` as comments above."""
     comments = "".join(f"# {_UNFIT_FOR_COMMENT.sub(' ', note)}\n" for note in notes)
     file = {kind: _in_order(message[kind], fields) for kind, fields in _FIELDS.items() if message.get(kind)}
     if not file:
         return f"{comments}services: {{}}\ntasks: {{}}\n"
-    # one blank line between entries would be kinder, but a dumper knows none
+    # PyYAML cannot write blank lines between entries
     return comments + yaml.dump(
-        file, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=ENDLESS, indent=2
+        file, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=NO_FOLDING, indent=2
     )
 
 
@@ -58,7 +58,7 @@ _FIELDS: dict[str, Mapping[str, Any]] = {"services": rules.SERVICE, "tasks": rul
 
 
 def _in_order(entries: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """By reference, and the fields of each as the rules list them."""
+    """Sort entries by reference, and the fields of each as in the rules."""
     ordered = {}
     for reference in sorted(entries):
         entry = {name: entries[reference][name] for name in fields if name in entries[reference]}

@@ -1,4 +1,4 @@
-"""YAML text as nodes that remember where they stand. Works on the parser's events: nothing a tag names is ever made."""
+"""YAML as nodes with their places. Built from the parser's events, so tags never create objects."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import yaml
 from yaml import events
 
 from automations.file import syntax_errors
-from automations.file.problems import Problem, Unreadable, shown
+from automations.file.problems import Problem, Unreadable, shortened
 
 MOST_NODES = 10_000
 DEEPEST = 20
-MOST_TEXT = 1 << 20  # characters, aliases counted as often as they are used
+MOST_TEXT = 1 << 20  # characters, with aliases expanded
 PARSER: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 ORDINARY_TAGS = (None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq")))
 TOO_MUCH = "The file, with its aliases written out, has more than {} up to here: that is not read."
-# What YAML 1.2 takes for numbers and 1.1, which the resolver below knows, does not.
+# Numbers in YAML 1.2, but not in 1.1, which the resolver below implements.
 _NEWER_NUMBER = re.compile(r"0o[0-7]+|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = {"bool": "yes or no", "int": "a number", "float": "a number", "timestamp": "a date or time", "null": "nothing"}
 
 
 @dataclass(slots=True)
 class Node:
-    """Counted from 1; `size`, `height` and `weight` (in characters) are with aliases written out."""
+    """A node. Places count from 1; `size`, `height` and `weight` (characters) are with aliases expanded."""
 
     line: int
     column: int
@@ -37,14 +37,14 @@ class Node:
 
 @dataclass(slots=True)
 class Scalar(Node):
-    """`text` as it is; plain means without quotes, so that YAML may take it for something else than text."""
+    """A scalar; plain means without quotes, so that YAML may not read it as text."""
 
     text: str = ""
     is_plain: bool = False
 
     @property
     def reads_as(self) -> str:
-        """What YAML takes the value for where it is not text, in words; empty for text."""
+        """What YAML reads the value as, in words; empty for text."""
         return reads_as(self.text) if self.is_plain else ""
 
     @property
@@ -59,14 +59,14 @@ class Sequence(Node):
 
 @dataclass(slots=True)
 class Mapping(Node):
-    """`entries` by key, in the order written; `keys` has the place of each."""
+    """A mapping: `entries` by key in order, `keys` with the place of each."""
 
     entries: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, Scalar] = field(default_factory=dict)
 
 
 def reads_as(text: str) -> str:
-    """What YAML (1.1 or 1.2) takes `text` without quotes for, in words; empty for text."""
+    """What YAML (1.1 or 1.2) reads unquoted `text` as, in words; empty for text."""
     for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], []):
         if pattern.match(text):
             return _WORDS.get(tag.rpartition(":")[2], "")
@@ -74,9 +74,9 @@ def reads_as(text: str) -> str:
 
 
 def parse(text: str) -> tuple[Node | None, list[Problem]]:
-    """The only document of `text`, None where it has none, and what is wrong with its tags and keys.
+    """Parse the only document of `text` (None if empty), and the problems of its tags and keys.
 
-    Raises Unreadable where it is not YAML, holds several documents, or is too large with its aliases written out.
+    Raises Unreadable if it is not YAML, has several documents, or is too large with aliases expanded.
     """
     builder = _Builder()
     for event in _events(text):
@@ -93,7 +93,7 @@ def _events(text: str) -> Iterator[events.Event]:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or object that is not closed yet; an object's `key` waits for its value."""
+    """An open list or object; an object's `key` awaits its value."""
 
     node: Sequence | Mapping
     anchor: str | None
@@ -102,7 +102,7 @@ class _Open:
 
 
 class _Builder:
-    """Makes nodes of events, one after another."""
+    """Builds nodes from events."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
@@ -116,7 +116,7 @@ class _Builder:
             case events.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
-                    raise _stop(event, "A second document begins here: an automations file has no “---” inside.")
+                    raise _unreadable(event, "A second document begins here: an automations file has no “---” inside.")
             case events.AliasEvent():
                 self._finish(self._alias(event), None)
             case events.ScalarEvent():
@@ -138,37 +138,38 @@ class _Builder:
         self._check_tag(event)
         self._count(event, 1, 0)
         if len(self._open) >= DEEPEST:
-            raise _stop(event, f"Lists and objects lie within each other more than {DEEPEST} deep.")
+            raise _unreadable(event, f"Lists and objects lie within each other more than {DEEPEST} deep.")
         kind = Sequence if isinstance(event, events.SequenceStartEvent) else Mapping
         self._open.append(_Open(kind(*_place(event)), event.anchor))
 
     def _alias(self, event: events.AliasEvent) -> Node:
         name = event.anchor or ""
+        alias = shortened(name)
         if any(each.anchor == name for each in self._open):
-            raise _stop(event, f"The alias *{shown(name)} stands inside what it stands for, which would have no end.")
+            raise _unreadable(event, f"The alias *{alias} stands inside what it stands for, which would have no end.")
         if name not in self._anchors:
-            raise _stop(event, f"The alias *{shown(name)} stands for nothing: there is no &{shown(name)} before it.")
+            raise _unreadable(event, f"The alias *{alias} stands for nothing: there is no &{alias} before it.")
         node = self._anchors[name]
         self._count(event, node.size, node.weight)
         if len(self._open) + node.height > DEEPEST + 1:
-            raise _stop(event, f"Lists and objects lie within each other more than {DEEPEST} deep.")
+            raise _unreadable(event, f"Lists and objects lie within each other more than {DEEPEST} deep.")
         return node
 
     def _count(self, event: events.Event, size: int, weight: int) -> None:
         self._size += size
         self._weight += weight
         if self._size > MOST_NODES:
-            raise _stop(event, TOO_MUCH.format(f"{MOST_NODES:,} values"))
+            raise _unreadable(event, TOO_MUCH.format(f"{MOST_NODES:,} values"))
         if self._weight > MOST_TEXT:
-            raise _stop(event, TOO_MUCH.format("a million characters"))
+            raise _unreadable(event, TOO_MUCH.format("a million characters"))
 
     def _check_tag(self, event: events.ScalarEvent | events.CollectionStartEvent) -> None:
         if event.tag not in ORDINARY_TAGS:
-            tag = shown(str(event.tag).replace("tag:yaml.org,2002:", "!!"))
+            tag = shortened(str(event.tag).replace("tag:yaml.org,2002:", "!!"))
             self._say(*_place(event), f"The tag {tag} is not allowed: an automations file has none.")
 
     def _finish(self, node: Node, anchor: str | None) -> None:
-        """A node is whole: it can be referred to, and has its place in what is open."""
+        """Complete a node: register its anchor, and add it to its parent."""
         if anchor is not None:
             self._anchors[anchor] = node
         if not self._open:
@@ -191,7 +192,7 @@ class _Builder:
             self._say(node.line, node.column, "A key must be text, not a list or an object.")
             return None
         if what := node.reads_as:
-            reason = f"YAML reads the key {shown(node.text)!r} as {what}, not as text: put it in quotes."
+            reason = f"YAML reads the key {shortened(node.text)!r} as {what}, not as text: put it in quotes."
             self._say(node.line, node.column, reason)
         return node
 
@@ -204,13 +205,13 @@ class _Builder:
             self._say(
                 key.line,
                 key.column,
-                f"The key {shown(key.text)!r} is here a second time; the first is in line {earlier.line}.",
+                f"The key {shortened(key.text)!r} is here a second time; the first is in line {earlier.line}.",
             )
         else:
             into.entries[key.text], into.keys[key.text] = value, key
 
     def _merge(self, into: Mapping, key: Scalar, value: Node) -> None:
-        """`<<: *other`: what is not said here is as it is there. Keys that came so may be said again."""
+        """`<<: *other`: take missing keys from there; merged keys may be overridden."""
         sources = value.items if isinstance(value, Sequence) else [value]
         for source in sources:
             if not isinstance(source, Mapping):
@@ -229,5 +230,5 @@ def _place(event: events.Event) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (0, 0)
 
 
-def _stop(event: events.Event, reason: str) -> Unreadable:
+def _unreadable(event: events.Event, reason: str) -> Unreadable:
     return Unreadable(Problem(*_place(event), "", reason))

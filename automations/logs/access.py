@@ -1,7 +1,7 @@
-"""Logs of services and executions: where they may come from, with which token, and who is reading.
+"""Access to logs of services and executions: allowed hosts, tokens, and readers.
 
-The log is read by the portal and handed on, so that no browser ever holds a token. Looking at a log changes nothing and
-leaves no row in the ledger; a token that is made for it is noted in the portal's own log, without its text.
+The portal reads the log and passes it on, so that browsers never hold a token. Reading a log changes nothing and adds
+no row to the ledger; creating a token for it is logged, without the token.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from portal.ona.logs import LogStream, open_log
 Logged = Service | TaskExecution
 PERMISSION = "automations.read_log"
 WHY_NOT = "Your roles do not let you read logs: they can hold what an environment knows."
-TOKEN_SECONDS = 50 * 60.0  # Ona's live an hour
+TOKEN_SECONDS = 50 * 60.0  # Ona's are valid for an hour
 MOST_TOKENS = 500
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """What templates/automations/logs/_log.html shows: a log's addresses, or why this person may not read it."""
+    """The context of templates/automations/logs/_log.html: a log's URLs, or why this person may not read it."""
 
     page: str
     stream: str
@@ -46,29 +46,29 @@ class Viewer:
 
 
 def viewer_of(row: Logged, user: Any) -> Viewer:
-    """The viewer of the log of a service or an execution for a user."""
+    """The viewer of a service's or an execution's log for a user."""
     kind = "service" if isinstance(row, Service) else "execution"
     stream = reverse(f"automations:{kind}-log-stream", args=[row.pk])
     page = reverse(f"automations:{kind}-log", args=[row.pk])
     return Viewer(page, stream, f"{stream}?download=1", "" if user.has_perm(PERMISSION) else WHY_NOT)
 
 
-class NoPlace(Exception):
-    """As many logs are read as this process has room for."""
+class NoFreeSlot(Exception):
+    """All slots for reading logs are taken."""
 
 
-class _Places:
-    """Each log being read occupies a thread of the web server: some are kept for the pages."""
+class _Slots:
+    """Limits the logs read at a time, since each occupies a thread of the web server."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.taken = 0
 
     def take(self) -> None:
-        """One more; NoPlace where there are PORTAL_LOG_STREAMS already."""
+        """Take a slot; NoFreeSlot if PORTAL_LOG_STREAMS are taken."""
         with self._lock:
             if self.taken >= settings.LOG_STREAMS:
-                raise NoPlace
+                raise NoFreeSlot
             self.taken += 1
 
     def leave(self) -> None:
@@ -76,78 +76,78 @@ class _Places:
             self.taken -= 1
 
 
-PLACES = _Places()
+SLOTS = _Slots()
 
 
 class _Tokens:
-    """Tokens for logs, by environment, in the memory of this process only."""
+    """Tokens for logs by environment, in the memory of this process only."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: dict[UUID, tuple[Secret, float]] = {}
+        self._cached: dict[UUID, tuple[Secret, float]] = {}
 
     def of(self, environment_id: UUID, user: Any, *, renew: bool = False) -> Secret:
-        """A token (CreateEnvironmentLogsToken), made where none is kept or the kept one is refused; OnaError."""
+        """A token (CreateEnvironmentLogsToken), created if none is cached or `renew`; OnaError."""
         with self._lock:
-            token, until = self._kept.get(environment_id, (None, 0.0))
+            token, until = self._cached.get(environment_id, (None, 0.0))
         if token is not None and not renew and time.monotonic() < until:
             return token
         token = ona_now().create_environment_logs_token(environment_id)
         log.info("logs_token_made", environment_id=str(environment_id), user_id=user.pk)
         with self._lock:
-            if len(self._kept) >= MOST_TOKENS:
-                self._kept.clear()
-            self._kept[environment_id] = token, time.monotonic() + TOKEN_SECONDS
+            if len(self._cached) >= MOST_TOKENS:
+                self._cached.clear()
+            self._cached[environment_id] = token, time.monotonic() + TOKEN_SECONDS
         return token
 
     def forget(self) -> None:
         with self._lock:
-            self._kept.clear()
+            self._cached.clear()
 
 
 TOKENS = _Tokens()
 
 
-def begin(row: Logged, user: Any) -> LogStream:
-    """Take a place and open the log: LogBody gives both back.
+def start_reading(row: Logged, user: Any) -> LogStream:
+    """Take a slot and open the log; LogBody closes both.
 
-    NoPlace, LogError or OnaError where it cannot be read.
+    NoFreeSlot, LogError or OnaError if it cannot be read.
     """
-    PLACES.take()
+    SLOTS.take()
     try:
         return _opened(row, user)
     except BaseException:
-        PLACES.leave()
+        SLOTS.leave()
         raise
 
 
 def _opened(row: Logged, user: Any) -> LogStream:
-    hosts, url = hosts_of(row.environment_id), _address(row)
-    hosts.source(url)  # before a token is made for it
+    hosts, url = allowed_hosts_of(row.environment_id), _address(row)
+    hosts.source(url)  # before a token is created for it
     try:
         return open_log(url, TOKENS.of(row.environment_id, user), hosts=hosts)
     except LogTokenRefused:
         return open_log(url, TOKENS.of(row.environment_id, user, renew=True), hosts=hosts)
 
 
-def hosts_of(environment_id: UUID) -> AllowList:
-    """Where an environment's logs may come from.
+def allowed_hosts_of(environment_id: UUID) -> AllowList:
+    """The hosts that an environment's logs may come from.
 
-    Configuration (PORTAL_LOG_HOSTS); the host of its logs as its runner told it (status.environmentUrls.logs); the host
-    of the runner's own logs (RunnerStatus.logUrl); Ona itself where that is a stand-in on this machine. What a service
-    or an execution says of its own log (status.logUrl) can be written from within the environment: it counts for none.
+    Configuration (PORTAL_LOG_HOSTS); the host of its logs as reported by its runner (status.environmentUrls.logs); the
+    host of the runner's own logs (RunnerStatus.logUrl); Ona itself if that is a stand-in on this machine. Not the
+    logUrl in the status of a service or execution: it can be written from within the environment.
     """
     environment = Environment.objects.filter(pk=environment_id).only("status", "runner_id").first()
-    told = []
+    urls = []
     if environment is not None:
-        told.append(Part(environment.status).part("environmentUrls").text("logs"))
+        urls.append(Part(environment.status).part("environmentUrls").text("logs"))
         for runner in Runner.objects.filter(pk=environment.runner_id or UUID(int=0)):
-            told.append(Part(runner.document).part("status").text("logUrl"))
-    return allow_list(settings.LOG_HOSTS, told=told, base_url=settings.ONA_BASE_URL)
+            urls.append(Part(runner.document).part("status").text("logUrl"))
+    return allow_list(settings.LOG_HOSTS, told=urls, base_url=settings.ONA_BASE_URL)
 
 
 def _address(row: Logged) -> str:
-    """Where Ona says the log is now, else where it last was; LogError where it never said, OnaError if unanswered."""
+    """The URL of the log now, else the last one recorded; LogError if there never was one, OnaError if unanswered."""
     try:
         url = _status(row).log_url or row.log_url
     except NotFound:

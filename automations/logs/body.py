@@ -1,9 +1,9 @@
-"""The body of an answer that hands a log on while it grows.
+"""The body of a response that passes on a log while it grows.
 
-For the viewer (`framed`) two bytes have a meaning that no log can give them, as control characters are replaced in what
-a log says. BEAT: nothing new has come for a while (a browser that has left is noticed by it). FRAME begins the last
-line, a JSON object {"state", "text"} that tells how it ended: "ended", "again" (the time of one answer is over, ask for
-the rest by ?skip=) or "broken". Other readers get a last line in words, unless it ended well.
+For the viewer (`framed`) two bytes have a meaning; they cannot occur in a log, whose control characters are replaced.
+BEAT: nothing new for a while (so that a closed browser is noticed). FRAME begins the last line, a JSON object {"state",
+"text"}: "ended", "again" (the response's time is over, request the rest with ?skip=) or "broken". Other readers get a
+last line in words, unless the log ended well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from threading import Event, Thread
 from django.conf import settings
 from django.db import connection
 
-from automations.logs.access import PLACES
+from automations.logs.access import SLOTS
 from automations.logs.text import Cleaner
 from portal.ona.log_errors import LogError
 from portal.ona.logs import LogStream
@@ -30,35 +30,35 @@ QUIET = "Nothing new came for a minute. Reload to go on."
 
 
 class _Quiet:
-    """Nothing has come for BEAT_SECONDS."""
+    """Nothing arrived for BEAT_SECONDS."""
 
 
 class LogBody(Iterator[bytes]):
-    """What is sent. `skip` bytes of the log's text are left out, for a reader who has them; `close()` ends it all."""
+    """The body. The first `skip` bytes are omitted, for readers who have them; `close()` ends everything."""
 
     def __init__(self, source: LogStream, *, framed: bool, colours: bool, skip: int = 0) -> None:
         self._source, self._framed, self._skip = source, framed, skip
         self._cleaner = Cleaner(colours=colours)
         self._ends_at = time.monotonic() + settings.LOG_STREAM_SECONDS
-        # Room for one chunk: who does not read holds the source back.
+        # One chunk only: a slow reader slows down the source.
         self._queue: Queue[bytes | LogError | None] = Queue(1)
         self._is_over = Event()
-        self._body = self._told()
+        self._body = self._generate()
 
     def __next__(self) -> bytes:
         return next(self._body)
 
     def close(self) -> None:
-        """Leave the source and the place; safe to call again, and before anything was read."""
+        """Close the source and free the slot; may be called again, and before reading."""
         if not self._is_over.is_set():
             self._is_over.set()
             self._source.close()
-            PLACES.leave()
+            SLOTS.leave()
         self._body.close()
 
-    def _told(self) -> Generator[bytes, None, None]:
+    def _generate(self) -> Generator[bytes, None, None]:
         if not connection.in_atomic_block:
-            connection.close()  # for a page to use: a log can take a quarter of an hour
+            connection.close()  # for pages to use: a log can take a quarter of an hour
         Thread(target=self._read, name="log", daemon=True).start()
         state, text = "ended", ""
         try:
@@ -75,7 +75,7 @@ class LogBody(Iterator[bytes]):
         yield self._last(state, text)
 
     def _chunks(self) -> Iterator[bytes | str]:
-        """Cleaned pieces and beats; a text where the answer ends before the log does. LogError where the log breaks."""
+        """Cleaned chunks and beats; a text if the response ends before the log does. LogError if the log breaks."""
         quiet = 0.0
         while time.monotonic() < self._ends_at:
             chunk = self._next()
@@ -111,7 +111,7 @@ class LogBody(Iterator[bytes]):
         return f"\n--- Environment Portal: {text} ---\n".encode() if text else b""
 
     def _read(self) -> None:
-        """In a thread of its own, so that silence is noticed: a wait on the wire cannot be left and taken up again."""
+        """Read in a thread, so that silence is noticed: a blocking read cannot be interrupted and resumed."""
         end: LogError | None = None
         try:
             for chunk in self._source:

@@ -1,4 +1,4 @@
-"""What a log may say on its way to a browser: text, tabs, line ends and, for the viewer, colours."""
+"""Clean a log for browsers: text, tabs, line ends and, for the viewer, colours."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _UNWANTED = re.compile(
     r"|[ -/]{1,9}[0-~]|[0-OQ-WYZ\\`-~]))"  # character sets, and sequences of two characters
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
-# The beginning of a sequence whose end has not come yet.
+# The start of an incomplete sequence.
 _BEGUN = re.compile(rf"\x1b(?:\[[0-?]{{0,99}}[ -/]{{0,9}}|{_STRING}\x1b?|[ -/]{{0,9}})?\Z")
 _HARMLESS = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F)])
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class Cleaner:
-    """Takes a log's bytes as they come, gives UTF-8 without control characters and sequences that do more than colour.
+    """Decodes a log in chunks and removes control characters and sequences other than colours.
 
-    The same bytes give the same text however they are cut, so that a reader can go on where it left off.
+    The result does not depend on the chunking, so that a reader can resume.
     """
 
     def __init__(self, *, colours: bool) -> None:
@@ -34,7 +34,7 @@ class Cleaner:
         self._in_character = False
 
     def clean(self, chunk: bytes) -> bytes:
-        """What can be told by now; the rest is held until its end is known."""
+        """Clean a chunk; an incomplete end is held back."""
         if not self._held and not self._in_character and not chunk.translate(None, _HARMLESS):
             return chunk
         text = self._held + self._decoder.decode(chunk)
@@ -45,7 +45,7 @@ class Cleaner:
         return self._plain(text[:cut])
 
     def end(self) -> bytes:
-        """What was held to the last."""
+        """The rest that was held back."""
         text = self._held + self._decoder.decode(b"", final=True)
         self._held, self._in_character = "", False
         return self._plain(text)

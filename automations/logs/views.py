@@ -1,4 +1,4 @@
-"""Logs of services and executions: a page with a viewer, and the text itself as it grows."""
+"""Logs of services and executions: a page with a viewer, and the growing text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET
 
-from automations.logs.access import PERMISSION, Logged, NoPlace, begin, viewer_of
+from automations.logs.access import PERMISSION, Logged, NoFreeSlot, start_reading, viewer_of
 from automations.logs.body import LogBody
 from automations.models import Service, Task, TaskExecution
 from environments.models import Environment
@@ -89,11 +89,11 @@ def _name(row: Logged) -> str:
 
 
 def _stream(request: HttpRequest, row: Logged) -> HttpResponseBase:
-    """The text: for the viewer with ?viewer=1 (colours, frames), as a file with ?download=1, else to be read as is."""
+    """The text: for the viewer with ?viewer=1 (colours, frames), as a download with ?download=1, else as plain text."""
     is_viewer, is_file = "viewer" in request.GET, "download" in request.GET
     try:
-        source = begin(row, request.user)
-    except NoPlace:
+        source = start_reading(row, request.user)
+    except NoFreeSlot:
         return _words(FULL, UNAVAILABLE)
     except (LogError, OnaError) as error:
         return _words(error.for_people(), _status(error))

@@ -1,4 +1,4 @@
-"""The cache of what environments run: services, tasks and task executions."""
+"""Services, tasks and task executions of environments, as Ona last answered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNDER_WAY = (ExecutionPhase.PENDING, ExecutionPhase.RUNNING)
 
 
 class AutomationQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    """Questions about services, tasks and executions of environments."""
+    """Services, tasks and executions by condition."""
 
     def present(self) -> Self:
         return self.filter(gone_at=None)
@@ -45,10 +45,10 @@ class AutomationQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
 
 class Automation(models.Model):
-    """What services, tasks and executions have in common: an environment, a metadata and a spec part, a lifetime."""
+    """The shared fields: an environment, a metadata and a spec part, a lifetime."""
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # no constraint: an automation can be told of before its environment, or outlive it
+    # no constraint: an automation can be seen before its environment, and outlive it
     environment = models.ForeignKey(Environment, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     metadata = models.JSONField(default=dict)
     metadata_digest = models.BigIntegerField(default=0)
@@ -98,12 +98,12 @@ class Service(Automation):
                 name="service_by_environment", condition=Q(gone_at=None),
             ),
             # the same by phase, and ?phase=, ?project=, their counts, and how many of each phase:
-            # automations.by_reference.refresh
+            # automations.sync.summaries
             models.Index(
                 fields=["reference", "phase", "id"], include=["project_id"],
                 name="service_by_phase", condition=Q(gone_at=None),
             ),
-            # failure messages: automations.by_reference.refresh
+            # failure messages: automations.sync.summaries
             models.Index(F("reference"), name="service_failing", condition=Q(gone_at=None) & ~Q(failure="")),
             # is anything newer: automations.executions.change_token, automations.sync.denormalized_names
             models.Index(F("changed_at"), name="service_changed"),
@@ -200,7 +200,7 @@ class TaskExecution(Automation):
             models.Index(F("duration"), F("id"), name="execution_duration"),
             # sort by task
             models.Index(F("reference"), F("id"), name="execution_by_reference"),
-            # executions of a task by reference: ?reference=; the newest of each: automations.by_reference.refresh
+            # executions of a task by reference: ?reference=; the newest of each: automations.sync.summaries
             models.Index(F("reference"), F("created_at"), F("id"), name="execution_of_reference"),
             # executions of a project: ?project=
             models.Index(F("project_id"), F("created_at"), name="execution_of_project"),
@@ -229,7 +229,7 @@ class TaskExecution(Automation):
 
 
 class TransitionKind(models.TextChoices):
-    """What a transition happened to."""
+    """The kinds of things with transitions."""
 
     SERVICE = "service", "service"
     EXECUTION = "execution", "execution"

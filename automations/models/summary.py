@@ -1,4 +1,4 @@
-"""What is known of each task and service by its reference, over all environments: counted by the sync."""
+"""Summaries of tasks and services by reference over all environments, computed by the sync."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Summary(models.Model):
-    """One reference. `name` is what one of its environments calls it; the id follows from the reference."""
+    """One reference. `name` is that of one of its environments; the id is derived from the reference."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     reference = models.TextField(unique=True)
@@ -24,9 +24,9 @@ class Summary(models.Model):
 
 
 class TaskSummary(Summary):
-    """A task by reference. `failed` are runs among the `ended` ones of the last 7 days; the share is NULL without any.
+    """A task by reference. `failed` are those of the runs `ended` in 7 days; the share is NULL without any.
 
-    Durations are those of successful runs of the last 30 days, NULL where there was none.
+    Durations are of successful runs in 30 days, NULL without any.
     """
 
     under_way = models.IntegerField()
@@ -34,12 +34,12 @@ class TaskSummary(Summary):
     median = models.DurationField(null=True)
     p95 = models.DurationField(null=True)
     last_run_at = models.DateTimeField(null=True)
-    marks = models.JSONField(default=list)  # the newest runs, newest first: {"id", "phase", "at"}
+    marks = models.JSONField(default=list)  # newest first: {"id", "phase", "at"}
 
 
 class ServiceSummary(Summary):
-    """A service by reference; `failed` are those of its environments in which it is in that phase."""
+    """A service by reference; `failed` counts its environments in that phase."""
 
     running = models.IntegerField()
-    phases = models.JSONField(default=dict)  # phase as Ona writes it: how many
-    failures = models.JSONField(default=list)  # alike messages together: {"message", "count"}, most frequent first
+    phases = models.JSONField(default=dict)  # raw phase: count
+    failures = models.JSONField(default=list)  # similar messages grouped: {"message", "count"}, most frequent first

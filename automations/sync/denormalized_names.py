@@ -1,7 +1,7 @@
-"""Keeps what automations tell of other rows: their environment, their task, who started them, their newest execution.
+"""Update what automations copy from other rows: environment, task, starter, newest execution.
 
-A merge looks these up for what it writes; here they follow when an environment is renamed or comes after its
-automations, a task after its executions, a member after both.
+A merge looks these up for the rows that it writes; this follows when an environment is renamed or arrives after its
+automations, a task after its executions, or a member after both.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ STATEMENTS = (
 
 
 def refresh_names(since: datetime | None) -> None:
-    """Write the names that follow from what changed after `since` (None: all). Inside a transaction that observes."""
+    """Update the copies of what changed after `since` (None: all). Requires a transaction that holds the merge lock."""
     with connection.cursor() as cursor:
         for statement in STATEMENTS:
             cursor.execute(statement, {"since": since or "-infinity"})

@@ -1,4 +1,4 @@
-"""What services, tasks and executions say, as columns (EnvironmentAutomationService)."""
+"""The columns derived from services, tasks and executions (EnvironmentAutomationService)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ DEFINITION_COLUMNS = METADATA_COLUMNS | {
     "triggers": "text[]",
 }
 STATUS_COLUMNS = {"status_version": "numeric", "phase": "text", "failure": "text", "log_url": "text"}
-LONGEST_STARTER = 200  # characters; an id or a word, but indexed: what is longer would not fit
+LONGEST_STARTER = 200  # characters; an id or a word, but indexed, so longer texts would not fit
 SEEN = {"seen_at": "timestamptz"}
-# of the environment; automations.sync.denormalized_names keeps them when it changes, or comes later
+# copied from the environment; automations.sync.denormalized_names updates them when it changes or arrives later
 ENVIRONMENT_NAMES = {
     "environment_name": ("metadata", "coalesce(environment.name, '')"),
     "project_id": ("metadata", "environment.project_id"),
@@ -29,7 +29,7 @@ ENVIRONMENT_NAMES = {
     "owner_name": ("metadata", "coalesce(environment.owner_name, '')"),
 }
 ENVIRONMENT_JOIN = "LEFT JOIN environments_environment environment ON environment.id = r.environment_id"
-MEMBER_ID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"  # as a Postgres pattern
+MEMBER_ID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"  # a Postgres pattern
 
 SERVICES = Table(
     "automations_service",

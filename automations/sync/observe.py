@@ -1,6 +1,7 @@
-"""How services, tasks and executions get into their tables: list, merge, note transitions, find what is gone.
+"""Sync run of automations: list services, tasks and executions, merge them, and mark missing ones as deleted.
 
-`observe` is the only way in, whoever asked Ona. It may be given the same documents again, late or in any order.
+`observe` is the only entrance, whoever requested the documents. It accepts the same documents again, late, and in any
+order.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from django.conf import settings
 from django.db import DataError, connection, transaction
 from django.utils import timezone
 
-from automations.by_reference import refresh
 from automations.models import AutomationQuerySet
+from automations.sync import summaries
 from environments.models import Environment, SyncRun
 from environments.sync.job import Progress, fetch_all, ignore_progress, record_run, reject_mass_deletion
 from environments.sync.observe import MergeResult
@@ -30,25 +31,25 @@ from .resource_types import EXECUTION_KIND as EXECUTION_KIND
 from .resource_types import KINDS as KINDS
 from .resource_types import SERVICE_KIND as SERVICE_KIND
 from .resource_types import TASK_KIND as TASK_KIND
+from .resource_types import AutomationObservation as AutomationObservation
 from .resource_types import Kind as Kind
-from .resource_types import Seen as Seen
 
 log = structlog.get_logger()
-FILTER_IDS = 25  # the most environment ids one list takes
-DROPPED_AT_ONCE = 500  # ended executions asked for in one run: what the vendor dropped is found in time
+FILTER_IDS = 25  # maximum environment ids per list request
+DROPPED_AT_ONCE = 500  # ended executions fetched per run, to find those that Ona no longer stores
 COMMAND = "sync_automations"
 
 
 class Answers(NamedTuple):
-    """What Ona answered when asked one by one at `at`: what it has, and the ids of what it has not."""
+    """The answers to individual requests sent at `at`: what Ona has, and the ids that it did not find."""
 
     at: datetime
-    found: list[Seen]
+    found: list[AutomationObservation]
     lost: list[UUID]
 
 
-def observe(kind: Kind, seen: Iterable[Seen]) -> MergeResult:
-    """Merge documents of one kind into their table and note transitions; replays and late answers change nothing."""
+def observe(kind: Kind, seen: Iterable[AutomationObservation]) -> MergeResult:
+    """Merge documents of one kind into their table and record transitions; replays and late answers change nothing."""
     outcome = MergeResult()
     for batch in without_repeats(seen, key=lambda each: each.document.id):
         try:
@@ -62,28 +63,28 @@ def observe(kind: Kind, seen: Iterable[Seen]) -> MergeResult:
     return outcome
 
 
-def _merge(kind: Kind, batch: Sequence[Seen]) -> MergeResult:
-    """One transaction; nothing occurs twice in `batch`."""
+def _merge(kind: Kind, batch: Sequence[AutomationObservation]) -> MergeResult:
+    """Merge in one transaction; nothing may occur twice in `batch`."""
     rows = [kind.row(each.document) | {"sent_at": each.sent_at, "seen_at": each.sent_at} for each in batch]
     ids = [row["id"] for row in rows]
     outcome = MergeResult()
     with transaction.atomic(), connection.cursor() as cursor:
         lock_merging()
         cursor.execute(kind.known, [ids])
-        known = {found[0]: found[1:] for found in cursor.fetchall()}
-        news = [row for row in rows if _is_news(kind, row, known.get(row["id"]))]
+        recorded = {row[0]: row[1:] for row in cursor.fetchall()}
+        news = [row for row in rows if _is_news(kind, row, recorded.get(row["id"]))]
         if news:
             ((outcome.changed, outcome.transitions),) = merge_rows(kind.table, kind.merge, news)
         cursor.execute(kind.sight, [ids, [row["sent_at"] for row in rows]])
     return outcome
 
 
-def _is_news(kind: Kind, row: Row, known: tuple[Any, ...] | None) -> bool:
-    """Whether the row may bring anything; tells it, too, whether it was asked for later than what is known."""
-    if known is None:
+def _is_news(kind: Kind, row: Row, recorded: tuple[Any, ...] | None) -> bool:
+    """Whether the row may change anything; sets `later`: requested after the row was last seen."""
+    if recorded is None:
         row["later"] = True
         return True
-    seen_at, gone_at, digest, *versions = known
+    seen_at, gone_at, digest, *versions = recorded
     row["later"] = row["sent_at"] > seen_at
     return (
         (row["later"] and row["metadata_digest"] != digest)
@@ -93,37 +94,37 @@ def _is_news(kind: Kind, row: Row, known: tuple[Any, ...] | None) -> bool:
 
 
 def observe_page(kind: Kind, page: Page[Any]) -> MergeResult:
-    """Merge a page; items that could not be read count as refused."""
+    """Merge a page; unreadable items count as refused."""
     for malformed in page.malformed:
         log.warning("malformed document", kind=kind.name, id=malformed.id, error=malformed.error)
-    outcome = observe(kind, [Seen(page.sent_at, document) for document in page.items])
+    outcome = observe(kind, [AutomationObservation(page.sent_at, document) for document in page.items])
     outcome.refused += len(page.malformed)
     return outcome
 
 
-def look_at(client: OnaClient, kind: Kind, id_: UUID) -> None:
-    """Bring one row up to date with Ona (GetService, GetTask, GetTaskExecution); raises OnaError.
+def fetch_one(client: OnaClient, kind: Kind, id_: UUID) -> None:
+    """Read one row from Ona (GetService, GetTask, GetTaskExecution); raises OnaError.
 
-    NotFound after it was marked gone.
+    NotFound is raised after the row was marked as deleted.
     """
-    asked_at = timezone.now()
+    requested_at = timezone.now()
     try:
-        observe(kind, [Seen(asked_at, kind.get(client)(id_))])
+        observe(kind, [AutomationObservation(requested_at, kind.get(client)(id_))])
     except errors.NotFound:
-        mark_gone(kind, [id_], asked_at)
+        mark_deleted(kind, [id_], requested_at)
         raise
 
 
-def ask_for(client: OnaClient, kind: Kind, ids: Sequence[UUID]) -> Answers:
-    """Ask for each of `ids`, side by side."""
-    asked_at = timezone.now()
+def fetch_each(client: OnaClient, kind: Kind, ids: Sequence[UUID]) -> Answers:
+    """Fetch each of `ids` in parallel."""
+    requested_at = timezone.now()
     answers = fetch_all(kind.get(client), ids)
-    found = [Seen(asked_at, answer) for answer in answers if answer is not None]
-    return Answers(asked_at, found, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None])
+    found = [AutomationObservation(requested_at, answer) for answer in answers if answer is not None]
+    return Answers(requested_at, found, [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None])
 
 
-def mark_gone(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
-    """Mark gone what Ona did not find at `at`, unless it was seen later; how many were marked."""
+def mark_deleted(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
+    """Mark as deleted what Ona did not find at `at`, unless seen later; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:
         lock_merging()
         cursor.execute(kind.gone, {"ids": list(ids), "at": at})
@@ -133,8 +134,10 @@ def mark_gone(kind: Kind, ids: Sequence[UUID], at: datetime) -> int:
 def sync_automations(
     client: OnaClient, progress: Progress = ignore_progress, *, everything: bool, accept_losses: bool = False
 ) -> SyncRun | None:
-    """List services, tasks and executions of running environments, or of all (ListServices, ListTasks,
-    ListTaskExecutions); None if such a run is under way."""
+    """List services, tasks and executions of running environments, or of all; None if such a run is in progress.
+
+    RPCs: ListServices, ListTasks, ListTaskExecutions.
+    """
     kind = SyncRun.Kind.ALL_AUTOMATIONS if everything else SyncRun.Kind.AUTOMATIONS
     return record_run(kind, client, lambda run: _sync(client, run, progress, everything, accept_losses))
 
@@ -148,14 +151,14 @@ def _sync(client: OnaClient, run: SyncRun, progress: Progress, everything: bool,
             _count(run, observe_page(kind, page))
             progress(run.listed, None)
         scope = kind.objects.all() if everything else kind.objects.filter(environment__in=running)
-        _find_gone(client, run, kind, scope, accept_losses)
+        _mark_missing(client, run, kind, scope, accept_losses)
         if everything and kind.settled is not None:
-            _find_dropped(client, run, kind)
-    refresh.refresh()
+            _mark_dropped(client, run, kind)
+    summaries.refresh()
 
 
 def pages_of(client: OnaClient, kind: Kind, environment_ids: Sequence[UUID]) -> Iterator[Page[Any]]:
-    """The pages of some environments, chunks of them side by side; of executions the newest only."""
+    """The pages of some environments, in parallel chunks; of executions the newest only."""
     chunks = [environment_ids[start : start + FILTER_IDS] for start in range(0, len(environment_ids), FILTER_IDS)]
 
     def listed(chunk: Sequence[UUID]) -> list[Page[Any]]:
@@ -166,26 +169,26 @@ def pages_of(client: OnaClient, kind: Kind, environment_ids: Sequence[UUID]) -> 
             yield from pages
 
 
-def _find_gone(client: OnaClient, run: SyncRun, kind: Kind, scope: AutomationQuerySet, accept_losses: bool) -> None:
-    """Ask for what the listing did not show, ended executions apart; what is not found is gone."""
+def _mark_missing(client: OnaClient, run: SyncRun, kind: Kind, scope: AutomationQuerySet, accept_losses: bool) -> None:
+    """Fetch what the listing lacks, except ended executions; mark those not found as deleted."""
     unseen = scope.present().filter(seen_at__lt=run.started_at)
     if kind.settled is not None:
         unseen = unseen.exclude(kind.settled)
     missing = list(unseen.values_list("id", flat=True))
     if not accept_losses:
         reject_mass_deletion(len(missing), kind.objects.present().count(), kind.name, COMMAND)
-    _ask(client, run, kind, missing)
+    _fetch_missing(client, run, kind, missing)
 
 
-def _find_dropped(client: OnaClient, run: SyncRun, kind: Kind) -> None:
-    """Ask for ended executions that a full listing did not show, some at a time: Ona keeps them for a while only."""
+def _mark_dropped(client: OnaClient, run: SyncRun, kind: Kind) -> None:
+    """Fetch some ended executions that a full listing lacks: Ona stores them for a limited time."""
     unseen = kind.objects.present().filter(kind.settled, seen_at__lt=run.started_at).order_by("seen_at", "id")
-    _ask(client, run, kind, list(unseen.values_list("id", flat=True)[:DROPPED_AT_ONCE]))
+    _fetch_missing(client, run, kind, list(unseen.values_list("id", flat=True)[:DROPPED_AT_ONCE]))
 
 
-def _ask(client: OnaClient, run: SyncRun, kind: Kind, missing: Sequence[UUID]) -> None:
-    answers = ask_for(client, kind, missing)
-    marked = mark_gone(kind, answers.lost, answers.at)
+def _fetch_missing(client: OnaClient, run: SyncRun, kind: Kind, missing: Sequence[UUID]) -> None:
+    answers = fetch_each(client, kind, missing)
+    marked = mark_deleted(kind, answers.lost, answers.at)
     run.missing += len(missing)
     run.gone += marked
     _count(run, observe(kind, answers.found))

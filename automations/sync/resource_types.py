@@ -1,4 +1,4 @@
-"""What differs between services, tasks and executions, and the statements that write them."""
+"""The differences between services, tasks and executions, and the statements that write them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ RETURNING = """
     new.failure AS new_failure, old.gone_at AS old_gone_at, new.gone_at AS new_gone_at, old.status AS old_status,
     new.status AS new_status
 """
-# Phases of an execution's steps, by their ids: Ona does not tell when one began or ended.
-# See automations.executions.step_durations.
+# Phases of an execution's steps, by id: Ona does not report when a step began or ended. See
+# automations.executions.step_durations.
 STEPS = """
         UNION ALL
         SELECT 'step:' || coalesce(o.id, n.id), o.phase, n.phase
@@ -35,7 +35,7 @@ STEPS = """
             ON o.id = n.id
         WHERE coalesce(o.id, n.id) IS NOT NULL
 """
-NOTED = f"""
+INSERT_TRANSITIONS = f"""
     INSERT INTO automations_transition ({COLUMNS})
     SELECT '{{kind}}', merged.id, environment_id, change.field, coalesce(change.old, ''), coalesce(change.new, ''),
            least(old_seen_at, sent_at), sent_at
@@ -48,12 +48,12 @@ NOTED = f"""
     WHERE action = 'UPDATE' AND change.old IS DISTINCT FROM change.new
     RETURNING 1
 """  # noqa: S608 (constants of this module)
-GONE = """
+MARK_DELETED = """
     UPDATE {table} SET gone_at = %(at)s, changed_at = clock_timestamp()
     WHERE id = ANY(%(ids)s) AND seen_at < %(at)s AND gone_at IS NULL
     RETURNING id, environment_id, seen_at
 """
-GONE_NOTED = f"""
+INSERT_DELETIONS = f"""
     INSERT INTO automations_transition ({COLUMNS})
     SELECT '{{kind}}', id, environment_id, 'gone_at', '', {TIME.format("%(at)s::timestamptz")}, seen_at, %(at)s
     FROM gone
@@ -61,8 +61,8 @@ GONE_NOTED = f"""
 """  # noqa: S608 (constants of this module)
 
 
-class Seen(NamedTuple):
-    """A service, task or execution and the time its request was sent."""
+class AutomationObservation(NamedTuple):
+    """A service, task or execution, and the time its request was sent."""
 
     sent_at: datetime
     document: Any
@@ -70,7 +70,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the three. Statements that write answer (rows written, transitions noted)."""
+    """One of the three. Statements that write return (rows written, transitions recorded)."""
 
     name: str
     objects: AutomationQuerySet
@@ -79,8 +79,8 @@ class Kind:
     pages: Callable[[OnaClient], Callable[..., Iterator[Page[Any]]]]
     get: Callable[[OnaClient], Callable[[UUID], Any]]
     versions: tuple[str, ...] = ()
-    transitions: TransitionKind | None = None  # tasks have no state whose changes were worth noting
-    # What may be missing from a listing without being lost: executions that ended are history, dropped in time.
+    transitions: TransitionKind | None = None  # tasks have no state to record
+    # Rows that listings may lack without being deleted: ended executions are history.
     settled: Q | None = None
     pages_of_running: int | None = None
 
@@ -98,14 +98,14 @@ class Kind:
 
     @property
     def merge(self) -> str:
-        return self._written("merged", self.table.merge(RETURNING if self.transitions else "1"), NOTED)
+        return self._written("merged", self.table.merge(RETURNING if self.transitions else "1"), INSERT_TRANSITIONS)
 
     @property
     def gone(self) -> str:
-        return self._written("gone", GONE.format(table=self.table.name), GONE_NOTED)
+        return self._written("gone", MARK_DELETED.format(table=self.table.name), INSERT_DELETIONS)
 
     def _written(self, name: str, write: str, note: str) -> str:
-        """`write` and, of what it returns, the transitions: one statement, so that neither is there alone."""
+        """`write` and the transitions of its result in one statement, so that neither is written alone."""
         steps = STEPS if self.transitions == TransitionKind.EXECUTION else ""
         noted = note.format(kind=self.transitions, steps=steps) if self.transitions else "SELECT 1 WHERE false"
         return f"WITH {name} AS ({write}), noted AS ({noted}) SELECT (SELECT count(*) FROM {name}), count(*) FROM noted"  # noqa: S608 (names of this module)

@@ -1,4 +1,5 @@
-"""Operations and Ona's own audit log in one stream: what was done through the portal, and what was done outside it.
+"""Operations and Ona's audit log in one list, ordered by time: changes made through and outside the portal.
 
-`actors` names accounts, `state` reads addresses, `reading` merges both tables page by page, `lines` says it in words.
+`actors` finds names of accounts, `query` parses URLs, `queries` merges both tables page by page, `rows` builds the
+rows, `attribution` guesses who made an observed change outside the portal.
 """

@@ -1,4 +1,4 @@
-"""Who is behind an entry of Ona's audit log, by name as far as the directory knows one."""
+"""Names of the accounts in Ona's audit log."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ Names = Mapping[UUID, str]
 
 
 def names_of(entries: Iterable[AuditLog]) -> Names:
-    """The names of the people behind these entries; one query, those who left the organization too."""
+    """The names of the people in these entries, former members included; one query."""
     ids = {entry.actor_id for entry in entries if entry.actor_id}
     return dict(Member.objects.filter(pk__in=ids).exclude(name="").values_list("pk", "name")) if ids else {}
 
 
 def actor(entry: AuditLog, names: Names) -> str:
-    """A name, else what kind of account it is and its id."""
+    """The name of an account, else its kind and id."""
     if entry.actor_id is None:
         return UNKNOWN
     return names.get(entry.actor_id) or f"{enum_label(entry.actor_principal) or 'account'} {entry.actor_id}"
 
 
 def probably(entries: Sequence[AuditLog], names: Names) -> str:
-    """Who may have done what these entries, each of which may tell of it, tell: "probably by Ann", "perhaps by Ann or
-    Bo"; empty where there are none."""
-    found = list(dict.fromkeys(actor(entry, names) for entry in entries))
-    if not found:
+    """Who may have made a change that these entries may describe: "probably by Ann", "perhaps by Ann or Bo"; empty
+    without entries.
+    """
+    people = list(dict.fromkeys(actor(entry, names) for entry in entries))
+    if not people:
         return ""
-    return f"probably by {found[0]}" if len(found) == 1 else f"perhaps by {', '.join(found[:-1])} or {found[-1]}"
+    return f"probably by {people[0]}" if len(people) == 1 else f"perhaps by {', '.join(people[:-1])} or {people[-1]}"

@@ -1,4 +1,4 @@
-"""Operations and Ona's audit log in one stream as a table: who did what to what, on either side."""
+"""Export of operations and Ona's audit log: who did what to what, through and outside the portal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
 from environments.activity.query import State, chips
-from environments.activity.rows import Entry, in_words
+from environments.activity.rows import Entry, describe_entries
 from environments.export_head import log_read
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
@@ -31,7 +31,7 @@ NOTE = (
 
 
 def stream(asking: Asking, state: State) -> Export:
-    """All that is asked for, in its order; read in a snapshot."""
+    """The rows of the query in its order; read in one snapshot."""
     count = sum(part.rows.order_by().count() for part in parts(state, apart=True))
     said = head(asking, filters=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
     said |= {"onas_log": log_read(), "note": NOTE}
@@ -40,14 +40,14 @@ def stream(asking: Asking, state: State) -> Export:
 
 def _rows(state: State) -> Iterator[Sequence[Any]]:
     for spots in pieces(state, AT_ONCE):
-        yield from _piece(spots)
+        yield from _batch(spots)
 
 
-def _piece(spots: Sequence[Spot]) -> Iterator[Sequence[Any]]:
+def _batch(spots: Sequence[Spot]) -> Iterator[Sequence[Any]]:
     asked = [spot.pk for spot in spots if spot.source == PORTAL]
     operations = Operation.objects.only(*OF_OPERATION).in_bulk(asked)
     entries = AuditLog.objects.defer("document").in_bulk([spot.pk for spot in spots if spot.source == ONA])
-    told = {entry.id: entry for entry in in_words(list(entries.values()))}
+    described = {entry.id: entry for entry in describe_entries(list(entries.values()))}
     behind: dict[UUID | None, list[UUID]] = defaultdict(list)
     for operation_id, pk in AuditLog.objects.filter(operation_id__in=asked).values_list("operation_id", "pk"):
         behind[operation_id].append(pk)
@@ -55,7 +55,7 @@ def _piece(spots: Sequence[Spot]) -> Iterator[Sequence[Any]]:
         if spot.source == PORTAL:
             yield _operation(operations[spot.pk], behind[spot.pk])
         else:
-            yield _entry(entries[spot.pk], told[spot.pk])
+            yield _entry(entries[spot.pk], described[spot.pk])
 
 
 def _operation(operation: Operation, behind: list[UUID]) -> Sequence[Any]:
@@ -66,9 +66,9 @@ def _operation(operation: Operation, behind: list[UUID]) -> Sequence[Any]:
     )  # fmt: skip
 
 
-def _entry(entry: AuditLog, told: Entry) -> Sequence[Any]:
+def _entry(entry: AuditLog, described: Entry) -> Sequence[Any]:
     return (
-        entry.at, ONA, entry.pk, entry.actor_id, told.actor, entry.action or None, told.subject_type or None,
-        entry.subject_id, told.subject or None, None, None, entry.operation_id, None, told.is_credential,
-        told.note or None,
+        entry.at, ONA, entry.pk, entry.actor_id, described.actor, entry.action or None, described.subject_type or None,
+        entry.subject_id, described.subject or None, None, None, entry.operation_id, None, described.is_credential,
+        described.note or None,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The lines of the stream in words: operations with what Ona's log says of them, and what was done outside."""
+"""The rows of the activity list: operations with the entries of Ona's log about them, and changes made outside."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ OWN = "the account of the portal's own token, but no operation fits: done with i
 Named = Callable[[Iterable[UUID]], Mapping[UUID, str]]
 
 
-def by_name(model: Any) -> Named:
-    """The names of the rows of a model that has such a column."""
+def names_from(model: Any) -> Named:
+    """A lookup of names in a model with a `name` column."""
     return lambda ids: dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
-# what has a name here, by Ona's type; other apps add theirs (automations.apps)
+# the types with names in the cache, by Ona's type; other apps add theirs (automations.apps)
 NAMED: dict[str, Named] = {
-    ENVIRONMENT: by_name(Environment),
-    f"{PREFIX}SECRET": by_name(Secret),
-    f"{PREFIX}PROJECT": by_name(Project),
-    f"{PREFIX}RUNNER": by_name(Runner),
-    f"{PREFIX}ENVIRONMENT_CLASS": by_name(EnvironmentClass),
-    f"{PREFIX}USER": by_name(Member),
-    f"{PREFIX}ORGANIZATION": by_name(Organization),
-    f"{PREFIX}ORGANIZATION_POLICY": by_name(Organization),
+    ENVIRONMENT: names_from(Environment),
+    f"{PREFIX}SECRET": names_from(Secret),
+    f"{PREFIX}PROJECT": names_from(Project),
+    f"{PREFIX}RUNNER": names_from(Runner),
+    f"{PREFIX}ENVIRONMENT_CLASS": names_from(EnvironmentClass),
+    f"{PREFIX}USER": names_from(Member),
+    f"{PREFIX}ORGANIZATION": names_from(Organization),
+    f"{PREFIX}ORGANIZATION_POLICY": names_from(Organization),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of Ona's audit log. `operation_url` is that of the operation which is probably behind it, else empty."""
+    """An entry of Ona's audit log; `operation_url` is that of the operation probably behind it, or empty."""
 
     id: UUID
     at: datetime
@@ -63,8 +63,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """An operation with the entries that probably tell of it, or an entry. `of_parts`: as many tell of its parts."""
+class StreamLine:
+    """An operation with the entries probably about it, or an entry. `of_parts` counts entries about its items."""
 
     source: str
     at: datetime
@@ -74,36 +74,38 @@ class Line:
     of_parts: int = 0
 
 
-def lines(spots: Sequence[Spot]) -> list[Line]:
-    """What these places hold; as many queries whatever their number."""
-    asked = Operation.objects.only(*ledger_rows.COLUMNS).in_bulk([spot.pk for spot in spots if spot.source == PORTAL])
-    stood = AuditLog.objects.defer("document").in_bulk([spot.pk for spot in spots if spot.source == ONA])
-    behind = list(AuditLog.objects.filter(operation_id__in=asked).newest_first().defer("document"))
-    told = {entry.id: entry for entry in in_words([*stood.values(), *behind])}
+def stream_lines(spots: Sequence[Spot]) -> list[StreamLine]:
+    """The rows at these places, in a constant number of queries."""
+    operations = Operation.objects.only(*ledger_rows.COLUMNS).in_bulk(
+        [spot.pk for spot in spots if spot.source == PORTAL]
+    )
+    entries = AuditLog.objects.defer("document").in_bulk([spot.pk for spot in spots if spot.source == ONA])
+    behind = list(AuditLog.objects.filter(operation_id__in=operations).newest_first().defer("document"))
+    described = {entry.id: entry for entry in describe_entries([*entries.values(), *behind])}
     folded: dict[UUID, list[Entry]] = defaultdict(list)
     for entry in behind:
         if entry.operation_id:
-            folded[entry.operation_id].append(told[entry.pk])
-    rows, of_parts = {row.id: row for row in ledger_rows.rows(asked.values())}, _of_parts(asked)
+            folded[entry.operation_id].append(described[entry.pk])
+    rows, of_parts = {row.id: row for row in ledger_rows.rows(operations.values())}, _of_parts(operations)
     return [
-        Line(PORTAL, spot.at, rows[spot.pk], folded=folded.get(spot.pk, []), of_parts=of_parts.get(spot.pk, 0))
+        StreamLine(PORTAL, spot.at, rows[spot.pk], folded=folded.get(spot.pk, []), of_parts=of_parts.get(spot.pk, 0))
         if spot.source == PORTAL
-        else Line(ONA, spot.at, entry=told[spot.pk])
+        else StreamLine(ONA, spot.at, entry=described[spot.pk])
         for spot in spots
-        if spot.pk in rows or spot.pk in told
+        if spot.pk in rows or spot.pk in described
     ]
 
 
 def _of_parts(operations: Iterable[UUID]) -> dict[UUID | None, int]:
-    """How many entries tell of the parts of these operations, of those that have any; one query."""
+    """The number of entries about the items of these operations; one query."""
     parts = Operation.objects.filter(parent_id__in=list(operations))
     parent = Subquery(parts.filter(pk=OuterRef("operation_id")).values("parent_id")[:1])
     entries = AuditLog.objects.filter(operation_id__in=parts.values("pk")).annotate(parent=parent)
     return dict(entries.order_by().values_list("parent").annotate(Count("pk")))
 
 
-def in_words(entries: Sequence[AuditLog]) -> list[Entry]:
-    """Entries with the names behind their ids: a query for the people, and one for each type of thing."""
+def describe_entries(entries: Sequence[AuditLog]) -> list[Entry]:
+    """Entries with names: a query for people, and one per type of resource."""
     people, things, here = names_of(entries), _things(entries), reverse("operations:stream")
     return [_entry(entry, people, things, here) for entry in entries]
 
@@ -118,7 +120,7 @@ def _entry(entry: AuditLog, people: Names, things: Mapping[UUID, str], here: str
         actor_url=f"{here}?{urlencode({'who': entry.actor_id})}" if entry.actor_id else "",
         action=entry.action,
         subject=_named(entry.subject_id, things),
-        subject_type=type_words(entry.subject_type),
+        subject_type=type_label(entry.subject_type),
         environment_url=reverse("environments:detail", args=[entry.subject_id]) if is_environment else "",
         operation_url=reverse("operations:detail", args=[entry.operation_id]) if entry.operation_id else "",
         is_credential=entry.kind == "AUDIT_LOG_ENTRY_KIND_CREDENTIAL_ACCESS",
@@ -132,14 +134,14 @@ def _named(subject_id: UUID | None, things: Mapping[UUID, str]) -> str:
     return (things[subject_id] or UNNAMED) if subject_id in things else str(subject_id)
 
 
-def type_words(subject_type: str) -> str:
-    """ "RESOURCE_TYPE_TASK_EXECUTION" → "task execution"; empty where it is not told."""
+def type_label(subject_type: str) -> str:
+    """ "RESOURCE_TYPE_TASK_EXECUTION" → "task execution"; empty if unspecified."""
     words = subject_type.removeprefix(PREFIX).lower().replace("_", " ")
     return "" if words == "unspecified" else words
 
 
 def _things(entries: Iterable[AuditLog]) -> dict[UUID, str]:
-    """The names of what was acted on, as far as they are known here."""
+    """The names of the resources, if cached."""
     ids: dict[str, set[UUID]] = defaultdict(set)
     for entry in entries:
         if entry.subject_id and entry.subject_type in NAMED:

@@ -1,4 +1,4 @@
-"""`/operations/stream/`: operations and Ona's own audit log in the order of time."""
+"""`/operations/stream/`: operations and Ona's audit log, ordered by time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from environments.activity.queries import page
 from environments.activity.query import SOURCES, SPANS, State, chips, read_state
-from environments.activity.rows import lines
+from environments.activity.rows import stream_lines
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
 from portal.ledger.models import AuditLog, AuditLogGap
@@ -25,7 +25,7 @@ READ = ("ledger.view_operation", "ledger.view_auditlog")
 @permission(*READ)
 def stream(request: HttpRequest) -> HttpResponse:
     """One page of the stream; what an open page asks for again (`seen`) is 204 while nothing is new."""
-    seen = _revision()
+    seen = _change_token()
     if is_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     context = stream_context(read_state(request.GET), seen)
@@ -36,14 +36,14 @@ def stream(request: HttpRequest) -> HttpResponse:
 
 
 def stream_context(state: State, seen: str) -> dict[str, Any]:
-    """What the templates show."""
+    """The context of the templates."""
     shown, url, place = page(state), reverse("operations:stream"), state.place
     (log,) = freshness(SyncRun.Kind.AUDIT_LOGS)
     return {
         "state": state,
         "url": url,
         "here": f"{url}{place}",
-        "lines": lines(shown.spots),
+        "lines": stream_lines(shown.spots),
         "chips": chips(state),
         "sources": SOURCES.items(),
         "spans": _spans(state),
@@ -61,12 +61,12 @@ def stream_context(state: State, seen: str) -> dict[str, Any]:
 
 
 def _spans(state: State) -> list[tuple[str, str]]:
-    """The spans to choose from, and the one that is chosen."""
+    """The choices of periods, and the one in the query."""
     asked = state.one("since")
     return [*SPANS.items(), *([(asked, f"last {asked}")] if asked and asked not in SPANS else [])]
 
 
-def _revision() -> str:
-    """Another text after anything a page would show: the newest entry, and what was and what is asked for."""
+def _change_token() -> str:
+    """Changes with the newest entry, and with requests and results of operations."""
     newest = AuditLog.objects.newest_first().values_list("pk", flat=True).first()
     return f"{operations_revision()}-{newest}"

@@ -102,7 +102,7 @@ def read_place(text: str) -> tuple[Place | None, Problem | None]:
         return None, Problem(f"before={text}"[:40], "this is not a place in this list; here is its beginning")
 
 
-def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], attribution.Outside | None]:
+def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], attribution.OutsideChanges | None]:
     """The operation behind each of these, and what Ona's audit log may say of those that have none."""
     operations = _operations({transition.environment_id for transition in found})
     causes = {transition.pk: _cause(transition, operations) for transition in found}
@@ -112,7 +112,7 @@ def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], a
     start = min(transition.old_seen_at or transition.seen_at for transition in outside)
     end = max(transition.seen_at for transition in outside)
     ids = {transition.environment_id for transition in outside}
-    return causes, attribution.Outside(ids, start, end, attribution.LOCKDOWNS)
+    return causes, attribution.OutsideChanges(ids, start, end, attribution.LOCKDOWNS)
 
 
 def _operations(ids: set[UUID]) -> list[Operation]:
@@ -135,7 +135,7 @@ def _cause(transition: Transition, operations: list[Operation]) -> Operation | N
     return None
 
 
-def _who(transition: Transition, operation: Operation | None, log: attribution.Outside | None) -> str:
+def _who(transition: Transition, operation: Operation | None, log: attribution.OutsideChanges | None) -> str:
     if operation:
         return operation.actor_name
     after, by = transition.old_seen_at, transition.seen_at
@@ -143,7 +143,7 @@ def _who(transition: Transition, operation: Operation | None, log: attribution.O
     return f"{OUTSIDE}, {named} ({attribution.SOURCE})" if named else OUTSIDE
 
 
-def _parts(transition: Transition, operation: Operation | None, log: attribution.Outside | None) -> Parts:
+def _parts(transition: Transition, operation: Operation | None, log: attribution.OutsideChanges | None) -> Parts:
     """What `Changed` is made of."""
     return (
         as_time(transition.old), as_time(transition.new), transition.old_seen_at, transition.seen_at,

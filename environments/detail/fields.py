@@ -1,4 +1,4 @@
-"""The lines that the cards of an environment's page are made of."""
+"""The fields that the cards of an environment's page consist of."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ NOT_SET = "not set"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a card: `kind` (text, code, link, time, duration, flag, phase, list) says how `value` is written.
+    """One field of a card. `kind` is how `value` is formatted: text, code, link, time, duration, flag, phase or list.
 
-    An empty value means that Ona did not tell; `absent` is what the page says then.
+    An empty value means that Ona did not report it; the page then shows `absent`.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Fact:
 
 
 class Document:
-    """The three parts of one environment, for the functions below."""
+    """The three parts of an environment's document."""
 
     def __init__(self, environment: Environment) -> None:
         self.metadata = Part(environment.metadata)
@@ -38,7 +38,7 @@ class Document:
 
 
 def sessions(wanted: Part, actual: Part) -> list[Fact]:
-    """The session a part shall have and the one it has; they differ while the part is being made anew."""
-    asked, has = wanted.text("session"), actual.text("session")
-    note = "differs from the wanted one: being made anew" if asked and has and asked != has else ""
-    return [Fact("Session wanted", asked, "code", NOT_SET), Fact("Session", has, "code", note=note)]
+    """The desired and the actual session of a part; they differ while the part is re-created."""
+    desired, current = wanted.text("session"), actual.text("session")
+    note = "differs from the wanted one: being made anew" if desired and current and desired != current else ""
+    return [Fact("Session wanted", desired, "code", NOT_SET), Fact("Session", current, "code", note=note)]

@@ -1,4 +1,4 @@
-"""The kernel controls of an environment, from its document. Pure; odd documents never raise."""
+"""The kernel controls in an environment's document. Pure; odd documents never raise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FileRule:
 
 
 def exec_controls(document: Document) -> list[Fact]:
-    """Which programs the kernel refuses (`Veto.Exec`); empty when the environment has no such policy."""
+    """The programs that the kernel blocks (`Veto.Exec`); empty if there is no such policy."""
     rule = document.spec.part("kernelControlsConfig").part("veto").part("exec")
     if not rule.known:
         return []
@@ -34,7 +34,7 @@ def exec_controls(document: Document) -> list[Fact]:
 
 
 def file_controls(document: Document) -> tuple[list[Fact], list[FileRule]]:
-    """Which files the kernel guards (`Veto.File`): the policy, and its rules by path."""
+    """The files that the kernel protects (`Veto.File`): the policy, and its rules by path."""
     rule = document.spec.part("kernelControlsConfig").part("veto").part("file")
     if not rule.known:
         return [], []

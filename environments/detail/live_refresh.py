@@ -1,4 +1,4 @@
-"""Following an environment closely while somebody watches what they asked for."""
+"""Read an environment from Ona at short intervals while a page shows a pending operation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from environments.actions.execute import look_at
 from environments.actions.reconcile import settle
-from environments.detail.pending_operations import standings
+from environments.detail.pending_operations import operation_notices
 from environments.models import Environment
 from environments.sync.observe import observe
 from portal.directory.connection import ona_now
@@ -24,35 +24,37 @@ from portal.ona.documents.environments import Observation
 
 log = structlog.get_logger()
 PAUSE_SECONDS = 2
-# Other apps follow what they know of an environment; each takes turns of its own (see automations.apps).
+# Other apps refresh their own data of an environment, each with turns of its own (automations.apps).
 FOLLOWERS: list[Callable[[Environment], None]] = []
 
 
-def follow(environment: Environment) -> None:
-    """Read the environment from Ona while something asked for is not done; at most every two seconds for all who watch.
+def refresh_while_pending(environment: Environment) -> None:
+    """Read the environment from Ona if an operation is pending, at most every two seconds for all viewers.
 
-    Where Ona cannot be read, the page stays as of its last sighting.
+    If Ona cannot be read, the page stays as of the last observation.
     """
     for follower in FOLLOWERS:
         follower(environment)
-    waiting = [standing.operation for standing in standings(environment, timezone.now()) if standing.is_waiting]
-    if not waiting or not turn(f"watching-{environment.pk}"):
+    pending = [notice.operation for notice in operation_notices(environment, timezone.now()) if notice.is_waiting]
+    if not pending or not take_turn(f"watching-{environment.pk}"):
         return
     try:
         client = ona_now()
         look_at(client, environment)
-        for operation in waiting:
+        for operation in pending:
             if operation.is_open and operation.sent_at and operation.outcome == "unknown":
                 settle(client, operation, is_late=False)
     except (OnaError, ValueError) as error:
         log.info("watching failed", environment_id=str(environment.pk), error=str(error))
 
 
-def look_at_many(ids: Sequence[UUID]) -> None:
-    """Read these environments from Ona, side by side, and each once, for it is soon done again. One that cannot be read
-    stays as of its last sighting; what is gone is for the sweep to find."""
+def fetch_many(ids: Sequence[UUID]) -> None:
+    """Read environments from Ona in parallel, without retries, since the caller repeats it soon.
 
-    def look(id_: UUID) -> Observation | None:
+    Those that cannot be read stay as of their last observation; the next full listing finds deleted ones.
+    """
+
+    def fetch(id_: UUID) -> Observation | None:
         try:
             return ona_now().get_environment(id_)
         except (OnaError, ValueError) as error:
@@ -60,12 +62,12 @@ def look_at_many(ids: Sequence[UUID]) -> None:
             return None
 
     with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
-        found = list(pool.map(look, ids))
-    observe([observation for observation in found if observation])
+        observations = list(pool.map(fetch, ids))
+    observe([observation for observation in observations if observation])
 
 
-def turn(name: str) -> bool:
-    """Whether it is the caller's turn to read `name` from Ona: once in two seconds; never while Redis is away."""
+def take_turn(name: str) -> bool:
+    """Claim the next read of `name`: True once per two seconds; always False while Redis is down."""
     with suppress(RedisError):
         return bool(cache.add(name, True, PAUSE_SECONDS))
     return False

@@ -1,4 +1,4 @@
-"""The secrets of an environment, from its document. Pure; odd documents never raise."""
+"""The secrets in an environment's document. Pure; odd documents never raise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ API_ONLY = "not mounted, API only"
 
 @dataclass(frozen=True, slots=True)
 class SecretState:
-    """What the running environment has of a secret."""
+    """The state of a secret in the running environment."""
 
     phase: str = ""
     failure: str = ""
@@ -29,8 +29,8 @@ class SecretState:
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
-    """Requests to these hosts get the value in this header on their way out; the environment never has it."""
+class CredentialProxy:
+    """Outgoing requests to these hosts get the value in this header; the environment itself never has it."""
 
     hosts: list[str]
     header: str
@@ -38,21 +38,21 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class MountedSecret:
-    """A secret by name. Its value is not part of the document and is never shown."""
+    """A secret by name; the document does not include its value."""
 
     id: str
     name: str
     mounts: list[tuple[str, str]] = field(default_factory=list)
     scope: str = ""
     source: str = ""
-    proxy: Proxy | None = None
+    proxy: CredentialProxy | None = None
     details: list[Fact] = field(default_factory=list)
     in_spec: bool = True
     state: SecretState | None = None
 
 
 def mounted_secrets(document: Document) -> list[MountedSecret]:
-    """The secrets of the specification with their state; a state is matched by id, else by name."""
+    """The secrets of the specification with their states, matched by id, else by name; then states without a secret."""
     states = document.status.parts("secrets")
     rows, taken = [], set()
     for entry in document.spec.parts("secrets"):
@@ -65,9 +65,9 @@ def mounted_secrets(document: Document) -> list[MountedSecret]:
 
 def _state_of(entry: Part, states: list[Part]) -> int | None:
     for ours, theirs in (("id", "id"), ("name", "secretName")):
-        wanted = entry.text(ours)
+        value = entry.text(ours)
         for position, state in enumerate(states):
-            if wanted and state.text(theirs) == wanted:
+            if value and state.text(theirs) == value:
                 return position
     return None
 
@@ -93,9 +93,9 @@ def _secret(entry: Part, state: Part | None) -> MountedSecret:
     )
 
 
-def _proxy(part: Part) -> Proxy | None:
+def _proxy(part: Part) -> CredentialProxy | None:
     hosts, header = part.texts("targetHosts"), part.text("header")
-    return Proxy(hosts, header) if hosts or header else None
+    return CredentialProxy(hosts, header) if hosts or header else None
 
 
 def _secret_details(entry: Part) -> list[Fact]:

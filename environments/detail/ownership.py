@@ -1,4 +1,4 @@
-"""Who and what an environment belongs to: the names behind its ids, and the ids."""
+"""Owner, project, class and runner of an environment, with names and ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Runner
 
 
-def people(environment: Environment, document: Document) -> list[Fact]:
+def owner(environment: Environment, document: Document) -> list[Fact]:
     creator = document.metadata.part("creator")
     return [
         Fact("Owner", environment.owner_name),
@@ -19,10 +19,10 @@ def people(environment: Environment, document: Document) -> list[Fact]:
     ]
 
 
-def whereabouts(
+def machine_location(
     environment: Environment, document: Document, runner: Runner | None, kind: EnvironmentClass | None
 ) -> list[Fact]:
-    """Class and runner by name; what the directory knows of them only where it knows them."""
+    """Class and runner; details only if the directory has them."""
     facts = [
         Fact("Class", environment.class_name, note=kind.description if kind else ""),
         Fact("Class id", document.spec.part("machine").text("class"), "code"),

@@ -1,4 +1,4 @@
-"""What was asked for lately of one environment, and whether Ona has followed: the notes on top of its page."""
+"""Notices about recent operations, at the top of an environment's page."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from environments.models import Environment
 from portal.ledger.models import Operation, Outcome
 from portal.web.formatting import ago_words, duration_words, phase_word
 
-LATELY = timedelta(hours=24)
+MAX_AGE = timedelta(hours=24)
 FAILED_FOR = timedelta(minutes=15)
 DONE_FOR = timedelta(minutes=2)
-LOOKED_AT = 30
+MAX_OPERATIONS = 30
 SHOWN_FOR = {State.APPLIED: DONE_FOR, State.ACKNOWLEDGED: FAILED_FOR, State.ASKED: FAILED_FOR}
 EDIT_TONES = {
     State.ASKED: "info",
@@ -27,8 +27,8 @@ EDIT_TONES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How one operation stands: `tone` is that of a note, `is_waiting` that more is to come."""
+class OperationNotice:
+    """The state of one operation. `tone` is the style of the notice, `is_waiting`: more is to come."""
 
     operation: Operation
     tone: str
@@ -37,67 +37,72 @@ class Standing:
     is_waiting: bool = False
 
 
-def standings(environment: Environment, now: datetime) -> list[Standing]:
-    """Newest first: what is asked for and not done yet, what failed or is unknown, what was done just now."""
-    operations = Operation.objects.of_environment(environment.pk).filter(asked_at__gt=now - LATELY).newest_first()
-    found, groups = [], set()
-    for operation in operations.defer("request")[:LOOKED_AT]:
+def operation_notices(environment: Environment, now: datetime) -> list[OperationNotice]:
+    """Notices of operations that are pending, unknown, recently failed or just completed, newest first."""
+    operations = Operation.objects.of_environment(environment.pk).filter(asked_at__gt=now - MAX_AGE).newest_first()
+    notices, groups = [], set()
+    for operation in operations.defer("request")[:MAX_OPERATIONS]:
         action = ACTIONS.get(operation.action)
         if action is None:
             continue
         group = (action.group, operation.target_id)
-        standing = _standing(environment, operation, action, now)
-        if standing and not (group in groups and standing.tone != "warning"):
-            found.append(standing)
+        notice = _notice(environment, operation, action, now)
+        if notice and not (group in groups and notice.tone != "warning"):
+            notices.append(notice)
         if operation.outcome in (Outcome.SUCCEEDED, Outcome.PENDING):
             groups.add(group)
-    return found
+    return notices
 
 
-def _standing(environment: Environment, operation: Operation, action: Action, now: datetime) -> Standing | None:
-    what = " ".join(filter(None, (action.label, _name(environment, operation))))
+def _notice(environment: Environment, operation: Operation, action: Action, now: datetime) -> OperationNotice | None:
+    what = " ".join(filter(None, (action.label, _target_label(environment, operation))))
     asked = f"{what} asked for by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
     match operation.outcome:
         case Outcome.PENDING:
-            return Standing(operation, "info", asked, "Waiting for Ona's answer.", is_waiting=True)
+            return OperationNotice(operation, "info", asked, "Waiting for Ona's answer.", is_waiting=True)
         case Outcome.FAILED:
             is_old = operation.asked_at < now - FAILED_FOR
-            return None if is_old else Standing(operation, "error", f"{asked}, failed", operation.explanation)
+            return None if is_old else OperationNotice(operation, "error", f"{asked}, failed", operation.explanation)
         case Outcome.UNKNOWN:
             waiting = operation.is_open
-            return Standing(operation, "warning", f"{asked}, unknown", operation.explanation, is_waiting=waiting)
-    return _succeeded(environment, operation, action, now, asked)
+            return OperationNotice(operation, "warning", f"{asked}, unknown", operation.explanation, is_waiting=waiting)
+    return _success_notice(environment, operation, action, now, asked)
 
 
-def _name(environment: Environment, operation: Operation) -> str:
-    """Of what is inside the environment; the environment's own goes without saying, and so does that of a kind of which
-    it has one."""
+def _target_label(environment: Environment, operation: Operation) -> str:
+    """The name of a target inside the environment; empty for kinds of which an environment has one."""
     if operation.target_type in ("environment", "automations_file"):
         return ""
     return operation.target_name.removesuffix(f" in {environment}")
 
 
-def _succeeded(
+def _success_notice(
     environment: Environment, operation: Operation, action: Action, now: datetime, asked: str
-) -> Standing | None:
+) -> OperationNotice | None:
     age = now - (operation.closed_at or operation.asked_at)
     if is_edit(operation):
-        return _edited(acknowledgement(environment, operation, now), operation, age, asked)
+        return _edit_notice(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
-        name = _name(environment, operation)
+        name = _target_label(environment, operation)
         done = f"{f'{name} {action.past}' if name else action.past.capitalize()} as {operation.actor_name} asked"
-        return Standing(operation, "success", done, "") if age < DONE_FOR else None
+        return OperationNotice(operation, "success", done, "") if age < DONE_FOR else None
     phase = phase_word(environment.phase)
     if age < action.patience:
-        return Standing(operation, "info", asked, f"Ona has accepted it. The environment is {phase}.", is_waiting=True)
+        return OperationNotice(
+            operation, "info", asked, f"Ona has accepted it. The environment is {phase}.", is_waiting=True
+        )
     late = f"Ona accepted it {duration_words(age)} ago, but the environment is still {phase}."
-    return Standing(operation, "warning", f"{asked}: Ona has not followed", f"{late} Look at its messages below.")
+    return OperationNotice(
+        operation, "warning", f"{asked}: Ona has not followed", f"{late} Look at its messages below."
+    )
 
 
-def _edited(step: Step, operation: Operation, age: timedelta, asked: str) -> Standing | None:
-    """How far the runner has come with an edit of the specification."""
-    if step.is_final and age >= SHOWN_FOR.get(step.state, LATELY):
+def _edit_notice(step: Step, operation: Operation, age: timedelta, asked: str) -> OperationNotice | None:
+    """The notice of an edit of the specification: how far the runner has applied it."""
+    if step.is_final and age >= SHOWN_FOR.get(step.state, MAX_AGE):
         return None
     message = f" It says: {step.message}" if step.message else ""
     title = f"{asked}: {step.state.value}"
-    return Standing(operation, EDIT_TONES[step.state], title, f"{step.words}{message}", is_waiting=not step.is_final)
+    return OperationNotice(
+        operation, EDIT_TONES[step.state], title, f"{step.words}{message}", is_waiting=not step.is_final
+    )

@@ -1,8 +1,6 @@
-"""What the page of one environment shows, read from the parts of its document (GetEnvironment; messages of contract
-`gitpod.v1.Environment`).
+"""The sections of an environment's page, from its document (GetEnvironment; `gitpod.v1.Environment`).
 
-Pure functions: a row in, small frozen objects out. Nothing here raises on odd documents (see
-`environments.documents.json_part`).
+Pure functions: a document in, small frozen objects out. Odd documents never raise (`environments.documents.json_part`).
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ EVERYONE = "ADMISSION_LEVEL_EVERYONE"
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One step on the way from machine to automations: its phase as Ona names it, and what it complains of."""
+    """One component, from machine to automations: its phase as in Ona's answer, its failures and warnings."""
 
     name: str
     phase: str
@@ -52,7 +50,7 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedFile:
     kind: str
     path: str
     old_path: str
@@ -60,13 +58,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Git state as the environment last reported it, at best effort; not `known` is not "clean"."""
+    """Git state as last reported by the environment, at best effort; not `known` does not mean clean."""
 
     known: bool
     facts: list[Fact]
     commits: list[str]
     total_commits: int | None
-    changes: list[Change]
+    changes: list[ChangedFile]
     total_changes: int | None
 
 
@@ -78,14 +76,14 @@ class Initializer:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """The time without use after which the environment stops; None when the organization's default holds."""
+    """The inactivity after which the environment stops; None for the organization's default."""
 
     after: timedelta | None
     never: bool
 
 
 def messages(document: Document) -> tuple[list[str], list[str]]:
-    """Failures and warnings of the environment as a whole that none of its components repeats."""
+    """Failures and warnings of the environment that none of its components repeats."""
     parts = components(document)
     failures = {text for part in parts for text in part.failures}
     warnings = {text for part in parts for text in part.warnings}
@@ -96,7 +94,7 @@ def messages(document: Document) -> tuple[list[str], list[str]]:
 
 
 def components(document: Document) -> list[Component]:
-    """Machine, content, devcontainer and automations file, in the order in which they come up."""
+    """Machine, content, devcontainer and automations file, in the order of startup."""
     names = {
         "machine": "Machine",
         "content": "Content",
@@ -112,7 +110,7 @@ def components(document: Document) -> list[Component]:
 
 
 def acknowledgement(document: Document) -> Acknowledgement:
-    """Where the runner stands: an answer that names no version has applied none (version 0)."""
+    """The runner's acknowledgement; one without a version has applied none (version 0)."""
     ack = document.status.part("runnerAck")
     wanted, applied = document.spec.count("specVersion"), ack.count("specVersion")
     return Acknowledgement(wanted, applied, enum_label(ack.text("statusCode")), ack.text("message"))
@@ -124,7 +122,7 @@ def timeout(document: Document) -> Timeout:
 
 
 def ports(document: Document) -> list[Port]:
-    """Shared ports with their addresses, by number; addresses of ports that are not shared come with them."""
+    """Shared ports with their URLs, by number; then URLs of ports that are not shared."""
     urls = {
         as_number(entry.fields.get("port")): entry.text("url")
         for entry in document.status.part("environmentUrls").parts("ports")
@@ -150,12 +148,12 @@ def _port(entry: Part, urls: dict[int | None, str]) -> Port:
 
 
 def admission(document: Document) -> Fact:
-    """Who may open the environment itself."""
+    """Who can access the environment itself."""
     return Fact("Environment open to", enum_label(document.spec.text("admission")), absent=NOT_SET)
 
 
 def addresses(document: Document) -> list[Fact]:
-    """Where logs, support bundle and so on are to be had, as Ona tells."""
+    """The URLs of logs, support bundle and so on."""
     urls = document.status.part("environmentUrls")
     return [
         Fact("SSH", urls.part("ssh").text("url"), "code"),
@@ -174,7 +172,7 @@ def git(document: Document) -> Git:
         Fact("Latest commit", part.text("latestCommit"), "code"),
     ]
     changes = [
-        Change(enum_label(entry.text("changeType")), entry.text("path"), entry.text("oldPath"))
+        ChangedFile(enum_label(entry.text("changeType")), entry.text("path"), entry.text("oldPath"))
         for entry in part.parts("changedFiles")
     ]
     commits = part.texts("unpushedCommits")
@@ -195,7 +193,7 @@ def content(document: Document) -> list[Fact]:
 
 
 def initializers(document: Document) -> list[Initializer]:
-    """What the content was made from, in order; one entry can name a repository and an address."""
+    """The sources of the content, in order; one entry can have a repository and a URL."""
     found = []
     for spec in document.spec.part("content").part("initializer").parts("specs"):
         if "contextUrl" in spec:
@@ -237,13 +235,13 @@ def devcontainer(document: Document) -> list[Fact]:
 
 
 def _timeout_of_machine(text: str) -> Fact:
-    """A duration as text at Ona; one of another shape stays as it came."""
+    """A duration that Ona sends as text; unparsable texts are shown as received."""
     after = as_duration(text)
     return Fact("Timeout of the machine", text) if after is None else Fact("Timeout of the machine", after, "duration")
 
 
 def _in_sync(container: Part, name: str) -> bool | None:
-    """Ona writes false as absent: only a container that runs can be said to be out of sync."""
+    """Ona omits false: only a running container can be reported as out of sync."""
     return container.flag(name) or (False if container.text("phase") == CONTAINER_RUNS else None)
 
 
@@ -260,7 +258,7 @@ def automations_file(document: Document) -> list[Fact]:
 
 
 def _triggers(entries: Iterable[Part]) -> list[str]:
-    """In words, each once; a trigger that is newer than the portal by its raw name."""
+    """Labels without repetition; triggers newer than the portal by their raw names."""
     names = [name for entry in entries for name, on in entry.fields.items() if on is True]
     return list(dict.fromkeys(TRIGGERS.get(name, name) for name in names))
 
@@ -282,5 +280,5 @@ def machine(document: Document) -> list[Fact]:
 
 
 def _texts_or_text(part: Part, name: str) -> list[str]:
-    """Messages come as one text or as a list of them, depending on the part."""
+    """Messages are one text or a list of texts, depending on the part."""
     return part.texts(name) or [text for text in [part.text(name)] if text]

@@ -1,4 +1,4 @@
-"""The SSH public keys of an environment, from its document. Pure; odd documents never raise."""
+"""The SSH public keys in an environment's document. Pure; odd documents never raise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ssh_keys(document: Document) -> list[SSHKey]:
 
 
 def _shorten(value: str) -> tuple[str, str, str]:
-    """Type, ends and comment of an OpenSSH public key line; a text of another shape keeps its ends only."""
+    """Type, shortened key and comment of an OpenSSH public key line; other texts are only shortened."""
     words = value.split(maxsplit=2)
     kind, key, comment = (*words, "", "", "")[:3] if len(words) > 1 else ("", value.strip(), "")
     return kind, key if len(key) <= 24 else f"{key[:8]}…{key[-12:]}", comment

@@ -1,4 +1,4 @@
-"""`/environments/<id>/`: everything the API tells about one environment."""
+"""`/environments/<id>/`: everything the API reports about one environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from environments.actions.views.panel import find_environment
 from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
 from environments.detail.fields import Document, Fact
 from environments.detail.lifetime import banners, lifetime
-from environments.detail.pending_operations import Standing, standings
+from environments.detail.pending_operations import OperationNotice, operation_notices
 from environments.models import Environment
 from environments.policies.policy import policy_at
 from environments.policies.verdict import Facts
 from environments.secrets import card
-from environments.secrets.reach import revision as secrets_revision
+from environments.secrets.reach import change_token as secrets_change_token
 from portal.directory.models import Entry, EnvironmentClass, Runner
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
@@ -54,36 +54,42 @@ class Tab:
 def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     environment = find_environment(environment_id)
     name = request.GET.get("tab", "")
-    if name == "history":  # as the timeline was called before it had a picture
+    if name == "history":  # the former URL of the timeline
         return redirect("environments:timeline", environment.pk)
     fill = FILLS.get(name, overview_tab)
     name = name if name in FILLS else "overview"
-    revision = secrets_revision() if name == "access" else ""
-    if nothing_new(request, environment, revision):
+    change_token = secrets_change_token() if name == "access" else ""
+    if is_unchanged(request, environment, change_token):
         return HttpResponse(status=204)
     return render_tab(
-        request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), revision
+        request, environment, name, f"environments/detail/_{name}.html", fill(request, environment), change_token
     )
 
 
-def nothing_new(request: HttpRequest, environment: Environment, revision: str = "") -> bool:
-    """Whether a poll of the page would find what it already shows; `revision` stands for what a tab adds."""
+def is_unchanged(request: HttpRequest, environment: Environment, change_token: str = "") -> bool:
+    """Whether a poll would repeat what the page shows; `change_token` is that of the tab."""
     if not is_fragment(request):
         return False
-    live_refresh.follow(environment)
-    changed, seen = _revisions(environment, f"{revision}{asked_revision(standings(environment, timezone.now()))}")
+    live_refresh.refresh_while_pending(environment)
+    notices = operation_notices(environment, timezone.now())
+    changed, seen = _change_tokens(environment, f"{change_token}{notices_token(notices)}")
     return request.GET.get("changed") == changed and request.GET.get("seen") == seen
 
 
 def render_tab(
-    request: HttpRequest, environment: Environment, tab: str, template: str, context: dict[str, Any], revision: str = ""
+    request: HttpRequest,
+    environment: Environment,
+    tab: str,
+    template: str,
+    context: dict[str, Any],
+    change_token: str = "",
 ) -> HttpResponse:
-    """The page of `environment` with one tab on it; a poll gets the parts that changed."""
-    standing = standings(environment, timezone.now())
-    changed, seen = _revisions(environment, f"{revision}{asked_revision(standing)}")
+    """The page of `environment` with one tab; a poll gets the parts that changed."""
+    notices = operation_notices(environment, timezone.now())
+    changed, seen = _change_tokens(environment, f"{change_token}{notices_token(notices)}")
     frame = _frame(request, environment) | {
-        "standings": standing,
-        "poll_seconds": WAITING_SECONDS if any(each.is_waiting for each in standing) else SECONDS,
+        "notices": notices,
+        "poll_seconds": WAITING_SECONDS if any(each.is_waiting for each in notices) else SECONDS,
         "tabs": tabs(environment, tab),
         "tab_template": template,
         "is_changed": request.GET.get("changed") != changed,
@@ -104,18 +110,18 @@ def tabs(environment: Environment, current: str) -> list[Tab]:
     ]
 
 
-def asked_revision(standing: list[Standing]) -> str:
-    """Another one whenever the notes about what was asked for are others."""
-    texts = "\n".join(f"{each.operation.pk} {each.title} {each.text}" for each in standing)
+def notices_token(notices: list[OperationNotice]) -> str:
+    """Changes with the notices."""
+    texts = "\n".join(f"{each.operation.pk} {each.title} {each.text}" for each in notices)
     return f"-{zlib.crc32(texts.encode()):x}" if texts else ""
 
 
-def _revisions(environment: Environment, revision: str) -> tuple[str, str]:
-    """Of what is shown, and of how long ago it was confirmed (in whole minutes, so that the words stay true)."""
+def _change_tokens(environment: Environment, change_token: str) -> tuple[str, str]:
+    """Change tokens of what is shown, and of when it was last seen (in whole minutes)."""
     sighting = getattr(environment, "sighting", None)
     age = int((timezone.now() - sighting.seen_at).total_seconds()) // 60 if sighting else 0
     seen = f"{sighting.seen_at.timestamp()}-{age}" if sighting else "never"
-    return f"{environment.changed_at.timestamp()}-{revision}", seen
+    return f"{environment.changed_at.timestamp()}-{change_token}", seen
 
 
 def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
@@ -148,8 +154,8 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "timeout": sections.timeout(document),
         "activity": activity(environment, document),
         "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
-        "machine": ownership.whereabouts(environment, document, runner, kind) + sections.machine(document),
-        "people": ownership.people(environment, document),
+        "machine": ownership.machine_location(environment, document, runner, kind) + sections.machine(document),
+        "people": ownership.owner(environment, document),
         "identifiers": ownership.identifiers(environment, document),
         "addresses": sections.addresses(document),
     }

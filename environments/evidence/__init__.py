@@ -1,13 +1,13 @@
-"""Evidence: what the portal knew of the organization at a moment, as one signed file that can be verified elsewhere.
+"""Evidence: the organization as of a time, as one signed file that can be verified elsewhere.
 
-manifest     what a pack says of itself and of its files; what is signed
-signing      the portal's keys
-archive      the zip file: written, and read as if by an enemy
-tables       the tables of a pack
-documents    its other files: policies, observation, README
-packing      a pack made of one moment of the database, and put on record
-verifying    what of a pack holds and what does not, in words
-rows         the rows of its tables, read back
-ledger       its operations against its part of the ledger's chain
-portal_side  a pack against the portal that verifies it
+build                  build a pack from one snapshot of the database, and record it in the ledger
+manifest               the signed description of a pack and its files
+signing                the portal's keys
+zip_file               write the zip file; read it as untrusted
+tables                 the tables of a pack
+documents              its other files: policies, observation, README
+verify                 verify a pack, reporting each check
+read_tables            read the rows of its tables
+verify_ledger          its operations against its part of the ledger's chain
+verify_against_portal  a pack against the portal that verifies it
 """

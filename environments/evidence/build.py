@@ -1,4 +1,4 @@
-"""A pack made: everything read from one moment of the database, signed, and its making written into the ledger."""
+"""Build a pack from one snapshot of the database, sign it, and record that in the ledger."""
 
 from __future__ import annotations
 
@@ -38,46 +38,46 @@ MADE_WORDS = "The pack was made and signed. Nothing was sent to Ona."
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a pack is to hold: the organization as of `moment` (None: now), and what happened from `since` to then."""
+class PackRequest:
+    """What a pack contains: the organization as of `moment` (None: now), and what happened from `since` until then."""
 
     since: datetime
     moment: datetime | None = None
     parts: tuple[str, ...] = tuple(PARTS)
 
 
-def make(wanted: Wanted, context: recording.RequestContext, into: BinaryIO) -> Manifest:
-    """Write a pack into an empty file and note in the ledger that it was made, by whom and why.
+def build_pack(request: PackRequest, context: recording.RequestContext, into: BinaryIO) -> Manifest:
+    """Write a pack into an empty file and record in the ledger who built it and why.
 
-    Takes as long as the tables do, in memory that does not grow with them. What was written is nobody's evidence if
-    this raises.
+    Memory use does not grow with the tables. If this raises, the file is not evidence.
     """
     organization = Organization.objects.present().order_by("id").first()
-    manifest, raw = _write(wanted, context, organization, into)
+    manifest, raw = _write(request, context, organization, into)
     target = recording.Target("organization", organization and organization.pk, manifest.organization.name or "")
-    request = {"moment": manifest.moment, "since": manifest.since, "parts": list(wanted.parts)}
+    contents = {"moment": manifest.moment, "since": manifest.since, "parts": list(request.parts)}
     after = {"manifestSha256": manifest_hash(raw), "key": manifest.key}
-    operation, _ = recording.begin(MADE, target, context, request=request, after=after)
+    operation, _ = recording.begin(MADE, target, context, request=contents, after=after)
     recording.close(operation, Outcome.SUCCEEDED, explanation=MADE_WORDS)
     log.info("evidence made", operation_id=str(operation.pk), **after)
     return manifest
 
 
 def _write(
-    wanted: Wanted, context: recording.RequestContext, organization: Organization | None, into: BinaryIO
+    request: PackRequest, context: recording.RequestContext, organization: Organization | None, into: BinaryIO
 ) -> tuple[Manifest, bytes]:
-    """The pack's files, then what they are, then its signature."""
+    """Write the files of the pack, the manifest, and its signature."""
     made_at = timezone.now()
-    as_of, moment = AsOf(wanted.moment), wanted.moment or made_at
+    as_of, moment = AsOf(request.moment), request.moment or made_at
     with snapshot(), clock.set_to(moment), Writer(into, made_at) as writer:
         with as_of.reading():
             stand = clock.at()
-            head = {"as_of": moment, "since": wanted.since, "made_at": made_at, **about(moment, (wanted.since, moment))}
-        manifest = _manifest(wanted, context, organization, made_at)
+            head = {"as_of": moment, "since": request.since, "made_at": made_at}
+            head |= about(moment, (request.since, moment))
+        manifest = _manifest(request, context, organization, made_at)
         manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
-        manifest.files.extend(_tables(writer, wanted, tables.Scope(wanted.since, moment, as_of, head)))
+        manifest.files.extend(_tables(writer, request, tables.PackScope(request.since, moment, as_of, head)))
         manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
-        seen = documents.observation(wanted.since, moment, stand)
+        seen = documents.observation(request.since, moment, stand)
         manifest.files.append(writer.add(documents.OBSERVATION, [seen]))
         raw = manifest.encode()
         writer.add(MANIFEST, [raw])
@@ -86,31 +86,31 @@ def _write(
 
 
 def _manifest(
-    wanted: Wanted, context: recording.RequestContext, organization: Organization | None, made_at: datetime
+    request: PackRequest, context: recording.RequestContext, organization: Organization | None, made_at: datetime
 ) -> Manifest:
     """What a pack says of itself, before it has any files."""
     newest, key = entries.head(), signing.public_key()
     return Manifest(
         format=FORMAT, portal_version=VERSION,
         organization=Whose(str(organization.pk), organization.name) if organization else Whose(None, None),
-        moment=wanted.moment or made_at, since=wanted.since, made_at=made_at, made_by=context["actor"].get_username(),
-        reason=context.get("reason", ""), parts=[part for part in PARTS if part in wanted.parts],
+        moment=request.moment or made_at, since=request.since, made_at=made_at, made_by=context["actor"].get_username(),
+        reason=context.get("reason", ""), parts=[part for part in PARTS if part in request.parts],
         head=Head(newest.sequence or 0, newest.hash) if newest else None,
         public_key=key.text, key=key.fingerprint, files=[],
     )  # fmt: skip
 
 
-def _tables(writer: Writer, wanted: Wanted, scope: tables.Scope) -> Iterator[File]:
-    if "environments" in wanted.parts:
-        yield from tables.write(writer, partial(tables.environments, scope))
-        yield from tables.write(writer, partial(tables.versions, scope))
-    if "audits" in wanted.parts:
-        yield from tables.write(writer, partial(tables.audit, "lockdown", scope))
-        yield from tables.write(writer, partial(tables.audit, "archive", scope))
-    if "transitions" in wanted.parts:
-        yield from tables.write(writer, partial(tables.transitions, scope))
-    if "operations" in wanted.parts:
-        yield from tables.write(writer, partial(tables.operations, scope))
-        yield from tables.write(writer, partial(tables.entries, scope), ["json"])
-    if "log" in wanted.parts:
-        yield from tables.write(writer, partial(tables.onas_log, scope))
+def _tables(writer: Writer, request: PackRequest, scope: tables.PackScope) -> Iterator[File]:
+    if "environments" in request.parts:
+        yield from tables.write_table(writer, partial(tables.environments, scope))
+        yield from tables.write_table(writer, partial(tables.versions, scope))
+    if "audits" in request.parts:
+        yield from tables.write_table(writer, partial(tables.audit, "lockdown", scope))
+        yield from tables.write_table(writer, partial(tables.audit, "archive", scope))
+    if "transitions" in request.parts:
+        yield from tables.write_table(writer, partial(tables.transitions, scope))
+    if "operations" in request.parts:
+        yield from tables.write_table(writer, partial(tables.operations, scope))
+        yield from tables.write_table(writer, partial(tables.entries, scope), ["json"])
+    if "log" in request.parts:
+        yield from tables.write_table(writer, partial(tables.onas_log, scope))

@@ -1,4 +1,4 @@
-"""The files of a pack that are no tables: the policies, what was observed, and how to read it all."""
+"""The files of a pack other than tables: policies, observation, README."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from environments.as_of.clock import written
 from environments.as_of.context import observed
 from environments.evidence.manifest import Manifest
-from environments.evidence.report import Report, guarded
+from environments.evidence.report import Report, report_unreadable
 from environments.evidence.signing import PublicKey
 from environments.export_head import gaps, policy_head
 from environments.models import SyncRun
@@ -77,7 +77,7 @@ The public key that signed this, by its SHA-256 fingerprint:
 
 
 class _Version(msgspec.Struct, forbid_unknown_fields=True):
-    """A version of the policies; durations in seconds, null where the policy is not set."""
+    """A version of the policies; durations in seconds, null if not set."""
 
     old_seen_at: datetime | None
     seen_at: datetime
@@ -89,7 +89,7 @@ class _Version(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Policies(msgspec.Struct, forbid_unknown_fields=True):
-    """policies.json: `policy` held at `known_at`, which is the moment or the last sweep before it."""
+    """policies.json: `policy` was in force at `known_at`, the last sync at or before the time of the pack."""
 
     known_at: datetime
     policy: dict[str, Any]
@@ -97,7 +97,7 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def policies(stand: datetime, moment: datetime) -> bytes:
-    """The policies that were known at `stand`, and every version observed until `moment`, newest first."""
+    """The policies as of `stand`, and every version observed until `moment`, newest first."""
     organization = Organization.objects.present().order_by("id").first()
     found = PolicyVersion.objects.filter(organization=organization, seen_at__lte=moment).order_by("-seen_at", "-id")
     versions = [_version(each) for each in found] if organization else []
@@ -105,24 +105,24 @@ def policies(stand: datetime, moment: datetime) -> bytes:
 
 
 def verify_policies(report: Report, chunks: Iterable[bytes], manifest: Manifest) -> None:
-    """Whether the policy is what the newest version of then says."""
+    """Check that the policy is that of the newest version then."""
     try:
-        told = msgspec.json.decode(b"".join(chunks), type=_Policies)
-        seen = [each.seen_at for each in told.versions]
+        document = msgspec.json.decode(b"".join(chunks), type=_Policies)
+        seen = [each.seen_at for each in document.versions]
         if seen != sorted(seen, reverse=True) or any(each > manifest.moment for each in seen):
             raise ValueError("its versions are not in order, or later than the moment")  # noqa: TRY301
-        is_so = told.policy == _policy(told.versions, told.known_at)
+        is_equal = document.policy == _policy(document.versions, document.known_at)
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        guarded(report, POLICIES, error)
+        report_unreadable(report, POLICIES, error)
         return
-    if is_so:
+    if is_equal:
         report.hold(f"{POLICIES}: the policy is that of the newest of {len(seen):,} versions seen until then.")
     else:
         report.fail(f"{POLICIES}: the policy is another than the newest version seen until then has.")
 
 
 def observation(since: datetime, moment: datetime, stand: datetime) -> bytes:
-    """When environments were looked at beside the moment, and when they were not in the period."""
+    """The observations around the time of the pack, and the gaps in its period."""
     seen, window = observed(moment), Period(since, moment)
     return _json(
         {
@@ -139,7 +139,7 @@ def observation(since: datetime, moment: datetime, stand: datetime) -> bytes:
 
 
 def readme(manifest: Manifest, key: PublicKey) -> bytes:
-    """For people who open the file without knowing the portal."""
+    """The README for people who do not know the portal."""
     times = {name: written(getattr(manifest, name)) for name in ("moment", "since", "made_at")}
     return TEXT.format(
         organization=manifest.organization.name or "Organization: unknown",
@@ -152,12 +152,12 @@ def readme(manifest: Manifest, key: PublicKey) -> bytes:
 
 
 def _version(version: PolicyVersion) -> _Version:
-    """As JSON has it."""
+    """A version as in the JSON."""
     return msgspec.convert({name: plain(getattr(version, name)) for name in _Version.__struct_fields__}, _Version)
 
 
 def _policy(versions: list[_Version], stand: datetime) -> dict[str, Any]:
-    """What the newest of those known then says, as exports say it."""
+    """The policy of the newest version at `stand`, in the format of exports."""
     known = [_row(each) for each in versions if each.seen_at <= stand]
     policy: dict[str, Any] = plain(policy_head(policy_of(known)))
     return policy

@@ -1,4 +1,4 @@
-"""What an evidence pack is to hold."""
+"""The form of an evidence pack."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from environments.actions.forms.base import LONGEST_REASON
 from environments.as_of.context import NOW, AsOf
-from environments.evidence.build import PARTS, Wanted
+from environments.evidence.build import PARTS, PackRequest
 
 PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "3650": "ten years"}
 CONTROL, CHOICE = {"class": "form-control"}, {"class": "form-select"}
 
 
 class EvidenceForm(forms.Form):
-    """The moment, the period before it, what goes in, and why."""
+    """The time, the period before it, the contents, and the reason."""
 
     as_of = forms.CharField(
         label="Moment, in UTC",
@@ -58,8 +58,8 @@ class EvidenceForm(forms.Form):
             raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())
         return as_of.at
 
-    def wanted(self) -> Wanted:
-        """Of a valid form."""
+    def pack_request(self) -> PackRequest:
+        """The request for a pack; requires a valid form."""
         moment: datetime | None = self.cleaned_data["as_of"]
         period = timedelta(days=int(self.cleaned_data["days"]))
-        return Wanted((moment or timezone.now()) - period, moment, tuple(self.cleaned_data["parts"]))
+        return PackRequest((moment or timezone.now()) - period, moment, tuple(self.cleaned_data["parts"]))

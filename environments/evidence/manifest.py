@@ -1,4 +1,4 @@
-"""What a pack says of itself and of each of its files: the text that is signed."""
+"""The manifest of a pack: the signed description of the pack and its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z_-]{0,60}\\.(csv|jso
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file: its size in bytes, its SHA-256 in hexadecimal, and its rows where it is a table."""
+    """One file: its size in bytes, its SHA-256 in hexadecimal, and its rows if it is a table."""
 
     name: Name
     size: Count
@@ -26,14 +26,14 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Organization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose environments they are; both unknown before the first sync."""
+    """The organization; unknown before the first sync."""
 
     id: str | None
     name: str | None
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest entry of the ledger's chain when the pack was made: see `portal.ledger.chain.entries`."""
+    """The newest entry of the ledger's chain when the pack was built: see `portal.ledger.chain.entries`."""
 
     sequence: Count
     hash: Hash
@@ -57,19 +57,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: list[File]
 
     def encode(self) -> bytes:
-        """The one way this is written, with line ends for people."""
+        """The canonical encoding, with line breaks for people."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
     def decode(cls, raw: bytes) -> Manifest:
-        """Raises ValueError, in words, for whatever is not written as the portal writes it."""
+        """Decode a manifest; ValueError if it is not exactly as a portal encodes it."""
         try:
             made = msgspec.json.decode(raw, type=cls)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise ValueError(f"The manifest is not one that a portal writes: {error}") from None
         if made.format != FORMAT:
             raise ValueError(f"The manifest is of another format than “{FORMAT}”.")
-        if made.encode() != raw:  # twice the same key, say, of which each reader takes another
+        if made.encode() != raw:  # such as duplicate keys, which readers resolve differently
             raise ValueError("The manifest is not written as a portal writes it.")
         if len({MANIFEST, *(file.name for file in made.files)}) <= len(made.files):
             raise ValueError("The manifest names a file twice, or itself.")

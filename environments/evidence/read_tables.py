@@ -1,6 +1,6 @@
-"""The tables of a pack read back, row by row and in little memory; `portal.exports.formats` writes them.
+"""Read the tables of a pack row by row, in little memory; `portal.exports.formats` writes them.
 
-What is read may be anybody's: everything that is not as the portal writes it raises ValueError, in words.
+The input is untrusted: anything that the portal would not write raises ValueError.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from portal.exports.formats import ABOUT
 
 T = TypeVar("T")
-LONGEST = 1 << 24  # bytes of a line: an operation with the whole specification it changed
+LONGEST = 1 << 24  # bytes per line: an operation includes the whole specification that it changed
 _MOST_ABOUT = 100_000  # rows at the head of a table
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -34,7 +34,7 @@ class _Closing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def json_rows(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Each row as JSON; ends only where the table says that it is complete, with as many rows as it says."""
+    """The rows as JSON; raises unless the table states that it is complete, with the right count."""
     lines = _lines(chunks)
     first = next(lines, b"")
     _read(first.rstrip(b"\n") + b"]}", _Opening, "its beginning")
@@ -51,7 +51,7 @@ def json_rows(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def json_cells(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Each row by column."""
+    """The rows by column."""
     for number, row in enumerate(json_rows(chunks), start=1):
         try:
             yield _decode(row)
@@ -60,7 +60,7 @@ def json_cells(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def csv_count(chunks: Iterable[bytes]) -> int:
-    """How many rows there are, by the same rules."""
+    """Count the rows, by the same rules."""
     csv.field_size_limit(LONGEST)
     try:
         table = csv.reader(_texts(chunks), strict=True)
@@ -73,7 +73,7 @@ def csv_count(chunks: Iterable[bytes]) -> int:
 
 
 def _csv_body(table: Iterator[list[str]]) -> int:
-    """The rows after the headings, until the two that end it."""
+    """Count the rows between the headings and the two rows that end the table."""
     count = 0
     for row in table:
         if row[:1] == [ABOUT]:
@@ -85,7 +85,7 @@ def _csv_body(table: Iterator[list[str]]) -> int:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines with their ends."""
+    """Lines with their line ends."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).splitlines(keepends=True) or [b""]
@@ -99,7 +99,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _texts(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Lines of text with their ends."""
+    """Lines of text with their line ends."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     for line in _lines(chunks):
         yield decoder.decode(line)

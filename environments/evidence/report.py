@@ -1,4 +1,4 @@
-"""What a verification tells, line by line."""
+"""The report of a verification."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SIGNS = {True: "holds ", False: "FAILS ", None: "      "}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """`holds` is None for what is told besides."""
+class ReportLine:
+    """One check; `holds` is None for a remark."""
 
     holds: bool | None
     words: str
@@ -24,29 +24,29 @@ class Line:
 
 @dataclass
 class Report:
-    """What holds and what does not. `unknown_key` is the fingerprint of a signature that is whole but of nobody known.
+    """The checks of a verification. `unknown_key` is the fingerprint of a valid signature by an unknown key.
 
-    Texts from the file may stand in the words: signs that a terminal acts on are replaced.
+    Lines may quote the file: unprintable characters are replaced, since terminals may act on them.
     """
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[ReportLine] = field(default_factory=list)
     found: int = 0
     unknown_key: str = ""
 
     def hold(self, words: str) -> None:
-        self.lines.append(Line(True, _plain(words)))
+        self.lines.append(ReportLine(True, _plain(words)))
 
     def fail(self, words: str) -> None:
-        """A finding; the first hundred are told."""
+        """Add a finding; only the first hundred are listed."""
         self.found += 1
         if self.found <= MOST_LINES:
-            self.lines.append(Line(False, _plain(words)))
+            self.lines.append(ReportLine(False, _plain(words)))
 
     def note(self, words: str) -> None:
-        self.lines.append(Line(None, _plain(words)))
+        self.lines.append(ReportLine(None, _plain(words)))
 
     def check(self, findings: list[str], words: str) -> None:
-        """Each finding; or that it holds, where there is none."""
+        """Add all findings, or that the check holds if there are none."""
         for each in findings:
             self.fail(each)
         if not findings:
@@ -54,7 +54,7 @@ class Report:
 
     @property
     def code(self) -> int:
-        """The exit code: everything holds, something does not, or nothing says who made it."""
+        """The exit code: holds, fails, or signed by an unknown key."""
         return FAILS if self.found else UNCERTAIN if self.unknown_key else HOLDS
 
     @property
@@ -70,8 +70,8 @@ class Report:
         return "The evidence holds: it is what the portal signed, whole and unchanged."
 
 
-def guarded(report: Report, name: str, error: Exception) -> None:
-    """Note a file that cannot be understood."""
+def report_unreadable(report: Report, name: str, error: Exception) -> None:
+    """Add a finding about a file that cannot be read."""
     report.fail(
         str(error) if isinstance(error, Unreadable) else f"{name} is not written as a portal writes it: {error}"
     )

@@ -1,7 +1,7 @@
-"""The keys under evidence: Ed25519, so that everybody can verify with the public key what only the portal can sign.
+"""The keys of evidence: Ed25519, so that anyone can verify with the public key what only the portal can sign.
 
-The private key is PORTAL_EVIDENCE_KEY, or else derived from the portal's secret key, for this purpose alone. Keys
-derived from the secret key and from those before it stay known, so that what they signed still verifies.
+The private key is PORTAL_EVIDENCE_KEY, or derived from the portal's secret key for this purpose alone. Keys derived
+from the present and former secret keys stay trusted, so that their signatures remain valid.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PublicKey:
 
     @classmethod
     def read(cls, text: str) -> PublicKey:
-        """From PEM, or 32 bytes in base64; raises ValueError in words."""
+        """Parse PEM, or 32 bytes in base64; ValueError."""
         if "-----BEGIN" in text:
             return cls(_from_pem(text))
         try:
@@ -44,18 +44,18 @@ class PublicKey:
 
     @property
     def text(self) -> str:
-        """In base64."""
+        """The key in base64."""
         return base64.b64encode(self.raw).decode()
 
     @property
     def pem(self) -> str:
-        """As openssl and others read it."""
+        """The key as PEM, for openssl and others."""
         key = Ed25519PublicKey.from_public_bytes(self.raw)
         return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the 32 bytes, in hexadecimal."""
+        """The SHA-256 of the key in hexadecimal."""
         return hashlib.sha256(self.raw).hexdigest()
 
     def has_signed(self, message: bytes, signature: bytes) -> bool:
@@ -73,12 +73,12 @@ def sign(message: bytes) -> bytes:
 
 
 def public_key() -> PublicKey:
-    """That of what the portal signs now."""
+    """The public key of the portal's present signatures."""
     return _public(_private())
 
 
 def own_keys() -> list[PublicKey]:
-    """That one, and those of what the portal may have signed before."""
+    """The present key, and those that the portal may have signed with before."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return list(dict.fromkeys([public_key(), *(_public(_derived(secret)) for secret in secrets)]))
 

@@ -1,7 +1,7 @@
-"""The tables of a pack: the environments and both audits as of its moment, and what happened in its period.
+"""The tables of a pack: environments and both audits as of its time, and what happened in its period.
 
-Rows of environments and audits are those of the exports of their pages; an operation is told as its entries in the
-chain tell it, so that it can be held against them. To be read in a snapshot.
+Rows of environments and audits are those of their pages' exports; operations are in the format of chain entries, to be
+compared with them. Requires a snapshot.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from portal.ledger.models import AuditLog, Operation
 from portal.lists.export import rows_of
 from portal.lists.query import read_query
 
-EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment ever seen by then, the oldest first
+EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment seen by then, oldest first
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
 OPERATIONS = tuple(field.attname for field in Operation._meta.concrete_fields if not field.generated)
 LOG = tuple(field.attname for field in AuditLog._meta.concrete_fields if not field.generated)
 VERSIONS = ("environment_id", *SPECIFIED, "old_seen_at", "seen_at")
 DESIRED_PHASE = VERSIONS.index("desired_phase")
 ENTRIES = ("sequence", "operation_id", "kind", "at", "digest", "previous", "hash", "content")
-# Of each environment the version that held then, and what the portal takes from it.
+# The version of each environment in force then, and the columns derived from it.
 _VERSIONS = f"""
 SELECT DISTINCT ON (v.environment_id) v.environment_id, {", ".join(SPECIFIED.values())}, v.old_seen_at, v.seen_at
 FROM environments_specificationversion v JOIN environments_environment e ON e.id = v.environment_id
 WHERE v.seen_at <= %(stand)s AND e.first_seen_at <= %(stand)s ORDER BY v.environment_id, v.spec_version DESC
 """  # noqa: S608 (constants)
-# Those asked for in the period, and those whose beginning was written into the chain in it: that is what a verifier can
-# see from the links alone.
+# The operations requested in the period, and those whose first chain entry is in it: a verifier can check the latter
+# from the links alone.
 _CHOSEN = """
 WITH chosen AS (
     SELECT id FROM ledger_operation WHERE asked_at BETWEEN %(since)s AND %(moment)s
@@ -59,7 +59,7 @@ WITH chosen AS (
 _OPERATIONS = f"""{_CHOSEN}
 SELECT (to_jsonb(o) - 'search')::text FROM ledger_operation o JOIN chosen USING (id) ORDER BY o.asked_at, o.id
 """  # noqa: S608 (a constant)
-# From the entry before all that are told of, which shows that none is missing, to the head.
+# From the entry before all that are included, which proves that none is missing, to the head.
 _ENTRIES = f"""{_CHOSEN}, told AS (
     SELECT min(sequence) AS first FROM ledger_entry WHERE at >= %(since)s
     UNION ALL SELECT min(sequence) FROM ledger_entry WHERE operation_id IN (SELECT id FROM chosen)
@@ -73,7 +73,7 @@ WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PackScope:
     """What a pack is about: `as_of` is its moment where that is not now, `head` what each table says at its head."""
 
     since: datetime
@@ -82,7 +82,7 @@ class Scope:
     head: Mapping[str, Any]
 
 
-def environments(scope: Scope) -> Export:
+def environments(scope: PackScope) -> Export:
     """Every environment seen by then."""
     with scope.as_of.reading():
         asked = read_query(ENVIRONMENTS, EVERYTHING, scope.as_of)
@@ -90,7 +90,7 @@ def environments(scope: Scope) -> Export:
     return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows)
 
 
-def versions(scope: Scope) -> Export:
+def versions(scope: PackScope) -> Export:
     """The version of each specification that held then, without the specification itself: what of it the environments
     are told by, and between which two looks it came."""
     with scope.as_of.reading():
@@ -102,7 +102,7 @@ def versions(scope: Scope) -> Export:
     return Export("versions", "Versions of specifications", scope.head, VERSIONS, rows)
 
 
-def audit(slug: str, scope: Scope) -> Export:
+def audit(slug: str, scope: PackScope) -> Export:
     """The status of every environment in one audit, with what it was derived from."""
     with scope.as_of.reading():
         asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.as_of, policy_at(at()))
@@ -110,34 +110,34 @@ def audit(slug: str, scope: Scope) -> Export:
     return Export(slug, title, scope.head, audit_exports.COLUMNS, audit_exports.audit_rows(asked))
 
 
-def transitions(scope: Scope) -> Export:
-    """What was seen to change in the period."""
+def transitions(scope: PackScope) -> Export:
+    """The transitions in the period."""
     found = Transition.objects.filter(seen_at__gte=scope.since, seen_at__lte=scope.moment).order_by("seen_at", "id")
     rows = streamed(found.values_list(*TRANSITIONS))
     return Export("transitions", "Transitions", scope.head, TRANSITIONS, rows)
 
 
-def operations(scope: Scope) -> Export:
-    """The ledger's rows of the period, as they are now; `request`, `before` and `after` as JSON in texts."""
+def operations(scope: PackScope) -> Export:
+    """The operations of the period as they are now; `request`, `before` and `after` as JSON texts."""
     decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
     rows = (_operation(decode(text)) for (text,) in _streamed(_OPERATIONS, scope))
     return Export("operations", "Operations", scope.head, OPERATIONS, rows)
 
 
-def entries(scope: Scope) -> Export:
+def entries(scope: PackScope) -> Export:
     """The ledger's chain from before the period to its head, with the contents of the entries of `operations`."""
     return Export("chain", "The ledger's chain", scope.head, ENTRIES, _streamed(_ENTRIES, scope))
 
 
-def onas_log(scope: Scope) -> Export:
-    """Ona's own audit log of the period, and how far it was read; `operation_id` is only probable."""
+def onas_log(scope: PackScope) -> Export:
+    """Ona's audit log of the period, and how far it was read; `operation_id` is only probable."""
     found = AuditLog.objects.filter(at__gte=scope.since, at__lte=scope.moment).order_by("at", "id")
     head = {**scope.head, "onas_log": log_read()}
     return Export("onas_log", "Ona's audit log", head, LOG, streamed(found.values_list(*LOG)))
 
 
-def write(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:
-    """Put a table into a pack in each of these formats; it is read once for each."""
+def write_table(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:
+    """Write a table in each of these formats; it is read once for each."""
     for name in formats:
         export = make()
         rows = _Counted(export.rows)
@@ -146,7 +146,7 @@ def write(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = F
 
 
 class _Counted:
-    """Rows that are counted as they pass."""
+    """Rows that are counted as they are read."""
 
     def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
         self._rows, self.count = rows, 0
@@ -158,14 +158,14 @@ class _Counted:
 
 
 def _operation(cells: dict[str, msgspec.Raw]) -> list[Any]:
-    """The documents stay as Postgres wrote them: the chain is over that."""
+    """Keep the documents as Postgres wrote them, since the chain hashes that."""
     return [
         bytes(cells[name]).decode() if name in DOCUMENTS else msgspec.json.decode(cells[name]) for name in OPERATIONS
     ]
 
 
-def _streamed(statement: str, scope: Scope, **more: datetime) -> Iterator[tuple[Any, ...]]:
-    """The rows of a statement by a cursor of the server's."""
+def _streamed(statement: str, scope: PackScope, **more: datetime) -> Iterator[tuple[Any, ...]]:
+    """Stream the rows of a statement with a server-side cursor."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, {"since": scope.since, "moment": scope.moment, **more})
         yield from cursor

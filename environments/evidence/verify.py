@@ -1,4 +1,4 @@
-"""What of a pack holds and what does not, in words. The file may be anybody's: nothing in it is believed."""
+"""Verify a pack, reporting each check. The file is untrusted."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from environments.as_of.clock import written
 from environments.evidence import documents, verify_against_portal, verify_ledger
 from environments.evidence.manifest import LONGEST, MANIFEST, SIGNATURE, File, Manifest
 from environments.evidence.read_tables import csv_count, json_rows
-from environments.evidence.report import Report, guarded
+from environments.evidence.report import Report, report_unreadable
 from environments.evidence.signing import SIGNATURE_BYTES, PublicKey
-from environments.evidence.zip_file import Reader, Unreadable, shown
+from environments.evidence.zip_file import Reader, Unreadable, printable_name
 from portal.ledger.chain.entries import Head
 
-LARGEST = 1 << 36  # bytes that all files may have together
+LARGEST = 1 << 36  # total bytes of all files
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose signature counts, how such a key is called, which heads of the chain were kept, and whether this portal's
-    database is to be asked."""
+    """Whose signatures are trusted, the name of such a key, chain heads recorded elsewhere, and whether to query this
+    portal's database.
+    """
 
     keys: Sequence[PublicKey]
     called: str
@@ -32,7 +33,7 @@ class Trust:
 
 @dataclass
 class _Pack:
-    """A pack that is being verified."""
+    """A pack during verification."""
 
     reader: Reader
     manifest: Manifest
@@ -40,13 +41,13 @@ class _Pack:
     readable: set[str] = field(default_factory=set)
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The content of one of its files, no more than the manifest says it has."""
+        """The content of a file, at most the size in the manifest."""
         size = next(file.size for file in self.manifest.files if file.name == name)
         return self.reader.read(name, size)
 
 
 def verify(file: BinaryIO, trust: Trust) -> Report:
-    """Everything about the pack, from the zip archive to the chain's head; never raises, whatever the file holds."""
+    """Verify everything, from the zip archive to the chain's head; never raises, whatever the file contains."""
     report = Report()
     try:
         reader = Reader(file)
@@ -56,7 +57,7 @@ def verify(file: BinaryIO, trust: Trust) -> Report:
     except (Unreadable, ValueError) as error:
         report.fail(str(error))
         return report
-    _tell(report, pack.manifest)
+    _note_claims(report, pack.manifest)
     _verify_signature(report, pack, signature, trust)
     if sum(each.size for each in pack.manifest.files) > LARGEST:
         report.fail(f"The manifest tells of more than {LARGEST:,} bytes: no portal makes such a pack.")
@@ -75,8 +76,8 @@ def _open(reader: Reader) -> _Pack:
     return _Pack(reader, Manifest.decode(raw), raw)
 
 
-def _tell(report: Report, manifest: Manifest) -> None:
-    """What it says it is; not yet believed."""
+def _note_claims(report: Report, manifest: Manifest) -> None:
+    """The pack's own claims, not verified yet."""
     name = manifest.organization.name or "an organization whose name is not known"
     moment, since, made_at = map(written, (manifest.moment, manifest.since, manifest.made_at))
     report.note(f"It says: {name} as of {moment}, with what happened since {since};")
@@ -84,8 +85,8 @@ def _tell(report: Report, manifest: Manifest) -> None:
 
 
 def _verify_signature(report: Report, pack: _Pack, signature: bytes, trust: Trust) -> None:
-    """Whose signature is under the manifest."""
-    claimed = _claimed(report, pack.manifest)
+    """Verify the signature of the manifest."""
+    claimed = _claimed_key(report, pack.manifest)
     signed = next((key for key in trust.keys if key.has_signed(pack.raw, signature)), None)
     if signed:
         report.hold(f"The signature is that of {trust.called}, {signed.fingerprint}.")
@@ -100,8 +101,8 @@ def _verify_signature(report: Report, pack: _Pack, signature: bytes, trust: Trus
         report.fail("The signature does not hold: the manifest was changed after it was signed, or signed by another.")
 
 
-def _claimed(report: Report, manifest: Manifest) -> PublicKey | None:
-    """The key that the manifest says signed it."""
+def _claimed_key(report: Report, manifest: Manifest) -> PublicKey | None:
+    """The key that the manifest claims."""
     try:
         claimed = PublicKey.read(manifest.public_key)
     except ValueError:
@@ -113,18 +114,20 @@ def _claimed(report: Report, manifest: Manifest) -> PublicKey | None:
 
 
 def _verify_names(report: Report, pack: _Pack) -> None:
-    """The files there are, and their order."""
-    wanted = [*(file.name for file in pack.manifest.files), MANIFEST, SIGNATURE]
-    there = pack.reader.names
-    findings = [f"{name} is missing." for name in wanted if name not in there]
-    findings += [f"{shown(name)} was added: the manifest does not name it." for name in there if name not in wanted]
-    if not findings and there != wanted:
+    """Verify the names and the order of the files."""
+    expected = [*(file.name for file in pack.manifest.files), MANIFEST, SIGNATURE]
+    names = pack.reader.names
+    findings = [f"{name} is missing." for name in expected if name not in names]
+    findings += [
+        f"{printable_name(name)} was added: the manifest does not name it." for name in names if name not in expected
+    ]
+    if not findings and names != expected:
         findings = ["The files are not in the order of the manifest."]
-    report.check(findings, "Every file that the manifest names is there, and no other.")
+    report.check(findings, "Every file that the manifest names is names, and no other.")
 
 
 def _verify_file(report: Report, pack: _Pack, file: File) -> None:
-    """Its size and SHA-256, and its rows where it is a table."""
+    """Verify the size, SHA-256 and row count of a file."""
     if file.name not in pack.reader.names:
         return
     seen, size = hashlib.sha256(), 0
@@ -146,14 +149,14 @@ def _verify_file(report: Report, pack: _Pack, file: File) -> None:
 
 
 def _has_its_rows(report: Report, pack: _Pack, file: File) -> bool:
-    """Of a file that is as the manifest says: whether it has as many rows, too."""
+    """Whether a table has as many rows as the manifest states."""
     if file.rows is None:
         return True
     try:
         content = pack.read(file.name)
         rows = csv_count(content) if file.name.endswith(".csv") else sum(1 for _ in json_rows(content))
     except (Unreadable, ValueError) as error:
-        guarded(report, file.name, error)
+        report_unreadable(report, file.name, error)
         return False
     if rows != file.rows:
         report.fail(f"{file.name} has {rows:,} rows, and the manifest says {file.rows:,}.")

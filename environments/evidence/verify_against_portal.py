@@ -1,4 +1,4 @@
-"""A pack against the portal that verifies it: whether its chain still has the head, and its ledger the making."""
+"""Verify a pack against this portal: its chain contains the head, and its ledger the building of the pack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MADE = "evidence.make"
 
 
 def verify(report: Report, manifest: Manifest, raw: bytes) -> None:
-    """In three queries; where no database answers, that is said and nothing found."""
+    """Verify in three queries; without a database, only that is reported."""
     try:
         _verify_head(report, manifest)
         _verify_making(report, raw)
@@ -23,7 +23,7 @@ def verify(report: Report, manifest: Manifest, raw: bytes) -> None:
 
 
 def manifest_hash(raw: bytes) -> str:
-    """By which the ledger knows a pack: SHA-256 of its manifest, in hexadecimal."""
+    """The ledger's identification of a pack: the SHA-256 of its manifest, in hexadecimal."""
     return hashlib.sha256(raw).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""`/audit/evidence/`: makes a signed pack of what was known at a moment, and says how to verify one."""
+"""`/audit/evidence/`: create a signed pack, and how to verify one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from environments.activity.views import READ as READ_STREAM
 from environments.as_of.context import AsOf
 from environments.audit.views import READ
 from environments.evidence import signing
-from environments.evidence.build import make
+from environments.evidence.build import build_pack
 from environments.evidence.forms import EvidenceForm
 from portal.exports.download import HEADERS, PERMISSION, PLACES
 from portal.ledger.chain import entries
@@ -41,10 +41,10 @@ def evidence(request: HttpRequest) -> HttpResponseBase:
 
 
 def _pack(request: HttpRequest, form: EvidenceForm) -> FileResponse:
-    """The file has no name on the disk: it is gone when it was sent, or the portal ends."""
+    """Send the pack from an anonymous file, which is deleted when it was sent or the portal ends."""
     file = TemporaryFile()  # noqa: SIM115 (the response closes it)
     try:
-        manifest = make(form.wanted(), {"actor": request.user, "reason": form.cleaned_data["reason"]}, file)
+        manifest = build_pack(form.pack_request(), {"actor": request.user, "reason": form.cleaned_data["reason"]}, file)
     except BaseException:
         file.close()
         raise

@@ -1,8 +1,8 @@
-"""The zip file of a pack: written plainly, and read as if somebody hostile had made it.
+"""The zip file of a pack: written plainly, and read as untrusted.
 
-A pack is plainer than zip allows: entries one right after another from the first byte on, each written whole, stored
-or deflated; then the directory; nothing before, between or behind. So every reader of zip files sees the same in it.
-Nothing is ever unpacked onto a disk.
+A pack is plainer than zip allows: entries directly after another from the first byte, each written whole, stored or
+deflated; then the directory; nothing before, between or after. So all zip readers see the same. Nothing is unpacked to
+disk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from environments.evidence.manifest import File
 CHUNK = 1 << 16
 MOST_ENTRIES, LONGEST_DIRECTORY = 64, 1 << 16
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-# What Python's zipfile raises for broken files, as found by feeding it millions of them.
+# What Python's zipfile raises for broken files, found by fuzzing.
 BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError,
           struct.error, OverflowError, IndexError, MemoryError)  # fmt: skip
 _END, _END_64, _LOCATOR_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
@@ -34,18 +34,18 @@ CUT = (
 
 
 class Unreadable(Exception):
-    """The file, or an entry of it, cannot be read; says why in words."""
+    """The file, or an entry of it, cannot be read; the message says why."""
 
 
 class Writer:
-    """Files put into a pack one after another."""
+    """Writes the files of a pack one after another."""
 
     def __init__(self, into: BinaryIO, made_at: datetime) -> None:
         self._zip = zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
         self._made_at = max(made_at.astimezone(UTC), EARLIEST)
 
     def add(self, name: str, chunks: Iterable[bytes], rows: int | None = None) -> File:
-        """Write an entry; what the manifest says of it."""
+        """Write an entry; return its description for the manifest."""
         entry = zipfile.ZipInfo(name, self._made_at.timetuple()[:6])
         entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o100644 << 16
         seen, size = hashlib.sha256(), 0
@@ -64,7 +64,7 @@ class Writer:
 
 
 class Reader:
-    """A zip file opened with care. `findings` are what is not as in a pack, in words. Raises Unreadable."""
+    """An untrusted zip file. `findings` are deviations from the format of packs. Raises Unreadable."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -78,11 +78,11 @@ class Reader:
 
     @property
     def names(self) -> list[str]:
-        """In the order they are written."""
+        """The names in order of writing."""
         return [entry.orig_filename for entry in self._entries]
 
     def read(self, name: str, most: int) -> Iterator[bytes]:
-        """The content of an entry in pieces; Unreadable after `most` bytes, and where it is damaged."""
+        """The content of an entry in chunks; Unreadable after `most` bytes, and if it is damaged."""
         size = 0
         try:
             with self._zip.open(next(entry for entry in self._entries if entry.orig_filename == name)) as file:
@@ -95,15 +95,15 @@ class Reader:
             raise Unreadable(f"{name} cannot be unpacked: its bytes are damaged.") from None
 
     def _odd(self) -> Iterator[str]:
-        """Entries that a pack does not have."""
+        """Duplicate entries, and entries of a kind that packs do not have."""
         for name, times in Counter(self.names).items():
             if times > 1:
-                yield f"{shown(name)} is in the archive {times} times: which one counts is not certain."
+                yield f"{printable_name(name)} is in the archive {times} times: which one counts is not certain."
         for entry in self._entries:
-            yield from (f"{shown(entry.orig_filename)} {words}." for words in _oddities(entry))
+            yield from (f"{printable_name(entry.orig_filename)} {words}." for words in _oddities(entry))
 
     def _hidden(self, directory: int) -> Iterator[str]:
-        """Bytes that belong to no entry, and entries that are called otherwise where they begin."""
+        """Bytes outside entries, and entries whose local header has another name."""
         place = 0
         for entry in sorted(self._entries, key=lambda each: each.header_offset):
             if entry.header_offset != place:
@@ -112,13 +112,13 @@ class Reader:
             header = _LOCAL.unpack(self._file.read(_LOCAL.size))
             name = self._file.read(header[9])
             if name != entry.orig_filename.encode("utf-8" if entry.flag_bits & 0x800 else "cp437"):
-                yield f"{shown(entry.orig_filename)} has another name where its content begins."
+                yield f"{printable_name(entry.orig_filename)} has another name where its content begins."
             place += _LOCAL.size + header[9] + header[10] + entry.compress_size
         if place != directory:
             yield "Bytes of the file belong to no entry: something is hidden before, between or behind the entries."
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     """A name from a file, made safe for a terminal."""
     text = name if len(name) <= 60 else f"{name[:60]}…"
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
@@ -132,7 +132,7 @@ def _oddities(entry: zipfile.ZipInfo) -> Iterator[str]:
         yield "is in a folder; a pack has none"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         yield "is a link or another kind of file than an ordinary one"
-    if entry.flag_bits & ~0x806:  # nothing but hints of compression and UTF-8
+    if entry.flag_bits & ~0x806:  # only compression hints and UTF-8
         yield "is encrypted, or written in a way that packs are not"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         yield "is compressed in another way than packs are"
@@ -141,7 +141,7 @@ def _oddities(entry: zipfile.ZipInfo) -> Iterator[str]:
 
 
 def _check_end(file: BinaryIO) -> int:
-    """Where the directory begins; ValueError unless the file ends as a zip file without a comment, with few entries."""
+    """The start of the directory; ValueError unless the file ends as a zip file without a comment, with few entries."""
     size = file.seek(0, 2)
     if size < _END.size:
         raise ValueError(CUT)

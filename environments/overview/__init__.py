@@ -1,6 +1,5 @@
-"""What `/` shows, kept by the sync: `keeping.keep` brings it up to date after a sweep, `environments.overview.views`
-only reads it.
+"""The figures of `/`: `refresh` stores them after each full listing, `views` only reads them.
 
-Counts and failures follow every sweep; what looks back over days (running time, start-ups, charts) follows every few
-minutes. Hours and days in which nothing was observed have no rows, and are shown as that.
+Counts and failures are refreshed after every listing; what covers days (running time, start-ups, charts) every few
+minutes. Hours and days without observation have no rows and are shown as such.
 """

@@ -1,4 +1,4 @@
-"""The picture of a chart: stacked steps for what was observed, hatching for what was not."""
+"""Lay out a chart: stacked steps for observed slots, hatching for the others."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-WIDTH, HEIGHT = 1000, 200  # of the drawing; the page stretches its width
-LABELLED = 18  # height from which a band can hold its name
-NAMED_GAP = 0.14  # share of the width from which a gap can
+WIDTH, HEIGHT = 1000, 200  # of the drawing; the page stretches it
+LABELLED = 18  # minimum height of a band with a label
+NAMED_GAP = 0.14  # minimum share of the width of a gap with a label
 TICKS = 6
 Values = Sequence[float] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One series: its area as the `d` of an SVG path, and where its name stands in it (None: nowhere)."""
+    """One series: its area as the `d` of an SVG path, and where its label is (None: nowhere)."""
 
     name: str
     key: str
@@ -32,8 +32,8 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """Slots side by side in which nothing was observed."""
+class ChartGap:
+    """Adjacent unobserved slots."""
 
     x: float
     width: float
@@ -42,15 +42,15 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class AxisTick:
     at: float | str
     text: str
     anchor: str = "middle"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One slot as a line of the table; `values` is empty where it was not observed."""
+class TableRow:
+    """One slot as a row of the table; `values` is empty if it was not observed."""
 
     begin: datetime
     observed: int
@@ -59,7 +59,7 @@ class Row:
 
     @property
     def cells(self) -> SafeString:
-        """The values as cells: a quarter has hundreds, each of which takes a template ten times as long."""
+        """The values as cells. A template takes ten times as long for the hundreds of a quarter."""
         return format_html_join("", '<td class="text-end">{}</td>', ((value,) for value in self.values))
 
     @property
@@ -69,31 +69,31 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the template draws; `observed` of `hours` hours were observed."""
+    """What the template renders; `observed` of `hours` hours were observed."""
 
     bands: list[Band]
-    gaps: list[Gap]
-    ticks_y: list[Tick]
-    ticks_x: list[Tick]
-    rows: list[Row]
+    gaps: list[ChartGap]
+    ticks_y: list[AxisTick]
+    ticks_x: list[AxisTick]
+    rows: list[TableRow]
     observed: int
     hours: int
 
 
-def picture(data: dict[str, Any]) -> Picture:
-    """Draw a chart as `charts.part` keeps it."""
+def draw_chart(data: dict[str, Any]) -> Picture:
+    """Lay out a chart as stored by `running_chart.part`."""
     begins = [datetime.fromisoformat(begin) for begin, _, _ in data["slots"]]
     values: list[Values] = [values for _, _, values in data["slots"]]
-    top = ceiling(max((sum(each) for each in values if each), default=0))
+    top = axis_maximum(max((sum(each) for each in values if each), default=0))
     size = data["hours"]
     rows = [
-        Row(begin, seen, size, [number(value) for value in each or ()])
+        TableRow(begin, seen, size, [format_number(value) for value in each or ()])
         for begin, (_, seen, each) in zip(begins, data["slots"], strict=True)
     ]
     return Picture(
         bands=list(_bands(data["series"], values, top)),
         gaps=list(_gaps(values)),
-        ticks_y=[Tick(_y(top * share / 2, top), number(top * share / 2)) for share in (1, 2)],
+        ticks_y=[AxisTick(_y(top * share / 2, top), format_number(top * share / 2)) for share in (1, 2)],
         ticks_x=_ticks(begins, timedelta(hours=size)),
         rows=rows[::-1],
         observed=sum(row.observed for row in rows),
@@ -101,13 +101,13 @@ def picture(data: dict[str, Any]) -> Picture:
     )
 
 
-def number(value: float) -> str:
-    """ "12", "3.4", "1,200": a mean to one digit where it is small."""
+def format_number(value: float) -> str:
+    """ "12", "3.4", "1,200": small means with one digit."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"
 
 
-def ceiling(peak: float) -> int:
-    """The lowest of 2, 4, 10, 20, 40, 100… that the peak stays under."""
+def axis_maximum(peak: float) -> int:
+    """The lowest of 2, 4, 10, 20, 40, 100… that is not below the peak."""
     size = 1
     while True:
         for step in (2, 4, 10):
@@ -116,8 +116,8 @@ def ceiling(peak: float) -> int:
         size *= 10
 
 
-def runs(values: Sequence[Values]) -> Iterator[tuple[int, int]]:
-    """The stretches of slots that were observed, each as its first and the one after its last."""
+def observed_stretches(values: Sequence[Values]) -> Iterator[tuple[int, int]]:
+    """The stretches of observed slots, each as its first and the slot after its last."""
     begin = None
     for place, each in enumerate([*values, None]):
         if each is not None and begin is None:
@@ -132,7 +132,7 @@ def _bands(series: Sequence[dict[str, str]], values: Sequence[Values], top: floa
     seen = [place for place, each in enumerate(values) if each is not None]
     for place, one in enumerate(series):
         levels = [None if each is None else (each[place], each[place + 1]) for each in stacked]
-        areas = (_area(levels[begin:end], begin, len(values), top) for begin, end in runs(values))
+        areas = (_area(levels[begin:end], begin, len(values), top) for begin, end in observed_stretches(values))
         last = levels[seen[-1]] if seen else None
         is_tall = last is not None and (last[1] - last[0]) / top * HEIGHT >= LABELLED
         yield Band(
@@ -144,7 +144,7 @@ def _bands(series: Sequence[dict[str, str]], values: Sequence[Values], top: floa
 
 
 def _area(levels: Sequence[tuple[float, float] | None], begin: int, count: int, top: float) -> str:
-    """One stretch of a band, along its upper edge and back along its lower one."""
+    """One stretch of a band: along its upper edge, and back along the lower."""
     known = [level for level in levels if level is not None]
     if not any(high > low for low, high in known):
         return ""
@@ -154,20 +154,20 @@ def _area(levels: Sequence[tuple[float, float] | None], begin: int, count: int, 
     return f"M{x[0]} {_y(known[0][0], top)}{there}{back}Z"
 
 
-def _gaps(values: Sequence[Values]) -> Iterator[Gap]:
+def _gaps(values: Sequence[Values]) -> Iterator[ChartGap]:
     missing: list[Values] = [None if each is not None else () for each in values]
-    for begin, end in runs(missing):
+    for begin, end in observed_stretches(missing):
         share = (end - begin) / len(values)
         middle = (begin + end) / 2 / len(values)
-        yield Gap(begin * WIDTH / len(values), share * WIDTH, f"{middle:.2%}", share >= NAMED_GAP)
+        yield ChartGap(begin * WIDTH / len(values), share * WIDTH, f"{middle:.2%}", share >= NAMED_GAP)
 
 
-def _ticks(begins: Sequence[datetime], size: timedelta) -> list[Tick]:
-    """Some moments along the axis: hours of a day, else dates."""
+def _ticks(begins: Sequence[datetime], size: timedelta) -> list[AxisTick]:
+    """Some times on the axis: hours of a day, else dates."""
     step = max(1, -(-len(begins) // TICKS))
     shape = "%H:%M" if size * len(begins) <= timedelta(days=1) else "%-d %b"
     places = range(0, len(begins), step)
-    return [Tick(f"{place / len(begins):.2%}", f"{begins[place]:{shape}}", "start") for place in places]
+    return [AxisTick(f"{place / len(begins):.2%}", f"{begins[place]:{shape}}", "start") for place in places]
 
 
 def _y(value: float, top: float) -> float:

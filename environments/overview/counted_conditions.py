@@ -1,4 +1,4 @@
-"""What is counted of the fleet at a moment, each by the search that finds it (`environments.list.search_keys`)."""
+"""The conditions that the overview counts, each defined by its search (`environments.list.search_keys`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from environments.models.flags import FLAGS, Flag
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`query` asks for it in the list. `weight` ranks what needs attention, highest first; 0 is only counted."""
+    """`query` is the search in the list. `weight` ranks what needs attention, highest first; 0: only counted."""
 
     name: str
     label: str
@@ -23,8 +23,8 @@ class Condition:
     tone: str = "gray"
     means: str = ""
 
-    def ask(self, at: datetime) -> Q:
-        """What it means at a time."""
+    def as_of(self, at: datetime) -> Q:
+        """The condition with durations counted from `at`."""
         with clock.set_to(at):
             return search_keys.SEARCH.parse(self.query).asks
 
@@ -70,5 +70,5 @@ CONDITIONS = {
         ),
     )
 }  # fmt: skip
-# Read from columns that no index of the list holds: counted by a query of its own.
+# Not in any index of the list: counted by a query of its own.
 RARE = ("unacknowledged", "secrets")

@@ -1,4 +1,4 @@
-"""How many environments there are of each kind at a moment, and how many there were."""
+"""Counts of environments by condition, phase, project, class and owner: now and before."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ GROUPED = f"""
 
 @dataclass
 class Census:
-    """What was counted: by condition, and by phase, project, class and owner ("" is none), in all and running."""
+    """Counts by condition, and by phase, project, class and owner ("" for none), in total and running."""
 
     conditions: Counts
     groups: dict[str, Counts] = field(default_factory=lambda: {name: {} for name in GROUPS})
     running: dict[str, Counts] = field(default_factory=lambda: {name: {} for name in GROUPS})
 
 
-def count(at: datetime) -> Census:
-    """The environments that are not gone, as of `at`, in three queries."""
+def count_all(at: datetime) -> Census:
+    """Count the present environments as of `at`, in three queries."""
     census = Census(_conditions(at))
     with connection.cursor() as cursor:
         cursor.execute(GROUPED, [Phase.RUNNING])
         for mask, *values, total, running in cursor.fetchall():
-            # GROUPING has a bit for each column, set where the row is not grouped by it; the first column's is highest
+            # GROUPING has a bit per column, highest first, which is set if the row is not grouped by it
             place = next(at for at in range(len(GROUPS)) if not mask >> (len(GROUPS) - 1 - at) & 1)
             name, key = list(GROUPS)[place], values[place] or ""
             census.groups[name][key] = total
@@ -52,39 +52,39 @@ def count(at: datetime) -> Census:
 
 
 def _conditions(at: datetime) -> Counts:
-    """Two queries: what an index holds, and what has to be read from the rows."""
+    """Count the conditions in two queries: those in an index, and those that need the rows."""
     present = Environment.objects.present().order_by()
     counts: Counts = {}
     for names in ([name for name in CONDITIONS if name not in RARE], list(RARE)):
-        asked = {f"n{number}": Count("pk", filter=CONDITIONS[name].ask(at)) for number, name in enumerate(names)}
+        asked = {f"n{number}": Count("pk", filter=CONDITIONS[name].as_of(at)) for number, name in enumerate(names)}
         counts |= dict(zip(names, present.aggregate(**asked).values(), strict=True))
     return {name: counts[name] for name in CONDITIONS}
 
 
 def hour_of(at: datetime) -> datetime:
-    """The beginning of its hour."""
+    """The start of the hour."""
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def keep_snapshot(at: datetime, census: Census) -> None:
-    """Keep the counts for the hour of `at`, in place of what an earlier sweep of the same hour counted."""
-    kept = {
+def store_snapshot(at: datetime, census: Census) -> None:
+    """Store the counts for the hour of `at`, replacing those of an earlier listing in that hour."""
+    dimensions = {
         Snapshot.Dimension.CONDITION: census.conditions,
         Snapshot.Dimension.PHASE: census.groups["phase"],
         Snapshot.Dimension.PROJECT: census.running["project"],
         Snapshot.Dimension.CLASS: census.running["class"],
     }
     Snapshot.objects.bulk_create(
-        [Snapshot(hour=hour_of(at), dimension=name, at=at, counts=counts) for name, counts in kept.items()],
+        [Snapshot(hour=hour_of(at), dimension=name, at=at, counts=counts) for name, counts in dimensions.items()],
         update_conflicts=True, unique_fields=["dimension", "hour"], update_fields=["at", "counts"],
     )  # fmt: skip
 
 
 def part(at: datetime, census: Census) -> dict[str, Any]:
-    """The counts as the page reads them: now, and as they were a day and a week before (None: not observed)."""
+    """The counts for the page: now, a day and a week before (None: not observed)."""
     dimensions = (Snapshot.Dimension.CONDITION, Snapshot.Dimension.PHASE)
-    wanted = [hour_of(at - delay) + near for delay in BEFORE.values() for near in (-HOUR, 0 * HOUR, HOUR)]
-    snapshots = list(Snapshot.objects.filter(dimension__in=dimensions, hour__in=wanted))
+    hours = [hour_of(at - delay) + near for delay in BEFORE.values() for near in (-HOUR, 0 * HOUR, HOUR)]
+    snapshots = list(Snapshot.objects.filter(dimension__in=dimensions, hour__in=hours))
     return {
         "condition": census.conditions,
         "phase": census.groups["phase"],
@@ -95,10 +95,10 @@ def part(at: datetime, census: Census) -> dict[str, Any]:
     }
 
 
-def nearest(snapshots: Iterable[Snapshot], dimension: str, moment: datetime) -> Snapshot | None:
-    """The snapshot taken nearest to `moment`; None where none was taken within an hour of it."""
-    near = [each for each in snapshots if each.dimension == dimension and abs(each.at - moment) <= HOUR]
-    return min(near, key=lambda each: abs(each.at - moment), default=None)
+def nearest(snapshots: Iterable[Snapshot], dimension: str, at: datetime) -> Snapshot | None:
+    """The snapshot closest to `at`; None if there is none within an hour."""
+    near = [each for each in snapshots if each.dimension == dimension and abs(each.at - at) <= HOUR]
+    return min(near, key=lambda each: abs(each.at - at), default=None)
 
 
 def _as_json(snapshot: Snapshot | None) -> Mapping[str, Any] | None:

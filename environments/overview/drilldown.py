@@ -32,7 +32,7 @@ READ: Final = ("environments.view_environment", "environments.view_transition")
 ROWS = 50
 # Machine, content and devcontainer change along with the phase: the list would be full of them.
 TELLING = (Field.PHASE, Field.FAILURE, Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
-DAYS = {"day": 1, "week": startup_times.DAYS, "month": 30, "quarter": startup_times.KEPT.days}
+DAYS = {"day": 1, "week": startup_times.DAYS, "month": 30, "quarter": startup_times.RETENTION.days}
 UNMEASURED = "not-measured"
 KINDS = {"": "All", **{kind.value: kind.label.capitalize() for kind in StartUp.Kind}, UNMEASURED: "Not measured"}
 

@@ -1,4 +1,4 @@
-"""Failure messages told apart by what went wrong, not by where: what differs from case to case is left out."""
+"""Normalize failure messages, so that failures with the same cause have the same text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
-READ, LONGEST = 2000, 300  # characters that are read of a message, and that count once it is normalised
-PIECES = 3  # literal parts of a message that a search for its like takes
+READ, LONGEST = 2000, 300  # characters read of a message, and characters of a normalized one
+PIECES = 3  # literal parts of a message in a search for similar ones
 SHORTEST_PIECE, LONGEST_PIECE = 4, 100
 GAP = "…"
 NEXT_LINE = " · "
-# The order matters: an id is no number, and an address holds paths.
+# The order matters: ids contain numbers, URLs contain paths.
 _PATTERNS = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{4,5})?",  # time
     r"[a-z][a-z0-9+.-]*://[^\s\"'<>)\]]+",  # address
@@ -26,13 +26,13 @@ _BLANKS = re.compile(r"\s+")
 _GAPS = re.compile(rf"{GAP}(?:[\s,:;/.]*{GAP})+")
 
 
-def normalise(message: str) -> str:
-    """`message` with "…" for times, addresses, ids, digests, paths and numbers; one line, at most 300 characters.
+def normalize(message: str) -> str:
+    """`message` with "…" for times, URLs, ids, digests, paths and numbers; one line of at most 300 characters.
 
-    Messages that differ in these alone come out equal, and one that came out of here comes out as it is.
+    Messages that differ only in these become equal; normalizing is idempotent.
     """
     text = _BLANKS.sub(" ", NEXT_LINE.join(_lines(message[:READ].replace("\0", " ")))).strip()
-    for _ in range(LONGEST):  # what is left out can bring together what is then left out too
+    for _ in range(LONGEST):  # a replacement can join texts that then match too
         shorter = _GAPS.sub(GAP, _VARYING.sub(GAP, text))[:LONGEST].strip()
         if shorter == text:
             break
@@ -41,23 +41,23 @@ def normalise(message: str) -> str:
 
 
 def _lines(message: str) -> Iterator[str]:
-    """Its lines without those that say again, after a component's name, what another said."""
-    said: list[str] = []
+    """The lines of a message, without those that repeat another one after a component's name."""
+    seen: list[str] = []
     for line in filter(None, map(str.strip, message.splitlines())):
-        if not any(line.endswith(other) for other in said):
-            said.append(line)
+        if not any(line.endswith(other) for other in seen):
+            seen.append(line)
             yield line
 
 
-def fingerprint(normalised: str) -> str:
-    """A short key of a normalised message."""
-    return hashlib.blake2b(normalised.encode(errors="replace"), digest_size=12).hexdigest()
+def fingerprint(normalized: str) -> str:
+    """A short key of a normalized message."""
+    return hashlib.blake2b(normalized.encode(errors="replace"), digest_size=12).hexdigest()
 
 
-def pieces(normalised: str, messages: Iterable[str]) -> list[str]:
-    """Up to three literal parts that stand in each of `messages`, the longest first: what a search finds them by."""
+def literal_parts(normalized: str, messages: Iterable[str]) -> list[str]:
+    """Up to three literal parts that occur in each of `messages`, longest first, to search for them."""
     texts = [message.upper() for message in messages]
-    parts = (part.strip(" :;,.()[]\"'\\") for part in re.split(f"{GAP}|{NEXT_LINE}", normalised))
+    parts = (part.strip(" :;,.()[]\"'\\") for part in re.split(f"{GAP}|{NEXT_LINE}", normalized))
     whole = [part[:LONGEST_PIECE].strip() for part in parts]
     found = {part for part in whole if len(part) >= SHORTEST_PIECE and all(part.upper() in text for text in texts)}
     return sorted(found, key=lambda part: (-len(part), part))[:PIECES]

@@ -1,4 +1,4 @@
-"""The kept parts as the templates of `/` show them: figures with their changes, and the way to the rows behind each."""
+"""The stored parts as templates show them: figures, their changes, and links to the rows behind."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from environments.models.overview import StartUp
 from portal.lists.readers import NONE
 from portal.web.formatting import phase_word
 
-from .chart_drawing import number
+from .chart_drawing import format_number
 from .counted_conditions import CONDITIONS, Condition
 from .counts import BEFORE
-from .failures import WHERE
+from .failures import AFFECTED
 
 Data = dict[str, Any]
-PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions that are counted beside the phases
+PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions shown beside the phases
 PHASE_NAMES = {raw: word for word, raw in search_keys.PHASES.items()}
 MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """How a count differs from an earlier one; `at` is None where that was not observed."""
+class CountChange:
+    """The change of a count; `at` is None if the earlier one was not observed."""
 
     since: str
     text: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A count, the list behind it, and what became of it; attention lines say too what it means."""
+    """A count, its list, and its changes; `means` explains those that need attention."""
 
     name: str
     label: str
@@ -47,24 +47,24 @@ class Figure:
     phase: str = ""
     tone: str = ""
     means: str = ""
-    changes: list[Change] = field(default_factory=list)
+    changes: list[CountChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """Failures that are alike."""
+class FailureGroup:
+    """Similar failures."""
 
     message: str
     count: int
     variants: int
     first_seen_at: datetime
     url: str
-    hit: list[tuple[str, list[Hit], int]]
+    hit: list[tuple[str, list[AffectedItem], int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A project, runner or class that failures hit, and the list of those; empty where its id is not known."""
+class AffectedItem:
+    """A project, runner or class with failures, and their list; empty if the id is unknown."""
 
     name: str
     count: int
@@ -73,7 +73,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """One owner, project or class. `share` is its part of the greatest, of 100, for its bar."""
+    """One owner, project or class. `share` is the length of its bar, of 100."""
 
     name: str
     url: str
@@ -87,7 +87,7 @@ class Top:
 
 @dataclass(frozen=True, slots=True)
 class Tops:
-    """The first of a dimension, of so many in all (0: not known)."""
+    """The top rows of a dimension, of `of` in total (0: unknown)."""
 
     dimension: str
     rows: list[Top]
@@ -96,7 +96,7 @@ class Tops:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How long starts took: seconds, over how many, and the way to them; None where none was measured."""
+    """Startup times in seconds, with counts and links; None where none was measured."""
 
     name: str
     url: str
@@ -106,7 +106,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The starts of all ("") or by class or project, the first of so many (0: not known)."""
+    """Startup times of all ("") or by class or project: the top rows of `of` in total (0: unknown)."""
 
     by: str
     rows: list[Start]
@@ -114,20 +114,20 @@ class Starts:
 
 
 def figures(counts: Data) -> list[Figure]:
-    """Everything, then by phase (most first), then the conditions that are no more than counted."""
+    """The total, the phases (most first), then the plain conditions."""
     plain = [_condition(CONDITIONS[name], counts) for name in PLAIN]
     phases = sorted(counts["phase"].items(), key=lambda pair: (-pair[1], pair[0]))
     return [_condition(CONDITIONS["total"], counts), *(_phase(raw, count, counts) for raw, count in phases), *plain]
 
 
 def attention(counts: Data) -> list[Figure]:
-    """What needs attention, the most urgent first; those without any environment are among them."""
+    """The conditions that need attention, most urgent first, including those without environments."""
     ranked = sorted((each for each in CONDITIONS.values() if each.weight), key=lambda each: -each.weight)
     return [_condition(each, counts) for each in ranked]
 
 
 def list_url(**query: str | Sequence[str]) -> str:
-    """The list of environments with these parameters."""
+    """The URL of the list with these parameters."""
     return _url("environments:list", query)
 
 
@@ -149,16 +149,16 @@ def _phase(raw: str, count: int, counts: Data) -> Figure:
     return Figure(raw, phase_word(raw), count, url, phase=raw, changes=list(_changes(counts, "phase", raw, count)))
 
 
-def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[Change]:
-    """Against yesterday and last week; a condition that was not counted then is not observed, an absent phase was 0."""
+def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[CountChange]:
+    """Changes since yesterday and last week. A condition not counted then is unobserved; an absent phase was 0."""
     for since in BEFORE:
         before = counts["before"][since][dimension]
         known = before is not None and (dimension == "phase" or key in before["counts"])
         if known:
             difference = count - before["counts"].get(key, 0)
-            yield Change(since, signed(difference), datetime.fromisoformat(before["at"]))
+            yield CountChange(since, signed(difference), datetime.fromisoformat(before["at"]))
         else:
-            yield Change(since, "not observed")
+            yield CountChange(since, "not observed")
 
 
 def signed(difference: int) -> str:
@@ -167,26 +167,26 @@ def signed(difference: int) -> str:
     return f"{sign}{abs(difference):,}"
 
 
-def clusters(failures: Data) -> list[Cluster]:
-    """The failures put together, most frequent first."""
+def failure_groups(failures: Data) -> list[FailureGroup]:
+    """The groups of failures, most frequent first."""
     return [
-        Cluster(
+        FailureGroup(
             each["message"], each["count"], each["variants"], datetime.fromisoformat(each["first_seen_at"]),
             list_url(q=each["query"]),
-            [(name, list(_hits(name, each)), each["hit"][name]["more"]) for name in WHERE],
+            [(name, list(_hits(name, each)), each["hit"][name]["more"]) for name in AFFECTED],
         )
         for each in failures["clusters"]
     ]  # fmt: skip
 
 
-def _hits(name: str, cluster: Data) -> Iterator[Hit]:
+def _hits(name: str, cluster: Data) -> Iterator[AffectedItem]:
     for value, count, *ids in cluster["hit"][name]["top"]:
-        *_, parameter = WHERE[name]
-        yield Hit(value or "none", count, list_url(q=cluster["query"], **{parameter: ids}) if ids else "")
+        *_, parameter = AFFECTED[name]
+        yield AffectedItem(value or "none", count, list_url(q=cluster["query"], **{parameter: ids}) if ids else "")
 
 
 def tops(data: Data, by: str) -> list[Tops]:
-    """The first owners, projects and classes by number of environments or by running time."""
+    """The top owners, projects and classes by number of environments or by running time."""
     of = "keys" if by == "environments" else "ran"
     names = ("owner", "project", "class")
     return [Tops(name, list(_top(name, data[name][by], by)), data[name].get(of, 0)) for name in names]
@@ -205,7 +205,7 @@ def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
 
 
 def starts(data: Data) -> list[Starts]:
-    """Start-up times of all, by class and by project."""
+    """Startup times of all, by class and by project."""
     groups = [Starts("", [_start("all", "", {}, data["all"])], 1)] if data["all"] else []
     for by in ("class", "project"):
         names, rows = data["names"][by], []
@@ -225,12 +225,12 @@ def _start(name: str, url: str, chosen: Mapping[str, str], row: Data) -> Start:
 
 
 def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:
-    """The lists behind the series of a chart, as they are now; those put together have none."""
+    """The present lists behind the series of a chart; combined ones have none."""
     if by == "phase":
         return {key: list_url(q=f"phase:{PHASE_NAMES.get(key, key)}") for key in keys}
     return {key: list_url(**{by: key or NONE}, phase=phase_word(Phase.RUNNING)) for key in keys}
 
 
 def mean(value: float | None) -> str:
-    """A mean as the legend writes it."""
-    return "not observed" if value is None else number(value)
+    """A mean for the legend."""
+    return "not observed" if value is None else format_number(value)

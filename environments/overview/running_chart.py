@@ -1,4 +1,4 @@
-"""Running environments over time: what the hours' snapshots say of a day, a week, a month or a quarter."""
+"""Charts of environments over a day, a week, a month or a quarter, from hourly snapshots."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .counts import HOUR, hour_of
 from .top_consumers import names_of
 
 Counts = Mapping[str, float]
-SERIES = 6  # told apart in the picture; the others are one more
+SERIES = 6  # distinct series; the others are combined
 OTHERS = "others"
-STILL = (Phase.STOPPED, Phase.DELETED, "")  # phases that cost nothing and would dwarf the others
-KEPT = timedelta(days=100)
+EXCLUDED_PHASES = (Phase.STOPPED, Phase.DELETED, "")  # phases without cost, which would dwarf the others
+RETENTION = timedelta(days=100)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """How far back, in how many slots of how many hours."""
+    """The length of a chart: slots, and hours per slot."""
 
     name: str
     slots: int
@@ -47,7 +47,7 @@ DIMENSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Some hours and the means of what was counted in those that were observed; None where none was."""
+    """Some hours with the mean counts of the observed ones; None if there are none."""
 
     begin: datetime
     observed: int
@@ -55,7 +55,7 @@ class Slot:
 
 
 def slots(period: Period, hours: Mapping[datetime, Counts], at: datetime) -> list[Slot]:
-    """The period up to and with the slot of `at`, cut at whole hours of the day (UTC), oldest first."""
+    """The slots up to and including that of `at`, aligned to midnight (UTC), oldest first."""
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     size = period.hours * HOUR
     end = midnight + ((at - midnight) // size + 1) * size
@@ -70,19 +70,19 @@ def _slot(begin: datetime, size: int, hours: Mapping[datetime, Counts]) -> Slot:
     return Slot(begin, len(seen), {key: sum(counts.get(key, 0) for counts in seen) / len(seen) for key in keys})
 
 
-def ranked(found: Sequence[Slot]) -> list[str]:
-    """The keys that had the most over the period, the most first."""
+def rank_keys(slots_found: Sequence[Slot]) -> list[str]:
+    """The keys by their sum over the period, highest first."""
     sums: dict[str, float] = {}
-    for slot in found:
+    for slot in slots_found:
         for key, count in (slot.counts or {}).items():
             sums[key] = sums.get(key, 0) + count
     return sorted(sums, key=lambda key: (-sums[key], key))
 
 
 def part(period: Period, by: str, hours: Mapping[datetime, Counts], at: datetime) -> dict[str, Any]:
-    """A chart as the page reads it: series in order, and each slot's values in that order (None: not observed)."""
-    found = slots(period, hours, at)
-    keys = ranked(found)
+    """A chart for the page: series in order, and the values of each slot in that order (None: not observed)."""
+    slots_found = slots(period, hours, at)
+    keys = rank_keys(slots_found)
     shown = keys if len(keys) <= SERIES + 1 else keys[:SERIES]
     names = {key: phase_word(key) for key in shown} if by == "phase" else names_of(by, shown)
     series = [{"key": key, "name": names[key]} for key in shown]
@@ -91,7 +91,7 @@ def part(period: Period, by: str, hours: Mapping[datetime, Counts], at: datetime
     return {
         "series": series,
         "hours": period.hours,
-        "slots": [[slot.begin.isoformat(), slot.observed, _values(slot, keys, len(shown))] for slot in found],
+        "slots": [[slot.begin.isoformat(), slot.observed, _values(slot, keys, len(shown))] for slot in slots_found],
     }
 
 
@@ -104,14 +104,14 @@ def _values(slot: Slot, keys: Sequence[str], shown: int) -> list[float] | None:
 
 
 def parts(at: datetime, periods: Sequence[Period]) -> dict[str, dict[str, Any]]:
-    """The charts of these periods by every dimension, under their names."""
+    """The charts of these periods by every dimension, by name of their part."""
     if not periods:
         return {}
     since = hour_of(at) - max(period.length for period in periods)
     made: dict[str, dict[str, Any]] = {}
     for by, dimension in DIMENSIONS.items():
         hours = _hours(dimension, since, at)
-        made |= {name(period.name, by): part(period, by, hours, at) for period in periods}
+        made |= {part_name(period.name, by): part(period, by, hours, at) for period in periods}
     return made
 
 
@@ -119,14 +119,14 @@ def _hours(dimension: str, since: datetime, at: datetime) -> dict[datetime, Coun
     rows = Snapshot.objects.filter(dimension=dimension, hour__gte=since, hour__lte=at).values_list("hour", "counts")
     if dimension != Snapshot.Dimension.PHASE:
         return dict(rows)
-    return {hour: {key: count for key, count in counts.items() if key not in STILL} for hour, counts in rows}
+    return {hour: {key: count for key, count in counts.items() if key not in EXCLUDED_PHASES} for hour, counts in rows}
 
 
-def name(period: str, by: str) -> str:
-    """The name under which a chart is kept."""
+def part_name(period: str, by: str) -> str:
+    """The name of a chart's part."""
     return f"chart {period} {by}"
 
 
-def forget(at: datetime) -> None:
-    """Drop the snapshots that no chart looks back on."""
-    Snapshot.objects.filter(hour__lt=at - KEPT).delete()
+def delete_old_snapshots(at: datetime) -> None:
+    """Delete snapshots older than any chart."""
+    Snapshot.objects.filter(hour__lt=at - RETENTION).delete()

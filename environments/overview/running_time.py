@@ -1,7 +1,7 @@
-"""For how long environments were seen running, added up by day, owner, project and class.
+"""Observed running time, summed by day, owner, project and class.
 
-Counted is only what is certain: from the first look that found one running until the last that still did. A pause of
-the sync adds nothing.
+Only certain time counts: from the first observation of an environment running until the last. A pause of the sync adds
+nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from environments.models.overview import RunningTime
 from environments.timeline.lanes import Period, subtract_periods
 from environments.timeline.observed import find_outages
 
-DAYS = 7  # that the page looks back on
+DAYS = 7  # covered by the page
 KEYS = {"owner": "creator_id", "project": "project_id", "class": "class_id"}
-# An environment's changes of phase within the period, each with when the state before it was last certain; and the
-# environments that ran all the time, being the rest of those that run. None ran before it was first seen, or before it
-# came back.
+# The changes of phase within the period, each with when the state before was last certain, and the environments that
+# ran all the time. None ran before it was first seen or restored.
 ADD = f"""
     WITH moved AS (
         SELECT environment_id, old, new, coalesce(old_seen_at, seen_at) AS left_at, seen_at,
@@ -63,23 +62,23 @@ ADD = f"""
 """  # noqa: S608 (constants of this module)
 
 
-def add(begin: datetime, end: datetime, after: int, until: int) -> None:
-    """Add what ran between two looks, given the transitions noted between them: ids above `after`, up to `until`."""
+def add_running_time(begin: datetime, end: datetime, after: int, until: int) -> None:
+    """Add the running time between two look-backs, given the transitions between: ids above `after`, up to `until`."""
     with connection.cursor() as cursor:
         for seen in _observed(Period(begin, end)):
-            for day_begin, day_end in days(seen.start, seen.end):
+            for day_begin, day_end in split_days(seen.start, seen.end):
                 period = {"begin": day_begin, "end": day_end, "day": day_begin.astimezone(UTC).date()}
                 cursor.execute(ADD, {**period, "after": after, "until": until, "running": Phase.RUNNING})
 
 
 def _observed(period: Period) -> list[Period]:
-    """The period without the times in which no sweep ended well."""
+    """The period without outages."""
     missed = [Period(start or period.start, end or period.end) for start, end in find_outages(period)]
     return subtract_periods([period], missed)
 
 
-def days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The period cut at each midnight (UTC)."""
+def split_days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Split the period at midnights (UTC)."""
     while begin < end:
         midnight = begin.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         yield begin, min(midnight, end)
@@ -87,7 +86,7 @@ def days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
 
 
 def totals(at: datetime) -> dict[str, dict[str, float]]:
-    """Seconds by dimension and key over the last seven days, today included."""
+    """Seconds by dimension and key over the last seven days, including today."""
     since = at.astimezone(UTC).date() - timedelta(days=DAYS - 1)
     found: dict[str, dict[str, float]] = {name: {} for name in (*KEYS, RunningTime.OBSERVED)}
     rows = RunningTime.objects.filter(day__gte=since, day__lte=at.astimezone(UTC).date())

@@ -1,4 +1,4 @@
-"""How long environments took to come up, measured only where both ends were observed."""
+"""Startup times of environments, measured only if both ends were observed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from environments.timeline.observed import max_interval
 
 from .top_consumers import names_of
 
-DAYS = 7  # that the page looks back on
-KEPT = timedelta(days=92)
-LOOK_BACK = timedelta(days=1)  # older transitions are not gone through; a start that takes longer is not one
-BATCH = 5_000  # starts worked out at a time
+DAYS = 7  # covered by the page
+RETENTION = timedelta(days=92)
+LOOK_BACK = timedelta(days=1)  # older transitions are ignored; a longer start is not one
+BATCH = 5_000  # starts measured at a time
 TOP = 6
-COMING_UP = (Phase.CREATING, Phase.STARTING)
+STARTING = (Phase.CREATING, Phase.STARTING)
 SUMMARY = """
     SELECT kind, GROUPING(class_id, project_id), coalesce(class_id, project_id)::text, count(*), count(seconds),
         percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds), max(uncertain)
@@ -33,8 +33,8 @@ BY = {3: "all", 1: "class", 2: "project"}  # the bits of GROUPING: set where a r
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A change of an environment's phase: it happened after `after` (None: unknown), by `by`."""
+class PhaseChange:
+    """A change of phase: it happened after `after` (None: unknown), by `by`."""
 
     id: int
     old: str
@@ -43,13 +43,13 @@ class Change:
     by: datetime
 
     def is_seen(self, longest_pause: timedelta) -> bool:
-        """Whether the sync was looking when it happened."""
+        """Whether the sync observed it closely enough."""
         return self.after is not None and self.by - self.after <= longest_pause
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A start: `seconds` and how many of them are uncertain, None where its beginning or end was not seen."""
+class MeasuredStart:
+    """A start: its `seconds` and their uncertainty, None if either end was not observed."""
 
     change: int
     running_at: datetime
@@ -58,15 +58,17 @@ class Measured:
     uncertain: float | None = None
 
 
-def measure(changes: Sequence[Change], created_at: datetime | None, longest_pause: timedelta) -> Iterator[Measured]:
-    """Every time these changes of one environment, oldest first, led to "running".
+def measure(
+    changes: Sequence[PhaseChange], created_at: datetime | None, longest_pause: timedelta
+) -> Iterator[MeasuredStart]:
+    """Every start among the changes of one environment, oldest first.
 
-    `created_at` is Ona's own word for when it was made; it counts where the portal saw the environment being made.
+    `created_at` is Ona's creation time; it counts if the portal observed the creation.
     """
-    began: Change | None = None
+    began: PhaseChange | None = None
     for place, change in enumerate(changes):
-        if change.new in COMING_UP:
-            is_going_on = change.old in COMING_UP and (began is not None or place == 0)
+        if change.new in STARTING:
+            is_going_on = change.old in STARTING and (began is not None or place == 0)
             began = began if is_going_on else change
         elif change.new == Phase.RUNNING and change.old != Phase.UPDATING:
             yield _measured(change, began, changes[0], created_at, longest_pause)
@@ -76,32 +78,36 @@ def measure(changes: Sequence[Change], created_at: datetime | None, longest_paus
 
 
 def _measured(
-    end: Change, began: Change | None, first: Change, created_at: datetime | None, longest_pause: timedelta
-) -> Measured:
-    unknown = Measured(end.id, end.by)
-    if end.after is None or not end.is_seen(longest_pause) or end.old not in COMING_UP:
+    end: PhaseChange,
+    began: PhaseChange | None,
+    first: PhaseChange,
+    created_at: datetime | None,
+    longest_pause: timedelta,
+) -> MeasuredStart:
+    unknown = MeasuredStart(end.id, end.by)
+    if end.after is None or not end.is_seen(longest_pause) or end.old not in STARTING:
         return unknown
     late = (end.by - end.after).total_seconds()
     if began is not None and began.after is not None and began.is_seen(longest_pause):
         seconds = (end.by - began.by).total_seconds()
-        return Measured(
+        return MeasuredStart(
             end.id, end.by, StartUp.Kind.STARTED, seconds, max(late, (began.by - began.after).total_seconds())
         )
     if began is None and first.old == Phase.CREATING and created_at is not None and created_at <= end.by:
-        return Measured(end.id, end.by, StartUp.Kind.CREATED, (end.by - created_at).total_seconds(), late)
+        return MeasuredStart(end.id, end.by, StartUp.Kind.CREATED, (end.by - created_at).total_seconds(), late)
     return unknown
 
 
-def keep(at: datetime, after: int, until: int) -> None:
-    """Keep the starts among the transitions with ids above `after`, up to `until`; forget those of long ago."""
+def record_starts(at: datetime, after: int, until: int) -> None:
+    """Record the starts among transitions with ids above `after`, up to `until`; delete old ones."""
     new = Transition.objects.filter(pk__gt=after, pk__lte=until, field=Field.PHASE, new=Phase.RUNNING)
     ids = sorted(set(new.filter(seen_at__gt=at - LOOK_BACK).values_list("environment_id", flat=True)))
     for start in range(0, len(ids), BATCH):
-        _keep(ids[start : start + BATCH], at, after, until)
-    StartUp.objects.filter(running_at__lt=at - KEPT).delete()
+        _record_batch(ids[start : start + BATCH], at, after, until)
+    StartUp.objects.filter(running_at__lt=at - RETENTION).delete()
 
 
-def _keep(ids: Sequence[UUID], at: datetime, after: int, until: int) -> None:
+def _record_batch(ids: Sequence[UUID], at: datetime, after: int, until: int) -> None:
     environments = {
         row.pk: row for row in Environment.objects.filter(pk__in=ids).only("created_at", "project_id", "class_id")
     }
@@ -114,7 +120,7 @@ def _keep(ids: Sequence[UUID], at: datetime, after: int, until: int) -> None:
     StartUp.objects.bulk_create(made, ignore_conflicts=True)
 
 
-def _row(start: Measured, environment: Environment) -> StartUp:
+def _row(start: MeasuredStart, environment: Environment) -> StartUp:
     return StartUp(
         transition_id=start.change, environment_id=environment.pk, kind=start.kind, running_at=start.running_at,
         seconds=start.seconds, uncertain=start.uncertain, project_id=environment.project_id,
@@ -122,17 +128,17 @@ def _row(start: Measured, environment: Environment) -> StartUp:
     )  # fmt: skip
 
 
-def _changes(ids: Sequence[UUID], at: datetime, until: int) -> Iterator[tuple[UUID, list[Change]]]:
-    """The changes of phase of each environment, oldest first, as far back as a start may reach."""
+def _changes(ids: Sequence[UUID], at: datetime, until: int) -> Iterator[tuple[UUID, list[PhaseChange]]]:
+    """The changes of phase of each environment, oldest first, as far back as a start can reach."""
     rows = Transition.objects.filter(environment_id__in=ids, field=Field.PHASE, pk__lte=until)
     rows = rows.filter(seen_at__gt=at - 2 * LOOK_BACK).order_by("environment_id", "pk")
     columns = rows.values_list("environment_id", "pk", "old", "new", "old_seen_at", "seen_at")
     for environment_id, found in groupby(columns.iterator(), key=lambda row: row[0]):
-        yield environment_id, [Change(*row[1:]) for row in found]
+        yield environment_id, [PhaseChange(*row[1:]) for row in found]
 
 
 def part(at: datetime) -> dict[str, Any]:
-    """Number, median and 95th percentile by kind, in all and by class and project, over the last seven days."""
+    """Count, median and 95th percentile by kind over seven days: in total, by class and by project."""
     with connection.cursor() as cursor:
         cursor.execute(SUMMARY, [at - timedelta(days=DAYS), at])
         rows = cursor.fetchall()
@@ -144,14 +150,14 @@ def part(at: datetime) -> dict[str, Any]:
         if measured:
             figures = {"count": measured, "p50": took[0], "p95": took[1], "uncertain": uncertain}
             counts[BY[mask]].setdefault(key or "", {})[kind] = figures
-    most = {by: _most(counts[by]) for by in ("class", "project")}
+    most = {by: _top(counts[by]) for by in ("class", "project")}
     names = {by: names_of(by, [row["key"] for row in rows]) for by, rows in most.items()}
     keys = {by: len(counts[by]) for by in most}
     return {"days": DAYS, "seen": seen, "all": counts["all"].get("", {}), "names": names, "keys": keys, **most}
 
 
-def _most(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The keys with the most starts, the most first."""
+def _top(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The keys with the most starts, highest first."""
 
     def number(figures: Iterable[dict[str, Any]]) -> int:
         return sum(each["count"] for each in figures)

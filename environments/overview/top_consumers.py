@@ -1,4 +1,4 @@
-"""Who and what has the most environments, and lets them run for the longest."""
+"""The owners, projects and classes with the most environments, and the most running time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TOP = 8
 
 
 def part(at: datetime, census: Census) -> dict[str, Any]:
-    """For owners, projects and classes: the first by number of environments, and the first by running time.
+    """The top owners, projects and classes by number of environments and by running time.
 
-    Running time is in seconds over the last seven days, as far as it was observed.
+    Running time is in seconds over the last seven days, as far as observed.
     """
     spent = running_time.totals(at)
     dimensions = {name: _dimension(name, census, spent[name]) for name in running_time.KEYS}
@@ -47,7 +47,7 @@ def _dimension(name: str, census: Census, seconds: dict[str, float]) -> dict[str
 
 
 def names_of(dimension: str, keys: Iterable[str]) -> dict[str, str]:
-    """The names behind the ids of owners, projects or classes; "none" for the empty key."""
+    """The names of owners, projects or classes; "none" for the empty key."""
     keys = list(keys)
     named = names.names_of(dimension)([key or NONE for key in keys])
     return {key: named[key or NONE] for key in keys}

@@ -1,4 +1,4 @@
-"""`/`: how the organization stands, from what the sync stores (`environments.overview`); a visit counts nothing."""
+"""`/`: the state of the organization, from stored figures; a visit counts nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from environments.models import SyncRun
 from environments.models.overview import OverviewPart
 from environments.overview import presentation, running_chart
-from environments.overview.chart_drawing import Picture, picture
+from environments.overview.chart_drawing import Picture, draw_chart
 from environments.overview.drilldown import Choice, Seen, noted, seen
 from environments.sync.freshness import Freshness, freshness
 from portal.ledger import rows
@@ -30,7 +30,7 @@ from portal.web.permissions import permission
 Moments = tuple[tuple[str, datetime], ...]
 LATEST = 8
 MINUTE = timedelta(minutes=1)
-LOOK_BACKS = 64  # as many are kept: every choice there is, twice
+CACHED_LOOK_BACKS = 64  # entries in the cache: every combination of choices, twice
 CHOICES = {
     "period": tuple(running_chart.PERIODS),
     "by": tuple(running_chart.DIMENSIONS),
@@ -41,9 +41,9 @@ DEFAULTS = {"period": "week", "by": "phase", "top": "environments"}
 
 @permission("environments.view_environment")
 def overview(request: HttpRequest) -> HttpResponse:
-    """The page; for htmx, what a choice changes, or with `seen` what is new since (204 where nothing is)."""
+    """The page; for htmx, the parts that a choice changes, or with `seen` what is new (204 if nothing is)."""
     asked = read_choices(request.GET)
-    moments = _moments(asked)
+    moments = _part_times(asked)
     if is_fragment(request):
         is_poll = "seen" in request.GET
         return _news(request, asked, moments) if is_poll else varied(HttpResponse(_look_back(asked, moments)))
@@ -53,7 +53,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> HttpResponse:
-    """The parts of an open page that are others by now, each to be put in its place; 204 where none is."""
+    """The parts of an open page that changed, each out of band; 204 if none did."""
     kinds, said = freshness(), request.GET
     context: dict[str, Any] = {"poll": _poll(moments, kinds)}
     if said["seen"] != _seen(moments):
@@ -61,7 +61,7 @@ def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> Http
     if said.get("fresh") != _ages(kinds):
         environments = next(kind for kind in kinds if kind.kind == SyncRun.Kind.ENVIRONMENTS)
         context |= {"kinds": kinds, "freshness": environments}
-    if said.get("looked") != _looked(_back(moments)):
+    if said.get("looked") != _looked(_of_look_back(moments)):
         context["look_back"] = _look_back(asked, moments)
     if len(context) == 1:
         return HttpResponse(status=204)
@@ -69,25 +69,25 @@ def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> Http
 
 
 def read_choices(data: QueryDict) -> dict[str, str]:
-    """What to look at; anything unknown is as by default."""
+    """The choices in the query; unknown ones get their defaults."""
     return {
         name: value if (value := data.get(name, "")) in choices else DEFAULTS[name] for name, choices in CHOICES.items()
     }
 
 
-def _moments(asked: Mapping[str, str]) -> Moments:
-    """Of what moment each part is that the page shows; one query that reads none of them."""
-    parts = OverviewPart.objects.filter(pk__in=["counts", *_looking_back(asked)]).order_by("name")
+def _part_times(asked: Mapping[str, str]) -> Moments:
+    """The time of each part that the page shows; one query that reads none of them."""
+    parts = OverviewPart.objects.filter(pk__in=["counts", *_look_back_parts(asked)]).order_by("name")
     return tuple(parts.values_list("name", "at"))
 
 
-def _back(moments: Moments) -> Moments:
-    """Those of the parts that look back over days."""
+def _of_look_back(moments: Moments) -> Moments:
+    """Those of the parts that cover days."""
     return tuple((name, at) for name, at in moments if name != "counts")
 
 
 def _poll(moments: Moments, kinds: Iterable[Freshness]) -> str:
-    """The address that tells what is new; what looks back over days adds its own choices and moments."""
+    """The URL to poll; parts that cover days add their own choices and times."""
     return f"{reverse('overview')}?{urlencode({'seen': _seen(moments), 'fresh': _ages(kinds)})}"
 
 
@@ -100,13 +100,13 @@ def _looked(moments: Moments) -> str:
 
 
 def _ages(kinds: Iterable[Freshness]) -> str:
-    """Another text once anything else is to be said of how fresh the data is; ages count in whole minutes."""
+    """Changes when anything about freshness does; ages count in whole minutes."""
     told = [(kind.state, kind.age and kind.age // MINUTE, kind.latest and kind.latest.pk) for kind in kinds]
     return f"{crc32(repr(told).encode()):08x}"
 
 
 def _live(user: User | AnonymousUser) -> dict[str, Any]:
-    """What follows every sweep: counts, attention, failures, and the latest operations and changes."""
+    """What changes with every listing: counts, attention, failures, latest operations and changes."""
     parts = OverviewPart.objects.in_bulk(["counts", "failures"])
     context: dict[str, Any] = {"latest": _latest() if user.has_perm("environments.view_transition") else None}
     if user.has_perm("ledger.view_operation"):
@@ -122,35 +122,39 @@ def _live(user: User | AnonymousUser) -> dict[str, Any]:
             "attention": [line for line in lines if line.count],
             "fine": [line for line in lines if not line.count],
             "failures": parts["failures"].data,
-            "clusters": presentation.clusters(parts["failures"].data),
+            "clusters": presentation.failure_groups(parts["failures"].data),
         }
     return context
 
 
 def _latest() -> list[Seen]:
-    # what was found out later, such as which are gone, is written after what was seen since
+    # what was found later, such as deletions, is written after what was seen since
     latest = sorted(noted()[: 3 * LATEST], key=lambda row: row.seen_at, reverse=True)[:LATEST]
     return list(map(seen, latest))
 
 
-def _looking_back(asked: Mapping[str, str]) -> list[str]:
-    return ["tops", "startups", running_chart.name(asked["period"], asked["by"])]
+def _look_back_parts(asked: Mapping[str, str]) -> list[str]:
+    return ["tops", "startups", running_chart.part_name(asked["period"], asked["by"])]
 
 
 def _look_back(asked: Mapping[str, str], moments: Moments) -> SafeString:
-    return look_back(tuple(asked.items()), _back(moments))
+    return look_back(tuple(asked.items()), _of_look_back(moments))
 
 
-@lru_cache(maxsize=LOOK_BACKS)
+@lru_cache(maxsize=CACHED_LOOK_BACKS)
 def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeString:
-    """What looks back over days: running over time, tops, start-ups. The same for everybody until it is kept anew, and
-    most of the page: rendered once for the moments of its parts."""
+    """Parts that cover days: charts, tops, start-ups. Equal for everybody and most of the page, so rendered once per
+    refresh.
+    """
     asked = dict(choices)
-    parts, chart = OverviewPart.objects.in_bulk(_looking_back(asked)), running_chart.name(asked["period"], asked["by"])
+    parts, chart = (
+        OverviewPart.objects.in_bulk(_look_back_parts(asked)),
+        running_chart.part_name(asked["period"], asked["by"]),
+    )
     context: dict[str, Any] = {"asked": asked, "choices": {name: _choices(name, asked) for name in CHOICES}}
     context["looked"] = _looked(moments)
     if chart in parts:
-        drawn = picture(parts[chart].data)
+        drawn = draw_chart(parts[chart].data)
         context |= {"picture": drawn, "picture_at": parts[chart].at, "legend": _legend(drawn, asked["by"])}
     if "tops" in parts:
         context |= {"tops": presentation.tops(parts["tops"].data, asked["top"]), "tops_data": parts["tops"].data}
@@ -160,7 +164,7 @@ def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeStr
 
 
 def _legend(drawn: Picture, by: str) -> list[dict[str, Any]]:
-    """The series with the lists behind them, from the top of the picture to its bottom."""
+    """The series with their lists, from the top of the picture to the bottom."""
     urls = presentation.series_urls(by, [band.key for band in drawn.bands if band.key != running_chart.OTHERS])
     return [
         {"band": band, "url": urls.get(band.key, ""), "latest": presentation.mean(band.latest)}

@@ -1,8 +1,9 @@
 """The organization's secrets, without their values.
 
 scopes    what a secret can belong to
-sync      list scope by scope, find what is gone
-merge     how listings get into the table, and what is counted there
+sync      sync run: list scope by scope, mark what is no longer listed as deleted
+upsert    write listings into the table; count uses and reach
 reach     which environments a secret reaches, and which secrets an environment
-listing   the list of secrets: filters, order, place
+list      the list of secrets
+actions   create, update the value, delete
 """

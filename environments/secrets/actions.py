@@ -19,10 +19,10 @@ from django.utils import timezone
 from environments.actions.execute import Change, NotPossible, execute
 from environments.actions.registry import Action, Danger, Verdict, always
 from environments.models import Environment, Secret
+from environments.models.secret_scope import Scope
 from environments.secrets.forms import AddSecretForm, ValueForm
-from environments.secrets.scopes import Scope
 from environments.secrets.sync import read_scope
-from environments.secrets.upsert import look_up, mark_deleted, merge
+from environments.secrets.upsert import mark_deleted, merge_documents, refresh_names
 from portal.directory.models import Organization
 from portal.ledger import recording
 from portal.ledger.models import Operation, OperationQuerySet
@@ -57,7 +57,7 @@ def create_secret(
         return client.create_secret(name, value, scope=scope.message, mount=mount, credential_proxy=credential_proxy)
 
     def read_back(client: OnaClient, made: SecretDocument) -> Columns:
-        merge([made], timezone.now(), scope)
+        merge_documents([made], timezone.now(), scope)
         documents = _read_back(client, scope) or [made]
         Secret.objects.filter(pk=made.id, uses=None).update(uses=0)  # no specification names it yet
         return {"target_id": made.id, "after": _named(documents, name)}
@@ -129,7 +129,7 @@ def _read_back(client: OnaClient, scope: Scope) -> Documents:
         documents = read_scope(client, scope)
     except OnaError as error:
         log.warning("read-back failed", scope=str(scope), code=error.code)
-    look_up()
+    refresh_names()
     return documents
 
 

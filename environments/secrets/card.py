@@ -1,4 +1,4 @@
-"""The secrets of one environment as its page shows them: what its document says, with what the cache knows besides."""
+"""The card of secrets on an environment's page: its document, completed from the cache of secrets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from uuid import UUID
 from django.db.models.functions import Upper
 
 from environments.detail.fields import Document
-from environments.detail.mounted_secrets import API_ONLY, MOUNTS, REGISTRY, MountedSecret, Proxy, mounted_secrets
+from environments.detail.mounted_secrets import (
+    API_ONLY,
+    MOUNTS,
+    REGISTRY,
+    CredentialProxy,
+    MountedSecret,
+    mounted_secrets,
+)
 from environments.models import Environment, Secret
 from environments.models.secret import Mount
 from environments.secrets.reach import secrets_for
 
-MOST_WAITING = 50
+MAX_NOT_MOUNTED = 50
 FIELDS = {Mount.VARIABLE: "environmentVariable", Mount.FILE: "filePath", Mount.REGISTRY: REGISTRY}
 IN_SYNC = {
     True: "The running container has the values they have now.",
@@ -26,46 +33,50 @@ IN_SYNC = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """`mounted` is as the environment's document tells, `known` as the cache of secrets; one of them may be missing."""
+class SecretRow:
+    """A row of the card: `mounted` from the environment's document, `recorded` from the cache; one may be missing."""
 
     name: str
     id: str
     mounts: list[tuple[str, str]]
     scope: str
     mounted: MountedSecret | None
-    known: Secret | None
+    recorded: Secret | None
 
     @property
-    def proxy(self) -> Proxy | None:
-        """The hosts that get the value from outside of the environment, and in which header."""
+    def proxy(self) -> CredentialProxy | None:
+        """The credential proxy of the secret."""
         if self.mounted:
             return self.mounted.proxy
-        known = self.known
-        return Proxy(known.proxy_hosts, known.proxy_header) if known and known.proxy_hosts else None
+        recorded = self.recorded
+        return (
+            CredentialProxy(recorded.proxy_hosts, recorded.proxy_header) if recorded and recorded.proxy_hosts else None
+        )
 
     @property
     def can_change(self) -> bool:
-        """Whether there is something at Ona that can be given a value, or be deleted."""
-        return self.known is not None and self.known.gone_at is None and self.known.scope is not None
+        """Whether the secret exists at Ona, so that it can be updated or deleted."""
+        return self.recorded is not None and self.recorded.gone_at is None and self.recorded.scope is not None
 
 
 def context(environment: Environment, document: Document) -> dict[str, Any]:
-    """What the card shows; three queries at most."""
+    """The context of the card; at most three queries."""
     mounted = mounted_secrets(document)
-    known = {str(secret.pk): secret for secret in Secret.objects.filter(pk__in=_ids(mounted)).defer("document")}
-    waiting = secrets_for(environment).exclude(pk__in=known).defer("document").order_by(Upper("name"), "pk")
-    found = list(waiting[: MOST_WAITING + 1])
-    rows = [_mounted(secret, known.get(secret.id.lower())) for secret in mounted]
+    recorded = {
+        str(secret.pk): secret for secret in Secret.objects.filter(pk__in=_secret_ids(mounted)).defer("document")
+    }
+    not_mounted = secrets_for(environment).exclude(pk__in=recorded).defer("document").order_by(Upper("name"), "pk")
+    extra = list(not_mounted[: MAX_NOT_MOUNTED + 1])
+    rows = [_mounted_row(secret, recorded.get(secret.id.lower())) for secret in mounted]
     return {
-        "secrets": rows + [_waiting(secret) for secret in found[:MOST_WAITING]],
-        "has_more_secrets": len(found) > MOST_WAITING,
+        "secrets": rows + [_not_mounted_row(secret) for secret in extra[:MAX_NOT_MOUNTED]],
+        "has_more_secrets": len(extra) > MAX_NOT_MOUNTED,
         "secrets_in_sync": IN_SYNC[environment.secrets_in_sync] if mounted else "",
         "secrets_out_of_sync": environment.secrets_in_sync is False,
     }
 
 
-def _ids(mounted: Iterable[MountedSecret]) -> list[UUID]:
+def _secret_ids(mounted: Iterable[MountedSecret]) -> list[UUID]:
     found = []
     for secret in mounted:
         try:
@@ -75,14 +86,14 @@ def _ids(mounted: Iterable[MountedSecret]) -> list[UUID]:
     return found
 
 
-def _mounted(secret: MountedSecret, known: Secret | None) -> Row:
-    return Row(secret.name, secret.id, secret.mounts, secret.scope, secret, known)
+def _mounted_row(secret: MountedSecret, recorded: Secret | None) -> SecretRow:
+    return SecretRow(secret.name, secret.id, secret.mounts, secret.scope, secret, recorded)
 
 
-def _waiting(secret: Secret) -> Row:
-    """One whose scope takes the environment in, but that it does not have yet."""
+def _not_mounted_row(secret: Secret) -> SecretRow:
+    """A secret whose scope includes the environment, but that is not mounted in it yet."""
     field = FIELDS.get(Mount(secret.mount_kind)) if secret.mount_kind in Mount.values else None
     mounts = [(MOUNTS[field], secret.mount_target)] if field else []
     if secret.mount_kind == Mount.API_ONLY:
         mounts = [(API_ONLY, "")]
-    return Row(secret.name, str(secret.pk), mounts, secret.get_scope_kind_display(), None, secret)
+    return SecretRow(secret.name, str(secret.pk), mounts, secret.get_scope_kind_display(), None, secret)

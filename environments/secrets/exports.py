@@ -1,4 +1,4 @@
-"""The list of secrets as a table: what they are called and where they go. Their values are not in the portal at all."""
+"""Export of the list of secrets; values are not stored in the portal."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def secrets(asking: Asking, state: State) -> Export:
 
 def _rows(state: State) -> Iterator[Sequence[Any]]:
     rows = in_order(state.rows, state.place.order).values_list(*COLUMNS.values())
-    for piece in read_within(lambda: streamed(rows)):
-        for values in piece:
+    for batch in read_within(lambda: streamed(rows)):
+        for values in batch:
             yield [None if value == "" else value for value in values]

@@ -1,7 +1,7 @@
-"""The forms of secrets. The vendor's rules (CreateSecretRequest, UpdateSecretValueRequest) are checked here first;
-tests/environments/secrets/test_secrets_forms.py compares them with its descriptors.
+"""Forms of secrets. They check the vendor's rules (CreateSecretRequest, UpdateSecretValueRequest) first;
+tests/environments/secrets/test_secrets_forms.py compares these with the vendor's descriptors.
 
-A value is never written back into a form: `secret_value` takes it out, and who is shown the form again types it again.
+A value is never rendered into a form again: `secret_value` takes it out, and a rejected form must be filled in again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from environments.actions.forms.base import CAUTION, ActionForm
 from environments.models import Environment
 from environments.models.secret import Mount
-from environments.secrets import choices
-from environments.secrets.scopes import Scope
+from environments.models.secret_scope import Scope
+from environments.secrets.reach import scope_choices, scope_choices_of
 from portal.ona.documents.tokens import Secret
 
 SHORTEST_NAME, LONGEST_NAME = 3, 127
@@ -36,7 +36,7 @@ MOUNTS = {
 
 
 class ValueForm(ActionForm):
-    """A value, typed or from a file: exactly one of them."""
+    """A value, either typed or from a file."""
 
     value = forms.CharField(
         required=False,
@@ -55,7 +55,7 @@ class ValueForm(ActionForm):
     )
 
     def clean_value_file(self) -> str:
-        """The text of the file."""
+        """The text of the file, at most 10 KiB of UTF-8."""
         file = self.cleaned_data["value_file"]
         if not file:
             return ""
@@ -72,7 +72,7 @@ class ValueForm(ActionForm):
         return text
 
     def clean(self) -> dict[str, Any]:
-        """Take the value out of what is kept of the form."""
+        """Remove the value from the cleaned data."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         typed, from_file = cleaned.pop("value", None), cleaned.pop("value_file", None)
         if typed and from_file:
@@ -83,7 +83,7 @@ class ValueForm(ActionForm):
         return cleaned
 
     def secret_value(self) -> Secret:
-        """The value of a valid form."""
+        """The value; requires a valid form."""
         return self._secret
 
     def arguments(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class ValueForm(ActionForm):
 
 
 class AddSecretForm(ValueForm):
-    """A new secret. `scopes` are pairs of a `Scope` as text and what the form calls it."""
+    """A new secret. `scopes` are pairs of a `Scope` as text and its label."""
 
     scope = forms.ChoiceField(label="For", error_messages={"required": "Say whose it shall be."})
     name = forms.CharField(
@@ -142,18 +142,18 @@ class AddSecretForm(ValueForm):
     @classmethod
     def of(cls, request: HttpRequest, subject: Environment | None, **options: Any) -> Self:
         """For an environment: into one of the scopes it lies in. Without one: for the organization or a project."""
-        scopes = choices.for_environment(subject) if subject else choices.everywhere()
+        scopes = scope_choices_of(subject) if subject else scope_choices()
         return super().of(request, subject, scopes=scopes, as_list=subject is None, **options)
 
     def clean_file_path(self) -> str:
-        """Absolute, where it is asked for."""
+        """Require an absolute path if the secret is mounted as a file."""
         path: str = self.cleaned_data["file_path"]
         if self._mount == Mount.FILE:
             RegexValidator(FILE_PATH, "Write the whole path, such as /home/vscode/.config/key.")(path)
         return path
 
     def clean_registry_host(self) -> str:
-        """An address, where it is asked for."""
+        """Require a URL if the secret is a registry login."""
         host: str = self.cleaned_data["registry_host"]
         if self._mount == Mount.REGISTRY:
             message = "Write the registry's address, such as https://registry.example.com."
@@ -161,21 +161,21 @@ class AddSecretForm(ValueForm):
         return host
 
     def clean_proxy_hosts(self) -> list[str]:
-        """Hosts, apart by commas or blanks."""
+        """Split hosts at commas and blanks."""
         hosts: list[str] = self.cleaned_data["proxy_hosts"].replace(",", " ").split()
         for host in hosts:
             RegexValidator(HOST, "Write hosts such as api.example.com, without https:// and path.")(host)
         return list(dict.fromkeys(hosts))
 
     def clean_proxy_header(self) -> str:
-        """A header's name."""
+        """Check the name of the header."""
         header: str = self.cleaned_data["proxy_header"]
         if header:
             RegexValidator(HEADER, "Write a header's name, such as Authorization.")(header)
         return header
 
     def clean(self) -> dict[str, Any]:
-        """Hosts and header go together."""
+        """Require hosts and header together."""
         cleaned = super().clean()
         if cleaned.get("proxy_hosts") and cleaned.get("proxy_header") == "":
             self.add_error("proxy_header", "Say in which header the hosts get the value.")
@@ -196,7 +196,7 @@ class AddSecretForm(ValueForm):
         }
 
     def chosen_mount(self) -> dict[str, Any]:
-        """As CreateSecretRequest has it; of a valid form."""
+        """The mount of a CreateSecretRequest; requires a valid form."""
         match self._mount:
             case Mount.FILE:
                 return {"filePath": self.cleaned_data["file_path"]}
@@ -207,6 +207,6 @@ class AddSecretForm(ValueForm):
         return {"environmentVariable": True}
 
     def chosen_proxy(self) -> dict[str, Any] | None:
-        """Secret.CredentialProxy, where one is asked for; of a valid form."""
+        """The Secret.CredentialProxy, if any; requires a valid form."""
         hosts, header = self.cleaned_data["proxy_hosts"], self.cleaned_data["proxy_header"]
         return {"targetHosts": hosts, "header": header} if hosts else None

@@ -1,4 +1,4 @@
-"""Which environments a secret reaches, and which secrets an environment; all of it from the cache."""
+"""Which environments a secret reaches, and which secrets an environment; from the cache only."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from django.db.models import Count, Max
 
 from environments.models import Environment, EnvironmentQuerySet, Secret
 from environments.models.secret import SecretQuerySet
-from environments.secrets.scopes import Scope, ScopeKind
+from environments.models.secret_scope import Scope, ScopeKind
+from portal.directory.models import Organization, Project
 
 SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"
+Choices = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How many present environments a scope takes in, and how many name the secret; one environment left out of both
-    where it is looked at from that one's page. `uses` is None for a secret that is yet to be made."""
+    """How many present environments a scope includes (`covered`) and how many use the secret (`uses`), without the
+    environment whose page is shown. `uses` is None for a new secret.
+    """
 
     covered: int
     uses: int | None = None
 
 
-def covered_by(scope: Scope) -> EnvironmentQuerySet:
-    """The present environments that secrets of `scope` are for."""
+def environments_in_scope(scope: Scope) -> EnvironmentQuerySet:
+    """The present environments in `scope`."""
     environments = Environment.objects.present()
     match scope.kind:
         case ScopeKind.ORGANIZATION:
@@ -34,21 +37,21 @@ def covered_by(scope: Scope) -> EnvironmentQuerySet:
     return environments.filter(creator_id=scope.id)
 
 
-def naming(secret_id: UUID) -> EnvironmentQuerySet:
-    """The present environments whose specification names the secret."""
+def environments_using(secret_id: UUID) -> EnvironmentQuerySet:
+    """The present environments whose specification includes the secret."""
     return Environment.objects.present().filter(spec__contains={"secrets": [{"id": str(secret_id)}]})
 
 
 def reach(scope: Scope | None, secret: Secret | None = None, *, besides: Environment | None = None) -> Reach:
-    """Whom a secret of `scope` reaches, `besides` one environment; two counts."""
-    nobody = [besides.pk] if besides else []
-    covered = covered_by(scope).exclude(pk__in=nobody).count() if scope else 0
-    uses = naming(secret.pk).exclude(pk__in=nobody).count() if secret else None
+    """The reach of a secret of `scope`, not counting `besides`; two counts."""
+    excluded = [besides.pk] if besides else []
+    covered = environments_in_scope(scope).exclude(pk__in=excluded).count() if scope else 0
+    uses = environments_using(secret.pk).exclude(pk__in=excluded).count() if secret else None
     return Reach(covered, uses)
 
 
 def scopes_of(environment: Environment) -> list[Scope]:
-    """The scopes whose secrets are for it, the widest first."""
+    """The scopes that an environment is in, widest first."""
     personal = ScopeKind.SERVICE_ACCOUNT if environment.creator_principal == SERVICE_ACCOUNT else ScopeKind.USER
     pairs = (
         (ScopeKind.ORGANIZATION, environment.organization_id),
@@ -59,11 +62,54 @@ def scopes_of(environment: Environment) -> list[Scope]:
 
 
 def secrets_for(environment: Environment) -> SecretQuerySet:
-    """The secrets whose scope takes it in, whether or not it has them."""
+    """The secrets whose scope includes the environment, mounted or not."""
     return Secret.objects.present().of_scopes(scopes_of(environment))
 
 
-def revision() -> str:
-    """A text that is another one after any change of the secrets; one query over an index."""
-    found = Secret.objects.aggregate(newest=Max("changed_at"), count=Count("*"))
-    return f"{found['newest'].timestamp():.6f}-{found['count']}" if found["newest"] else "0"
+def scope_choices_of(environment: Environment) -> Choices:
+    """Choices of the scopes that an environment is in, narrowest first, with how many others each reaches."""
+    organization = Organization.objects.filter(pk__in=[environment.organization_id]).first()
+    names = {
+        ScopeKind.ORGANIZATION: f"the organization {organization or ''}".strip(),
+        ScopeKind.PROJECT: f"the project {environment.project_name or environment.project_id}",
+        ScopeKind.USER: f"its owner {environment.owner_name or environment.owner_email or environment.creator_id}",
+        ScopeKind.SERVICE_ACCOUNT: f"its service account {environment.creator_id}",
+    }
+    scopes = sorted(scopes_of(environment), key=lambda scope: scope.kind is not ScopeKind.PROJECT)
+    return [
+        (str(scope), f"{names[scope.kind]}: {others(reach(scope, besides=environment).covered)}") for scope in scopes
+    ]
+
+
+def scope_choices() -> Choices:
+    """Choices of the organization and its projects, with the environments in each; three queries."""
+    grouped = Environment.objects.present().exclude(project_id=None).order_by().values_list("project_id")
+    counts = dict(grouped.annotate(count=Count("*")))
+    organizations = [
+        (str(scope), f"the organization {organization}: {several(reach(scope).covered)}")
+        for organization in Organization.objects.present()
+        for scope in [Scope(ScopeKind.ORGANIZATION, organization.pk)]
+    ]
+    projects = Project.objects.present().order_by("name", "pk").only("name")
+    return organizations + [
+        (str(Scope(ScopeKind.PROJECT, project.pk)), f"{project}: {several(counts.get(project.pk, 0))}")
+        for project in projects
+    ]
+
+
+def several(count: int) -> str:
+    """ "12 environments"."""
+    return f"{count:,} environment{'' if count == 1 else 's'}"
+
+
+def others(count: int) -> str:
+    """ "reaches 12 other environments too"."""
+    if not count:
+        return "reaches no other environment today"
+    return f"reaches {count:,} other environment{'' if count == 1 else 's'} too"
+
+
+def change_token() -> str:
+    """Changes with any change of the secrets; one query over an index."""
+    newest = Secret.objects.aggregate(newest=Max("changed_at"), count=Count("*"))
+    return f"{newest['newest'].timestamp():.6f}-{newest['count']}" if newest["newest"] else "0"

@@ -1,4 +1,4 @@
-"""The sync of secrets: scope by scope (SecretService.ListSecrets), as far as the token may see."""
+"""Sync run: secrets, scope by scope (SecretService.ListSecrets), as far as the token may see."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.secrets.scopes import Scope, ScopeKind
-from environments.secrets.upsert import count_environments, mark_gone, merge
+from environments.models.secret_scope import Scope, ScopeKind
+from environments.secrets.upsert import count_environments, mark_unlisted_as_deleted, merge_documents
 from environments.sync.job import SyncError, record_run
 from portal.directory.models import Member, Organization, Project
 from portal.ona import OnaClient, errors
 from portal.ona.documents.secrets import SecretDocument
 
 SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"
-AT_ONCE = 25  # scopes asked for before the answers are looked at
+SCOPES_PER_BATCH = 25  # scopes requested before their answers are processed
 PLURALS = {
     ScopeKind.ORGANIZATION: ("the organization", "organizations"),
     ScopeKind.PROJECT: ("1 project", "projects"),
@@ -32,11 +32,11 @@ PLURALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """The secrets of one scope, in the request sent at `asked_at` or after; `is_clean` where all could be read."""
+class ScopeListing:
+    """The secrets of one scope, requested at `requested_at` or later; `is_clean`: all could be read."""
 
     scope: Scope
-    asked_at: datetime
+    requested_at: datetime
     documents: list[SecretDocument] = field(default_factory=list)
     pages: int = 0
     malformed: int = 0
@@ -48,22 +48,22 @@ class Listed:
 
 
 def sync_secrets(client: OnaClient) -> SyncRun | None:
-    """List the secrets of every scope and find what is gone; None if such a run is under way.
+    """List the secrets of all scopes and mark missing ones as deleted; None if such a run is in progress.
 
-    Scopes that the token may not see are noted in the run's `error`; it is a good one all the same.
+    Scopes that the token may not see are named in the run's `error`; the run succeeds all the same.
     """
     return record_run(SyncRun.Kind.SECRETS, client, lambda run: _sync(client, run))
 
 
 def read_scope(client: OnaClient, scope: Scope) -> list[SecretDocument]:
-    """The secrets of one scope as they are now, merged into the table; OnaError where they cannot be read.
+    """Read the secrets of one scope now and merge them into the table; OnaError if they cannot be read.
 
-    Names and counts are brought up to date by `environments.secrets.upsert.count_environments`.
+    Names and counts are updated by `environments.secrets.upsert.count_environments`.
     """
-    listed = _list(client, scope)
+    listed = _list_scope(client, scope)
     if listed.is_refused:
         raise errors.PermissionDenied("the token may not list the secrets there", rpc="SecretService/ListSecrets")
-    _keep(listed)
+    _store(listed)
     return listed.documents
 
 
@@ -74,29 +74,29 @@ def _sync(client: OnaClient, run: SyncRun) -> None:
         run.listed += len(listed.documents)
         run.malformed += listed.malformed
         refused[listed.scope.kind] += listed.is_refused
-        refused_rows, gone = _keep(listed)
+        refused_rows, gone = _store(listed)
         run.malformed += refused_rows
         run.gone += gone
     count_environments()
     run.changed = Secret.objects.filter(changed_at__gte=run.started_at).count()
-    run.error = _told(refused)
+    run.error = _describe_refused(refused)
 
 
-def _listings(client: OnaClient, refused: Counter[ScopeKind]) -> Iterator[Listed]:
-    """Every scope's. People's are given up where none of many may be seen: the token's owner comes first."""
+def _listings(client: OnaClient, refused: Counter[ScopeKind]) -> Iterator[ScopeListing]:
+    """List every scope. Stops at people if none of a full batch may be seen: the token's owner comes first."""
     identity = client.get_authenticated_identity()
     people = [Scope(ScopeKind.USER, id_) for id_ in _members(identity.subject.id)]
-    yield from _ask(client, dict.fromkeys(_scopes()))
-    for some in _batches(people, AT_ONCE):
-        answers = list(_ask(client, some))
+    yield from _list_scopes(client, dict.fromkeys(_scopes()))
+    for batch in _batches(people, SCOPES_PER_BATCH):
+        answers = list(_list_scopes(client, batch))
         yield from answers
-        if len(some) == AT_ONCE and all(listed.is_refused for listed in answers):
-            refused[ScopeKind.USER] += len(people) - people.index(some[-1]) - 1
+        if len(batch) == SCOPES_PER_BATCH and all(listed.is_refused for listed in answers):
+            refused[ScopeKind.USER] += len(people) - people.index(batch[-1]) - 1
             return
 
 
 def _scopes() -> Iterator[Scope]:
-    """All but people's: the directory's, and those of secrets known so far."""
+    """All scopes except people's: those of the directory, and of recorded secrets."""
     organizations = list(Organization.objects.present().values_list("pk", flat=True))
     if not organizations:
         raise SyncError(
@@ -104,8 +104,8 @@ def _scopes() -> Iterator[Scope]:
         )
     yield from (Scope(ScopeKind.ORGANIZATION, id_) for id_ in organizations)
     yield from (Scope(ScopeKind.PROJECT, id_) for id_ in Project.objects.present().values_list("pk", flat=True))
-    known = Secret.objects.present().exclude(scope_kind="").exclude(scope_kind=ScopeKind.USER)
-    for kind, id_ in known.order_by().values_list("scope_kind", "scope_id").distinct():
+    recorded = Secret.objects.present().exclude(scope_kind="").exclude(scope_kind=ScopeKind.USER)
+    for kind, id_ in recorded.order_by().values_list("scope_kind", "scope_id").distinct():
         if kind in ScopeKind.values and id_:
             yield Scope(ScopeKind(kind), id_)
     accounts = Environment.objects.present().filter(creator_principal=SERVICE_ACCOUNT, creator_id__isnull=False)
@@ -115,28 +115,28 @@ def _scopes() -> Iterator[Scope]:
 
 
 def _members(own: UUID | None) -> list[UUID]:
-    """The token's owner, whose secrets are known so far, and everybody else."""
-    known = Secret.objects.present().filter(scope_kind=ScopeKind.USER).values_list("scope_id", flat=True)
+    """The token's owner first, then owners of recorded secrets, then everybody else."""
+    recorded = Secret.objects.present().filter(scope_kind=ScopeKind.USER).values_list("scope_id", flat=True)
     members = Member.objects.present().order_by("id").values_list("pk", flat=True)
-    return [id_ for id_ in dict.fromkeys([own, *known, *members]) if id_]
+    return [id_ for id_ in dict.fromkeys([own, *recorded, *members]) if id_]
 
 
-def _ask(client: OnaClient, scopes: Iterable[Scope]) -> Iterator[Listed]:
-    """The listings of `scopes` in their order, some side by side; merging is left to this thread."""
+def _list_scopes(client: OnaClient, scopes: Iterable[Scope]) -> Iterator[ScopeListing]:
+    """List `scopes` in order, several in parallel; this thread does the merging."""
     with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
-        for some in _batches(scopes, AT_ONCE):
-            yield from pool.map(lambda scope: _list(client, scope), some)
+        for batch in _batches(scopes, SCOPES_PER_BATCH):
+            yield from pool.map(lambda scope: _list_scope(client, scope), batch)
 
 
 def _batches(scopes: Iterable[Scope], size: int) -> Iterator[list[Scope]]:
     rest = iter(scopes)
-    while some := list(islice(rest, size)):
-        yield some
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
-def _list(client: OnaClient, scope: Scope) -> Listed:
-    """A scope that Ona does not know has no secrets."""
-    asked_at = timezone.now()
+def _list_scope(client: OnaClient, scope: Scope) -> ScopeListing:
+    """List one scope; one that Ona does not find has no secrets."""
+    requested_at = timezone.now()
     documents: list[SecretDocument] = []
     pages = malformed = 0
     try:
@@ -145,31 +145,31 @@ def _list(client: OnaClient, scope: Scope) -> Listed:
             malformed += len(page.malformed)
             documents += page.items
     except errors.NotFound:
-        return Listed(scope, asked_at)
+        return ScopeListing(scope, requested_at)
     except errors.PermissionDenied:
-        return Listed(scope, asked_at, is_refused=True)
-    return Listed(scope, asked_at, documents, pages, malformed)
+        return ScopeListing(scope, requested_at, is_refused=True)
+    return ScopeListing(scope, requested_at, documents, pages, malformed)
 
 
-def _keep(listed: Listed) -> tuple[int, int]:
-    """How many documents the table refused, and how many of its secrets are gone."""
-    refused = merge(listed.documents, listed.asked_at, listed.scope)
-    return refused, mark_gone(listed.scope, listed.asked_at) if listed.is_clean else 0
+def _store(listed: ScopeListing) -> tuple[int, int]:
+    """Store a listing; return how many documents were refused and how many secrets marked as deleted."""
+    refused = merge_documents(listed.documents, listed.requested_at, listed.scope)
+    return refused, mark_unlisted_as_deleted(listed.scope, listed.requested_at) if listed.is_clean else 0
 
 
-def _told(refused: Counter[ScopeKind]) -> str:
-    """What a run's row says of scopes that were not seen."""
-    parts = [_several(kind, count) for kind, count in refused.items() if count]
+def _describe_refused(refused: Counter[ScopeKind]) -> str:
+    """A sentence about the scopes that the token may not see, for the run's row."""
+    parts = [_count_of(kind, count) for kind, count in refused.items() if count]
     if not parts:
         return ""
-    return f"The token may not see the secrets of {_listed(parts)}; what is known of them stays as it was."
+    return f"The token may not see the secrets of {_join(parts)}; what is known of them stays as it was."
 
 
-def _several(kind: ScopeKind, count: int) -> str:
+def _count_of(kind: ScopeKind, count: int) -> str:
     one, many = PLURALS[kind]
     return one if count == 1 else f"{count:,} {many}"
 
 
-def _listed(parts: Sequence[str]) -> str:
+def _join(parts: Sequence[str]) -> str:
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last

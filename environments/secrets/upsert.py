@@ -1,4 +1,4 @@
-"""How listings of secrets get into the table, and what is counted there."""
+"""Write listings of secrets into the table, and count which environments they reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 
 from environments.models import Secret
-from environments.secrets.scopes import Scope
+from environments.models.secret_scope import Scope
 from portal.ona.documents.secrets import SecretDocument
 
 log = structlog.get_logger()
@@ -20,7 +20,7 @@ _COLUMNS = (
     "name", "scope_kind", "scope_id", "mount_kind", "mount_target", "proxy_hosts", "proxy_header", "creator_id",
     "created_at", "updated_at", "document",
 )  # fmt: skip
-# The later observation wins; one that was asked for before the secret was found gone does not bring it back.
+# The later observation wins; one requested before the secret was found deleted does not restore it.
 MERGE = f"""
     INSERT INTO environments_secret AS s
         (id, {", ".join(_COLUMNS)}, scope_name, creator_name, first_seen_at, seen_at, changed_at)
@@ -33,11 +33,11 @@ MERGE = f"""
                           THEN s.changed_at ELSE excluded.changed_at END
     WHERE s.seen_at <= excluded.seen_at AND (s.gone_at IS NULL OR s.gone_at < excluded.seen_at)
 """  # noqa: S608 (names of columns)
-GONE = """
+MARK_UNLISTED_AS_DELETED = """
     UPDATE environments_secret SET gone_at = %(at)s, changed_at = clock_timestamp()
     WHERE scope_kind = %(kind)s AND scope_id = %(id)s AND seen_at < %(at)s AND gone_at IS NULL
 """
-# How many environments name each secret: reads every specification, which takes seconds for 100,000.
+# Counts the environments that use each secret: reads all specifications, seconds for 100,000.
 USES = """
     WITH used AS (
         SELECT named.secret_id, count(*) AS environments
@@ -59,7 +59,7 @@ USES = """
     UPDATE environments_secret s SET uses = counted.uses, changed_at = clock_timestamp()
     FROM counted WHERE counted.id = s.id AND s.uses IS DISTINCT FROM counted.uses
 """
-# Names behind ids, and how many environments each scope takes in: from indexes alone.
+# Names of ids, and counts of environments per scope, from indexes alone.
 REACH = """
     WITH reached AS (
         SELECT 'organization' AS kind, o.id, (
@@ -94,17 +94,17 @@ REACH = """
 """
 
 
-def merge(documents: Sequence[SecretDocument], seen_at: datetime, scope: Scope | None = None) -> int:
-    """Merge documents whose request was sent at `seen_at`; those that name no scope are of `scope`.
+def merge_documents(documents: Sequence[SecretDocument], seen_at: datetime, scope: Scope | None = None) -> int:
+    """Merge documents requested at `seen_at`; those without a scope belong to `scope`.
 
-    How many could not be kept: Postgres refuses what JSON may hold, such as half a character.
+    Returns how many were refused: Postgres rejects some valid JSON, such as unpaired surrogates.
     """
     rows = [_row(document, scope, seen_at) for document in documents]
     try:
         _write(rows)
     except DataError as error:
         if len(rows) > 1:
-            return sum(merge([document], seen_at, scope) for document in documents)
+            return sum(merge_documents([document], seen_at, scope) for document in documents)
         log.warning("document refused", secret_id=str(rows[0][0]), error=str(error).split("\n")[0])
         return 1
     return 0
@@ -116,28 +116,28 @@ def _write(rows: Sequence[tuple[Any, ...]]) -> None:
             cursor.executemany(MERGE, rows)
 
 
-def mark_gone(scope: Scope, at: datetime) -> int:
-    """Mark the secrets of `scope` gone that were not seen since `at`, when a listing that ended cleanly began."""
+def mark_unlisted_as_deleted(scope: Scope, at: datetime) -> int:
+    """Mark the secrets of `scope` as deleted that were not seen since `at`, the start of a clean listing."""
     with connection.cursor() as cursor:
-        cursor.execute(GONE, {"kind": scope.kind.value, "id": scope.id, "at": at})
+        cursor.execute(MARK_UNLISTED_AS_DELETED, {"kind": scope.kind.value, "id": scope.id, "at": at})
         return int(cursor.rowcount)
 
 
 def mark_deleted(secret_id: UUID, at: datetime) -> None:
-    """Mark one gone that Ona said is deleted, at `at`."""
+    """Mark a secret as deleted that Ona reported deleted at `at`."""
     rows = Secret.objects.filter(pk=secret_id, gone_at=None)
     rows.update(gone_at=at, changed_at=Now())
 
 
 def count_environments() -> None:
-    """Bring names and counts of all secrets up to date with the cache."""
-    look_up()
+    """Update names and counts of all secrets from the cache."""
+    refresh_names()
     with connection.cursor() as cursor:
         cursor.execute(USES)
 
 
-def look_up() -> None:
-    """The quick part of it: names, and how many environments each scope takes in."""
+def refresh_names() -> None:
+    """Update names, and how many environments each scope includes: the quick part."""
     with connection.cursor() as cursor:
         cursor.execute(REACH)
 
@@ -146,13 +146,13 @@ def _row(document: SecretDocument, scope: Scope | None, seen_at: datetime) -> tu
     proxy = document.credential_proxy
     return (
         document.id,
-        _text(document.name),
+        _storable(document.name),
         document.scope_kind or (scope.kind.value if scope else ""),
         document.scope_id or (scope.id if scope else None),
         document.mount_kind,
-        _text(document.mount_target),
-        [_text(host) for host in proxy.target_hosts] if proxy else [],
-        _text(proxy.header) if proxy else "",
+        _storable(document.mount_target),
+        [_storable(host) for host in proxy.target_hosts] if proxy else [],
+        _storable(proxy.header) if proxy else "",
         document.creator.id,
         document.created_at,
         document.updated_at,
@@ -162,5 +162,5 @@ def _row(document: SecretDocument, scope: Scope | None, seen_at: datetime) -> tu
     )
 
 
-def _text(text: str) -> str:
+def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd")

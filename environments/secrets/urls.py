@@ -1,4 +1,4 @@
-"""The addresses of secrets: on an environment's page, and everywhere."""
+"""URLs of secrets: on an environment's page, and of the organization."""
 
 from django.urls import path
 

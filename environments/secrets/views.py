@@ -15,7 +15,7 @@ from environments.actions.views.action import ActionRequest, Stage
 from environments.actions.views.panel import TONES, close_panel, find_environment, show_panel
 from environments.models import Environment, Secret
 from environments.secrets.list import list_context, read_state
-from environments.secrets.reach import reach, revision
+from environments.secrets.reach import change_token, reach
 from portal.ledger.models import Operation, Outcome
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
@@ -25,8 +25,8 @@ VIEW = "environments.view_secret"
 
 @permission(VIEW)
 def secret_list(request: HttpRequest) -> HttpResponse:
-    """All secrets, filtered, sorted and paged; a poll (`seen`) is answered with 204 where nothing changed."""
-    seen = revision()
+    """All secrets, filtered, sorted and paged; a poll (`seen`) gets 204 if nothing changed."""
+    seen = change_token()
     if is_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     context = list_context(read_state(request.GET), seen)

@@ -155,7 +155,7 @@ def _named(environment: Environment, versions: Sequence[SpecificationVersion]) -
     between = {row.pk: (row.old_seen_at, row.seen_at) for row in versions if row.old_seen_at}
     if not between:
         return {}
-    log = attribution.Outside(
+    log = attribution.OutsideChanges(
         [environment.pk], min(a for a, _ in between.values()), max(b for _, b in between.values())
     )
     by = {pk: log.by(environment.pk, *ends, attribution.changes_specification) for pk, ends in between.items()}

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from environments.actions.menu import Actor
 from environments.actions.views.panel import find_environment
-from environments.detail.views import nothing_new, render_tab
+from environments.detail.views import is_unchanged, render_tab
 from environments.models import Environment
 from environments.timeline import drawing, query, specification_versions
 from environments.timeline import list as timeline_list
@@ -46,7 +46,7 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     sources = sources_of(request.user)
     view = query.read_view(request.GET, environment, now)
     change_token = _change_token(environment, view, sources)
-    if nothing_new(request, environment, change_token):
+    if is_unchanged(request, environment, change_token):
         return HttpResponse(status=204)
     listed = timeline_list.list_entries(environment, view, sources)
     context = {

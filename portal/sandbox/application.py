@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from connectrpc.code import Code
 from connectrpc.compat import google_protobuf_binary_codec
@@ -115,12 +117,14 @@ class Application:
         self.holds.close()
 
     async def _answer(self, scope: Scope, rpc: str, receive: Receive, send: Send) -> None:
+        if scope["query_string"] and "/List" in rpc:
+            scope, receive = await _with_pagination(scope, receive)
         headers = dict(scope["headers"])
         if scope["method"] == "POST" and Fast.may_know(rpc, headers):
             body = await _read(receive)
             payload = self._fast.answer(rpc, _authorization(scope), body)
             if payload is not None:
-                await respond(send, 200, self.logs.told(rpc, payload))
+                await respond(send, 200, self.logs.with_addresses(rpc, payload))
                 return
             receive = _again(body, receive)
         stub = self._stubs.get(rpc.partition("/")[0])
@@ -199,6 +203,21 @@ async def _read(receive: Receive) -> bytes:
         chunks.append(message.get("body", b""))
         more = message.get("more_body", False) and message["type"] == "http.request"
     return b"".join(chunks)
+
+
+async def _with_pagination(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """A list request with `pageSize` and `token` of its query string, where the vendor's older clients send them."""
+    query, headers = dict(parse_qsl(scope["query_string"].decode("latin-1"))), dict(scope["headers"])
+    given = {name: query[name] for name in ("pageSize", "token") if name in query}
+    if not given or headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
+        return scope, receive
+    body = await _read(receive)
+    with suppress(ValueError, AttributeError, TypeError):  # the stubs refuse what is no JSON object
+        request = json.loads(body or b"{}")
+        request["pagination"] = {**given, **request.get("pagination", {})}
+        body = json.dumps(request).encode()
+    headers[b"content-length"] = str(len(body)).encode()
+    return {**scope, "headers": list(headers.items())}, _again(body, receive)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

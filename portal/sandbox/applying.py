@@ -23,7 +23,7 @@ def upsert(world: WorldState, request: Document, caller: Caller) -> tuple[list[s
     with world.lock:
         environment_id = editing.home(world, request["environmentId"], caller)
         file = request.get("automationsFile", {})
-        order = _in_order(file.get("tasks", {}))
+        order = _in_order(file.get("tasks", {}), file.get("services", {}))
         services = _service_changes(world, environment_id, file.get("services", {}))
         made_services = [
             _put(world, "SERVICE", environment_id, wanted, known, caller) for wanted, known in services if wanted
@@ -31,14 +31,17 @@ def upsert(world: WorldState, request: Document, caller: Caller) -> tuple[list[s
         return made_services, _put_tasks(world, environment_id, file.get("tasks", {}), order, caller)
 
 
-def _in_order(tasks: Document) -> list[str]:
-    """The references, each after those it depends on; Refused where one is unknown or they go round in a circle."""
+def _in_order(tasks: Document, services: Document) -> list[str]:
+    """The tasks' references, each after the tasks it depends on; Refused for an unknown dependency or a circle."""
     for reference, task in sorted(tasks.items()):
         for index, needed in enumerate(task.get("dependsOn", [])):
-            if needed not in tasks:
+            if needed not in tasks and needed not in services:
                 field = f'automationsFile.tasks["{reference}"].dependsOn[{index}]'
-                raise Refused("invalid_argument", f"{field}: no task {needed} in the file")
-    graph = {reference: sorted(task.get("dependsOn", [])) for reference, task in sorted(tasks.items())}
+                raise Refused("invalid_argument", f"{field}: no task or service {needed} in the file")
+    graph = {
+        reference: sorted(needed for needed in task.get("dependsOn", []) if needed in tasks)
+        for reference, task in sorted(tasks.items())
+    }
     if way := editing.circle(graph):
         raise Refused(
             "invalid_argument", f"automationsFile.tasks: tasks depend on each other in a circle: {' → '.join(way)}"
@@ -52,9 +55,9 @@ def _known(table: Table[AutomationFacts], environment_id: str) -> dict[str, Docu
 
 
 def _service_changes(world: WorldState, environment_id: str, given: Document) -> list[tuple[Document, Document | None]]:
-    """What each service of the file should be, and what is there; {} where it is so already."""
+    """The changes to each service of the file, and the service as it is; {} where nothing changes."""
     known = _known(world.services, environment_id)
-    found: list[tuple[Document, Document | None]] = []
+    changes: list[tuple[Document, Document | None]] = []
     for reference, service in sorted(given.items()):
         metadata = _metadata(reference, service)
         metadata["role"] = _ROLES.get(service.get("role", ""), "SERVICE_ROLE_DEFAULT")
@@ -65,13 +68,14 @@ def _service_changes(world: WorldState, environment_id: str, given: Document) ->
             wanted = _differences(before, wanted, _SERVICE_SPEC)
             if "spec" in wanted:
                 editing.refuse_unless_stopped(before)
-        found.append((wanted, before))
-    return found
+        changes.append((wanted, before))
+    return changes
 
 
 def _put_tasks(world: WorldState, environment_id: str, given: Document, order: list[str], caller: Caller) -> list[str]:
     known = _known(world.tasks, environment_id)
-    ids = {reference: document["id"] for reference, document in known.items()}
+    services = _known(world.services, environment_id)  # a task may depend on these, too
+    ids = {reference: document["id"] for reference, document in {**services, **known}.items()}
     changed = []
     for reference in order:
         task, before = given[reference], known.get(reference)
@@ -91,7 +95,7 @@ def _put_tasks(world: WorldState, environment_id: str, given: Document, order: l
 
 
 def _differences(before: Document, wanted: Document, fields: tuple[str, ...]) -> Document:
-    """What a file has to say and what is different; what a file cannot hold (variables, sessions) stays."""
+    """What the file changes; fields that a file cannot hold (variables, sessions) stay."""
     spec = {field: value for field, value in before["spec"].items() if field not in fields}
     return editing.differences(
         before, {"metadata": {**before["metadata"], **wanted["metadata"]}, "spec": {**spec, **wanted["spec"]}}

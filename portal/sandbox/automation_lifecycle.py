@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from portal.sandbox import executions, failures, operations
 from portal.sandbox.automations import service_output
-from portal.sandbox.documents import MINUTE, Document
-from portal.sandbox.planning import ARRIVES, FAIL, FAILS, HANG, expect_service, wished_outcome
+from portal.sandbox.documents import MINUTE, SECOND, Document
+from portal.sandbox.planning import ARRIVES, FAIL, FAILS, HANG, expect_service, wanted_outcome
 from portal.sandbox.world_state import WorldState
 
 _STEP_FAILS = 0.12
@@ -35,14 +35,12 @@ def _why(world: WorldState, service: Document) -> str:
 def _stopped(world: WorldState, service: Document) -> None:
     status = {"phase": "SERVICE_PHASE_STOPPED", "failureMessage": None, "output": None}
     world.change_automation("SERVICE", service["id"], {"status": status})
-    asked = service["spec"].get("desiredPhase") == "SERVICE_PHASE_RUNNING"  # while it stopped
-    home = world.environments.entries[service["environmentId"]]
-    if asked and home.facts.phase == "ENVIRONMENT_PHASE_RUNNING":
-        operations.start_service(world, service["id"])
+    if service["spec"].get("desiredPhase") == "SERVICE_PHASE_RUNNING":  # requested while it was stopping
+        _start_service(world, service["id"])
 
 
 def execution(world: WorldState, identifier: str, number: int = 0) -> None:
-    """An execution begins, or its step of that number (the first is 1) ends. One found running goes on."""
+    """An execution begins, or its step of that number (the first is 1) ends. A running one continues."""
     entry = world.executions.entries.get(identifier)
     if entry is None or entry.facts.phase not in executions.UNFINISHED:
         return
@@ -58,13 +56,29 @@ def execution(world: WorldState, identifier: str, number: int = 0) -> None:
 
 def _end_step(world: WorldState, document: Document, place: int) -> None:
     step = executions.steps(document)[place]
+    if "serviceId" in step:
+        _end_service_step(world, document, place, step["serviceId"])
+        return
     task = step["task"]["id"]
-    wish = wished_outcome(world.task_outcomes, task, world.reference(task))
+    wish = wanted_outcome(world.task_outcomes, task, world.reference(task))
     if wish == HANG:
         world.agenda.add(world.instant + MINUTE // 2, "execution", document["id"], place + 1)
         return
     fails = wish == FAIL or (not wish and world.rng.random() < _STEP_FAILS)
-    failure = executions.recipe(step).failure if fails else ""
+    _close_step(world, document, place, executions.recipe(step).failure if fails else "")
+
+
+def _end_service_step(world: WorldState, document: Document, place: int, service_id: str) -> None:
+    """A step that starts a service waits while the service is on its way, and fails if it does not run then."""
+    entry = world.services.entries.get(service_id)
+    phase = entry.facts.phase if entry else ""
+    if phase in ("SERVICE_PHASE_STARTING", "SERVICE_PHASE_STOPPING"):
+        world.agenda.add(world.instant + SECOND, "execution", document["id"], place + 1)
+        return
+    _close_step(world, document, place, "" if phase == "SERVICE_PHASE_RUNNING" else "the service did not start")
+
+
+def _close_step(world: WorldState, document: Document, place: int, failure: str) -> None:
     before = executions.running(document)
     changes = executions.step_ended(document, place, world.instant, failure)
     _expect_steps(world, world.change_automation("TASK_EXECUTION", document["id"], changes), before)
@@ -74,8 +88,18 @@ def _expect_steps(world: WorldState, document: Document, before: Collection[int]
     """Plan the end of each step that runs and did not before."""
     for place in executions.running(document):
         if place not in before:
-            due = world.instant + executions.length(executions.steps(document)[place], world.rng)
-            world.agenda.add(due, "execution", document["id"], place + 1)
+            step = executions.steps(document)[place]
+            if "serviceId" in step:
+                _start_service(world, step["serviceId"])
+            length = SECOND if "serviceId" in step else executions.length(step, world.rng)
+            world.agenda.add(world.instant + length, "execution", document["id"], place + 1)
+
+
+def _start_service(world: WorldState, identifier: str) -> None:
+    """Start a service that still exists if its environment runs."""
+    entry = world.services.entries.get(identifier)
+    if entry and world.environments.entries[entry.facts.environment].facts.phase == "ENVIRONMENT_PHASE_RUNNING":
+        operations.start_service(world, identifier)
 
 
 def fire(world: WorldState, environment: Document, words: Collection[str]) -> None:

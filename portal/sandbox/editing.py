@@ -80,12 +80,14 @@ def circle(graph: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def _check_dependencies(world: WorldState, task: Document) -> None:
-    """Refused where a task depends on what is no task of its environment, or on itself, however far round."""
-    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk({"environment": [task["environmentId"]]})}
+    """Refused where a task depends on what is no task or service of its environment, or indirectly on itself."""
+    home = {"environment": [task["environmentId"]]}
+    siblings = {entry.key[1]: entry.document() for entry in world.tasks.walk(home)}
+    services = {entry.key[1] for entry in world.services.walk(home)}
     siblings[task["id"]] = task
     for index, needed in enumerate(task.get("dependsOn", [])):
-        if needed not in siblings:
-            raise Refused("invalid_argument", f"dependsOn[{index}]: no task {needed} in this environment")
+        if needed not in siblings and needed not in services:
+            raise Refused("invalid_argument", f"dependsOn[{index}]: no task or service {needed} in this environment")
     way = circle({identifier: each.get("dependsOn", []) for identifier, each in siblings.items()})
     if way:
         names = " → ".join(siblings[each]["metadata"]["reference"] for each in way)

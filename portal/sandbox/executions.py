@@ -1,6 +1,6 @@
 """Executions as documents: the plan a task's dependencies make, and the way of an execution through it.
 
-What happens is told as changes, as in phases: life applies them one by one, births replay them.
+Each step is a change to the document, as in phases: automation_lifecycle applies them, seed_automations replays them.
 """
 
 import random
@@ -15,9 +15,12 @@ _PHASE = "TASK_EXECUTION_PHASE_"
 UNFINISHED = (f"{_PHASE}PENDING", f"{_PHASE}RUNNING")
 
 
-def plan(task: Document, tasks: Mapping[str, Document], rng: random.Random) -> list[Document]:
-    """Groups to run one after another: each step as soon as all it depends on has run, the task itself last."""
-    members = _members(task, tasks)
+def plan(task: Document, automations: Mapping[str, Document], rng: random.Random) -> list[Document]:
+    """Groups to run one after another: each step as soon as all it depends on has run, the task itself last.
+
+    `automations` are the tasks and services that the task may depend on, by id.
+    """
+    members = _members(task, automations)
     step_of = {identifier: new_id(rng) for identifier in members}
     sorter = TopologicalSorter({identifier: _needs(member, members) for identifier, member in members.items()})
     sorter.prepare()
@@ -29,7 +32,7 @@ def plan(task: Document, tasks: Mapping[str, Document], rng: random.Random) -> l
     return groups
 
 
-def _members(task: Document, tasks: Mapping[str, Document]) -> dict[str, Document]:
+def _members(task: Document, automations: Mapping[str, Document]) -> dict[str, Document]:
     """The task and everything it depends on, by id."""
     members: dict[str, Document] = {}
     waiting = [task]
@@ -37,7 +40,7 @@ def _members(task: Document, tasks: Mapping[str, Document]) -> dict[str, Documen
         member = waiting.pop()
         if member["id"] not in members:
             members[member["id"]] = member
-            waiting += [tasks[needed] for needed in reversed(_needs(member, tasks))]
+            waiting += [automations[needed] for needed in reversed(_needs(member, automations))]
     return members
 
 
@@ -45,20 +48,21 @@ def _needs(task: Document, known: Mapping[str, object]) -> list[str]:
     return [needed for needed in task.get("dependsOn", []) if needed in known]
 
 
-def _step(task: Document, step_of: Mapping[str, str]) -> Document:
-    needs = [step_of[needed] for needed in _needs(task, step_of)]
+def _step(member: Document, step_of: Mapping[str, str]) -> Document:
+    needs = [step_of[needed] for needed in _needs(member, step_of)]
+    is_service = "phase" in member.get("status", {})
     return {
-        "id": step_of[task["id"]],
+        "id": step_of[member["id"]],
         **({"dependsOn": needs} if needs else {}),
-        "label": task["metadata"].get("name", ""),
-        "task": {"id": task["id"], "spec": task["spec"]},
+        "label": member["metadata"].get("name", ""),
+        **({"serviceId": member["id"]} if is_service else {"task": {"id": member["id"], "spec": member["spec"]}}),
     }
 
 
 def pending(
     task: Document, groups: list[Document], created: int, started_by: str, creator: Document, rng: random.Random
 ) -> Document:
-    """A new execution, PENDING. `started_by` is a trigger's word or whoever asked for it."""
+    """A new execution, PENDING. `started_by` is a trigger or the id of the requester."""
     identifier = new_id(rng)
     return {
         "id": identifier,
@@ -137,7 +141,8 @@ def _starting(group: Document) -> list[Document]:
 def _ended(step: Document, failure: str) -> Document:
     if failure:
         return {"id": step["id"], "phase": f"{_PHASE}FAILED", "failureMessage": failure}
-    return {"id": step["id"], "phase": f"{_PHASE}SUCCEEDED", "output": dict(recipe(step).outputs)}
+    output = dict(recipe(step).outputs) if "task" in step else {}
+    return {"id": step["id"], "phase": f"{_PHASE}SUCCEEDED", "output": output}
 
 
 def _over(phase: str, known: list[Document], at: int, failure: str = "") -> Document:
@@ -148,7 +153,7 @@ def _over(phase: str, known: list[Document], at: int, failure: str = "") -> Docu
 
 
 def recipe(step: Document) -> TaskRecipe:
-    """What is known of the task a step runs."""
+    """The recipe of a step's task."""
     return task_recipe(step.get("label", ""), step["task"]["spec"].get("command", ""))
 
 

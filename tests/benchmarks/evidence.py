@@ -31,9 +31,9 @@ def make(path: Path) -> None:
     from environments.evidence import build
 
     actor, _ = User.objects.get_or_create(username="bench-evidence", is_superuser=True)
-    wanted = build.Wanted(timezone.now() - timedelta(days=10))
+    wanted = build.PackRequest(timezone.now() - timedelta(days=10))
     with path.open("w+b") as into:
-        build.make(wanted, {"actor": actor, "reason": "a benchmark"}, into)
+        build.build_pack(wanted, {"actor": actor, "reason": "a benchmark"}, into)
 
 
 def verify(path: Path) -> None:

@@ -56,18 +56,18 @@ def measure(rows: int) -> tuple[list[Row], dict[str, float]]:
     from django.test import Client
     from django.utils import timezone
 
-    from environments.overview.refresh import keep
+    from environments.overview.refresh import refresh_parts
 
     now = timezone.now()
     _fill(rows, now)
-    seconds = {"first": _timed(lambda: keep(now - timedelta(minutes=90), everything=True))}
+    seconds = {"first": _timed(lambda: refresh_parts(now - timedelta(minutes=90), everything=True))}
     _execute(HOURS, {})
     _execute("ANALYZE environments_snapshot", {})
     taken = []
     for number in range(SWEEPS):
         at = now - timedelta(seconds=60 * (SWEEPS - number))
         _execute(NEWS, {"now": at, "count": rows // 1000})
-        taken.append(_timed(partial(keep, at)))
+        taken.append(_timed(partial(refresh_parts, at)))
     seconds |= {"after a sweep": sorted(taken)[SWEEPS // 2], "at most": max(taken)}
     client = Client(SERVER_NAME="localhost")
     user = User.objects.create_superuser(f"bench-{time.time_ns()}")

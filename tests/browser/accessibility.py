@@ -1,35 +1,38 @@
-"""What axe says of an open page: every rule in light, contrast in light and dark.
+"""What axe says of an open page: every rule, and contrast in light and dark.
 
 Axe takes longest over contrast, which it works out for every text anew, though most look as on the pages before. A
 text looks the same where its colour, size and weight are, and all that is painted behind it. Contrast is asked for
-texts whose look has not passed yet in this theme at this width, at most two of a page that look the same. What failed
-is asked for every time; what could not be told, on IN_VAIN pages.
+texts whose look has not passed yet in this theme, at most two of a page that look the same. What failed is asked for
+every time; what could not be told, on IN_VAIN pages.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 SERIOUS = {"serious", "critical"}
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-CONTRAST = "color-contrast"
+THEMES = ("light", "dark")
+CONTRAST, TARGET_SIZE = "color-contrast", "target-size"
 IN_VAIN = 4
-# Only colours differ between the themes.
 RULES = {
     "resultTypes": ["violations"],
     "preload": False,
     "runOnly": {"type": "tag", "values": TAGS},
     "rules": {CONTRAST: {"enabled": False}},
 }
-ASK_ALL = "rules => axe.run(document, rules).then(found => found.violations)"
+TARGETS = {"resultTypes": ["violations"], "preload": False, "runOnly": [TARGET_SIZE]}
+ASK_RULES = "rules => axe.run(document, rules).then(found => found.violations)"
+# Only colours differ between the themes.
 ASK_CONTRAST = """
-async ([known, rule]) => {
+async ([theme, known, rule]) => {
   const painted = new Map(), looks = new Map(), times = new Map(), passed = new Set(known);
+  document.documentElement.dataset.bsTheme = theme;
 
   function behind(element) {
     if (!element) return "";
@@ -81,29 +84,32 @@ class Judge:
     """Complaints about one page after another."""
 
     def __init__(self) -> None:
-        self.passed: dict[tuple[str, int], set[str]] = defaultdict(set)
-        self.asked: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        self.passed: dict[str, set[str]] = {theme: set() for theme in THEMES}
+        self.asked: dict[str, Counter[str]] = {theme: Counter() for theme in THEMES}
 
-    def complaints(self, page: Page, theme: str) -> Iterator[str]:
-        """What a reader could stumble over on the page as it is, shown in this theme."""
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)  # the page hears of it a moment later
+    def complaints(self, page: Page) -> Iterator[str]:
+        """What a reader could stumble over on the page as it is, and in each theme."""
         if not page.evaluate("'axe' in window"):
             page.evaluate(Axe().axe_script)
-        violations = page.evaluate(ASK_ALL, RULES) if theme == "light" else []
-        for violation in violations + self._contrast(page, theme):
-            if violation["impact"] in SERIOUS:
-                yield f"{violation['id']} ({theme}): {_where(violation)}"
+        yield from _serious(page.evaluate(ASK_RULES, RULES))
+        for theme in THEMES:
+            yield from (f"{each} ({theme})" for each in _serious(self._contrast(page, theme)))
+
+    def small_targets(self, page: Page) -> Iterator[str]:
+        """What is too small for a thumb, on a page that was judged at another width."""
+        yield from _serious(page.evaluate(ASK_RULES, TARGETS))
 
     def _contrast(self, page: Page, theme: str) -> list[dict[str, Any]]:
-        width = page.viewport_size["width"] if page.viewport_size else 0
-        passed = self.passed[theme, width]
-        answer = page.evaluate(ASK_CONTRAST, [sorted(passed), CONTRAST])
+        passed, asked = self.passed[theme], self.asked[theme]
+        answer = page.evaluate(ASK_CONTRAST, [theme, sorted(passed), CONTRAST])
         passed.update(answer["passed"])
-        asked = self.asked[theme, width]
         asked.update(answer["asked"])
         passed.update(look for look in answer["asked"] if asked[look] >= IN_VAIN)
         return list(answer["violations"])
+
+
+def _serious(violations: list[dict[str, Any]]) -> Iterator[str]:
+    return (f"{each['id']}: {_where(each)}" for each in violations if each["impact"] in SERIOUS)
 
 
 def _where(violation: dict[str, Any]) -> str:

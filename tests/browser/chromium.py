@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
+FONTS = Path(__file__).with_name("fonts.conf")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # The address bar's pop-ups are pages of their own, and loading them for each context costs more than a page of the
 # portal. Of two --disable-features the last one counts: the others here are Playwright's that matter to a test.
@@ -58,7 +60,7 @@ def launch_arguments() -> dict[str, Any]:
     program = next((found for name in named if name and (found := shutil.which(name))), None)
     if program is None:
         raise RuntimeError("No Chromium: install it, or name its program in PORTAL_CHROMIUM")
-    return {"executable_path": program, "args": list(ARGUMENTS)}
+    return {"executable_path": program, "args": list(ARGUMENTS), "env": {"FONTCONFIG_FILE": str(FONTS), **os.environ}}
 
 
 # htmx logs a request that a newer one replaces as an error; one that fails also logs htmx:sendError or htmx:timeout.

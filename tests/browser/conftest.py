@@ -105,11 +105,9 @@ def organization(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Stored:
     """130 environments, one of each kind, and the portal's copy of all but its secrets."""
+    path = tmp_path_factory.mktemp("world") / "130"
     with django_db_blocker.unblock():
-        world = World(environments=130, seed=7)
-        return read_once(
-            world, lambda read: fleet.read_all(read, secrets=False), tmp_path_factory.mktemp("world") / "130"
-        )
+        return read_once(World(environments=130, seed=7), lambda read: fleet.read_all(read, secrets=False), path)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from automations.sync.observe import sync_automations
 from environments.models import SyncRun
-from environments.overview.refresh import after_sweep
+from environments.overview.refresh import refresh_after
 from environments.secrets.sync import sync_secrets
 from environments.sync.directory import sync_directory
 from environments.sync.full_listing import sync_environments
@@ -26,13 +26,13 @@ def read_all(sandbox: Sandbox, *, secrets: bool = True) -> None:
         for run in runs:
             if run is None or run.state != SyncRun.State.SUCCEEDED:
                 raise RuntimeError(f"The sync did not succeed: {run and run.error}")
-            after_sweep(run)
+            refresh_after(run)
 
 
 def read_environments(sandbox: Sandbox, token: str = "") -> None:
     """One sync_environments, well or badly ended; another token than the sandbox's own is refused."""
     with OnaClient(token or sandbox.token, sandbox.base_url, requests_per_second=1000, attempts=1) as client:
-        after_sweep(sync_environments(client))
+        refresh_after(sync_environments(client))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ does each of GROUPS, which needs none of the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -61,21 +61,16 @@ class Scene:
     status: int = 200
     then: Callable[[Page], None] = _nothing
 
-    @property
-    def is_acted_on(self) -> bool:
-        """Whether it takes more than opening the page."""
-        return self.then is not _nothing
-
 
 def three_hours_ago(environments: int) -> World:
     """An organization whose clock is behind by as much as `scenes` lets it live."""
     return World(environments=environments, seed=7, now=timezone.now() - timedelta(hours=3))
 
 
-def scenes(world: World, *, beside: User) -> Iterator[Scene]:
-    """Every scene, group after group. `beside` is a user who may sign in by a link."""
+def scenes(reading: AbstractContextManager[Sandbox], *, beside: User) -> Iterator[Scene]:
+    """Every scene, group after group, of what `read` serves. `beside` is a user who may sign in by a link."""
     yield from beginning(beside)
-    with read(world) as sandbox:
+    with reading as sandbox:
         for group in GROUPS.values():
             yield from group(sandbox)
 
@@ -92,15 +87,21 @@ def beginning(beside: User) -> Iterator[Scene]:
 
 @contextmanager
 def read(world: World) -> Iterator[Sandbox]:
-    """The world, read by the portal, three hours later: what the groups of scenes begin with."""
+    """The world as the groups of scenes begin with it."""
     with running(world) as sandbox, fleet.connected(sandbox):
-        fleet.read_all(sandbox)
-        world.advance(timedelta(hours=3))
-        world.add_environment(Condition("STARTING", step="devcontainer"))
-        world.add_environment(Condition(failing="devcontainer", git="unpushed"))
-        world.remove(str(_one(phase="ENVIRONMENT_PHASE_STOPPED", archived_at=None, unpushed_work=True).id))
-        fleet.read_environments(sandbox)
+        live_and_read(sandbox)
         yield sandbox
+
+
+def live_and_read(sandbox: Sandbox) -> None:
+    """The portal reads the world, and once more three hours later."""
+    world = sandbox.world
+    fleet.read_all(sandbox)
+    world.advance(timedelta(hours=3))
+    world.add_environment(Condition("STARTING", step="devcontainer"))
+    world.add_environment(Condition(failing="devcontainer", git="unpushed"))
+    world.remove(str(_one(phase="ENVIRONMENT_PHASE_STOPPED", archived_at=None, unpushed_work=True).id))
+    fleet.read_environments(sandbox)
 
 
 def _lists(sandbox: Sandbox) -> Iterator[Scene]:

@@ -11,8 +11,8 @@ from playwright.sync_api import Page
 
 from environments.models import Environment, SyncRun
 from environments.models.overview import OverviewPart, RunningTime, Snapshot, StartUp
-from environments.overview.counts import count, hour_of, keep_snapshot
-from environments.overview.refresh import keep
+from environments.overview.counts import count_all, hour_of, store_snapshot
+from environments.overview.refresh import refresh_parts
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene
@@ -41,7 +41,7 @@ def overview(scene: type[Scene]) -> Iterator[Scene]:
 
 def _past() -> None:
     now = timezone.now()
-    keep_snapshot(now, count(now))
+    store_snapshot(now, count_all(now))
     present = list(Snapshot.objects.filter(hour=hour_of(now)))
     Snapshot.objects.all().delete()
     Snapshot.objects.bulk_create(
@@ -57,8 +57,8 @@ def _past() -> None:
         )  # fmt: skip
     OverviewPart.objects.all().delete()
     RunningTime.objects.all().delete()
-    keep(now - timedelta(minutes=11), everything=True)
-    keep(now, everything=True)
+    refresh_parts(now - timedelta(minutes=11), everything=True)
+    refresh_parts(now, everything=True)
 
 
 def _started() -> None:
@@ -75,7 +75,7 @@ def _started() -> None:
             )
         )  # fmt: skip
     StartUp.objects.bulk_create(made)
-    keep(now + timedelta(seconds=1), everything=True)
+    refresh_parts(now + timedelta(seconds=1), everything=True)
 
 
 def _unobserved(page: Page) -> None:

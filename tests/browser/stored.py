@@ -31,7 +31,7 @@ class Stored:
 
     @contextmanager
     def running(self) -> Iterator[Sandbox]:
-        """Put the rows back and serve the world, its clock set to now."""
+        """Put the rows back in the place of others, and serve the world, its clock set to now."""
         with transaction.atomic(), unguarded():  # what triggers would add is among the rows
             for table, content in self.rows.items():
                 _copy_in(table, content)
@@ -59,6 +59,9 @@ def _copy_out(table: str) -> bytes:
 
 
 def _copy_in(table: str, content: bytes) -> None:
+    emptied = sql.SQL("DELETE FROM {}").format(sql.Identifier(table))
     statement = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(sql.Identifier(table))
-    with connection.cursor() as cursor, cursor.copy(statement) as copied:
-        copied.write(content)
+    with connection.cursor() as cursor:
+        cursor.execute(emptied)
+        with cursor.copy(statement) as copied:
+            copied.write(content)

@@ -9,17 +9,19 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from playwright.sync_api import BrowserContext, Page
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser import chromium
 from tests.browser.accessibility import Judge
-from tests.browser.scenes import GROUPS, NO_ROLE, Scene, beginning, read, scenes, three_hours_ago
+from tests.browser.scenes import GROUPS, NO_ROLE, Scene, beginning, live_and_read, scenes, three_hours_ago
+from tests.browser.stored import Stored, read_once
 from tests.support import factories
 
 pytestmark = pytest.mark.browser
 
 # How wide a window is, and how narrow it may become while the page still fits.
-WIDTHS = {1440: 1280, 390: 390}
+WIDE, NARROWER = 1440, (1280, 390)
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
 NOT_PAGES = {"environments:changes", "environments:facets", "operations:changes", "accounts:sign-out", "alive", "ready"}
 NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream", "automations:batch-cancel"}
@@ -47,6 +49,15 @@ def beside(settings: LazySettings, viewer: User) -> User:
     return factories.user("Admin", username="ada")
 
 
+@pytest.fixture(scope="session")
+def lived_in(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Stored:
+    """What the groups of scenes begin with."""
+    with django_db_blocker.unblock():
+        return read_once(three_hours_ago(60), live_and_read, tmp_path_factory.mktemp("world") / "60")
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     return Judge()
@@ -59,6 +70,7 @@ class Visitor:
         self.context, self.url = context, url
         self.page = context.new_page()
         self.user = ""
+        self.views: set[str] = set()
 
     def open(self, scene: Scene) -> Page:
         if scene.user != self.user:
@@ -71,6 +83,12 @@ class Visitor:
         assert answer.status == scene.status, scene.name
         scene.then(self.page)
         return self.page
+
+    def comes_first_to(self, scene: Scene) -> bool:
+        """Whether no scene before it was of the same view and status."""
+        path, before = scene.path.partition("?")[0], len(self.views)
+        self.views.add(f"{scene.status} {resolve(path).view_name if scene.status < 400 else path}")
+        return len(self.views) > before
 
     def wide(self, width: int) -> None:
         self.page.set_viewport_size({"width": width, "height": 900})
@@ -90,9 +108,9 @@ def test_the_first_pages_are_accessible_in_both_themes_and_as_wide_as_their_wind
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_page_is_accessible_in_both_themes_and_as_wide_as_its_window(
-    visitor: Visitor, judge: Judge, beside: User, group: str
+    lived_in: Stored, visitor: Visitor, judge: Judge, beside: User, group: str
 ) -> None:
-    with read(three_hours_ago(60)) as sandbox:
+    with lived_in.running() as sandbox:
         _look_at(GROUPS[group](sandbox), visitor, judge)
 
 
@@ -102,20 +120,20 @@ def _look_at(scenes_: Iterator[Scene], visitor: Visitor, judge: Judge) -> None:
 
 
 def _complaints(scene: Scene, visitor: Visitor, judge: Judge) -> Iterator[str]:
-    """A page on which nothing is done is only made narrower; what is done on the others is done at each width."""
-    for width, narrowest in WIDTHS.items():
+    """The page is opened once, judged, and made narrower; a view's first scene is judged for thumbs, too."""
+    visitor.wide(WIDE)
+    page = visitor.open(scene)
+    yield from judge.complaints(page)
+    for width in NARROWER:
         visitor.wide(width)
-        if width == max(WIDTHS) or scene.is_acted_on:
-            visitor.open(scene)
-        for theme in ("light", "dark"):
-            yield from (f"{each} at {width}" for each in judge.complaints(visitor.page, theme))
-        visitor.wide(narrowest)
-        if too_wide := chromium.overflow(visitor.page):
-            yield f"{too_wide} pixels wider than its window of {narrowest}"
+        if too_wide := chromium.overflow(page):
+            yield f"{too_wide} pixels wider than its window of {width}"
+    if visitor.comes_first_to(scene):
+        yield from (f"{each} at {min(NARROWER)}" for each in judge.small_targets(page))
 
 
-def test_every_address_of_the_portal_is_among_the_pages_looked_at(db: None, beside: User) -> None:
-    shown = scenes(three_hours_ago(60), beside=beside)
+def test_every_address_of_the_portal_is_among_the_pages_looked_at(lived_in: Stored, beside: User) -> None:
+    shown = scenes(lived_in.running(), beside=beside)
     looked_at = {resolve(scene.path.partition("?")[0]).view_name for scene in shown if scene.status < 400}
     assert set(_names(get_resolver("portal.urls"))) - NOT_PAGES - ALIKE == looked_at
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from environments.models import Phase, SyncRun
-from environments.overview.refresh import keep
+from environments.overview.refresh import refresh_parts
 from tests.support import factories
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     sweep = SyncRun.objects.create(
         kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED, started_at=now, finished_at=now
     )
-    keep(now - HOUR, everything=True)
+    refresh_parts(now - HOUR, everything=True)
     page.clock.install()
     page.goto("/")
     page.evaluate("window.sameDocument = true")
@@ -37,7 +37,7 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     expect(page.locator("#freshness")).to_contain_text("behind")
     expect(page.get_by_role("link", name="How fresh this is")).to_be_focused()
     factories.environment(phase=Phase.STOPPED)
-    keep(now, everything=True)
+    refresh_parts(now, everything=True)
     page.clock.fast_forward(POLL)
     expect(page.locator("#figure-1")).to_contain_text("2")
     expect(page.locator("#running-over")).to_contain_text(f"drawn at {now:%Y-%m-%d %H:%M}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from django.contrib.auth.models import User
@@ -87,3 +88,14 @@ def test_a_page_whose_session_has_ended_goes_to_sign_in_as_a_whole_and_comes_bac
     sign_in(page)
     expect(page.get_by_label("Search environments")).to_have_value("phase:running")
     expect(page.locator("#list tbody tr").first).to_be_visible()
+
+
+def test_the_theme_is_the_system_s_and_follows_it(context: BrowserContext, viewer: User) -> None:
+    page = context.new_page()
+    themes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        page.goto("/accounts/sign-in/")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment
-from environments.overview.refresh import keep
+from environments.overview.refresh import refresh_parts
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
@@ -22,7 +22,7 @@ def stopped_by_hand(sandbox: Sandbox) -> Environment:
     """One that never stops by itself, with a morning behind it at whose end somebody stopped it."""
     identifier = sandbox.world.add_environment(Condition("STOPPED", never_stops=True))
     fleet.read_environments(sandbox)
-    keep(timezone.now(), everything=True)
+    refresh_parts(timezone.now(), everything=True)
     environment = Environment.objects.get(pk=identifier)
     lived(environment)
     return environment

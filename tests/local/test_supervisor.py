@@ -23,12 +23,12 @@ import sys
 from pathlib import Path
 from portal.local.processes import Command
 from portal.local.supervisor import Stopped, Supervisor, stop_signals, wait_until
-stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
 family = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {stubborn!r}])"
 try:
     with stop_signals(), Supervisor(Path(sys.argv[1])) as supervisor:
         supervisor.start(Command("family", [sys.executable, "-c", family]))
-        supervisor.start(Command("sleeper", ["sleep", "600"]), Command("other", ["sleep", "600"]))
+        supervisor.start(Command("sleeper", ["sleep", "60"]), Command("other", ["sleep", "60"]))
         print("started", flush=True)
         wait_until(lambda: False, supervisor.watch())
 except Stopped as stopped:
@@ -107,7 +107,7 @@ def test_commands_go_with_a_parent_that_is_killed(parent: subprocess.Popen[str])
 def test_the_death_of_one_stops_all_and_tells_the_end_of_its_log(tmp_path: Path) -> None:
     failing = "import sys; print('a clue'); sys.exit('the reason')"
     with Supervisor(tmp_path) as supervisor:
-        supervisor.start(Command("steady", ["sleep", "600"]), Command("fragile", [sys.executable, "-c", failing]))
+        supervisor.start(Command("steady", ["sleep", "60"]), Command("fragile", [sys.executable, "-c", failing]))
         steady = supervisor.children[0].process.pid
         with pytest.raises(ChildDied) as caught:
             wait_until(lambda: False, supervisor.watch())
@@ -122,7 +122,7 @@ def test_the_death_of_one_stops_all_and_tells_the_end_of_its_log(tmp_path: Path)
 def test_what_was_started_last_is_stopped_first(tmp_path: Path) -> None:
     record = tmp_path / "record"
     script = "import signal, sys, time\ndef end(*_):\n open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
-    script += "signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(600)"
+    script += "signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(60)"
     with Supervisor(tmp_path) as supervisor:
         for name in ("a", "b"):
             supervisor.start(Command(name, [sys.executable, "-c", script, str(record), name]))
@@ -144,7 +144,7 @@ def test_a_command_that_fails_hangs_or_does_not_exist_is_told_apart(tmp_path: Pa
         return str(caught.value)
 
     assert outcome(sys.executable, "-c", "raise SystemExit(3)").startswith("it failed (exit status 3)")
-    assert outcome("sleep", "600", timeout=0.1).startswith("it did not end within 0 seconds")
+    assert outcome("sleep", "60", timeout=0.1).startswith("it did not end within 0 seconds")
     assert outcome(str(tmp_path / "missing")).startswith("it could not be started")
 
 
@@ -157,10 +157,12 @@ def test_neither_environment_nor_input_of_a_command_shows_in_its_repr(tmp_path: 
 
 
 def test_a_make_that_got_the_interrupt_alone_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text("wait:\n\t@sleep 600\n")
+    (tmp_path / "Makefile").write_text("wait:\n\t@sleep 60\n")
     with subprocess.Popen(["make", "wait"], cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL) as make:
-        assert eventually(lambda: len(descendants(make.pid)) == 1)
-        assert not make_was_interrupted(make.pid)
-        make.send_signal(signal.SIGINT)
-        assert eventually(lambda: make_was_interrupted(make.pid))
-        os.killpg(make.pid, signal.SIGKILL)
+        try:
+            assert eventually(lambda: len(descendants(make.pid)) == 1)
+            assert not make_was_interrupted(make.pid)
+            make.send_signal(signal.SIGINT)
+            assert eventually(lambda: make_was_interrupted(make.pid))
+        finally:
+            os.killpg(make.pid, signal.SIGKILL)

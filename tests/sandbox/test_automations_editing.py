@@ -155,6 +155,18 @@ def test_dependencies_name_tasks_of_the_same_environment(asking, call, refused, 
         assert refused("UpdateTask", id=mine, dependsOn=[needed])[0] == "invalid_argument"
 
 
+def test_a_task_may_depend_on_a_service_of_its_environment(call, service, task):
+    identifier = task("migrate", service["id"])
+    assert call("GetTask", id=identifier)["task"]["dependsOn"] == [service["id"]]
+
+
+def test_a_task_of_a_file_may_depend_on_a_service_of_the_file(apply, call):
+    file = {"services": {"db": DB}, "tasks": {"migrate": {**BUILD, "dependsOn": ["db"]}}}
+    made = apply(**file)
+    assert call("GetTask", id=made["updatedTaskIds"][0])["task"]["dependsOn"] == made["updatedServiceIds"]
+    assert apply(**file) == {}
+
+
 def test_a_circle_of_dependencies_is_refused_by_name(call, refused, task):
     build = task("build")
     test = task("test", build)
@@ -266,7 +278,7 @@ def test_unknown_fields_of_a_file_are_refused_by_name(refusal_of):
 def test_unknown_dependencies_and_circles_of_a_file_are_refused_by_name(refusal_of, task):
     task("there")  # in the environment, and not in the file
     code, message = refusal_of(tasks={"test": {**TEST, "dependsOn": ["there"]}})
-    assert (code, "no task there" in message) == ("invalid_argument", True)
+    assert (code, "no task or service there" in message) == ("invalid_argument", True)
     tasks = {name: {"name": name, "command": "x", "dependsOn": [needs]} for name, needs in ("ab", "bc", "ca")}
     code, message = refusal_of(tasks=tasks)
     circle = message.rpartition(": ")[2].split(" → ")

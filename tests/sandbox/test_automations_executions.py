@@ -238,3 +238,48 @@ def test_a_world_begins_with_executions_in_every_phase_that_agree_with_their_ste
         f"{PHASE}SUCCEEDED",
         f"{PHASE}FAILED",
     }
+
+
+@pytest.fixture
+def database(world, environment, caller):
+    spec = {"commands": {"start": "postgres", "ready": "pg_isready"}}
+    request = {"environmentId": environment, "metadata": {"reference": "db", "name": "Database"}, "spec": spec}
+    return editing.create_service(world, request, caller)["id"]
+
+
+@pytest.fixture
+def migrate(world, environment, caller, database):
+    request = {"environmentId": environment, "metadata": {"reference": "migrate", "name": "Do migrate"}}
+    return editing.create_task(
+        world, {**request, "spec": {"command": "make migrate"}, "dependsOn": [database]}, caller
+    )["id"]
+
+
+def test_a_task_waits_until_the_service_runs_that_it_depends_on(world, database, migrate, start):
+    world.service_outcomes["db"] = world.task_outcomes["migrate"] = "succeed"
+    execution = start(migrate)
+    first, second = (group["steps"][0] for group in look(world, execution)["spec"]["plan"])
+    assert (first["serviceId"], first["label"], second["dependsOn"]) == (database, "Database", [first["id"]])
+    running = []
+    for document in history(world, execution):
+        if step_phases(document).get("migrate") == "RUNNING":
+            running.append(world.services.entries[database].facts.phase)
+    assert set(running) == {"SERVICE_PHASE_RUNNING"}
+    assert look(world, execution)["status"]["phase"] == f"{PHASE}SUCCEEDED"
+
+
+def test_an_execution_fails_with_the_service_that_its_task_depends_on(world, migrate, start):
+    world.service_outcomes["db"] = "fail"
+    execution = start(migrate)
+    status = history(world, execution)[-1]["status"]
+    assert status["phase"] == f"{PHASE}FAILED"
+    assert status["failureMessage"] == "step Database failed: the service did not start"
+
+
+def test_stopping_the_environment_stops_an_execution_that_waits_for_a_service(world, environment, migrate, start):
+    world.service_outcomes["db"] = "hang"
+    execution = start(migrate)
+    world.advance(timedelta(minutes=1))
+    assert step_phases(look(world, execution)) == {"Database": "RUNNING"}
+    operations.stop(world, environment)
+    assert history(world, execution)[-1]["status"]["phase"] == f"{PHASE}STOPPED"

@@ -165,7 +165,7 @@ def test_an_automations_file_is_applied(calls, environment):
     assert not again.updated_service_ids
     assert not again.updated_task_ids
     file.tasks["test"].depends_on.append("nowhere")
-    with pytest.raises(Exception, match="no task nowhere in the file"):
+    with pytest.raises(Exception, match="no task or service nowhere in the file"):
         calls.upsert_automations_file(
             pb.UpsertAutomationsFileRequest(environment_id=environment, automations_file=file)
         )

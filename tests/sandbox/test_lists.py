@@ -164,3 +164,19 @@ def test_the_directory_is_listed_in_pages(asking):
     assert [each["displayName"] for each in classes["environmentClasses"]] == ["Small", "Regular", "Large"]
     policies = asking.ask("OrganizationService/GetOrganizationPolicies", body)["policies"]
     assert policies["archiveEnvironmentsAfter"] == "259200s"
+
+
+def test_the_page_may_be_named_in_the_query_string_as_older_clients_do(asking):
+    whole = [ids([page]) for page in asking.pages(LIST, "environments", {"filter": ALL}, size=30)]
+    pages, query = [], "pageSize=30"
+    while len(pages) < len(whole):
+        answer = asking.ask(f"{LIST}?{query}", {"filter": ALL})
+        pages.append(ids([answer["environments"]]))
+        query = f"pageSize=30&token={answer['pagination'].get('nextToken', '')}"
+    assert pages == whole
+    assert len(asking.ask(f"{LIST}?pageSize=30", {"pagination": {"pageSize": 7}})["environments"]) == 7
+    assert asking.refusal(f"{LIST}?pageSize=many")[0] == "invalid_argument"
+    services = asking.ask("EnvironmentAutomationService/ListServices?pageSize=3")
+    assert len(services["services"]) == 3
+    members = asking.ask("OrganizationService/ListMembers?pageSize=2", {"organizationId": asking.world.organization.id})
+    assert len(members["members"]) == 2

@@ -31,12 +31,13 @@ def let_the_ledger_be_emptied() -> None:
 def empty_filled_tables(*_: Any) -> None:
     """In place of TransactionTestCase._fixture_teardown."""
     with connection.cursor() as cursor:
-        if filled := _filled(cursor):
-            tables = sql.SQL(", ").join(map(sql.Identifier, filled))
+        if names := filled(cursor):
+            tables = sql.SQL(", ").join(map(sql.Identifier, names))
             cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(tables))
 
 
-def _filled(cursor: Any) -> list[str]:
+def filled(cursor: Any) -> list[str]:
+    """The tables that have rows, but for what migrations put there."""
     tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
     asked = [
         sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(table, sql.Identifier(table))

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from environments.evidence import signing
-from environments.evidence.build import PARTS, Wanted, make
+from environments.evidence.build import PARTS, PackRequest, build_pack
 from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.evidence.report import Report
 from environments.evidence.verify import Trust, verify
@@ -58,7 +58,7 @@ def packed(**wanted: Any) -> bytes:
     actor = User.objects.filter(username="iris").first() or factories.user("Auditor", username="iris")
     wanted = {"since": timezone.now() - 30 * DAY, "parts": tuple(PARTS)} | wanted
     into = io.BytesIO()
-    make(Wanted(**wanted), {"actor": actor, "reason": "the yearly audit"}, into)
+    build_pack(PackRequest(**wanted), {"actor": actor, "reason": "the yearly audit"}, into)
     return into.getvalue()
 
 

@@ -65,9 +65,9 @@ class TaskForm(DefinitionForm):
         chosen = sorted(self.cleaned_data["dependsOn"])
         if self.seen.get("dependsOn") and not chosen:
             raise ValidationError(LAST_DEPENDENCY)
-        if self.subject and (circle := next(cycles.find(self._needs(chosen)), None)):
+        if self.subject and (circle := next(cycles.find_cycles(self._needs(chosen)), None)):
             names = self._names()
-            told = cycles.told([names.get(id_, id_) for id_ in circle])
+            told = cycles.format_cycle([names.get(id_, id_) for id_ in circle])
             raise ValidationError(f"These would wait for each other: {told}.")
         return chosen
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from environments.as_of.context import AsOf
 from environments.evidence import signing
-from environments.evidence.build import PARTS, Wanted, make
+from environments.evidence.build import PARTS, PackRequest, build_pack
 from portal.exports.download import PERMISSION
 from portal.ledger.models import Origin
 from portal.ledger.recording import RequestContext
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--public-key", action="store_true", help="print the public key, and make nothing")
 
     def handle(self, *_args: Any, file: Path | None, public_key: bool, **options: Any) -> None:
-        """Ends with the way to verify it."""
+        """Build the pack and print how to verify it."""
         if public_key:
             key = signing.public_key()
             self.stdout.write(f"{key.pem}\nIn one line: {key.text}\nFingerprint: {key.fingerprint}")
@@ -46,12 +46,12 @@ class Command(BaseCommand):
             "origin": Origin.COMMAND,
         }
         moment = _moment(options["as_of"])
-        wanted = Wanted((moment or timezone.now()) - options["days"], moment, tuple(options["part"] or PARTS))
-        _make(file, wanted, context)
+        request = PackRequest((moment or timezone.now()) - options["days"], moment, tuple(options["part"] or PARTS))
+        _make(file, request, context)
         self.stdout.write(f"{file} was made. To verify it: manage.py verify_evidence {file}")
 
 
-def _make(file: Path, wanted: Wanted, context: RequestContext) -> None:
+def _make(file: Path, request: PackRequest, context: RequestContext) -> None:
     """No file is left where it fails."""
     try:
         into = file.open("x+b")
@@ -59,7 +59,7 @@ def _make(file: Path, wanted: Wanted, context: RequestContext) -> None:
         raise CommandError(f"{file} cannot be written: {error.strerror}.") from error
     try:
         with into:
-            make(wanted, context, into)
+            build_pack(request, context, into)
     except BaseException:
         file.unlink()
         raise

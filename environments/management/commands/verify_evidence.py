@@ -43,7 +43,7 @@ class Command(BaseCommand):
     def handle(
         self, *_args: Any, file: Path, public_key: PublicKey | None, head: list[Head], offline: bool, **_options: Any
     ) -> None:
-        """Each finding is a line of standard output; the last line is the sum of it."""
+        """Print each check; the last line is the summary."""
         keys, called = ([public_key], "the key given") if public_key else (signing.own_keys(), "one of this portal's")
         try:
             with file.open("rb") as opened:
@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 
 def _key(text: str) -> PublicKey:
-    """A key, or the file that holds one."""
+    """Parse a key, or read it from a file."""
     path = Path(text)
     try:
         return PublicKey.read(path.read_text() if len(text) < 4096 and path.is_file() else text)

@@ -52,7 +52,7 @@ def a_service(sandbox: Sandbox, environment: Environment, phase: str = ServicePh
         if phase != ServicePhase.STOPPED:
             changes = {"spec": {"desiredPhase": ServicePhase.RUNNING.value}, "status": {"phase": str(phase)}}
             sandbox.world.change_automation("SERVICE", str(made.id), changes)
-        sync_observe.look_at(client, sync_observe.SERVICE_KIND, made.id)
+        sync_observe.fetch_one(client, sync_observe.SERVICE_KIND, made.id)
     return Service.objects.get(pk=made.id)
 
 
@@ -61,7 +61,7 @@ def a_task(sandbox: Sandbox, environment: Environment) -> Task:
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         metadata = {"reference": TASK, "name": "Nightly build"}
         made = client.create_task(environment.pk, metadata=metadata, spec={"command": "make all"})
-        sync_observe.look_at(client, sync_observe.TASK_KIND, made.id)
+        sync_observe.fetch_one(client, sync_observe.TASK_KIND, made.id)
     return Task.objects.get(pk=made.id)
 
 
@@ -70,7 +70,7 @@ def an_execution(sandbox: Sandbox, environment: Environment) -> TaskExecution:
     task = a_task(sandbox, environment)
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         made = client.start_task(task.pk)
-        sync_observe.look_at(client, sync_observe.EXECUTION_KIND, made.id)
+        sync_observe.fetch_one(client, sync_observe.EXECUTION_KIND, made.id)
     assert made.status.head.phase == ExecutionPhase.PENDING
     return TaskExecution.objects.get(pk=made.id)
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from automations.models import Service, Task
-from automations.sync.observe import look_at
+from automations.sync.observe import fetch_one
 from automations.sync.resource_types import SERVICE_KIND, TASK_KIND
 from environments.models import Environment
 from portal.ona import OnaClient
@@ -39,7 +39,7 @@ def service(sandbox: Sandbox, of: Environment, reference: str = "web", **parts: 
     metadata = {"reference": reference, "name": reference.capitalize()} | parts.pop("metadata", {})
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         made = client.create_service(of.pk, metadata=metadata, spec=SERVICE_SPEC | parts)
-        look_at(client, SERVICE_KIND, made.id)
+        fetch_one(client, SERVICE_KIND, made.id)
     return Service.objects.get(pk=made.id)
 
 
@@ -51,7 +51,7 @@ def task(
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         ids = [each.pk for each in needs]
         made = client.create_task(of.pk, metadata=metadata, spec=TASK_SPEC | parts, depends_on=ids)
-        look_at(client, TASK_KIND, made.id)
+        fetch_one(client, TASK_KIND, made.id)
     return Task.objects.get(pk=made.id)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automations.actions import file, services, tasks
 from automations.models import Service, ServicePhase
-from environments.detail.pending_operations import Standing, standings
+from environments.detail.pending_operations import OperationNotice, operation_notices
 from environments.models import Environment
 from portal.ledger import recording
 from portal.ledger.models import BATCH
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.django_db
 WHY = {"reason": "for a test"}
 
 
-def notes(environment: Environment) -> list[Standing]:
-    return standings(environment, timezone.now())
+def notes(environment: Environment) -> list[OperationNotice]:
+    return operation_notices(environment, timezone.now())
 
 
 def test_what_is_asked_of_a_task_is_told_with_its_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
@@ -40,7 +40,7 @@ def test_what_was_done_is_told_with_its_name_for_a_while(sandbox: Sandbox, envir
     tasks.start_task(task=a_task(sandbox, environment), actor=ada)
     (note,) = notes(environment)
     assert (note.title, note.tone) == ("Nightly build started as ada asked", "success")
-    assert standings(environment, timezone.now() + timedelta(minutes=3)) == []
+    assert operation_notices(environment, timezone.now() + timedelta(minutes=3)) == []
 
 
 def test_a_failure_says_why(sandbox: Sandbox, environment: Environment, ada: User) -> None:

@@ -7,15 +7,15 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automations.environment_tab.graph import HEIGHT, LONGEST_LABEL, WIDTH, draw, levels
+from automations.environment_tab.graph import HEIGHT, LONGEST_LABEL, WIDTH, draw, node_levels
 
 
 def test_each_stands_right_of_all_it_needs() -> None:
-    assert levels({"a": [], "b": ["a"], "c": ["a", "b"], "d": []}) == {"a": 0, "d": 0, "b": 1, "c": 2}
+    assert node_levels({"a": [], "b": ["a"], "c": ["a", "b"], "d": []}) == {"a": 0, "d": 0, "b": 1, "c": 2}
 
 
 def test_circles_and_what_is_not_known_do_no_harm() -> None:
-    assert set(levels({"a": ["b"], "b": ["a"], "c": ["a", "gone"]})) == {"a", "b", "c"}
+    assert set(node_levels({"a": ["b"], "b": ["a"], "c": ["a", "gone"]})) == {"a", "b", "c"}
     graph = draw({"a": "A", "b": "B"}, {"a": ["b", "gone"], "b": ["a"]})
     assert graph is not None
     assert len(graph.nodes) == len(graph.lines) == 2

@@ -15,7 +15,14 @@ import pytest
 
 from automations.environment_tab.timeline_source import EXECUTIONS, SERVICES
 from automations.models import UNDER_WAY, Service, Task, TaskExecution
-from automations.sync.observe import EXECUTION_KIND, SERVICE_KIND, TASK_KIND, Seen, mark_gone, observe
+from automations.sync.observe import (
+    EXECUTION_KIND,
+    SERVICE_KIND,
+    TASK_KIND,
+    AutomationObservation,
+    mark_deleted,
+    observe,
+)
 from environments.models import Environment, SyncRun
 from environments.sync import observe as sync_observe
 from environments.timeline.lanes import Bar, Lane, Period
@@ -71,10 +78,10 @@ class Afternoon:
         sync_observe.mark_deleted(list(known - {UUID(each["id"]) for each in documents}), now)
         for name, (kind, model, read) in READ.items():
             listed = [entry.document() for entry in self.world.table(name).walk({})]
-            observe(kind, [Seen(now, read(encode(each))) for each in listed])
+            observe(kind, [AutomationObservation(now, read(encode(each))) for each in listed])
             ids = {UUID(each["id"]) for each in listed}
             lost = set(model.objects.filter(gone_at=None).values_list("pk", flat=True)) - ids
-            mark_gone(kind, list(lost), now)
+            mark_deleted(kind, list(lost), now)
             for each in listed:
                 self.met.setdefault(each["id"], now)
         SyncRun.objects.create(kind="environments", state="succeeded", started_at=now, finished_at=now)

@@ -10,10 +10,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automations.by_reference.refresh import refresh
 from automations.models import BatchItem, ExecutionPhase, ItemState, ServicePhase, TaskExecution
+from automations.sync.summaries import refresh
 from tests.support import factories
 from tests.support.automation_factories import batch, execution, service, task
+from tests.support.databases import SharedRows
 from tests.support.exports import read, read_csv, taken
 from tests.support.operations import operation
 
@@ -26,9 +27,7 @@ def auditor() -> Client:
     return factories.client("Auditor")
 
 
-@pytest.fixture
-def fleet() -> None:
-    """Thirty environments with two tasks and a service; runs of three kinds."""
+def _thirty() -> None:
     for number in range(30):
         environment = factories.environment(name=f"env-{number % 7}-{number}", owner_name=f"Person {number % 3}")
         build, seed = task(environment), task(environment, f"seed-{number % 4}")
@@ -36,6 +35,15 @@ def fleet() -> None:
         execution(seed, ago=timedelta(days=number), phase=ExecutionPhase.FAILED, failure=HOSTILE)
         service(environment, **({"phase": ServicePhase.FAILED, "failure": HOSTILE} if number % 2 else {}))
     refresh()
+
+
+_THIRTY = SharedRows(_thirty, "environments_", "automations_", "directory_")
+
+
+@pytest.fixture
+def fleet(db: None) -> None:
+    """Thirty environments with two tasks and a service; runs of three kinds."""
+    _THIRTY.put()
 
 
 def listed(client: Client, url: str, query: str) -> list[Any]:

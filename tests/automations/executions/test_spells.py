@@ -11,7 +11,7 @@ from automations.environment_tab.event_labels import STEP, events
 from automations.executions.step_durations import spells_of
 from automations.models import ExecutionPhase as Phase
 from automations.models import TaskExecution, Transition
-from automations.sync.observe import EXECUTION_KIND, Seen, observe
+from automations.sync.observe import EXECUTION_KIND, AutomationObservation, observe
 from portal.ona.documents.automations import read_execution
 from tests.support.documents import ONE, at
 
@@ -68,11 +68,11 @@ def test_a_step_that_still_runs_took_nothing_yet() -> None:
     assert (spell.took, spell.began and spell.began.by) == ("", at(2))
 
 
-def document(seconds: float, version: int, *steps: object) -> Seen:
+def document(seconds: float, version: int, *steps: object) -> AutomationObservation:
     status = {"statusVersion": str(version), "phase": Phase.RUNNING, "steps": list(steps)}
     metadata = {"taskId": str(ONE), "environmentId": str(ONE)}
     raw = msgspec.json.encode({"id": str(ONE), "metadata": metadata, "status": status})
-    return Seen(at(seconds), read_execution(raw))
+    return AutomationObservation(at(seconds), read_execution(raw))
 
 
 def noted() -> list[tuple[str, str, str, datetime | None, datetime]]:

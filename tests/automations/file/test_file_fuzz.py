@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automations.file.preview import preview
+from automations.file.preview import build_preview
 from automations.file.problems import Unreadable
 from automations.file.read import decode, read
 from automations.models import Service, Task
@@ -42,7 +42,7 @@ def everything_holds(text: str) -> None:
     assert not (reading.problems and reading.message)
     assert all(problem.reason and problem.line >= 0 for problem in reading.problems)
     if not reading.problems:
-        preview(reading.message, SERVICES, TASKS)
+        build_preview(reading.message, SERVICES, TASKS)
 
 
 @settings(max_examples=400, deadline=None)

@@ -69,11 +69,11 @@ class Stage:
 @pytest.fixture
 def stage(settings: Any) -> Iterator[Stage]:
     access.TOKENS.forget()
-    access.PLACES.taken = 0
+    access.SLOTS.taken = 0
     with running(World(environments=20, seed=11)) as sandbox, fleet.connected(sandbox):
         sandbox.logs.warming = 0
         yield Stage(sandbox)
-    assert access.PLACES.taken == 0
+    assert access.SLOTS.taken == 0
     access.TOKENS.forget()
 
 
@@ -158,17 +158,17 @@ def test_a_reader_who_leaves_ends_the_reading(stage: Stage) -> None:
     stage.says(size=1, is_endless=True)
     answer = stage.get()
     next(iter(answer.streaming_content))
-    assert (stage.sandbox.logs.open, access.PLACES.taken) == (1, 1)
+    assert (stage.sandbox.logs.open, access.SLOTS.taken) == (1, 1)
     leave(answer)
     until(lambda: stage.sandbox.logs.open == 0)
-    assert access.PLACES.taken == 0
+    assert access.SLOTS.taken == 0
 
 
 def test_a_reader_who_leaves_before_the_first_line_ends_it_too(stage: Stage) -> None:
     stage.says(size=1, is_endless=True)
     leave(stage.get())
     until(lambda: stage.sandbox.logs.open == 0)
-    assert access.PLACES.taken == 0
+    assert access.SLOTS.taken == 0
 
 
 def test_there_is_room_for_so_many_readers(stage: Stage, settings: Any) -> None:
@@ -241,7 +241,7 @@ def test_hosts_are_those_that_runners_told_not_those_that_a_log_names_itself(sta
     runner = runner_of_logs("https://logs.eu.runner.example/r/1")
     urls = {"environmentUrls": {"logs": "https://0b7d--logs.env.acme.example/logs"}}
     environment = factories.environment(runner_id=runner.pk, status=urls)
-    hosts = access.hosts_of(environment.pk)
+    hosts = access.allowed_hosts_of(environment.pk)
     for host in ("0b7d--logs.env.acme.example", "logs.eu.runner.example", "eu.logs.acme.example"):
         assert hosts.source(f"https://{host}/x").host == host
     for host in ("other--logs.env.acme.example", "eu.runner.example", "x.logs.eu.runner.example", "app.ona.com"):

@@ -16,7 +16,7 @@ from automations.models import UNDER_WAY, ExecutionPhase, Service, ServicePhase,
 from automations.sync import poller
 from automations.sync.observe import sync_automations
 from automations.sync.poller import follow_all, follow_environment, follow_execution
-from environments.detail.live_refresh import follow
+from environments.detail.live_refresh import refresh_while_pending
 from environments.models import Environment, SyncRun
 from environments.sync.full_listing import sync_environments
 from environments.sync.job import exclusive_lock
@@ -166,7 +166,7 @@ def test_what_was_asked_for_a_moment_ago_is_looked_for_where_nothing_shows_yet(s
 def test_an_open_page_of_an_environment_follows_its_automations(sandbox: Sandbox) -> None:
     execution = under_way(sandbox)
     change(sandbox, "TASK_EXECUTION", execution.pk, ExecutionPhase.SUCCEEDED)
-    follow(execution.environment)
+    refresh_while_pending(execution.environment)
     execution.refresh_from_db()
     assert execution.phase == ExecutionPhase.SUCCEEDED
 

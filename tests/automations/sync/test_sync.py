@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from automations.models import SETTLED, Service, Task, TaskExecution, TaskSummary
-from automations.sync.observe import KINDS, Seen, observe, sync_automations
+from automations.sync.observe import KINDS, AutomationObservation, observe, sync_automations
 from environments.models import Environment, SyncRun
 from environments.sync.full_listing import sync_environments
 from portal.ona import OnaClient
@@ -111,7 +111,7 @@ def test_a_failed_list_is_a_failed_run_and_nothing_is_gone(sandbox: Sandbox, cli
     assert Service.objects.present().count() == before
 
 
-def service(seconds: int, name: str, spec: int, status: int) -> Seen:
+def service(seconds: int, name: str, spec: int, status: int) -> AutomationObservation:
     document = {
         "id": str(ONE),
         "environmentId": str(ONE),
@@ -119,11 +119,11 @@ def service(seconds: int, name: str, spec: int, status: int) -> Seen:
         "spec": {"specVersion": str(spec), "commands": {"start": f"run {spec}"}},
         "status": {"statusVersion": str(status), "phase": f"PHASE_{status}"},
     }
-    return Seen(at(seconds), read_service(msgspec.json.encode(document)))
+    return AutomationObservation(at(seconds), read_service(msgspec.json.encode(document)))
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> tuple[list[Seen], list[Seen]]:
+def lives(draw: st.DrawFn) -> tuple[list[AutomationObservation], list[AutomationObservation]]:
     life, spec, status = [], 1, 1
     for moment in range(1, draw(st.integers(1, 6)) + 1):
         spec, status = spec + draw(st.integers(0, 2)), status + draw(st.integers(0, 2))
@@ -134,7 +134,9 @@ def lives(draw: st.DrawFn) -> tuple[list[Seen], list[Seen]]:
 @pytest.mark.django_db
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives())
-def test_whatever_the_order_the_table_has_the_newest_parts(life: tuple[list[Seen], list[Seen]]) -> None:
+def test_whatever_the_order_the_table_has_the_newest_parts(
+    life: tuple[list[AutomationObservation], list[AutomationObservation]],
+) -> None:
     Service.objects.all().delete()
     lived, arriving = life
     for each in arriving:

@@ -72,6 +72,7 @@ def act_with_every_fault(kind: str, environment: Environment, actor: User, sandb
             sandbox.faults.inject(fault, rpc=KINDS[kind].rpc)
         KINDS[kind].act(environment, actor)
         sandbox.faults.clear()
+    connection._client.cache_clear()  # it would wait for as long as the throttled answer asked it to
 
 
 def look_around(environment: Environment, everything: Everything) -> None:  # noqa: F811

@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from portal.ledger import recording  # noqa: E402
+from portal.ona import OnaClient  # noqa: E402
 from tests.environments.actions.kinds import ask  # noqa: E402
 
 
@@ -34,6 +35,8 @@ def be_killed(line: dict[str, Any]) -> None:
         setattr(recording, line["dies"], die)
     ask(line["kind"], line["environment"], line["actor"])
 
+
+OnaClient("warm", "http://127.0.0.1:9/api").close()  # every fork has the certificates that the first client reads
 
 for text in sys.stdin:
     process = os.fork()

@@ -19,16 +19,24 @@ from portal.ledger.chain import entries as chain_entries
 from portal.ledger.chain.entries import Head
 from portal.ledger.models import Operation
 from tests.support import evidence
+from tests.support.databases import SharedRows
 from tests.support.evidence import FOREIGN, Files, failures, rehashed, signed, told, unpacked, with_manifest, zipped
 
 pytestmark = pytest.mark.django_db
 Way = Callable[[Files], tuple[Files, str]]
 
 
+def _packed() -> bytes:
+    evidence.organization()
+    return evidence.packed()
+
+
+_PACKED = SharedRows(_packed, "environments_", "directory_", "ledger_", "auth_user")
+
+
 @pytest.fixture
 def files(db: None) -> Files:
-    evidence.organization()
-    return unpacked(evidence.packed())
+    return unpacked(_PACKED.put())
 
 
 def changed(files: Files, name: str, old: str, new: str) -> Files:

@@ -18,6 +18,7 @@ from environments.models import Environment, Field, Phase, Secret
 from environments.timeline.observed import max_interval
 from tests.support import audits, factories, operations
 from tests.support.audits import DAY
+from tests.support.databases import SharedRows
 from tests.support.exports import read, read_csv, taken
 
 pytestmark = pytest.mark.django_db
@@ -30,12 +31,19 @@ def auditor() -> Client:
     return factories.client("Auditor")
 
 
-@pytest.fixture
-def fleet() -> list[Environment]:
+def _swept_fleet() -> list[Environment]:
     made = factories.environments(130, seed=3)
     audits.policies(lifetime=30, archive=3, delete=14)
     audits.swept(*(timezone.now() - number * timedelta(hours=1) for number in range(24 * 40)))
     return made
+
+
+_FLEET = SharedRows(_swept_fleet, "environments_", "directory_")
+
+
+@pytest.fixture
+def fleet(db: None) -> list[Environment]:
+    return _FLEET.put()
 
 
 def listed(client: Client, url: str, query: str) -> Iterator[str]:

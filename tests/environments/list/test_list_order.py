@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from environments.list.list import ENVIRONMENTS
 from environments.models import Environment
 from tests.support import factories
+from tests.support.databases import SharedRows
 
 pytestmark = pytest.mark.django_db
 URL = "/environments/"
@@ -28,15 +29,22 @@ def viewer() -> Client:
     return factories.client("Viewer")
 
 
-@pytest.fixture
-def fleet(db: None) -> list[Environment]:
-    """60 rows with ties and rows without a value in every column."""
+def _sixty() -> list[Environment]:
     made = factories.environments(57, seed=5)
     blank = [
         factories.environment(name="", owner_name="", phase="", created_at=None, active_at=None, last_started_at=None)
         for _ in range(3)
     ]
     return made + blank
+
+
+_SIXTY = SharedRows(_sixty, "environments_", "directory_")
+
+
+@pytest.fixture
+def fleet(db: None) -> list[Environment]:
+    """60 rows with ties and rows without a value in every column."""
+    return _SIXTY.put()
 
 
 def pages(client: Client, query: str, direction: str) -> Iterator[list[str]]:

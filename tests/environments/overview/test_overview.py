@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from environments.list.list import ENVIRONMENTS
 from environments.models import Field, Phase, SyncRun, Transition
-from environments.overview.refresh import keep
+from environments.overview.refresh import refresh_parts
 from portal.lists.query import read_query
 from tests.support import audits, factories, operations
 
@@ -59,7 +59,7 @@ def links(text: str, start: str) -> dict[str, tuple[int, str]]:
 
 def test_the_environments_are_counted_without_those_gone() -> None:
     fleet()
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     assert {words: count for words, (count, _) in links(page(), "figure").items()} == {
         "in all": 8,
         "running": 5,
@@ -74,7 +74,7 @@ def test_the_environments_are_counted_without_those_gone() -> None:
 
 def test_what_needs_attention_is_ranked() -> None:
     fleet()
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     assert [(words, count) for words, (count, _) in links(page(), "attention").items()] == [
         ("failing now", 1),
         ("locked down and still running", 1),
@@ -92,7 +92,7 @@ def test_what_needs_attention_is_ranked() -> None:
 @pytest.mark.parametrize("kind", ["figure", "attention", "failure"])
 def test_every_count_leads_to_the_list_of_what_it_counts(kind: str) -> None:
     fleet()
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     found = links(page(), kind)
     assert found
     for words, (count, address) in found.items():
@@ -111,7 +111,7 @@ def test_every_project_runner_and_class_that_failures_hit_leads_to_just_those() 
     factories.environment(**columns, project_id=web_app, project_name="web-app", class_id=other, class_name="Small")
     factories.environment(**columns)
     factories.environment(failure="image not found", project_id=web, project_name="web")
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     found = re.findall(r'<a href="([^"]*)"><bdi>([^<]*)</bdi> (\d+)</a>', page())
     assert {(name, int(count)) for _, name, count in found} == {
         ("web", 1), ("web-app", 1), ("none", 1), ("aws", 3), ("Small", 2)
@@ -125,7 +125,7 @@ def test_every_project_runner_and_class_that_failures_hit_leads_to_just_those() 
 def test_the_first_of_many_say_of_how_many() -> None:
     for _ in range(9):
         factories.environment(creator_id=uuid4(), project_id=uuid4())
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     words = text_of(page())
     assert "Owner first 8 of 9 In all" in words
     assert "Project first 8 of 9 In all" in words
@@ -134,7 +134,7 @@ def test_the_first_of_many_say_of_how_many() -> None:
 
 def test_every_other_link_to_the_list_is_understood() -> None:
     fleet()
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     for by in ("phase", "project", "class"):
         for address in re.findall(r'href="(/environments/\?[^"]*)"', page(by=by)):
             assert read_query(ENVIRONMENTS, QueryDict(urlsplit(unescape(address)).query)).problems == ()
@@ -142,7 +142,7 @@ def test_every_other_link_to_the_list_is_understood() -> None:
 
 def test_what_nothing_is_wrong_with_is_named_in_one_line() -> None:
     factories.environment(phase=Phase.STOPPED)
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     text = page()
     assert "Nothing needs attention." in text
     assert "No environment is failing." in text
@@ -162,27 +162,27 @@ def test_what_was_swept_before_there_was_anything_to_keep_is_told() -> None:
 
 
 def test_an_empty_organization_is_told_apart_from_one_not_read() -> None:
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     assert "Ona told of none in the last sweep." in page()
 
 
 def test_changes_are_told_against_yesterday_and_last_week() -> None:
     now = timezone.now()
     first = factories.environment()
-    keep(now - 7 * DAY)
+    refresh_parts(now - 7 * DAY)
     factories.environment()
     factories.environment()
-    keep(now - DAY)
+    refresh_parts(now - DAY)
     first.gone_at = now
     first.save(update_fields=["gone_at"])
-    keep(now)
+    refresh_parts(now)
     words = text_of(page())
     assert "2 in all 1 d since yesterday: −1 7 d since last week: +1" in words
 
 
 def test_a_day_without_a_sweep_is_not_observed() -> None:
     factories.environment()
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     words = text_of(page())
     assert "1 in all 1 d since yesterday: n/o not observed 7 d since last week: n/o not observed" in words
 
@@ -193,13 +193,13 @@ def text_of(html: str) -> str:
 
 def test_it_costs_the_same_number_of_queries_whatever_there_is() -> None:
     client, counts = factories.client(), []
-    keep(timezone.now() - timedelta(hours=1))
+    refresh_parts(timezone.now() - timedelta(hours=1))
     for fill in (fleet, list):
         with CaptureQueriesContext(connection) as queries:
             assert client.get(reverse("overview")).status_code == 200
         counts.append(len(queries))
         fill()
-        keep(timezone.now(), everything=True)
+        refresh_parts(timezone.now(), everything=True)
     assert counts[0] == counts[1] <= 14
 
 
@@ -208,7 +208,7 @@ def test_it_costs_the_same_number_of_queries_whatever_there_is() -> None:
 )
 def test_any_choice_makes_a_page(query: dict[str, str]) -> None:
     fleet()
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     text = page(**query)
     assert 'id="running"' in text
     assert "<script>alert" not in text
@@ -244,11 +244,11 @@ def swept(at: datetime, **columns: Any) -> None:
 
 def test_an_open_page_is_told_of_the_next_sweep_and_of_nothing_else() -> None:
     fleet()
-    keep(timezone.now() - timedelta(minutes=1))
+    refresh_parts(timezone.now() - timedelta(minutes=1))
     client = factories.client()
     poll = opened(client)
     assert client.get(poll, headers=HTMX).status_code == 204
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     answer = client.get(poll, headers=HTMX)
     assert answer.status_code == 200
     assert parts_of(answer) == {"live-part"}
@@ -257,10 +257,10 @@ def test_an_open_page_is_told_of_the_next_sweep_and_of_nothing_else() -> None:
 @pytest.mark.parametrize("asked", ["period=week&by=phase&top=environments", "period=month&by=class&top=running+time"])
 def test_an_open_page_is_told_of_what_looks_back_once_it_was_kept_anew(asked: str) -> None:
     fleet()
-    keep(timezone.now() - timedelta(minutes=10))
+    refresh_parts(timezone.now() - timedelta(minutes=10))
     client = factories.client()
     poll = opened(client, f"/?{asked}")
-    keep(timezone.now(), everything=True)
+    refresh_parts(timezone.now(), everything=True)
     answer = client.get(poll, headers=HTMX)
     assert parts_of(answer) == {"live-part", "look-back"}
     text = answer.content.decode()
@@ -271,7 +271,7 @@ def test_an_open_page_is_told_of_what_looks_back_once_it_was_kept_anew(asked: st
 def test_an_open_page_is_told_when_sweeps_come_late_though_nothing_else_changes() -> None:
     now = timezone.now()
     swept(now)
-    keep(now)
+    refresh_parts(now)
     client = factories.client()
     poll = opened(client)
     assert client.get(poll, headers=HTMX).status_code == 204
@@ -285,7 +285,7 @@ def test_an_open_page_is_told_when_sweeps_come_late_though_nothing_else_changes(
 
 
 def test_asking_for_news_reads_none_of_the_parts() -> None:
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     client = factories.client()
     poll = opened(client)
     with CaptureQueriesContext(connection) as queries:
@@ -295,7 +295,7 @@ def test_asking_for_news_reads_none_of_the_parts() -> None:
 
 
 def test_a_choice_swaps_what_looks_back() -> None:
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     text = factories.client().get("/?period=month", headers=HTMX).content.decode()
     assert text.lstrip().startswith('<div id="look-back"')
 
@@ -323,7 +323,7 @@ def change(environment: Any, field: str, old: str, new: str, seen_at: datetime) 
 
 def test_a_hostile_failure_has_no_effect() -> None:
     factories.environment(failure='<script>alert("boom")</script> in container')
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     text = page()
     assert "<script>alert" not in text
     assert all(count == 1 for count, _ in links(text, "failure").values())

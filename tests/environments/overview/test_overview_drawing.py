@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.overview.chart_drawing import HEIGHT, WIDTH, ceiling, number, picture
+from environments.overview.chart_drawing import HEIGHT, WIDTH, axis_maximum, draw_chart, format_number
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 SLOT = st.none() | st.lists(st.floats(0, 5000, allow_nan=False), min_size=3, max_size=3)
@@ -28,7 +28,7 @@ def chart(values: list[list[float] | None]) -> dict[str, Any]:
 
 @given(st.lists(SLOT, min_size=1, max_size=30))
 def test_what_was_not_observed_is_hatched_and_nothing_else(values: list[list[float] | None]) -> None:
-    drawn = picture(chart(values))
+    drawn = draw_chart(chart(values))
     hatched = sum(gap.width for gap in drawn.gaps)
     assert abs(hatched - WIDTH * sum(each is None for each in values) / len(values)) < 0.01
     assert [row.values == [] for row in reversed(drawn.rows)] == [each is None for each in values]
@@ -39,13 +39,13 @@ def test_what_was_not_observed_is_hatched_and_nothing_else(values: list[list[flo
 
 @given(st.lists(SLOT, min_size=1, max_size=30))
 def test_everything_stays_within_the_picture(values: list[list[float] | None]) -> None:
-    for band in picture(chart(values)).bands:
+    for band in draw_chart(chart(values)).bands:
         heights = [float(y) for y in re.findall(r"(?:V|M[\d.]+ )(-?[\d.]+)", band.path)]
         assert all(0 <= y <= HEIGHT for y in heights)
 
 
 def test_bands_are_stacked_steps() -> None:
-    drawn = picture(chart([[1, 1, 0], [2, 0, 0], None, [4, 0, 0]]))
+    drawn = draw_chart(chart([[1, 1, 0], [2, 0, 0], None, [4, 0, 0]]))
     first, second, third = drawn.bands
     assert (
         first.path == "M0.0 200.0V150.0H250.0V100.0H500.0V200.0H250.0V200.0H0.0Z M750.0 200.0V0.0H1000.0V200.0H750.0Z"
@@ -57,16 +57,16 @@ def test_bands_are_stacked_steps() -> None:
 
 
 def test_where_nothing_was_observed_nothing_is_claimed() -> None:
-    drawn = picture(chart([None, None]))
+    drawn = draw_chart(chart([None, None]))
     assert [band.latest for band in drawn.bands] == [None, None, None]
     assert drawn.gaps[0].has_label
 
 
 @given(st.floats(0, 10**7, allow_nan=False))
 def test_the_scale_is_round_and_high_enough(peak: float) -> None:
-    assert peak <= ceiling(peak)
-    assert str(ceiling(peak)).rstrip("0") in {"1", "2", "4"}
+    assert peak <= axis_maximum(peak)
+    assert str(axis_maximum(peak)).rstrip("0") in {"1", "2", "4"}
 
 
 def test_means_are_written_as_short_as_they_can_be() -> None:
-    assert [number(value) for value in (0, 3, 3.25, 99.96, 1234.5)] == ["0", "3", "3.2", "100.0", "1,234"]
+    assert [format_number(value) for value in (0, 3, 3.25, 99.96, 1234.5)] == ["0", "3", "3.2", "100.0", "1,234"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.overview.failure_messages import GAP, LONGEST, fingerprint, normalise, pieces
+from environments.overview.failure_messages import GAP, LONGEST, fingerprint, literal_parts, normalize
 
 ALIKE = [
     (
@@ -36,42 +36,42 @@ ALIKE = [
 
 @pytest.mark.parametrize(("one", "other", "expected"), ALIKE)
 def test_messages_that_differ_in_ids_times_numbers_and_paths_are_alike(one: str, other: str, expected: str) -> None:
-    assert normalise(one) == normalise(other) == expected
+    assert normalize(one) == normalize(other) == expected
 
 
 def test_messages_about_different_things_stay_apart() -> None:
-    assert normalise("image not found") != normalise("image not allowed")
+    assert normalize("image not found") != normalize("image not allowed")
     assert fingerprint("image not found") != fingerprint("image not allowed")
 
 
 def test_words_that_only_look_like_hashes_are_kept() -> None:
-    assert normalise("the facade was defaced") == "the facade was defaced"
+    assert normalize("the facade was defaced") == "the facade was defaced"
 
 
 @given(st.text(max_size=500))
 def test_a_normalised_message_stays_as_it_is(message: str) -> None:
-    once = normalise(message)
-    assert normalise(once) == once
+    once = normalize(message)
+    assert normalize(once) == once
     assert len(once) <= LONGEST
     assert "\n" not in once
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12), st.uuids(), st.uuids())
 def test_numbers_and_ids_never_make_a_difference(one: int, other: int, an_id: object, another: object) -> None:
-    assert normalise(f"attempt {one} of {an_id} failed") == normalise(f"attempt {other} of {another} failed")
+    assert normalize(f"attempt {one} of {an_id} failed") == normalize(f"attempt {other} of {another} failed")
 
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
 def test_what_is_searched_for_stands_in_every_message(messages: list[str]) -> None:
-    found = pieces(normalise(messages[0]), messages)
+    found = literal_parts(normalize(messages[0]), messages)
     assert all(piece.upper() in message.upper() for piece in found for message in messages)
     assert GAP not in "".join(found)
 
 
 def test_the_longest_literal_parts_are_searched_for() -> None:
     message = "step 3: devcontainer build failed: exit status 1 in /tmp/a/b"
-    assert pieces(normalise(message), [message]) == ["devcontainer build failed: exit status", "step"]
+    assert literal_parts(normalize(message), [message]) == ["devcontainer build failed: exit status", "step"]
 
 
 def test_what_a_component_says_again_counts_once() -> None:
-    assert normalise("cannot start: no room\nmachine: cannot start: no room") == "cannot start: no room"
+    assert normalize("cannot start: no room\nmachine: cannot start: no room") == "cannot start: no room"

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from environments.models import Environment, Field, Transition
 from environments.models.overview import OverviewPart, RunningTime, StartUp
-from environments.overview.refresh import keep
+from environments.overview.refresh import refresh_parts
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -123,7 +123,7 @@ def test_every_figure_of_starts_leads_to_as_many_rows() -> None:
     started(7, class_id=uuid4(), project_id=uuid4())
     started(5, kind="created")
     started(2, kind="", seconds=None)
-    keep(timezone.now() + MINUTE)
+    refresh_parts(timezone.now() + MINUTE)
     text = factories.client().get("/").content.decode()
     figures = re.findall(r'<a href="(/overview/starts/[^"]*)">(?:of )?([\d,]+)(?: starts seen)?</a>', text)
     assert len(figures) == 7
@@ -134,7 +134,7 @@ def test_every_figure_of_starts_leads_to_as_many_rows() -> None:
 def test_the_first_classes_and_projects_by_starts_say_of_how_many() -> None:
     for _ in range(7):
         started(1, class_id=uuid4())
-    keep(timezone.now() + MINUTE)
+    refresh_parts(timezone.now() + MINUTE)
     text = words(factories.client().get("/").content.decode())
     assert "The first 6 of 7 classes, by measured starts" in text
     assert "projects, by measured starts" not in text
@@ -147,7 +147,7 @@ def test_running_time_by_day_adds_up_to_the_overviews_figure() -> None:
     for ago, seconds in spent.items():
         for dimension, key in (("owner", str(owner)), ("owner", str(UUID(int=7))), ("observed", "")):
             RunningTime.objects.create(day=(now - ago * DAY).date(), dimension=dimension, key=key, seconds=seconds)
-    keep(now)
+    refresh_parts(now)
     rows = OverviewPart.objects.get(pk="tops").data["owner"]["running time"]
     assert {row["seconds"] for row in rows} == {10860}
     address = re.findall(

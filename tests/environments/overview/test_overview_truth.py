@@ -19,12 +19,12 @@ from environments.models.overview import OverviewPart, RunningTime, Snapshot, St
 from environments.overview import running_chart
 from environments.overview.counted_conditions import CONDITIONS
 from environments.overview.counts import hour_of
-from environments.overview.refresh import keep
+from environments.overview.refresh import refresh_parts
 from environments.sync.observe import observe
 from portal.directory.sync import observe_organization
 from portal.ona.documents.directory import read_organization, read_policies
 from portal.ona.documents.environments import Observation, read_environment
-from portal.sandbox.documents import Document, instant_of, moment, pruned, seconds_of
+from portal.sandbox.documents import Document, datetime_of, instant_of, pruned, seconds_of
 from portal.sandbox.history_log import FIELDS, Facts, Truth
 from portal.sandbox.world import World
 from tests.support import factories
@@ -64,7 +64,7 @@ def test_figures_at_any_time_of_a_month_are_the_truth(settings: Any) -> None:
     hours = [NOW - number * DAY / 2 for number in range(2 * MONTH) if number % 3 != 1]
 
     def after(at: datetime) -> None:
-        keep(at, everything=True)
+        refresh_parts(at, everything=True)
         kept[at] = {name: OverviewPart.objects.get(pk=name).data for name in ("counts", "failures", "tops")}
 
     replay(world, every=every, outages=OUTAGES, after=after, after_at=hours)
@@ -102,8 +102,8 @@ def _conditions(facts: Facts, at: datetime, keep_for: timedelta) -> dict[str, bo
     unpushed = bool(git.get("totalUnpushedCommits") or git.get("totalChangedFiles"))
     runs, lockdown = facts.phase == Phase.RUNNING, facts.lockdown_at
     started = metadata.get("lastStartedAt")
-    uses = [facts.active_at, moment(instant_of(started)) if started else None]
-    used = max((each for each in uses if each), default=moment(instant_of(metadata["createdAt"])))
+    uses = [facts.active_at, datetime_of(instant_of(started)) if started else None]
+    used = max((each for each in uses if each), default=datetime_of(instant_of(metadata["createdAt"])))
     container = status.get("devcontainer", {})
     has_container = container.get("phase") == "PHASE_RUNNING"
     late = int(status.get("runnerAck", {}).get("specVersion", "0")) < facts.spec_version
@@ -151,7 +151,7 @@ def test_every_condition_of_a_fleet_that_has_them_all_is_counted_as_it_is() -> N
     running = next(each for each in documents if each["status"].get("phase") == Phase.RUNNING)
     running["metadata"]["lockdownAt"] = "2026-03-30T00:00:00Z"
     observe(Observation(NOW, read_environment(msgspec.json.encode(each))) for each in documents)
-    keep(NOW)
+    refresh_parts(NOW)
     facts = [Facts(**{name: read(each) for name, read in FIELDS.items()}) for each in documents]
     true = true_conditions(facts, NOW, kept_for(policies))
     told = OverviewPart.objects.get(pk="counts").data["condition"]
@@ -163,10 +163,10 @@ def test_a_day_of_running_environments_is_the_truth_or_not_observed(settings: An
     settings.SWEEP_SECONDS = 1800
     world = lived(40, 9)
     hours = [NOW - number * HOUR for number in range(25)]
-    after = partial(keep, everything=True)
+    after = partial(refresh_parts, everything=True)
     replay(world, every=timedelta(minutes=30), outages=MISSED, after=after, after_at=hours)
     for by in ("phase", "project", "class"):
-        chart = OverviewPart.objects.get(pk=running_chart.name("day", by)).data
+        chart = OverviewPart.objects.get(pk=running_chart.part_name("day", by)).data
         told = {datetime.fromisoformat(begin): values for begin, _, values in chart["slots"]}
         keys = [series["key"] for series in chart["series"]]
         for at in hours[:24]:
@@ -181,7 +181,7 @@ def test_a_day_of_running_environments_is_the_truth_or_not_observed(settings: An
 
 def _running_by(by: str, facts: list[Facts]) -> Counter[str]:
     if by == "phase":
-        return Counter(each.phase for each in facts if each.phase not in running_chart.STILL)
+        return Counter(each.phase for each in facts if each.phase not in running_chart.EXCLUDED_PHASES)
     return Counter(KEYS[by](each.document) for each in facts if each.phase == Phase.RUNNING)
 
 
@@ -216,7 +216,7 @@ def _no_hour_of_the_outages_is_claimed() -> None:
 def _the_month_in_pictures_is_the_truth(world: World, moments: Iterable[datetime]) -> None:
     """Each step of half a day holds one moment at most; none where nothing was observed."""
     for by in ("phase", "project", "class"):
-        chart = OverviewPart.objects.get(pk=running_chart.name("month", by)).data
+        chart = OverviewPart.objects.get(pk=running_chart.part_name("month", by)).data
         keys, slots = [series["key"] for series in chart["series"]], chart["slots"]
         assert len(slots) == 2 * MONTH
         for begin, _, values in slots:
@@ -275,7 +275,7 @@ def test_start_ups_differ_from_the_truth_by_no_more_than_they_say(settings: Any)
     settings.SWEEP_SECONDS = 20
     world, days = lived(), [NOW - number * DAY for number in range(MONTH)]
     outages = [(day - DAY, day - 2 * HOUR) for day in days]
-    sweeps = replay(world, every=timedelta(seconds=20), outages=outages, after=keep, after_at=days)
+    sweeps = replay(world, every=timedelta(seconds=20), outages=outages, after=refresh_parts, after_at=days)
     measured = StartUp.objects.exclude(seconds=None)
     assert len(measured) >= 30
     assert len({start.running_at.date() for start in measured}) > 15
@@ -286,7 +286,7 @@ def test_start_ups_differ_from_the_truth_by_no_more_than_they_say(settings: Any)
         begin, end = _came_up(truth_of(world), str(start.environment_id), *seen, sweeps)
         if start.kind == StartUp.Kind.CREATED:
             document = truth_of(world).intervals(str(start.environment_id), "document")[0].value
-            begin = moment(instant_of(document["metadata"]["createdAt"]))
+            begin = datetime_of(instant_of(document["metadata"]["createdAt"]))
         assert start.seconds is not None
         assert start.uncertain is not None
         assert abs(start.seconds - (end - begin).total_seconds()) <= start.uncertain + 1

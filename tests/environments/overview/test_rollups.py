@@ -12,8 +12,8 @@ from django.utils import timezone
 from environments.models import Environment, Field, Phase, SyncRun, Transition
 from environments.models.overview import FailureKind, OverviewPart, RunningTime, Snapshot, StartUp
 from environments.overview import running_chart, running_time
-from environments.overview.refresh import after_sweep, keep
-from environments.overview.startup_times import Change, Measured, measure
+from environments.overview.refresh import refresh_after, refresh_parts
+from environments.overview.startup_times import MeasuredStart, PhaseChange, measure
 from portal.directory.models import Member
 from tests.support import factories
 
@@ -28,7 +28,7 @@ def sweep(at: datetime) -> SyncRun:
     run = SyncRun.objects.create(
         kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED, started_at=at, finished_at=at
     )
-    keep(at, everything=True)
+    refresh_parts(at, everything=True)
     return run
 
 
@@ -39,7 +39,7 @@ def sweeps(begin: datetime, end: datetime) -> None:
         SyncRun.objects.create(
             kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED, started_at=at, finished_at=at
         )
-    keep(end, everything=True)
+    refresh_parts(end, everything=True)
 
 
 def moved(environment: Environment, old: str, new: str, after: datetime, by: datetime) -> Transition:
@@ -61,10 +61,10 @@ def seconds(dimension: str, key: object = "") -> float:
 
 def test_each_hour_keeps_what_its_last_sweep_counted() -> None:
     factories.environment()
-    keep(NOON)
+    refresh_parts(NOON)
     factories.environment(phase=Phase.STOPPED, failure="boom")
-    keep(NOON + 50 * MINUTE)
-    keep(NOON + 70 * MINUTE)
+    refresh_parts(NOON + 50 * MINUTE)
+    refresh_parts(NOON + 70 * MINUTE)
     kept = Snapshot.objects.filter(dimension="condition").order_by("hour")
     assert [each.hour for each in kept] == [NOON, NOON + HOUR]
     assert [each.counts["total"] for each in kept] == [2, 2]
@@ -74,17 +74,17 @@ def test_each_hour_keeps_what_its_last_sweep_counted() -> None:
 
 def test_what_is_counted_of_a_moment_is_reckoned_from_it() -> None:
     factories.environment(lockdown_at=NOON + 3 * HOUR)
-    keep(NOON)
+    refresh_parts(NOON)
     assert OverviewPart.objects.get(pk="counts").data["condition"]["lockdown-24h"] == 1
-    keep(NOON + 4 * HOUR)
+    refresh_parts(NOON + 4 * HOUR)
     assert OverviewPart.objects.get(pk="counts").data["condition"]["past-running"] == 1
 
 
 def test_a_sweep_that_is_older_than_what_is_kept_changes_nothing() -> None:
-    assert keep(NOON)
+    assert refresh_parts(NOON)
     factories.environment()
-    assert not keep(NOON - MINUTE)
-    assert not keep(NOON)
+    assert not refresh_parts(NOON - MINUTE)
+    assert not refresh_parts(NOON)
     assert OverviewPart.objects.get(pk="counts").data["condition"]["total"] == 0
 
 
@@ -147,12 +147,12 @@ def test_a_pause_of_the_sync_adds_no_time() -> None:
 def test_owners_have_their_names_with_the_next_sweep_once_names_are_known() -> None:
     owner = uuid4()
     factories.environment(creator_id=owner)
-    keep(NOON)
+    refresh_parts(NOON)
     Member.objects.create(id=owner, name="Ada Lovelace", first_seen_at=NOON, seen_at=NOON)
     SyncRun.objects.create(
         kind=SyncRun.Kind.DIRECTORY, state=SyncRun.State.SUCCEEDED, started_at=NOON, finished_at=NOON + MINUTE
     )
-    keep(NOON + 2 * MINUTE)
+    refresh_parts(NOON + 2 * MINUTE)
     (top,) = OverviewPart.objects.get(pk="tops").data["owner"]["environments"]
     assert top["name"] == "Ada Lovelace"
 
@@ -175,15 +175,15 @@ def test_the_top_is_over_seven_days() -> None:
 CREATING, STARTING, RUNNING = Phase.CREATING, Phase.STARTING, Phase.RUNNING
 
 
-def changes(*steps: tuple[str, str, int, int]) -> list[Change]:
+def changes(*steps: tuple[str, str, int, int]) -> list[PhaseChange]:
     """Of each step the phases, and the minutes between which it happened."""
     return [
-        Change(number, old, new, NOON + after * MINUTE, NOON + by * MINUTE)
+        PhaseChange(number, old, new, NOON + after * MINUTE, NOON + by * MINUTE)
         for number, (old, new, after, by) in enumerate(steps)
     ]
 
 
-def measured(*steps: tuple[str, str, int, int], created: datetime | None = None) -> list[Measured]:
+def measured(*steps: tuple[str, str, int, int], created: datetime | None = None) -> list[MeasuredStart]:
     return list(measure(changes(*steps), created, 3 * MINUTE))
 
 
@@ -236,11 +236,11 @@ def test_when_a_kind_of_failure_was_first_seen_is_kept_after_it_is_over() -> Non
     change = Transition.objects.create(
         environment=one, field=Field.FAILURE, new="exit status 1", old_seen_at=NOON, seen_at=NOON + MINUTE
     )
-    keep(NOON + 2 * MINUTE)
+    refresh_parts(NOON + 2 * MINUTE)
     Environment.objects.update(failure="")
-    keep(NOON + 3 * MINUTE)
+    refresh_parts(NOON + 3 * MINUTE)
     factories.environment(failure="exit status 137", first_seen_at=NOON + 4 * MINUTE)
-    keep(NOON + 5 * MINUTE)
+    refresh_parts(NOON + 5 * MINUTE)
     (cluster,) = OverviewPart.objects.get(pk="failures").data["clusters"]
     assert cluster["first_seen_at"] == change.seen_at.isoformat()
     assert FailureKind.objects.get().last_seen_at == NOON + 5 * MINUTE
@@ -250,7 +250,7 @@ def test_failures_that_are_alike_are_one_with_all_they_hit() -> None:
     for number in range(5):
         factories.environment(failure=f"exit status {number}", project_name=f"p{number}", class_name="Small")
     factories.environment(failure="image not found")
-    keep(timezone.now())
+    refresh_parts(timezone.now())
     first, second = OverviewPart.objects.get(pk="failures").data["clusters"]
     assert (first["message"], first["count"], first["variants"]) == ("exit status …", 5, 5)
     assert first["hit"]["projects"]["more"] == 2
@@ -282,12 +282,12 @@ def test_a_chart_tells_apart_a_few_and_puts_the_others_together() -> None:
 @pytest.mark.parametrize("state", [SyncRun.State.FAILED, SyncRun.State.SKIPPED])
 def test_a_sweep_that_failed_changes_nothing(state: str) -> None:
     run = SyncRun.objects.create(kind=SyncRun.Kind.ENVIRONMENTS, state=state, started_at=NOON)
-    after_sweep(run)
-    after_sweep(None)
+    refresh_after(run)
+    refresh_after(None)
     assert not OverviewPart.objects.exists()
 
 
 def test_old_snapshots_are_dropped() -> None:
-    keep(NOON)
-    keep(NOON + running_chart.KEPT + HOUR)
+    refresh_parts(NOON)
+    refresh_parts(NOON + running_chart.RETENTION + HOUR)
     assert not Snapshot.objects.filter(hour=NOON).exists()

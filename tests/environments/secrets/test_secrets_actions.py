@@ -17,11 +17,9 @@ from django.utils import timezone
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.actions.registry import ACTIONS, Verdict
 from environments.models import Environment, Secret
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets import actions
-from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import sync_secrets
-from environments.sync.directory import sync_directory
-from environments.sync.full_listing import sync_environments
 from portal.directory.connection import ona
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
@@ -34,13 +32,10 @@ CREATE, UPDATE, DELETE = (f"SecretService/{rpc}" for rpc in ("CreateSecret", "Up
 VALUE = "correct horse battery staple"
 
 
-@pytest.fixture
-def ona_read(sandbox: Sandbox, settings: Any) -> Sandbox:
-    """An organization that has been read once; calls give up after a second."""
-    for job in (sync_directory, sync_environments, sync_secrets):
-        job(ona())
+@pytest.fixture(autouse=True)
+def _impatient(settings: Any) -> None:
+    """Calls give up after a second."""
     settings.ONA_ACTION_SECONDS = 1.0
-    return sandbox
 
 
 @pytest.fixture

@@ -11,12 +11,10 @@ import pytest
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.secrets.reach import covered_by, naming, reach, scopes_of, secrets_for
-from environments.secrets.scopes import Scope, ScopeKind
+from environments.models.secret_scope import Scope, ScopeKind
+from environments.secrets.reach import environments_in_scope, environments_using, reach, scopes_of, secrets_for
 from environments.secrets.sync import read_scope, sync_secrets
-from environments.secrets.upsert import count_environments, merge
-from environments.sync.directory import sync_directory
-from environments.sync.full_listing import sync_environments
+from environments.secrets.upsert import count_environments, merge_documents
 from portal.directory import connection
 from portal.directory.connection import ona
 from portal.directory.models import Project
@@ -30,14 +28,10 @@ GOOD = SyncRun.State.SUCCEEDED
 
 
 @pytest.fixture
-def cached(sandbox: Sandbox) -> Sandbox:
+def cached(ona_read: Sandbox) -> Sandbox:
     """An organization that has been read once."""
-    for job in (sync_directory, sync_environments):
-        run = job(ona())
-        assert run is not None
-        assert run.state == GOOD
-    assert synced().state == GOOD
-    return sandbox
+    assert {run.state for run in SyncRun.objects.all()} == {GOOD}
+    return ona_read
 
 
 def synced() -> SyncRun:
@@ -72,8 +66,8 @@ def test_every_secret_of_every_scope_is_cached_without_its_value(cached: Sandbox
 def test_names_and_counts_are_those_of_the_cache(cached: Sandbox) -> None:
     for secret in Secret.objects.all():
         assert secret.scope is not None
-        assert secret.reach == covered_by(secret.scope).count()
-        assert secret.uses == naming(secret.pk).count()
+        assert secret.reach == environments_in_scope(secret.scope).count()
+        assert secret.uses == environments_using(secret.pk).count()
         found = reach(secret.scope, secret)
         assert (found.covered, found.uses) == (secret.reach, secret.uses)
     assert of_project().scope_name == Project.objects.get(pk=of_project().scope_id).name
@@ -141,32 +135,32 @@ def test_without_a_directory_the_run_says_so(sandbox: Sandbox) -> None:
 
 def test_a_scope_that_ona_no_longer_knows_has_no_secrets(cached: Sandbox) -> None:
     scope = Scope(ScopeKind.PROJECT, uuid.uuid4())
-    merge([document(scope=scope.message)], timezone.now() - timedelta(minutes=1))
+    merge_documents([document(scope=scope.message)], timezone.now() - timedelta(minutes=1))
     assert synced().gone == 1
 
 
 def test_a_late_listing_does_not_bring_back_what_was_found_gone() -> None:
     scope, now = Scope(ScopeKind.PROJECT, uuid.uuid4()), timezone.now()
     secret = document(scope=scope.message)
-    merge([secret], now - timedelta(minutes=2))
+    merge_documents([secret], now - timedelta(minutes=2))
     Secret.objects.update(gone_at=now)
-    merge([secret], now - timedelta(seconds=1))
+    merge_documents([secret], now - timedelta(seconds=1))
     assert Secret.objects.get().gone_at
-    merge([secret], now + timedelta(seconds=1))
+    merge_documents([secret], now + timedelta(seconds=1))
     assert Secret.objects.get().gone_at is None
 
 
 def test_an_older_listing_does_not_overwrite_a_newer_one() -> None:
     now, id_ = timezone.now(), str(uuid.uuid4())
-    merge([document(id=id_, name="NEW")], now)
-    merge([document(id=id_, name="OLD")], now - timedelta(seconds=1))
+    merge_documents([document(id=id_, name="NEW")], now)
+    merge_documents([document(id=id_, name="OLD")], now - timedelta(seconds=1))
     assert Secret.objects.get().name == "NEW"
 
 
 def test_odd_documents_do_not_stop_the_others() -> None:
     good = document(name="GOOD")
     odd = document(name="a\0b", newField={"x": [1]}, credentialProxy={"targetHosts": ["a\0"], "header": "h"})
-    assert merge([odd, good], timezone.now()) == 0
+    assert merge_documents([odd, good], timezone.now()) == 0
     assert {secret.name for secret in Secret.objects.all()} == {"a\ufffdb", "GOOD"}
     assert Secret.objects.get(name="a\ufffdb").scope is None
 
@@ -174,7 +168,7 @@ def test_odd_documents_do_not_stop_the_others() -> None:
 def test_specifications_of_another_shape_count_as_naming_nothing() -> None:
     scope, now = Scope(ScopeKind.PROJECT, uuid.uuid4()), timezone.now()
     secret = document(scope=scope.message)
-    merge([secret], now)
+    merge_documents([secret], now)
     for spec in (
         {"secrets": "x"},
         {"secrets": [1, None, {"id": 5}, []]},

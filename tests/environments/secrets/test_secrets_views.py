@@ -12,11 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.secrets.scopes import ScopeKind
-from environments.secrets.sync import sync_secrets
-from environments.sync.directory import sync_directory
-from environments.sync.full_listing import sync_environments
-from portal.directory.connection import ona
+from environments.models.secret_scope import ScopeKind
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
 from portal.sandbox.server import Sandbox
@@ -24,13 +20,6 @@ from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def ona_read(sandbox: Sandbox) -> Sandbox:
-    for job in (sync_directory, sync_environments, sync_secrets):
-        job(ona())
-    return sandbox
 
 
 @pytest.fixture

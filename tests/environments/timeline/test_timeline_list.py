@@ -147,7 +147,7 @@ def test_the_list_is_searched_for_all_of_some_plain_words(viewer: Client) -> Non
 def test_a_search_goes_on_page_by_page_with_each_fitting_row_once(
     viewer: Client, monkeypatch: pytest.MonkeyPatch, searched: int
 ) -> None:
-    monkeypatch.setattr(timeline_list, "SEARCHED", searched)
+    monkeypatch.setattr(timeline_list, "MAX_SEARCHED", searched)
     environment = known_for(timedelta(hours=3))
     service_changed(environment, 40)
     wanted, now = [], timezone.now().replace(microsecond=0)
@@ -160,7 +160,7 @@ def test_a_search_goes_on_page_by_page_with_each_fitting_row_once(
 
 
 def test_a_search_says_how_far_it_has_come(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline_list, "SEARCHED", 5)
+    monkeypatch.setattr(timeline_list, "MAX_SEARCHED", 5)
     environment = known_for(timedelta(hours=3))
     rows = [changed(environment, Field.FAILURE, "", f"failure {number}", minutes_ago=number) for number in range(1, 9)]
     text = words(page(viewer, environment, q="failure 7", zoom="all"))

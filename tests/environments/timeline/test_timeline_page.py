@@ -230,9 +230,9 @@ def test_services_and_executions_have_lanes_of_their_own(viewer: Client) -> None
         (operations_source, "MOST_MARKS", "Only the newest 2 operations of the period are drawn."),
         (audit_log_source, "MOST_MARKS", "Only the newest 2 entries of Ona's audit log in the period are drawn."),
         (specification_versions, "MOST_MARKS", "Only the highest 2 versions of the period are drawn."),
-        (timeline_source, "MOST_SERVICES", "Only the first 2 services are drawn."),
-        (timeline_source, "MOST_EXECUTIONS", "Only the newest 2 executions of the period are drawn."),
-        (timeline_source, "MOST_TASKS", "1 execution is not drawn: there is room for 2 lanes of tasks."),
+        (timeline_source, "MAX_SERVICES", "Only the first 2 services are drawn."),
+        (timeline_source, "MAX_EXECUTIONS", "Only the newest 2 executions of the period are drawn."),
+        (timeline_source, "MAX_TASKS", "1 execution is not drawn: there is room for 2 lanes of tasks."),
     ],
 )
 def test_what_is_left_out_of_the_picture_is_said_beneath_it(

@@ -29,7 +29,7 @@ from environments.timeline.query import ZOOMS
 from environments.timeline.source import TimelineData, assemble
 from environments.timeline.specification_versions import VERSIONS
 from environments.timeline.transitions_source import STATES, TRANSITIONS
-from portal.sandbox.documents import moment
+from portal.sandbox.documents import datetime_of
 from portal.sandbox.history_log import Facts, Interval, Truth
 from tests.support import factories
 from tests.support.history import NOW, lived, replay
@@ -58,7 +58,7 @@ class Month:
 
     def life(self, identifier: str) -> tuple[datetime, datetime | None]:
         life = self.truth.lives[identifier]
-        return moment(life.begin), None if life.end is None else moment(life.end)
+        return datetime_of(life.begin), None if life.end is None else datetime_of(life.end)
 
     def seen(self, identifier: str) -> list[datetime]:
         """The sweeps in which an environment was listed."""

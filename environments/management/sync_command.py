@@ -10,10 +10,9 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from environments.models import SyncRun
-from environments.overview.refresh import after_sweep
+from environments.overview.refresh import refresh_after
+from environments.sync.job import Progress, run_with_client
 from portal.ona import OnaClient
-
-from .job import Progress, run_with_client
 
 IN_PROGRESS = 75  # EX_TEMPFAIL
 
@@ -38,7 +37,7 @@ def run_sync(unit: str, kind: SyncRun.Kind, job: Callable[[OnaClient, Progress],
         raise CommandError("Another run of this kind is under way.", returncode=IN_PROGRESS)
     if run.state != SyncRun.State.SUCCEEDED:
         raise CommandError(f"{run.error} ({run.error_code}{f', request {run.request_id}' if run.request_id else ''})")
-    after_sweep(run)
+    refresh_after(run)
     return (
         f"{run.listed} {unit} listed in {run.seconds or 0:.1f} s with {run.requests} requests: {run.changed} changed, "
         f"{run.transitions} transitions, {run.gone} gone, {run.malformed} malformed"

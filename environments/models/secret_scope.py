@@ -1,4 +1,4 @@
-"""What a secret belongs to: the organization, a project, a person, or a service account."""
+"""Scopes of secrets: organization, project, person, service account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One scope; `str()` is its form in a form and in a URL: "project:<id>"."""
+    """One scope. `str()` is its form in forms and URLs: "project:<id>"."""
 
     kind: ScopeKind
     id: UUID
@@ -37,12 +37,12 @@ class Scope:
 
     @property
     def message(self) -> dict[str, str]:
-        """As SecretScope of the vendor's contract."""
+        """The SecretScope of the vendor's contract."""
         return {FIELDS[self.kind]: str(self.id)}
 
     @classmethod
     def of_message(cls, message: dict[str, str]) -> Scope:
-        """The scope a SecretScope means; ValueError for one that names none."""
+        """The scope of a SecretScope; ValueError if it has none."""
         for kind, field in FIELDS.items():
             if field in message:
                 return cls(kind, UUID(message[field]))
@@ -50,6 +50,6 @@ class Scope:
 
     @classmethod
     def read(cls, text: str) -> Scope:
-        """The scope that `str()` made a text of; ValueError for other texts."""
+        """Parse what `str()` returns; ValueError for other texts."""
         kind, _, identity = text.partition(":")
         return cls(ScopeKind(kind), UUID(identity))
