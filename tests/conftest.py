@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
 
 from portal import celery as celery  # as in portal.wsgi: pages call workers through it
 from portal.directory import connection
@@ -16,6 +17,10 @@ from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 from tests.support.databases import use_template
 from tests.support.emptying import empty_filled_tables, let_the_ledger_be_emptied
+from tests.support.profiles import examples
+
+hypothesis_settings.register_profile("portal", max_examples=examples(100), deadline=None)
+hypothesis_settings.load_profile("portal")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -98,12 +98,12 @@ class Service(Automation):
                 name="service_by_environment", condition=Q(gone_at=None),
             ),
             # the same by phase, and ?phase=, ?project=, their counts, and how many of each phase:
-            # automations.by_reference.refresh
+            # automations.sync.summaries
             models.Index(
                 fields=["reference", "phase", "id"], include=["project_id"],
                 name="service_by_phase", condition=Q(gone_at=None),
             ),
-            # failure messages: automations.by_reference.refresh
+            # failure messages: automations.sync.summaries
             models.Index(F("reference"), name="service_failing", condition=Q(gone_at=None) & ~Q(failure="")),
             # is anything newer: automations.executions.change_token, automations.sync.denormalized_names
             models.Index(F("changed_at"), name="service_changed"),
@@ -200,7 +200,7 @@ class TaskExecution(Automation):
             models.Index(F("duration"), F("id"), name="execution_duration"),
             # sort by task
             models.Index(F("reference"), F("id"), name="execution_by_reference"),
-            # executions of a task by reference: ?reference=; the newest of each: automations.by_reference.refresh
+            # executions of a task by reference: ?reference=; the newest of each: automations.sync.summaries
             models.Index(F("reference"), F("created_at"), F("id"), name="execution_of_reference"),
             # executions of a project: ?project=
             models.Index(F("project_id"), F("created_at"), name="execution_of_project"),

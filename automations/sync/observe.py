@@ -18,8 +18,8 @@ from django.conf import settings
 from django.db import DataError, connection, transaction
 from django.utils import timezone
 
-from automations.by_reference import refresh
 from automations.models import AutomationQuerySet
+from automations.sync import summaries
 from environments.models import Environment, SyncRun
 from environments.sync.job import Progress, fetch_all, ignore_progress, record_run, reject_mass_deletion
 from environments.sync.observe import MergeResult
@@ -156,7 +156,7 @@ def _sync(client: OnaClient, run: SyncRun, progress: Progress, everything: bool,
         _mark_missing(client, run, kind, scope, accept_losses)
         if everything and kind.settled is not None:
             _mark_dropped(client, run, kind)
-    refresh.refresh()
+    summaries.refresh()
 
 
 def pages_of(client: OnaClient, kind: Kind, environment_ids: Sequence[UUID]) -> Iterator[Page[Any]]:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from environments.as_of import clock
 from environments.models import Field
+from environments.models.flags import FLAGS
 
 # Told by transitions.
 TEXTS = (Field.PHASE, Field.MACHINE, Field.CONTENT, Field.DEVCONTAINER, Field.AUTOMATIONS, Field.FAILURE)
@@ -22,8 +23,8 @@ SPECIFIED = {
 # A past time cannot be searched by what git and runners report: no history of it is stored. Names, owners, projects and
 # classes are as of now too, but seldom change; pages say so.
 OF_NOW = frozenset(
-    ("unpushed_work", "unpushed_commits", "changed_files", "not_in_sync", "runner_spec_version", "devcontainer_in_sync",
-     "shared_ports")
+    ("unpushed_commits", "changed_files", "runner_spec_version", "devcontainer_in_sync", "shared_ports",
+     *(flag.column for flag in FLAGS.values() if not flag.is_recorded))
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from environments.as_of import clock, recorded
 from environments.list import search_keys
 from environments.list.names import NAMED, named, names_of
 from environments.models import Environment, EnvironmentQuerySet
+from environments.models.flags import FLAGS
 from portal.lists.declaration import ListQuery
 from portal.lists.filters import (
     Conditional,
@@ -28,13 +29,6 @@ from portal.lists.search import one_of
 MOST_CHOSEN = 100  # environments named one by one: their ids still fit into an address
 LONGEST_IDLE = 36_500  # days
 IDLE_DAYS = (7, 30, 90)
-FLAG_WORDS = {
-    "failing": "failing",
-    "unpushed": "unpushed work",
-    "open": "port open to everyone",
-    "never-stops": "never stops",
-    "not-in-sync": "not in sync",
-}
 
 
 def asks_for_gone(query: ListQuery) -> bool:
@@ -121,7 +115,8 @@ FILTERS = (
         facet=Conditional(lambda selected: {word: _lockdown(word) for word in search_keys.LOCKDOWN}),
     ),
     Filter(
-        "flag", "Needs a look", all_of(search_keys.FLAGS), _flag, words_of(FLAG_WORDS),
+        "flag", "Needs a look", all_of(search_keys.FLAGS), _flag,
+        words_of({word: flag.label for word, flag in FLAGS.items()}),
         facet=Conditional(lambda selected: recorded.answerable(search_keys.FLAGS), adds_up=True),
     ),
     Filter(

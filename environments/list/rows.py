@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from html import escape
@@ -12,26 +12,18 @@ from uuid import UUID
 from django.utils.safestring import SafeString
 
 from environments.as_of import clock, recorded
-from environments.list import search_keys
-from environments.list.filters import FLAG_WORDS
 from environments.models import Environment
+from environments.models.flags import FLAGS, Flag
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
 from portal.web.templatetags.portal import ago, phase_dot
 
-FLAGS = {
-    "failing": "failing",
-    "unpushed_work": "unpushed",
-    "open_to_everyone": "open",
-    "never_stops": "never-stops",
-    "not_in_sync": "not-in-sync",
-}
 # what a row shows; lists never read the documents
 COLUMNS = (
     "name", "phase", "archived_at", "gone_at", "creator_id", "owner_name", "project_id", "project_name", "class_id",
     "class_name", "repository", "branch", "created_at", "last_used_at", "lockdown_at", "failure", "unpushed_commits",
     "changed_files", "desired_phase", "spec_version", "runner_spec_version", "secrets_in_sync", "devcontainer_in_sync",
-    *FLAGS,
+    *(flag.column for flag in FLAGS.values()),
 )  # fmt: skip
 
 
@@ -44,18 +36,17 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
     Cells are made here and not in the template, and are plain dictionaries: a page has a thousand values, and the
     template engine takes longer over them than Postgres over finding the rows.
     """
-    now, answerable = clock.at(), recorded.answerable(search_keys.FLAGS)
-    told = {column: word for column, word in FLAGS.items() if word in answerable}
-    return [_row(environment, url, now, told) for environment in environments]
+    now, flags = clock.at(), [flag for flag in FLAGS.values() if recorded.is_recorded(flag.condition)]
+    return [_row(environment, url, now, flags) for environment in environments]
 
 
-def _row(environment: Environment, url: str, now: datetime, told: Mapping[str, str]) -> Row:
+def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag]) -> Row:
     return {
         "id": environment.pk.hex,
         "state": "list-past" if environment.archived_at or environment.gone_at else "",
         "phase": phase_cell(environment.phase) + _past(environment),
         "name": _link(f"{url}{environment.pk}/", environment.name or str(environment.pk), f"e{environment.pk.hex}"),
-        "flags": _flags(environment, told),
+        "flags": _flags(environment, flags),
         "repository": _text(environment.repository),
         "source": _text(short_repository(environment.repository) or "no repository"),
         "branch": _text(environment.branch),
@@ -106,28 +97,16 @@ def _past(environment: Environment) -> SafeString:
     return SafeString(' <a class="list-flag" href="?archived=yes">archived</a>' if environment.archived_at else "")
 
 
-def _flags(environment: Environment, told: Mapping[str, str]) -> SafeString:
-    """What deserves a look, and why, leading to all alike: of a past moment, what can be told of it."""
+def _flags(environment: Environment, flags: Sequence[Flag]) -> SafeString:
+    """Those of `flags` that it has, and why, leading to all alike."""
     return SafeString(
         "".join(
-            f' <a class="list-flag list-flag-{word}" href="?flag={word}" title="{escape(_why(environment, word))}">'
-            f"{escape(FLAG_WORDS[word])}</a>"
-            for column, word in told.items()
-            if getattr(environment, column)
+            f' <a class="list-flag list-flag-{flag.word}" href="?flag={flag.word}" '
+            f'title="{escape(flag.explain(environment) or f"All environments: {flag.label}")}">{escape(flag.label)}</a>'
+            for flag in flags
+            if getattr(environment, flag.column)
         )
     )
-
-
-def _why(environment: Environment, word: str) -> str:
-    if word == "failing":
-        return environment.failure
-    if word == "unpushed":
-        commits, files = environment.unpushed_commits, environment.changed_files
-        said = ((commits, "commits not pushed"), (files, "files changed"))
-        return ", ".join(f"{'unknown' if number is None else number} {words}" for number, words in said)
-    if word == "not-in-sync":
-        return ". ".join(environment.not_in_sync_causes)
-    return f"All environments: {FLAG_WORDS[word]}"
 
 
 def _lockdown(lockdown_at: datetime | None, now: datetime) -> SafeString:

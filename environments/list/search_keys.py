@@ -13,7 +13,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Upper
 
 from environments.as_of import clock, recorded
-from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
+from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase, flags
 from environments.policies import deletion
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
@@ -24,13 +24,7 @@ EVER = timedelta(days=36_500)
 
 PHASES: dict[str, str] = {phase.label: phase.value for phase in Phase} | {"unknown": ""}
 ROLES = {word: f"ENVIRONMENT_ROLE_{word.upper()}" for word in ("default", "prebuild", "workflow")} | {"unknown": ""}
-FLAGS: dict[str, Q] = {
-    "failing": Q(failing=True),
-    "unpushed": Q(unpushed_work=True),
-    "open": Q(open_to_everyone=True),
-    "never-stops": Q(never_stops=True),
-    "not-in-sync": Q(not_in_sync=True),
-}
+FLAGS = {word: flag.condition for word, flag in flags.FLAGS.items()}
 ARCHIVED = {"yes": Q(archived_at__isnull=False), "no": Q(archived_at__isnull=True)}
 IS = FLAGS | {
     "archived": ARCHIVED["yes"],

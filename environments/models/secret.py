@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat, Upper
 
-from environments.secrets.scopes import Scope, ScopeKind
+from environments.models.secret_scope import Scope, ScopeKind
 
 NEW_LINE = Value("\n", output_field=models.TextField())
 

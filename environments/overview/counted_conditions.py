@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from environments.as_of import clock
 from environments.list import search_keys
+from environments.models.flags import FLAGS, Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,17 @@ class Condition:
             return search_keys.SEARCH.parse(self.query).asks
 
 
+def _of(flag: Flag) -> Condition:
+    return Condition(flag.word, flag.counted, f"is:{flag.word}", flag.weight, flag.tone, flag.means)
+
+
 CONDITIONS = {
     condition.name: condition
     for condition in (
         Condition("total", "in all", ""),
         Condition("archived", "archived", "is:archived"),
-        Condition("unpushed", "with unpushed work", "is:unpushed"),
+        *(_of(flag) for flag in FLAGS.values()),
         Condition("locked-down", "locked down", "lockdown:past"),
-        Condition("not-in-sync", "not in sync", "is:not-in-sync"),
-        Condition(
-            "failing", "failing now", "is:failing", 100, "red",
-            "Somebody waits for a machine that does not come up.",
-        ),
         Condition(
             "past-running", "locked down and still running", "lockdown:past phase:running", 90, "red",
             "Running in spite of the maximum lifetime.",
@@ -47,10 +47,6 @@ CONDITIONS = {
         Condition(
             "deletion", "to be deleted within 3 days with unpushed work", "deletion:<3d is:unpushed", 85, "red",
             "Archived; the deletion by policy takes the work along.",
-        ),
-        Condition(
-            "open", "with a port open to everyone", "port:everyone", 80, "red",
-            "Whoever has the link gets in, without signing in.",
         ),
         Condition(
             "lockdown-24h", "locking down within 24 hours", "lockdown:<24h", 70, "amber",
@@ -67,9 +63,6 @@ CONDITIONS = {
         Condition(
             "idle", "running without use for more than a day", "phase:running idle:>1d", 40, "amber",
             "They cost and nobody uses them.",
-        ),
-        Condition(
-            "never-stops", "that never stop", "is:never-stops", 30, "amber", "No inactivity stops them.",
         ),
         Condition(
             "lockdown-7d", "locking down within 7 days", "lockdown:<7d", 20, "blue",

@@ -19,8 +19,8 @@ from django.utils import timezone
 from environments.actions.execute import Change, NotPossible, execute
 from environments.actions.registry import Action, Danger, Verdict, always
 from environments.models import Environment, Secret
+from environments.models.secret_scope import Scope
 from environments.secrets.forms import AddSecretForm, ValueForm
-from environments.secrets.scopes import Scope
 from environments.secrets.sync import read_scope
 from environments.secrets.upsert import mark_deleted, merge_documents, refresh_names
 from portal.directory.models import Organization

@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from environments.actions.forms.base import CAUTION, ActionForm
 from environments.models import Environment
 from environments.models.secret import Mount
+from environments.models.secret_scope import Scope
 from environments.secrets.reach import scope_choices, scope_choices_of
-from environments.secrets.scopes import Scope
 from portal.ona.documents.tokens import Secret
 
 SHORTEST_NAME, LONGEST_NAME = 3, 127

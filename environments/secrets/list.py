@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from environments.models import Secret, SyncRun
 from environments.models.secret import Mount, SecretQuerySet
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 from environments.sync.freshness import freshness
 from portal.directory.models import Project
 from portal.lists.keyset import Cursor, Sort, page

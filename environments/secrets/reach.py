@@ -9,7 +9,7 @@ from django.db.models import Count, Max
 
 from environments.models import Environment, EnvironmentQuerySet, Secret
 from environments.models.secret import SecretQuerySet
-from environments.secrets.scopes import Scope, ScopeKind
+from environments.models.secret_scope import Scope, ScopeKind
 from portal.directory.models import Organization, Project
 
 SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"

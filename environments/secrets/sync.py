@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.secrets.scopes import Scope, ScopeKind
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets.upsert import count_environments, mark_unlisted_as_deleted, merge_documents
 from environments.sync.job import SyncError, record_run
 from portal.directory.models import Member, Organization, Project

@@ -12,7 +12,7 @@ from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 
 from environments.models import Secret
-from environments.secrets.scopes import Scope
+from environments.models.secret_scope import Scope
 from portal.ona.documents.secrets import SecretDocument
 
 log = structlog.get_logger()

@@ -19,7 +19,7 @@ from portal.local.supervisor import ChildDied, Stopped, Supervisor, stop_signals
 
 
 def main() -> int:
-    """Exit status: 0 after an orderly stop, 1 after a failure (told on standard error), else the inner command's."""
+    """Exit status: 0 after an orderly stop, 1 after a failure (on standard error), else the inner command's."""
     parser = argparse.ArgumentParser(prog="python -m portal.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="everything, until Ctrl-C")
@@ -30,9 +30,9 @@ def main() -> int:
     prepare = commands.add_parser("prepare", help="migrations, the user admin and, for an address, a sign-in link")
     prepare.add_argument("address", nargs="?")
     commands.add_parser("sync", help="read the organization once")
-    history = commands.add_parser("history", help="make a demo's world with a past, and tell the tables of it")
+    history = commands.add_parser("history", help="make a demo's world with a past, and fill the tables from it")
     history.add_argument("length", help="of the past, such as 30d")
-    history.add_argument("state", type=Path, help="the file that keeps the world")
+    history.add_argument("state", type=Path, help="the file that stores the world")
     history.add_argument("environments", type=int)
     history.add_argument("seed", type=int)
     arguments = parser.parse_args()
@@ -105,14 +105,14 @@ def _live(arguments: argparse.Namespace) -> None:
     import django
 
     django.setup()
-    from portal.local.history import tell
+    from portal.local.history import fill_tables
     from portal.sandbox.history import length_of
     from portal.sandbox.snapshot import save
     from portal.sandbox.world import World
 
     world = World(arguments.environments, arguments.seed, history=length_of(arguments.length))
     save(world, arguments.state)
-    tell(world)
+    fill_tables(world)
 
 
 def _call(*commands: list[str], stdout: TextIO | None = None) -> None:

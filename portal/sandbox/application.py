@@ -124,7 +124,7 @@ class Application:
             body = await _read(receive)
             payload = self._fast.answer(rpc, _authorization(scope), body)
             if payload is not None:
-                await respond(send, 200, self.logs.told(rpc, payload))
+                await respond(send, 200, self.logs.with_addresses(rpc, payload))
                 return
             receive = _again(body, receive)
         stub = self._stubs.get(rpc.partition("/")[0])

@@ -55,9 +55,9 @@ def _known(table: Table[AutomationFacts], environment_id: str) -> dict[str, Docu
 
 
 def _service_changes(world: WorldState, environment_id: str, given: Document) -> list[tuple[Document, Document | None]]:
-    """What each service of the file should be, and what is there; {} where it is so already."""
+    """The changes to each service of the file, and the service as it is; {} where nothing changes."""
     known = _known(world.services, environment_id)
-    found: list[tuple[Document, Document | None]] = []
+    changes: list[tuple[Document, Document | None]] = []
     for reference, service in sorted(given.items()):
         metadata = _metadata(reference, service)
         metadata["role"] = _ROLES.get(service.get("role", ""), "SERVICE_ROLE_DEFAULT")
@@ -68,8 +68,8 @@ def _service_changes(world: WorldState, environment_id: str, given: Document) ->
             wanted = _differences(before, wanted, _SERVICE_SPEC)
             if "spec" in wanted:
                 editing.refuse_unless_stopped(before)
-        found.append((wanted, before))
-    return found
+        changes.append((wanted, before))
+    return changes
 
 
 def _put_tasks(world: WorldState, environment_id: str, given: Document, order: list[str], caller: Caller) -> list[str]:
@@ -95,7 +95,7 @@ def _put_tasks(world: WorldState, environment_id: str, given: Document, order: l
 
 
 def _differences(before: Document, wanted: Document, fields: tuple[str, ...]) -> Document:
-    """What a file has to say and what is different; what a file cannot hold (variables, sessions) stays."""
+    """What the file changes; fields that a file cannot hold (variables, sessions) stay."""
     spec = {field: value for field, value in before["spec"].items() if field not in fields}
     return editing.differences(
         before, {"metadata": {**before["metadata"], **wanted["metadata"]}, "spec": {**spec, **wanted["spec"]}}

@@ -1,4 +1,4 @@
-"""The organization's audit log: who asked for what, in the order in which it was done. Values are not told."""
+"""The organization's audit log: listing it, and recording changes in it. Values are never recorded."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -21,12 +21,12 @@ _Request = event_pb2.ListAuditLogsRequest
 
 
 def note_owner(world: WorldState, environment_id: str, action: str) -> None:
-    """Note what the environment's own person has just done to it."""
+    """Record an action of the environment's creator."""
     creator = world.document(environment_id)["metadata"].get("creator", {})
     world.audit.note(world.instant, creator, "ENVIRONMENT", environment_id, action)
 
 
-def listed(world: WorldState, request: _Request, caller: Caller) -> tuple[list[Document], Document]:
+def list_entries(world: WorldState, request: _Request, caller: Caller) -> tuple[list[Document], Document]:
     """A page of entries, newest first unless sorted otherwise, and its `pagination`; EventService.ListAuditLogs.
 
     Refused for those who do not see the whole organization.
@@ -36,14 +36,14 @@ def listed(world: WorldState, request: _Request, caller: Caller) -> tuple[list[D
     after = decode_token(request.pagination.token)[0] if request.pagination.token else None
     accept = _accepted(request.filter)
     with world.lock:
-        found = (entry for entry in _walk(world.audit.entries, after, ascending=ascending) if accept(entry))
+        matching = (entry for entry in _walk(world.audit.entries, after, ascending=ascending) if accept(entry))
         size = request.pagination.page_size or _DEFAULT_PAGE
-        page = list(islice(found, size + 1))
+        page = list(islice(matching, size + 1))
     more = {"nextToken": encode_token(page[size - 1].number, "")} if len(page) > size else {}
     return [world.audit.document(entry) for entry in page[:size]], more
 
 
-def found(world: WorldState, identifier: str, caller: Caller) -> Document:
+def get_entry(world: WorldState, identifier: str, caller: Caller) -> Document:
     """One entry; Refused as not_found where there is none. Source: EventService.GetAuditLog."""
     _check(_Request(), caller)
     for entry in reversed(world.audit.entries):
@@ -68,13 +68,13 @@ def _walk(entries: list[AuditEntry], after: int | None, *, ascending: bool) -> I
     return (entries[place] for place in range(end - 1, -1, -1))
 
 
-def _accepted(asked: Any) -> Callable[[AuditEntry], bool]:
+def _accepted(requested: Any) -> Callable[[AuditEntry], bool]:
     """A test for entries. `from` is included, `to` is not."""
-    actors, subjects = set(asked.actor_ids), set(asked.subject_ids)
-    principals = {identity_pb2.Principal.Name(value) for value in asked.actor_principals}
-    kinds = {event_pb2.ResourceType.Name(value).removeprefix("RESOURCE_TYPE_") for value in asked.subject_types}
-    begin = _instant(getattr(asked, "from")) if asked.HasField("from") else None
-    end = _instant(asked.to) if asked.HasField("to") else None
+    actors, subjects = set(requested.actor_ids), set(requested.subject_ids)
+    principals = {identity_pb2.Principal.Name(value) for value in requested.actor_principals}
+    kinds = {event_pb2.ResourceType.Name(value).removeprefix("RESOURCE_TYPE_") for value in requested.subject_types}
+    begin = _instant(getattr(requested, "from")) if requested.HasField("from") else None
+    end = _instant(requested.to) if requested.HasField("to") else None
 
     def accept(entry: AuditEntry) -> bool:
         return (
@@ -93,13 +93,13 @@ def _instant(stamp: Any) -> int:
     return stamp.seconds * 1_000_000 + stamp.nanos // 1000
 
 
-# What the API was asked for
+# Changes requested through the API
 
 
 def note_request(world: WorldState, caller: Caller, rpc: str, request: Document, response: Document) -> None:
-    """Note a change that the API was asked for and has made: `rpc` by its name, request and response in JSON form."""
+    """Record a change made by a request: the RPC's name, request and response in JSON form."""
     if rpc == "AllowPortAccess":
-        return  # a question, whatever it is called
+        return  # a question, despite its name
     subject_type = _subject_type(rpc)
     subject = _subject(subject_type, request, response)
     words = " ".join(_WORD.findall(rpc)).lower()

@@ -9,7 +9,7 @@ import msgspec
 from portal.sandbox.documents import Document, rfc3339
 
 CHANGE, CREDENTIAL = "RESOURCE_CHANGE", "CREDENTIAL_ACCESS"
-_LONGEST, _FORGOTTEN = 100_000, 10_000  # entries kept, and how many of the oldest go at once
+_LONGEST, _FORGOTTEN = 100_000, 10_000  # entries stored, and how many of the oldest are dropped at once
 
 
 class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -26,7 +26,7 @@ class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AuditLog:
-    """Entries in order of time, the oldest forgotten one day."""
+    """Entries in order of time; the oldest are dropped."""
 
     def __init__(self, seed: int, entries: list[AuditEntry] | None = None) -> None:
         self.seed = seed
@@ -35,7 +35,7 @@ class AuditLog:
     def note(
         self, at: int, actor: Document, subject_type: str, subject: str, action: str, *, kind: str = CHANGE
     ) -> None:
-        """Add what `actor` (an API subject) has just done to a resource."""
+        """Record what `actor` (an API subject) has done to a resource."""
         number = self.entries[-1].number + 1 if self.entries else 1
         who, principal = actor.get("id", ""), actor.get("principal", "PRINCIPAL_USER")
         self.entries.append(AuditEntry(number, at, who, principal, subject, subject_type, action, kind))
@@ -43,14 +43,14 @@ class AuditLog:
             del self.entries[:_FORGOTTEN]
 
     def actor(self, subject: str, at: int) -> str:
-        """The id of who did something to a resource at that very instant; "" where nobody did."""
+        """The id of who changed a resource at exactly this time; "" where nobody did."""
         begin = bisect_left(self.entries, at, key=lambda entry: entry.at)
         end = bisect_right(self.entries, at, lo=begin, key=lambda entry: entry.at)
         return next((entry.actor for entry in self.entries[begin:end] if entry.subject == subject), "")
 
     def document(self, entry: AuditEntry) -> Document:
         """An entry as the API answers it."""
-        # Not from the world's generator: what is noted must not change what happens next.
+        # Not from the world's generator: recording must not change what happens next.
         digest = blake2b(f"{self.seed}:{entry.number}".encode(), digest_size=16).digest()
         return {
             "id": str(UUID(bytes=digest, version=4)),

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from portal.sandbox import executions, failures, operations
 from portal.sandbox.automations import service_output
 from portal.sandbox.documents import MINUTE, SECOND, Document
-from portal.sandbox.planning import ARRIVES, FAIL, FAILS, HANG, expect_service, wished_outcome
+from portal.sandbox.planning import ARRIVES, FAIL, FAILS, HANG, expect_service, wanted_outcome
 from portal.sandbox.world_state import WorldState
 
 _STEP_FAILS = 0.12
@@ -35,12 +35,12 @@ def _why(world: WorldState, service: Document) -> str:
 def _stopped(world: WorldState, service: Document) -> None:
     status = {"phase": "SERVICE_PHASE_STOPPED", "failureMessage": None, "output": None}
     world.change_automation("SERVICE", service["id"], {"status": status})
-    if service["spec"].get("desiredPhase") == "SERVICE_PHASE_RUNNING":  # requested while it stopped
+    if service["spec"].get("desiredPhase") == "SERVICE_PHASE_RUNNING":  # requested while it was stopping
         _start_service(world, service["id"])
 
 
 def execution(world: WorldState, identifier: str, number: int = 0) -> None:
-    """An execution begins, or its step of that number (the first is 1) ends. One found running goes on."""
+    """An execution begins, or its step of that number (the first is 1) ends. A running one continues."""
     entry = world.executions.entries.get(identifier)
     if entry is None or entry.facts.phase not in executions.UNFINISHED:
         return
@@ -60,7 +60,7 @@ def _end_step(world: WorldState, document: Document, place: int) -> None:
         _end_service_step(world, document, place, step["serviceId"])
         return
     task = step["task"]["id"]
-    wish = wished_outcome(world.task_outcomes, task, world.reference(task))
+    wish = wanted_outcome(world.task_outcomes, task, world.reference(task))
     if wish == HANG:
         world.agenda.add(world.instant + MINUTE // 2, "execution", document["id"], place + 1)
         return

@@ -100,7 +100,7 @@ def task_recipe(name: str, command: str) -> TaskRecipe:
 
 
 def service_output(metadata: Document, spec: Document) -> dict[str, str]:
-    """What a service tells once it runs, by the recipe it was made from."""
+    """The output of a running service, by its recipe."""
     recipe = _SERVICES.get((metadata.get("name", ""), spec.get("commands", {}).get("start", "")))
     return dict(recipe.outputs) if recipe else {"status": "ready"}
 

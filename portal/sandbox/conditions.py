@@ -22,7 +22,7 @@ class Condition:
     out_of_sync: str = ""  # secrets, config
     warning: bool = False
     lagging_ack: bool = False
-    refuses_spec: bool = False  # the runner refuses what is asked for from now on; also where failing is "ack"
+    refuses_spec: bool = False  # the runner refuses what is requested from now on; also where failing is "ack"
     deaf: bool = False  # the runner never acknowledges anything again
     kernel_controls: bool = False
     idle_days: int = 0
@@ -105,7 +105,7 @@ _CUMULATIVE = [sum(weight for _, weight in _COMMON[: index + 1]) for index in ra
 
 
 def conditions(count: int, rng: random.Random) -> list[Condition]:
-    """So many conditions in random order; the showcase is among them as far as it fits."""
+    """`count` conditions in random order, with as many of the showcase as fit."""
     chosen = list(SHOWCASE[:count])
     chosen += [_ordinary(rng) for _ in range(count - len(chosen))]
     rng.shuffle(chosen)

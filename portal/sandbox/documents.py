@@ -14,12 +14,12 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 
-def micros(moment: datetime) -> int:
-    """The moment as whole microseconds since 1970."""
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * SECOND)
+def micros(at: datetime) -> int:
+    """The time as whole microseconds since 1970."""
+    return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * SECOND)
 
 
-def moment(instant: int) -> datetime:
+def datetime_of(instant: int) -> datetime:
     """The aware datetime of an instant given in microseconds."""
     return datetime.fromtimestamp(instant // SECOND, UTC).replace(microsecond=instant % SECOND)
 
@@ -94,12 +94,12 @@ def instead(before: Document, after: Document) -> Document:
 
 
 def pruned(document: Document) -> Document:
-    """Without the fields that hold their default value: proto3 JSON leaves those out (but keeps empty messages)."""
-    kept: Document = {}
+    """Without the fields that hold their default value: proto3 JSON leaves those out (but not empty messages)."""
+    fields: Document = {}
     for field, value in document.items():
         kind = type(value)
         if kind is dict:
-            kept[field] = pruned(value)
+            fields[field] = pruned(value)
         elif value:
-            kept[field] = [pruned(item) if type(item) is dict else item for item in value] if kind is list else value
-    return kept
+            fields[field] = [pruned(item) if type(item) is dict else item for item in value] if kind is list else value
+    return fields

@@ -1,4 +1,4 @@
-"""Births: environments as they are found when the world begins, each replayed to where its condition says it stands."""
+"""New environments in a given condition, each replayed through the phases that lead there."""
 
 import random
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Timing:
 
 
 def timing(condition: Condition, now: int, rng: random.Random) -> Timing:
-    """Times that suit a condition and the organization's policies, the newest a moment before `now`."""
+    """Times that suit a condition and the organization's policies, the newest just before `now`."""
     archived = 0
     if condition.archived:
         archived = now - round(rng.uniform(0.05, 13.5) * DAY)
@@ -87,7 +87,7 @@ def _age(condition: Condition, rng: random.Random) -> float:
     return min(210.0, rng.expovariate(1 / 24))
 
 
-def born(condition: Condition, when: Timing, world: WorldState) -> Document:
+def new_environment(condition: Condition, when: Timing, world: WorldState) -> Document:
     """A whole environment document in this condition, with the secrets that cover it."""
     organization, rng = world.organization, world.rng
     project = rng.choice(organization.projects)
@@ -193,7 +193,7 @@ def _way(condition: Condition, document: Document, rng: random.Random) -> list[p
 
 
 def _disturb(condition: Condition, document: Document, rng: random.Random) -> None:
-    """What is not quite as it should be, though nothing has failed outright."""
+    """Warnings and parts that are out of sync, where nothing has failed."""
     status = document["status"]
     if condition.warning:
         text = rng.choice(failures.WARNINGS)
@@ -217,7 +217,7 @@ def git_status(kind: str, repository: Repository, rng: random.Random) -> Documen
     commits = rng.randrange(1, 7) if kind in ("unpushed", "both") else 0
     files = rng.randrange(1, 9) if kind in ("changed", "both") else 0
     if files and rng.random() < 0.04:
-        files = 340  # more than the API lists: totalChangedFiles tells, changedFiles is cut
+        files = 340  # more than the API lists: totalChangedFiles has the number, changedFiles is cut
     return {
         "cloneUrl": f"{repository.url}.git",
         "branch": repository.branch if kind == "clean" else f"{rng.choice(_ADJECTIVES)}/{rng.choice(_SUBJECTS)}",

@@ -1,6 +1,6 @@
 """Executions as documents: the plan a task's dependencies make, and the way of an execution through it.
 
-What happens is told as changes, as in phases: life applies them one by one, births replay them.
+Each step is a change to the document, as in phases: automation_lifecycle applies them, seed_automations replays them.
 """
 
 import random
@@ -62,7 +62,7 @@ def _step(member: Document, step_of: Mapping[str, str]) -> Document:
 def pending(
     task: Document, groups: list[Document], created: int, started_by: str, creator: Document, rng: random.Random
 ) -> Document:
-    """A new execution, PENDING. `started_by` is a trigger's word or whoever asked for it."""
+    """A new execution, PENDING. `started_by` is a trigger or the id of the requester."""
     identifier = new_id(rng)
     return {
         "id": identifier,
@@ -153,7 +153,7 @@ def _over(phase: str, known: list[Document], at: int, failure: str = "") -> Docu
 
 
 def recipe(step: Document) -> TaskRecipe:
-    """What is known of the task a step runs."""
+    """The recipe of a step's task."""
     return task_recipe(step.get("label", ""), step["task"]["spec"].get("command", ""))
 
 

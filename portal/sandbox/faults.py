@@ -14,7 +14,7 @@ Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 Answer = Callable[[Send], Awaitable[None]]  # the healthy answer, given somewhere to send it
 
-# What each kind does is told where it is done, below; the weights say how often which.
+# Each kind is described at its method below; the weights say how often each occurs.
 PROFILES: dict[str, tuple[float, Mapping[str, int]]] = {
     "none": (0.0, {}),
     "throttled": (0.3, {"throttled": 1}),
@@ -92,7 +92,7 @@ class Faults:
         return self._rng.choices(list(weights), list(weights.values()))[0]
 
     async def disturb(self, kind: str, answer: Answer, receive: Receive, send: Send) -> None:
-        """Answer with this kind of trouble; the healthy answer is asked for only where the trouble comes after it."""
+        """Answer with this kind of trouble; the request is carried out only where the trouble comes after it."""
         self.injected[kind] += 1
         await KINDS[kind](self, answer, receive, send)
 
@@ -110,7 +110,7 @@ class Faults:
         await _respond(send, 503, b'{"code":"unavailable","message":"upstream connect error or disconnect/reset"}')
 
     async def _html502(self, answer: Answer, _receive: Receive, send: Send) -> None:
-        """502 from a proxy, not JSON. Half of the time what was asked for has been done all the same."""
+        """502 from a proxy, not JSON. Half of the time the request was carried out all the same."""
         if self._rng.random() < 0.5:
             await answer(_swallow)
         await _respond(send, 502, _HTML, {"content-type": "text/html"})
@@ -143,18 +143,18 @@ class Faults:
         reset(send)
 
     async def _reset_after(self, answer: Answer, _receive: Receive, send: Send) -> None:
-        """The connection is reset after what was asked for was done, before the answer."""
+        """The connection is reset after the request was carried out, before the answer."""
         await answer(_swallow)
         reset(send)
 
     async def _lost(self, answer: Answer, receive: Receive, send: Send) -> None:
-        """What was asked for is done, and the answer never comes: the client has to give up."""
+        """The request is carried out, and the answer never comes: the client has to give up."""
         await answer(_swallow)
         await self._departure(receive)
         reset(send)
 
     async def _silent(self, _answer: Answer, receive: Receive, send: Send) -> None:
-        """A stream that opens and never says anything again."""
+        """A stream that opens and stays silent."""
         await _start(send, 200, {"content-type": "application/connect+json"}, None)
         await send({"type": "http.response.body", "body": b"", "more_body": True})
         await self._departure(receive)
@@ -189,7 +189,7 @@ KINDS: dict[str, Callable[[Faults, Answer, Receive, Send], Awaitable[None]]] = {
 
 
 async def _swallow(_message: Message) -> None:
-    """Somewhere for an answer nobody will get."""
+    """Discard an answer."""
 
 
 async def _collected(answer: Answer) -> tuple[int, Mapping[str, str], bytes]:

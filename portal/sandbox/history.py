@@ -1,7 +1,7 @@
-"""A past for a new world: it begins some weeks ago and lives up to now, quickly, with everything that happens noted.
+"""A past for a new world: it begins some weeks ago and lives up to now, quickly, with every change recorded.
 
 What happens is what happens to any world, less often and by day, and what people do beyond that: they work, change
-specifications and lockdowns, archive; admins change the organization's policies twice. Activity is told once a run,
+specifications and lockdowns, archive; admins change the organization's policies twice. Activity is recorded once a run,
 and automations are left alone, until the last hours.
 """
 
@@ -24,7 +24,7 @@ from portal.sandbox.population import add_environment
 from portal.sandbox.refusals import Refused
 from portal.sandbox.world_state import WorldState
 
-_TOUCHED = 14 * HOUR  # how often somebody does something to an environment while everybody works
+_TOUCHED = 14 * HOUR  # between two changes of an environment, in working hours
 _IN_FULL = 2 * HOUR
 _TRIGGERS = ("postMachineStart", "postDevcontainerStart", "postEnvironmentStart")
 _TIMEOUTS = ("1800s", "3600s", "7200s", "14400s")
@@ -52,7 +52,7 @@ def length_of(text: str) -> timedelta:
 
 
 def begin(world: WorldState, environments: int, end: int) -> None:
-    """Plan the past of a world that has just been filled, up to the instant `end`; everything is noted from now on."""
+    """Plan the past of a world that has just been filled, up to the instant `end`; record every change from now on."""
     world.hurried = True
     world.truth = Truth(world.instant, world.organization.policies, world.audit)
     for identifier, entry in world.environments.entries.items():
@@ -76,21 +76,21 @@ def _presence_of_people(instant: int) -> float:
     return by_day * (0.15 if weekday > 4 else 1.0)
 
 
-def deed(world: WorldState, _whom: str, environments: int) -> None:
-    """One person does one thing if they are at work, and the next comes after a while."""
+def act(world: WorldState, _whom: str, environments: int) -> None:
+    """One person does one thing if they are at work; plan the next."""
     if not world.hurried:
         return
     world.agenda.add(world.instant + _pause(environments, world.rng), "deed", "", environments)
     if world.rng.random() < _presence_of_people(world.instant):
-        chosen = world.rng.choices(_DEEDS, _WEIGHTS)[0]
+        chosen = world.rng.choices(_ACTIONS, _WEIGHTS)[0]
         try:
             chosen(world)
         except Refused:
-            return  # people, too, ask for what the policies do not allow
+            return  # people also request what the policies do not allow
 
 
 def policy(world: WorldState, _whom: str, number: int) -> None:
-    """An admin gives the organization other policies: lifetimes for what is made from now on, archiving for all."""
+    """An admin changes the policies: lifetimes apply to new environments, archiving to all."""
     policies = {**world.organization.policies, **_POLICIES[number][1]}
     world.organization.policies = policies
     if world.truth:
@@ -145,7 +145,7 @@ def _archive(world: WorldState) -> None:
 
 
 def _work(world: WorldState) -> None:
-    """Commits that are pushed or not; nobody asked Ona for anything."""
+    """Commits, pushed or not; no request to Ona."""
     identifier = pick(world, "RUNNING")
     document = world.document(identifier) if identifier else {}
     repository = world.organization.repositories.get(document.get("metadata", {}).get("projectId", ""))
@@ -217,9 +217,9 @@ _WAYS: Mapping[Callable[[WorldState], None], int] = {
     _move_lockdown: 4,
     _break: 2,
 }
-_DEEDS, _WEIGHTS = tuple(_WAYS), tuple(_WAYS.values())
+_ACTIONS, _WEIGHTS = tuple(_WAYS), tuple(_WAYS.values())
 HANDLERS: dict[str, Callable[[WorldState, str, int], None]] = {
-    "deed": deed,
+    "deed": act,
     "policy": policy,
     "presence": presence,
 }

@@ -1,6 +1,6 @@
-"""What was true when: every change of every environment since a world began: for tests, and to fill caches from.
+"""Every change of every environment since a world began: for tests, and to fill the portal's tables from.
 
-A change is kept as it was made, some hundred bytes; documents are put together again when they are asked for.
+A change is stored as it was made, some hundred bytes; documents are rebuilt on request.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from portal.sandbox.audit_log import AuditLog
-from portal.sandbox.documents import Document, instant_of, merge, micros, moment, pruned
+from portal.sandbox.documents import Document, datetime_of, instant_of, merge, micros, pruned
 
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 _COMPONENTS = ("machine", "content", "devcontainer", "automationsFile")
@@ -30,7 +30,7 @@ def apply(document: Document, metadata: Part, spec: Part, status: Part) -> None:
 
 
 class Facts(NamedTuple):
-    """An environment at one moment: enums and durations as Ona writes them, "" where absent; times aware or None."""
+    """An environment at one time: enums and durations as Ona writes them, "" where absent; times aware or None."""
 
     document: Document
     name: str
@@ -58,7 +58,7 @@ class Interval(NamedTuple):
 
 
 class Specification(NamedTuple):
-    """One version: since when, which fields changed, and the id of whom; "" for Ona's own doing, None for its first."""
+    """One version: since when, which fields changed, and the actor's id; "" for Ona's own changes, None at first."""
 
     at: datetime
     version: int
@@ -67,14 +67,14 @@ class Specification(NamedTuple):
 
 
 class Policies(NamedTuple):
-    """The organization's policies since a moment."""
+    """The organization's policies since `at`."""
 
     at: datetime
     document: Document
 
 
 def _time(text: str) -> datetime | None:
-    return moment(instant_of(text)) if text else None
+    return datetime_of(instant_of(text)) if text else None
 
 
 def _failures(document: Document) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ FIELDS: Mapping[str, Callable[[Document], Any]] = {
 
 @dataclass(slots=True)
 class Life:
-    """One environment: the document it appeared with, what changed it, and when it was gone. Instants in µs."""
+    """One environment: the document it appeared with, what changed it, and when it was deleted. Instants in µs."""
 
     begin: int
     body: bytes
@@ -135,12 +135,12 @@ class Life:
 
 
 class Truth:
-    """Of one world, from the moment this was made: `lives` by environment, and the organization's policies."""
+    """Of one world, from its creation on: `lives` by environment, and the organization's policies."""
 
     def __init__(self, begin: int, policies: Document, audit: AuditLog) -> None:
         self.begin = begin
         self.lives: dict[str, Life] = {}
-        self.policies = [Policies(moment(begin), policies)]
+        self.policies = [Policies(datetime_of(begin), policies)]
         self._audit = audit
 
     # Writing
@@ -153,21 +153,21 @@ class Truth:
         """A change as `apply` takes it."""
         self.lives[identifier].changes.append((at, _encode((metadata, spec, status))))
 
-    def gone(self, identifier: str, at: int) -> None:
-        """Not found from now on."""
+    def deleted(self, identifier: str, at: int) -> None:
+        """The environment is deleted."""
         self.lives[identifier].end = at
 
     def decided(self, at: int, policies: Document) -> None:
         """The organization has other policies from now on."""
-        self.policies.append(Policies(moment(at), policies))
+        self.policies.append(Policies(datetime_of(at), policies))
 
     # Reading
 
     def at(self, environment_id: str, when: datetime) -> Facts | None:
-        """An environment as it was at a moment, what happened at that very moment included; None where it was not."""
+        """An environment as of a time, changes at exactly this time included; None where it did not exist."""
         instant = micros(when)
         life = self.lives.get(environment_id)
-        if life is None or not _lived(life, instant):
+        if life is None or not _existed(life, instant):
             return None
         document: Document = _decode(life.body)
         for at, body in life.changes:
@@ -178,14 +178,14 @@ class Truth:
         return Facts(**{name: read(document) for name, read in FIELDS.items()})
 
     def environments_at(self, when: datetime) -> set[str]:
-        """The ids of the environments that Ona would have listed at a moment."""
+        """The ids of the environments that Ona would have listed at this time."""
         instant = micros(when)
-        return {identifier for identifier, life in self.lives.items() if _lived(life, instant)}
+        return {identifier for identifier, life in self.lives.items() if _existed(life, instant)}
 
     def intervals(self, environment_id: str, name: str) -> list[Interval]:
-        """Every value that a field of Facts had, in order and without gaps, until the environment was gone.
+        """Every value that a field of Facts had, in order and without gaps, until the environment was deleted.
 
-        Raises KeyError for an environment there never was, or a field that is none.
+        Raises KeyError for an unknown environment or field.
         """
         life, read = self.lives[environment_id], FIELDS[name]
         begun: list[tuple[int, Any]] = []
@@ -195,7 +195,7 @@ class Truth:
                 begun.append((at, value))
         ends = [*(at for at, _ in begun[1:]), life.end][: len(begun)]
         return [
-            Interval(moment(at), None if end is None else moment(end), value)
+            Interval(datetime_of(at), None if end is None else datetime_of(end), value)
             for (at, value), end in zip(begun, ends, strict=True)
         ]
 
@@ -203,20 +203,20 @@ class Truth:
         """Every version of an environment's specification, the oldest first."""
         life = self.lives[environment_id]
         version = FIELDS["spec_version"](_decode(life.body))
-        versions = [Specification(moment(life.begin), version, (), None)]
+        versions = [Specification(datetime_of(life.begin), version, (), None)]
         for at, body in life.changes:
             _, spec, _ = _decode(body)
             if spec:
                 version += 1
                 by = self._audit.actor(environment_id, at)
-                versions.append(Specification(moment(at), version, tuple(sorted(spec)), by))
+                versions.append(Specification(datetime_of(at), version, tuple(sorted(spec)), by))
         return versions
 
     def policies_at(self, when: datetime) -> Document:
-        """The organization's policies at a moment; the first known for one before."""
+        """The organization's policies at a time; the first recorded for one before."""
         place = bisect_right([each.at for each in self.policies], when)
         return self.policies[max(place - 1, 0)].document
 
 
-def _lived(life: Life, instant: int) -> bool:
+def _existed(life: Life, instant: int) -> bool:
     return life.begin <= instant and (life.end is None or instant < life.end)

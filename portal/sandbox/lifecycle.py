@@ -5,14 +5,14 @@ from collections.abc import Callable
 from portal.sandbox import automation_lifecycle, failures, operations, phases, runner, secrets
 from portal.sandbox.documents import SECOND, Document, instant_of, rfc3339, seconds_of
 from portal.sandbox.planning import expect_idle_stop, replan
-from portal.sandbox.seed_automations import furnish
+from portal.sandbox.seed_automations import add_automations
 from portal.sandbox.world_state import WorldState
 
 _SOURCES = ("vscode", "ssh", "jetbrains", "web-terminal", "agent")
 
 
 def step(world: WorldState, identifier: str, _value: int = 0) -> None:
-    """Bring an environment one step further on the way its document says it is on."""
+    """Take an environment to its next phase."""
     document = world.document(identifier)
     phase = document["status"].get("phase")
     if phase == "ENVIRONMENT_PHASE_DELETED":
@@ -30,7 +30,7 @@ def step(world: WorldState, identifier: str, _value: int = 0) -> None:
 
 
 def _next(world: WorldState, document: Document) -> phases.Change:
-    """The change that comes next, told by the first component that is not ready yet."""
+    """The next change, decided by the first component that is not ready yet."""
     status, rng = document["status"], world.rng
     if status["phase"] == "ENVIRONMENT_PHASE_DELETING":
         return phases.deleted()
@@ -54,7 +54,7 @@ def _next(world: WorldState, document: Document) -> phases.Change:
 
 
 def _up(world: WorldState, document: Document) -> phases.Change:
-    """Running, and acknowledged unless the runner has a mind of its own."""
+    """Running, and acknowledged unless the runner is set not to (`tempers`)."""
     change = phases.running(document)
     if document["id"] in world.tempers:
         change.pop("runnerAck")
@@ -66,7 +66,7 @@ def _running(world: WorldState, document: Document, *, rebuilt: bool) -> None:
     identifier = document["id"]
     world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
     if not any(any(table.walk({"environment": [identifier]})) for table in (world.services, world.tasks)):
-        furnish(world, document, fresh=True)
+        add_automations(world, document, fresh=True)
     words = ["postDevcontainerStart"] if document["status"]["devcontainer"].get("phase") == "PHASE_RUNNING" else []
     if not world.hurried:
         automation_lifecycle.fire(
@@ -76,7 +76,7 @@ def _running(world: WorldState, document: Document, *, rebuilt: bool) -> None:
 
 
 def _stopped(world: WorldState, document: Document) -> None:
-    """The machine is down: services and executions with it. What was asked for while it stopped is done now."""
+    """The machine is down: services and executions with it. What was requested while it was stopping is done now."""
     identifier = document["id"]
     automation_lifecycle.halt(world, identifier)
     world.agenda.interrupt(identifier)
@@ -90,14 +90,14 @@ def _stopped(world: WorldState, document: Document) -> None:
 
 
 def active(world: WorldState, identifier: str, busy_until: int) -> None:
-    """About every five minutes a running environment that somebody uses says so."""
+    """About every five minutes an environment in use reports activity."""
     world.change(identifier, status=phases.active(world.instant, world.rng.choice(_SOURCES)))
     if world.instant < busy_until:
         world.agenda.add(world.instant + world.rng.randrange(270, 330) * SECOND, "active", identifier, busy_until)
 
 
 def idle(world: WorldState, identifier: str, _value: int = 0) -> None:
-    """Stop an environment nobody has used for its timeout; look again later where somebody has."""
+    """Stop an environment unused for its timeout; check again later where it was used."""
     document = world.document(identifier)
     last = instant_of(document["status"].get("activitySignal", {}).get("timestamp", ""))
     timeout = seconds_of(document["spec"].get("timeout", {}).get("disconnected", "0s")) * SECOND
@@ -115,12 +115,12 @@ def lockdown(world: WorldState, identifier: str, _value: int = 0) -> None:
 
 
 def archive(world: WorldState, identifier: str, _value: int = 0) -> None:
-    """Stopped for longer than the organization keeps stopped environments around."""
+    """Stopped for longer than the organization's policy allows."""
     replan(world, world.change(identifier, metadata={"archivedAt": rfc3339(world.instant)}))
 
 
 def purge(world: WorldState, identifier: str, _value: int = 0) -> None:
-    """Archived for longer than the organization keeps archived environments."""
+    """Archived for longer than the organization's policy allows."""
     operations.delete(world, identifier)
 
 

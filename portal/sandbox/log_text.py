@@ -1,4 +1,4 @@
-"""What logs say: made up from what runs, the same each time it is read, and longer as the world's clock moves."""
+"""The text of logs: invented from what runs, the same on each read, and longer as the world's clock moves."""
 
 import random
 from collections.abc import Iterator
@@ -50,10 +50,10 @@ _SERVICE = (
 )
 
 
-def of_execution(document: Document, now: int, told: int = 0) -> tuple[list[str], bool]:
-    """The lines of an execution at an instant but the first `told`, and whether that is all there will be."""
+def of_execution(document: Document, now: int, sent: int = 0) -> tuple[list[str], bool]:
+    """The lines of an execution at an instant but the first `sent`, and whether that is all there will be."""
     lines, is_over = _execution(document, now)
-    return lines[told:], is_over
+    return lines[sent:], is_over
 
 
 def _execution(document: Document, now: int) -> tuple[list[str], bool]:
@@ -65,10 +65,10 @@ def _execution(document: Document, now: int) -> tuple[list[str], bool]:
     budget = max((ended or now) - started, 0) // _PACE
     lines: list[str] = []
     for step in (step for group in document["spec"]["plan"] for step in group["steps"]):
-        told = known.get(step["id"])
-        if told is None:
+        state = known.get(step["id"])
+        if state is None:
             break
-        shown, is_whole = _step(step, told, budget)
+        shown, is_whole = _step(step, state, budget)
         budget = max(budget - len(shown), 0)
         lines += shown
         if not is_whole:
@@ -76,19 +76,19 @@ def _execution(document: Document, now: int) -> tuple[list[str], bool]:
     return (lines, False) if not ended else ([*lines, _last(status)], True)
 
 
-def _step(step: Document, told: Document, budget: int) -> tuple[list[str], bool]:
-    """What a step has said, and whether it has ended; one that runs says a line at a time."""
+def _step(step: Document, state: Document, budget: int) -> tuple[list[str], bool]:
+    """The output of a step, and whether it has ended; a running one outputs a line at a time."""
     command = step.get("task", {}).get("spec", {}).get("command", "")
     dice = random.Random(step["id"])
-    said = list(_said(command, dice.randrange(6, 40), dice)) if "task" in step else []  # a service has its own log
+    output = list(_output(command, dice.randrange(6, 40), dice)) if "task" in step else []  # a service has its own log
     label = step.get("label") or step["id"]
     lines = [f"{_BOLD}▶ {label}{_OFF}", *(f"{_DIM}$ {line}{_OFF}" for line in command.splitlines())]
-    phase = told.get("phase", "").removeprefix("TASK_EXECUTION_PHASE_")
+    phase = state.get("phase", "").removeprefix("TASK_EXECUTION_PHASE_")
     if phase == "SUCCEEDED":
-        return [*lines, *said, f"{_GREEN}✓ {label}{_OFF}"], True
+        return [*lines, *output, f"{_GREEN}✓ {label}{_OFF}"], True
     if phase == "FAILED":
-        return [*lines, *said, f"{_RED}✗ {label}: {told.get('failureMessage', 'failed')}{_OFF}"], True
-    return [*lines, *said[:budget]], False
+        return [*lines, *output, f"{_RED}✗ {label}: {state.get('failureMessage', 'failed')}{_OFF}"], True
+    return [*lines, *output[:budget]], False
 
 
 def _last(status: Document) -> str:
@@ -97,14 +97,14 @@ def _last(status: Document) -> str:
     return f"{colour}{_BOLD}Execution {word}.{_OFF}"
 
 
-def of_service(document: Document, since: int, now: int, told: int = 0) -> tuple[list[str], bool]:
-    """As of_execution, for a service that was first asked for at `since`."""
+def of_service(document: Document, since: int, now: int, sent: int = 0) -> tuple[list[str], bool]:
+    """As of_execution, for a service whose log was first requested at `since`."""
     commands, status = document["spec"].get("commands", {}), document["status"]
     phase = status.get("phase", "").removeprefix("SERVICE_PHASE_")
     head = [f"{_BOLD}▶ {document['metadata'].get('name', '')}{_OFF}"]
     head += [f"{_DIM}$ {line}{_OFF}" for line in commands.get("start", "").splitlines()]
     seed, count = document["id"] + status.get("session", ""), 40 + max(now - since, 0) // _PACE
-    lines = head[told:] + [_of_service(f"{seed}{place}") for place in range(max(told - len(head), 0), count)]
+    lines = head[sent:] + [_of_service(f"{seed}{place}") for place in range(max(sent - len(head), 0), count)]
     if phase == "FAILED":
         return [*lines, f"{_RED}✗ {status.get('failureMessage', 'failed')}{_OFF}"], True
     return (lines, False) if phase in ("STARTING", "RUNNING", "STOPPING") else ([*lines, "Stopped."], True)
@@ -115,7 +115,7 @@ def _of_service(seed: str) -> str:
     return _filled(dice.choice(_SERVICE), dice)
 
 
-def _said(command: str, count: int, dice: random.Random) -> Iterator[str]:
+def _output(command: str, count: int, dice: random.Random) -> Iterator[str]:
     word = next(word for word in _LINES if word in command)
     return (_filled(dice.choice(_LINES[word]), dice) for _ in range(count))
 

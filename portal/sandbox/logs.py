@@ -33,14 +33,14 @@ _LINE = b"[INFO] 0123456789 the quick brown fox jumps over the lazy dog 01234567
 
 @dataclass(frozen=True, slots=True)
 class LogScript:
-    """What a log does in place of what it would say by itself; plain text of `body`, then its end, unless…"""
+    """A log's behaviour in place of its invented text; plain text of `body`, then its end, unless…"""
 
     body: bytes = b""
     size: int = 0  # …this many bytes of the same line follow
-    is_endless: bool = False  # …nothing ends it: it waits, or says the same for ever where `size` is not 0
+    is_endless: bool = False  # …nothing ends it: it waits, or repeats itself where `size` is not 0
     status: int = 200
     location: str = ""
-    warming: int = 0  # so many requests are answered 502 first
+    warming: int = 0  # the number of requests that are answered 502 first
     dies: bool = False  # the connection is reset where the end would be
     pause: float = 0.0  # real seconds after each chunk
 
@@ -56,14 +56,14 @@ class Logs:
         self.origin = ""
         self.warming = 2
         self.scripts: dict[str, LogScript] = {}
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.open = 0
         self._since: dict[tuple[str, str], int] = {}
         self._closed = False
 
-    # Addresses, as the documents that are answered tell them
+    # Addresses in the answered documents
 
-    def told(self, rpc: str, payload: bytes) -> bytes:
+    def with_addresses(self, rpc: str, payload: bytes) -> bytes:
         """A JSON answer with the addresses of logs leading here."""
         if not self.origin or not rpc.startswith(_RPCS):
             return payload
@@ -79,13 +79,13 @@ class Logs:
         message = await call_next(request, ctx)
         for name in ("service", "task_execution"):
             if self.origin and name in message.DESCRIPTOR.fields_by_name and message.HasField(name):
-                self._tell(getattr(message, name))
+                self._set_address(getattr(message, name))
         for name in ("services", "task_executions"):
             for each in getattr(message, name, ()) if self.origin else ():
-                self._tell(each)
+                self._set_address(each)
         return message
 
-    def _tell(self, message: Any) -> None:
+    def _set_address(self, message: Any) -> None:
         message.status.log_url = _ADDRESS.sub(rf"{self.origin}{PREFIX}\1/", message.status.log_url)
 
     # Serving
@@ -129,8 +129,8 @@ class Logs:
         document = self._document(_KINDS.get(kind, ""), identifier)
         if document is None or _environment(document) != environment:
             return 404
-        self.asked[identifier] += 1
-        return 502 if self.asked[identifier] <= (script.warming if script else self.warming) else 200
+        self.requests[identifier] += 1
+        return 502 if self.requests[identifier] <= (script.warming if script else self.warming) else 200
 
     def _document(self, kind: str, identifier: str) -> Document | None:
         entry = self._world.table(kind).entries.get(identifier) if kind else None
@@ -153,22 +153,22 @@ class Logs:
         await send({"type": "http.response.body", "body": b""})
 
     async def _growing(self, kind: str, identifier: str) -> AsyncIterator[bytes]:
-        """What the log says from its beginning; nothing (b"") while it says nothing new."""
-        told, is_over = 0, False
+        """The log from its beginning; b"" while there is nothing new."""
+        sent, is_over = 0, False
         while not is_over:
-            lines, is_over = self._lines(kind, identifier, told)
-            told += len(lines)
+            lines, is_over = self._lines(kind, identifier, sent)
+            sent += len(lines)
             yield "".join(f"{line}\n" for line in lines).encode()
 
-    def _lines(self, kind: str, identifier: str, told: int) -> tuple[list[str], bool]:
+    def _lines(self, kind: str, identifier: str, sent: int) -> tuple[list[str], bool]:
         with self._world.lock:
             document, now = self._document(kind, identifier), self._world.instant
         if document is None:
             return [], True
         if kind == "TASK_EXECUTION":
-            return log_text.of_execution(document, now, told)
+            return log_text.of_execution(document, now, sent)
         session = document["status"].get("session", "")
-        return log_text.of_service(document, self._since.setdefault((identifier, session), now), now, told)
+        return log_text.of_service(document, self._since.setdefault((identifier, session), now), now, sent)
 
 
 def _environment(document: Document) -> str:

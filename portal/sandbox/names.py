@@ -81,7 +81,7 @@ _LANGUAGES: list[tuple[list[tuple[str, str]], list[tuple[str, str]], str]] = [
 
 
 def person(rng: random.Random, taken: set[str]) -> tuple[str, str]:
-    """A full name and the local part of an address nobody has taken yet (it is added to `taken`)."""
+    """A full name and the local part of an address not taken yet (it is added to `taken`)."""
     given_names, family_names, pattern = rng.choices(_LANGUAGES, [8, 5, 4, 4, 4, 3, 3, 2, 2, 2, 2, 3])[0]
     given, family = rng.choice(given_names), rng.choice(family_names)
     address = f"{given[1]}.{family[1]}"

@@ -1,4 +1,4 @@
-"""What can be asked of environments and automations, as people and the API ask for it; refusals raise Refused."""
+"""Operations on environments and automations, requested by people or through the API; refusals raise Refused."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ def _changeable(world: WorldState, identifier: str) -> Document:
 
 
 def refuse_leaving(document: Document) -> None:
-    """Refused as failed_precondition where the environment is being deleted or has been asked to be."""
-    asked = document["spec"].get("desiredPhase") == "ENVIRONMENT_PHASE_DELETED"
-    if asked or document["status"].get("phase") in _LEAVING:
+    """Refused as failed_precondition where the deletion of the environment has begun or was requested."""
+    requested = document["spec"].get("desiredPhase") == "ENVIRONMENT_PHASE_DELETED"
+    if requested or document["status"].get("phase") in _LEAVING:
         raise Refused("failed_precondition", f"environment {document['id']} is being deleted")
 
 
@@ -103,7 +103,7 @@ def mark_active(world: WorldState, identifier: str, source: str, at: int) -> Non
 
 
 def start_service(world: WorldState, identifier: str) -> None:
-    """Start a service, anew where it failed; one that is up stays as it is, one that is stopping starts after that."""
+    """Start a service, also a failed one; one that is up stays as it is, one that is stopping starts afterwards."""
     entry = world.services.entries[identifier]
     if entry.facts.phase in ("SERVICE_PHASE_RUNNING", "SERVICE_PHASE_STARTING"):
         return

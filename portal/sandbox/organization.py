@@ -51,7 +51,7 @@ class Organization:
         return identifier
 
     def runner_kind(self, runner_id: str) -> str:
-        """RUNNER_KIND_… of a runner; "" for one that is not known."""
+        """RUNNER_KIND_… of a runner; "" for an unknown one."""
         return next((runner["kind"] for runner in self.runners if runner["runnerId"] == runner_id), "")
 
     def member(self, user_id: str) -> Document:
@@ -63,7 +63,7 @@ class Organization:
         return self.members[0]
 
 
-def found(rng: random.Random, environments: int, now: int) -> Organization:
+def create_organization(rng: random.Random, environments: int, now: int) -> Organization:
     """An organization of a size that suits this many environments, founded long before `now` (µs)."""
     created = now - 900 * DAY
     organization = Organization(

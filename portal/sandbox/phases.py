@@ -1,6 +1,6 @@
 """The way of an environment through its phases, as changes to `status`, from the machine to the automations file.
 
-Births replay these changes to make an environment that is already somewhere on the way; life applies them one by one.
+environments.py replays these changes to make an environment in any phase; lifecycle.py applies them one by one.
 """
 
 import random
@@ -123,7 +123,7 @@ def running(document: Document) -> Change:
 
 
 def devcontainer_path(document: Document) -> str:
-    """The file the container is built from: the one given, else the one found where it usually is."""
+    """The file the container is built from: the one given, else the usual one."""
     return document["spec"].get("devcontainer", {}).get("devcontainerFilePath") or ".devcontainer/devcontainer.json"
 
 
@@ -142,7 +142,7 @@ def automations_applied(document: Document) -> Change:
 
 
 def acknowledged(document: Document) -> Change:
-    """The runner has taken the spec as it stands."""
+    """The runner has applied the current spec."""
     return {"specVersion": document["spec"]["specVersion"], "statusCode": "STATUS_CODE_OK", "message": None}
 
 
@@ -200,7 +200,7 @@ def deleting() -> Change:
 
 
 def deleted() -> Change:
-    """The last thing that is seen of an environment, for a moment."""
+    """The last state of an environment, seen briefly."""
     return {"phase": "ENVIRONMENT_PHASE_DELETED", "machine": {"phase": "PHASE_DELETED"}, "environmentUrls": None}
 
 

@@ -14,9 +14,9 @@ _STEP_SECONDS = {
     "ENVIRONMENT_PHASE_DELETING": (5, 20),
     "ENVIRONMENT_PHASE_DELETED": (5, 15),
 }
-# What a test may want of a task's steps or a service, by id or by reference; without a wish chance decides.
+# What a test may want of a task's steps or a service, by id or by reference; without one chance decides.
 SUCCEED, FAIL, HANG = "succeed", "fail", "hang"
-ARRIVES, FAILS = 0, 1  # what comes of a service on its way
+ARRIVES, FAILS = 0, 1  # what becomes of a starting or stopping service
 _SERVICE_FAILS, _SERVICE_FAILS_LATER = 0.04, 0.02
 
 
@@ -39,7 +39,7 @@ def expect(world: WorldState, document: Document) -> None:
 
 
 def expect_service(world: WorldState, service: Document) -> None:
-    """Plan how a service on its way up or down arrives, or that one which runs will fail some day."""
+    """Plan how a starting or stopping service ends up, or when a running one fails."""
     world.agenda.interrupt(service["id"])
     upcoming = _coming(world, service)
     if upcoming:
@@ -86,11 +86,11 @@ def _expect_stopped(world: WorldState, document: Document) -> None:
 
 
 def _coming(world: WorldState, service: Document) -> tuple[int, int] | None:
-    """After how long what comes of a service as it stands; None where nothing does."""
+    """After how long what happens to a service; None where nothing does."""
     phase, rng = service["status"].get("phase"), world.rng
     if phase == "SERVICE_PHASE_STOPPING":
         return rng.randrange(1, 10) * SECOND, ARRIVES
-    wish = wished_outcome(world.service_outcomes, service["id"], service["metadata"].get("reference", ""))
+    wish = wanted_outcome(world.service_outcomes, service["id"], service["metadata"].get("reference", ""))
     if phase == "SERVICE_PHASE_STARTING":
         return _way_up(world, service["spec"], wish)
     if phase == "SERVICE_PHASE_RUNNING" and not wish and rng.random() < _SERVICE_FAILS_LATER:
@@ -112,6 +112,6 @@ def _way_up(world: WorldState, spec: Document, wish: str) -> tuple[int, int] | N
     return ready, ARRIVES
 
 
-def wished_outcome(outcomes: Mapping[str, str], identifier: str, reference: str) -> str:
+def wanted_outcome(outcomes: Mapping[str, str], identifier: str, reference: str) -> str:
     """What a test wants of a task or service, by id or by reference; "" where chance decides."""
     return outcomes.get(identifier) or outcomes.get(reference, "")

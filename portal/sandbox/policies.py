@@ -1,4 +1,4 @@
-"""The organization's policies as they bind what a request may ask for."""
+"""The organization's policies, as limits to requests."""
 
 from portal.sandbox.access import Caller
 from portal.sandbox.documents import Document, seconds_of
@@ -21,7 +21,7 @@ _OPENNESS = {
 
 
 def check_project(world: WorldState, caller: Caller, spec: Document, project: Document | None) -> None:
-    """Refuse an environment without a project, or without anything to clone, where a policy asks for them."""
+    """Refuse an environment without a project, or without anything to clone, where a policy requires them."""
     policies = world.organization.policies
     if policies.get("membersRequireProjects") and not caller.sees_all and project is None:
         raise Refused("failed_precondition", "your organization requires environments to be created from a project")

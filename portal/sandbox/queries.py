@@ -1,4 +1,4 @@
-"""What a list request asks for, worked out on the vendor's request messages; the fast and the slow path share it."""
+"""Answers list requests from the vendor's request messages; the fast and the slow path share it."""
 
 import base64
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from portal.sandbox.table import Entry, Key, Table
 from portal.sandbox.world_state import WorldState
 
 _DEFAULT_PAGE = 25
-_COUNTED = 10_000  # a count that needs looking at each document stops here and says "at least"
+_COUNTED = 10_000  # a count that has to read each document stops here, as "at least"
 _NOBODY = "nobody"
 _Request = environment_pb2.ListEnvironmentsRequest
 Wanted = Mapping[str, Collection[Any]]
@@ -27,7 +27,7 @@ Wanted = Mapping[str, Collection[Any]]
 
 @dataclass(slots=True)
 class Page:
-    """One page of documents; `total` is None where it was not asked for."""
+    """One page of documents; `total` is None where it was not requested."""
 
     entries: list[Entry[Any]] = field(default_factory=list)
     next_token: str = ""
@@ -57,18 +57,18 @@ def decode_token(token: str) -> Key:
         raise Refused("invalid_argument", "pagination.token: not a token of this list") from None
 
 
-def _page(found: Iterator[Entry[Any]], size: int, key: Callable[[Entry[Any]], Key] = attrgetter("key")) -> Page:
+def _page(matching: Iterator[Entry[Any]], size: int, key: Callable[[Entry[Any]], Key] = attrgetter("key")) -> Page:
     size = size or _DEFAULT_PAGE
-    entries = list(islice(found, size + 1))
+    entries = list(islice(matching, size + 1))
     return Page(entries[:size], encode_token(*key(entries[size - 1])) if len(entries) > size else "")
 
 
 def environments(world: WorldState, request: _Request, caller: Caller) -> Page:
     """A page of environments. Source: EnvironmentService.ListEnvironments."""
-    asked = request.filter
-    wanted = _environment_wants(asked, caller)
-    accept = _environment_accepts(asked)
-    below = (_instant(asked.created_before), "") if asked.HasField("created_before") else None
+    requested = request.filter
+    wanted = _environment_wants(requested, caller)
+    accept = _environment_accepts(requested)
+    below = (_instant(requested.created_before), "") if requested.HasField("created_before") else None
     with world.lock:
         page = _sorted(world.environments, request, wanted, accept, below)
         if request.count.include:
@@ -76,30 +76,30 @@ def environments(world: WorldState, request: _Request, caller: Caller) -> Page:
     return page
 
 
-def _environment_wants(asked: _Request.Filter, caller: Caller) -> Wanted:
+def _environment_wants(requested: _Request.Filter, caller: Caller) -> Wanted:
     archival = _Request.ArchivalStatus
-    status = asked.archival_status or archival.ARCHIVAL_STATUS_ACTIVE
+    status = requested.archival_status or archival.ARCHIVAL_STATUS_ACTIVE
     return {
-        "runner": asked.runner_ids,
-        "phase": [environment_pb2.EnvironmentPhase.Name(value) for value in asked.status_phases],
-        "creator": own(asked.creator_ids, caller),
-        "project": asked.project_ids,
-        "runner_kind": [runner_configuration_pb2.RunnerKind.Name(value) for value in asked.runner_kinds],
-        "role": [environment_pb2.EnvironmentRole.Name(value) for value in asked.roles],
+        "runner": requested.runner_ids,
+        "phase": [environment_pb2.EnvironmentPhase.Name(value) for value in requested.status_phases],
+        "creator": own(requested.creator_ids, caller),
+        "project": requested.project_ids,
+        "runner_kind": [runner_configuration_pb2.RunnerKind.Name(value) for value in requested.runner_kinds],
+        "role": [environment_pb2.EnvironmentRole.Name(value) for value in requested.roles],
         "archived": [] if status == archival.ARCHIVAL_STATUS_ALL else [status == archival.ARCHIVAL_STATUS_ARCHIVED],
     }
 
 
-def _environment_accepts(asked: _Request.Filter) -> Callable[[EnvironmentFacts], bool] | None:
+def _environment_accepts(requested: _Request.Filter) -> Callable[[EnvironmentFacts], bool] | None:
     tests: list[Callable[[EnvironmentFacts], bool]] = []
-    if asked.HasField("lockdown_before"):
-        before = _instant(asked.lockdown_before)
+    if requested.HasField("lockdown_before"):
+        before = _instant(requested.lockdown_before)
         tests.append(lambda facts: 0 < facts.lockdown_at < before)
-    if asked.search:
-        words = asked.search.casefold()
+    if requested.search:
+        words = requested.search.casefold()
         tests.append(lambda facts: words in facts.search)
-    if asked.session_ids:
-        sessions = set(asked.session_ids)
+    if requested.session_ids:
+        sessions = set(requested.session_ids)
         tests.append(lambda facts: facts.session in sessions)
     return (lambda facts: all(test(facts) for test in tests)) if tests else None
 
@@ -135,25 +135,25 @@ def _archived(entry: Entry[EnvironmentFacts]) -> Key:
 
 
 def own(creators: Iterable[str], caller: Caller) -> list[str]:
-    """The creators asked for, cut down to the caller where they see no others' resources."""
-    asked = list(creators)
+    """The requested creators, reduced to the caller where they see only their own resources."""
+    requested = list(creators)
     if caller.sees_all:
-        return asked
-    return [caller.subject] if not asked or caller.subject in asked else [_NOBODY]
+        return requested
+    return [caller.subject] if not requested or caller.subject in requested else [_NOBODY]
 
 
 def services(world: WorldState, request: automation_pb2.ListServicesRequest, caller: Caller) -> Page:
     """A page of services. Source: EnvironmentAutomationService.ListServices."""
-    asked = request.filter
-    roles = {automation_pb2.ServiceRole.Name(value) for value in asked.roles}
+    requested = request.filter
+    roles = {automation_pb2.ServiceRole.Name(value) for value in requested.roles}
     return _automations(
         world,
         world.services,
         request,
-        asked.service_ids,
+        requested.service_ids,
         caller,
         {
-            "reference": set(asked.references),
+            "reference": set(requested.references),
             "role": roles,
         },
     )
@@ -161,14 +161,16 @@ def services(world: WorldState, request: automation_pb2.ListServicesRequest, cal
 
 def tasks(world: WorldState, request: automation_pb2.ListTasksRequest, caller: Caller) -> Page:
     """A page of tasks. Source: EnvironmentAutomationService.ListTasks."""
-    asked = request.filter
-    return _automations(world, world.tasks, request, asked.task_ids, caller, {"reference": set(asked.references)})
+    requested = request.filter
+    return _automations(
+        world, world.tasks, request, requested.task_ids, caller, {"reference": set(requested.references)}
+    )
 
 
 def executions(world: WorldState, request: automation_pb2.ListTaskExecutionsRequest, caller: Caller) -> Page:
     """A page of executions. Source: EnvironmentAutomationService.ListTaskExecutions."""
-    asked = request.filter
-    phases = {automation_pb2.TaskExecutionPhase.Name(value) for value in asked.phases}
+    requested = request.filter
+    phases = {automation_pb2.TaskExecutionPhase.Name(value) for value in requested.phases}
     return _automations(
         world,
         world.executions,
@@ -176,8 +178,8 @@ def executions(world: WorldState, request: automation_pb2.ListTaskExecutionsRequ
         (),
         caller,
         {
-            "task": set(asked.task_ids),
-            "reference": set(asked.task_references),
+            "task": set(requested.task_ids),
+            "reference": set(requested.task_references),
             "phase": phases,
         },
     )
@@ -185,10 +187,10 @@ def executions(world: WorldState, request: automation_pb2.ListTaskExecutionsRequ
 
 def secrets(world: WorldState, request: secret_pb2.ListSecretsRequest, caller: Caller) -> Page:
     """A page of secrets. Source: SecretService.ListSecrets."""
-    asked = request.filter
-    wanted = [f"projectId:{each}" for each in asked.project_ids]
-    if asked.scope.WhichOneof("scope"):
-        wanted = [scope_key(secret_requests.scope_asked(world, asked.scope))]
+    requested = request.filter
+    wanted = [f"projectId:{each}" for each in requested.project_ids]
+    if requested.scope.WhichOneof("scope"):
+        wanted = [scope_key(secret_requests.requested_scope(world, requested.scope))]
         if not secret_requests.may_see(caller, wanted[0]):
             raise Refused("permission_denied", "only organization admins see secrets of this scope")
 
@@ -207,17 +209,19 @@ def _automations(
     caller: Caller,
     wanted: dict[str, set[str]],
 ) -> Page:
-    asked = {name: values for name, values in wanted.items() if values} | {"creator": set(own((), caller))}
-    tests = [(attrgetter(name), values) for name, values in asked.items() if values]
+    requested = {name: values for name, values in wanted.items() if values} | {"creator": set(own((), caller))}
+    tests = [(attrgetter(name), values) for name, values in requested.items() if values]
     chosen = set(ids)
     after = decode_token(request.pagination.token) if request.pagination.token else None
     with world.lock:
-        found = table.walk(
+        matching = table.walk(
             {"environment": request.filter.environment_ids},
             lambda facts: all(get(facts) in values for get, values in tests),
             after,
         )
-        return _page((entry for entry in found if not chosen or entry.key[1] in chosen), request.pagination.page_size)
+        return _page(
+            (entry for entry in matching if not chosen or entry.key[1] in chosen), request.pagination.page_size
+        )
 
 
 def _instant(stamp: Timestamp) -> int:

@@ -1,4 +1,4 @@
-"""Why the stand-in says no: Connect codes with a message and, where the vendor sends one, a detail."""
+"""Refusals: Connect codes with a message and, where the vendor sends one, a detail."""
 
 from collections.abc import Sequence
 

@@ -25,7 +25,7 @@ class Hold:
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def release(self) -> None:
-        """Let them go on, also those whose client has gone: what reached Ona is done."""
+        """Let them go on, also those whose client has left: what reached Ona is done."""
         with self._lock:
             self._open = True
             for loop, event in self._waiting:

@@ -1,4 +1,4 @@
-"""The runner's side of a changed spec: a moment later it acknowledges the version, or refuses it, and applies it."""
+"""The runner's side of a changed spec: seconds later it acknowledges the version, or refuses it, and applies it."""
 
 from portal.sandbox import failures, phases
 from portal.sandbox.documents import SECOND, Document
@@ -11,7 +11,7 @@ _OWN_WISHES = {"desiredPhase", "machine", "secrets"}  # what Ona itself changes 
 
 
 def notice(world: WorldState, identifier: str, changed: set[str]) -> None:
-    """The parts of a spec have changed: the runner answers within one to four seconds, machine or no machine."""
+    """React to changed parts of a spec: the runner answers within one to four seconds, machine or no machine."""
     if world.tempers.get(identifier) != DEAF:
         due = world.instant + round(world.rng.uniform(1, 4) * SECOND)
         # Not under the environment's own name: an acknowledgement is not voided by what interrupts the environment.
@@ -19,7 +19,7 @@ def notice(world: WorldState, identifier: str, changed: set[str]) -> None:
 
 
 def ack(world: WorldState, whom: str, by_request: int) -> None:
-    """Answer the newest version of the spec. Only what somebody asked for (`by_request`) is ever refused."""
+    """Answer the newest version of the spec. Only requested changes (`by_request`) are ever refused."""
     identifier = whom.removeprefix("ack:")
     if identifier not in world.environments.entries:
         return
@@ -36,7 +36,7 @@ def ack(world: WorldState, whom: str, by_request: int) -> None:
 
 
 def refused(document: Document) -> phases.Change:
-    """The runner will not have the spec as it stands."""
+    """The runner refuses the current spec."""
     version = document["spec"]["specVersion"]
     return {"specVersion": version, "statusCode": "STATUS_CODE_FAILED_PRECONDITION", "message": failures.ACK}
 

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator
 
-Item = tuple[int, int, str, str, int, int]  # due, order of asking, what, whom, generation, value
+Item = tuple[int, int, str, str, int, int]  # due, order of adding, what, whom, generation, value
 
 
 class Agenda:
@@ -12,15 +12,15 @@ class Agenda:
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.generations: dict[str, int] = {}
-        self.asked = 0
+        self.added = 0
 
     def add(self, due: int, what: str, whom: str = "", value: int = 0) -> None:
-        """Let `what` (a name in World's HAPPENINGS) happen to `whom` at an instant."""
-        self.asked += 1
-        heapq.heappush(self.items, (due, self.asked, what, whom, self.generations.get(whom, 0), value))
+        """Let `what` (a key of world._HANDLERS) happen to `whom` at an instant."""
+        self.added += 1
+        heapq.heappush(self.items, (due, self.added, what, whom, self.generations.get(whom, 0), value))
 
     def due(self, until: int) -> Iterator[Item]:
-        """What is due up to and including an instant, in order, what is added meanwhile included."""
+        """What is due up to and including an instant, in order, including what is added meanwhile."""
         while self.items and self.items[0][0] <= until:
             item = heapq.heappop(self.items)
             if item[4] == self.generations.get(item[3], 0):

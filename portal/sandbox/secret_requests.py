@@ -1,4 +1,4 @@
-"""What can be asked of secrets: make, give a new value, list, delete; refusals raise Refused."""
+"""Operations on secrets: create, set a new value, list, delete; refusals raise Refused."""
 
 from gitpod.v1 import secret_pb2
 
@@ -10,7 +10,7 @@ from portal.sandbox.refusals import Refused
 from portal.sandbox.world_state import WorldState
 
 
-def scope_asked(world: WorldState, scope: secret_pb2.SecretScope, project_id: str = "") -> Document:
+def requested_scope(world: WorldState, scope: secret_pb2.SecretScope, project_id: str = "") -> Document:
     """The scope a request names, or by its deprecated project; Refused where there is none or it does not exist."""
     field = scope.WhichOneof("scope")
     name = secret_pb2.SecretScope.DESCRIPTOR.fields_by_name[field].json_name if field else "projectId"
@@ -45,13 +45,13 @@ def _refuse_touching(caller: Caller, scope: str) -> None:
         raise Refused("permission_denied", f"only organization admins may change secrets of the scope {kind}")
 
 
-def create(world: WorldState, request: secret_pb2.CreateSecretRequest, asked: Document, caller: Caller) -> Document:
+def create(world: WorldState, request: secret_pb2.CreateSecretRequest, requested: Document, caller: Caller) -> Document:
     """A new secret from a request and the same in JSON form."""
     with world.lock:
-        scope = scope_asked(world, request.scope, request.project_id)
+        scope = requested_scope(world, request.scope, request.project_id)
         key = scope_key(scope)
         _refuse_touching(caller, key)
-        mount = _mount(asked)
+        mount = _mount(requested)
         if any(entry.facts.name == request.name for entry in world.secrets.walk({"scope": [key]})):
             raise Refused("already_exists", f"a secret named {request.name} already exists in this scope")
         document: Document = {
@@ -61,20 +61,20 @@ def create(world: WorldState, request: secret_pb2.CreateSecretRequest, asked: Do
             "updatedAt": rfc3339(world.instant),
             "creator": caller.as_subject(),
             "scope": scope,
-            "source": asked.get("source", {"verbatim": True}),
+            "source": requested.get("source", {"verbatim": True}),
             **mount,
         }
         world.secrets.put(document)
-        _keep_digest(world, document["id"], request.value)
+        _store_digest(world, document["id"], request.value)
         secrets.unsettle(world, scope)
         return document
 
 
-def _mount(asked: Document) -> Document:
-    mount = {field: asked[field] for field in secrets.MOUNTS if asked.get(field)}
+def _mount(requested: Document) -> Document:
+    mount = {field: requested[field] for field in secrets.MOUNTS if requested.get(field)}
     if not mount:
         raise Refused("invalid_argument", f"mount: one of {', '.join(secrets.MOUNTS)} is required")
-    proxy = asked.get("credentialProxy")
+    proxy = requested.get("credentialProxy")
     if proxy is None:
         return mount
     if not proxy.get("targetHosts") or not proxy.get("header"):
@@ -82,29 +82,29 @@ def _mount(asked: Document) -> Document:
     return {**mount, "credentialProxy": proxy}
 
 
-def give_value(world: WorldState, request: secret_pb2.UpdateSecretValueRequest, caller: Caller) -> None:
-    """A new value for a secret; who runs has the old one until the next start or rebuild."""
+def set_value(world: WorldState, request: secret_pb2.UpdateSecretValueRequest, caller: Caller) -> None:
+    """Set a secret's value; running environments have the old one until the next start or rebuild."""
     with world.lock:
-        document = found(world, request.secret_id, caller)
+        document = get(world, request.secret_id, caller)
         _refuse_touching(caller, scope_key(document["scope"]))
-        # Two values in the same microsecond, or at a clock that stands still, are two all the same.
+        # Two values in the same microsecond, or while the clock stands still, still differ.
         document["updatedAt"] = rfc3339(max(world.instant, secrets.renewed(document) + 1))
         world.secrets.put(document)
-        _keep_digest(world, document["id"], request.value)
+        _store_digest(world, document["id"], request.value)
         secrets.unsettle(world, document["scope"])
 
 
 def delete(world: WorldState, identifier: str, caller: Caller) -> None:
-    """Forget a secret; who runs has it until the next start or rebuild."""
+    """Delete a secret; running environments have it until the next start or rebuild."""
     with world.lock:
-        document = found(world, identifier, caller)
+        document = get(world, identifier, caller)
         _refuse_touching(caller, scope_key(document["scope"]))
         world.secrets.remove(identifier)
         del world.digests[identifier]
         secrets.unsettle(world, document["scope"])
 
 
-def found(world: WorldState, identifier: str, caller: Caller) -> Document:
+def get(world: WorldState, identifier: str, caller: Caller) -> Document:
     """The secret, or Refused as not_found, also where the caller does not see it."""
     entry = world.secrets.entries.get(identifier)
     if entry is None or not may_see(caller, entry.facts.scope):
@@ -112,5 +112,5 @@ def found(world: WorldState, identifier: str, caller: Caller) -> Document:
     return entry.document()
 
 
-def _keep_digest(world: WorldState, identifier: str, value: str) -> None:
+def _store_digest(world: WorldState, identifier: str, value: str) -> None:
     world.digests[identifier] = secrets.digest(value, f"{world.rng.getrandbits(64):016x}")

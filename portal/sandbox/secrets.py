@@ -1,6 +1,6 @@
 """Secrets: who has which, which environments mount them, and whether a running container still has today's.
 
-A value is never kept, only a salted digest of it (`World.secret_matches`).
+A value is never stored, only a salted digest of it (`World.secret_matches`).
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def renewed(document: Document) -> int:
 
 
 def digest(value: str, salt: str) -> str:
-    """What is kept of a value."""
+    """The salted digest that is stored in place of a value."""
     return f"{salt}:{hashlib.sha256(f'{salt}:{value}'.encode()).hexdigest()}"
 
 

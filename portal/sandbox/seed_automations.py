@@ -15,10 +15,10 @@ def stack_of(world: WorldState, environment: Document) -> str:
     return repository.stack if repository else sorted(STACKS)[int(environment["id"][:4], 16) % len(STACKS)]
 
 
-def furnish(world: WorldState, environment: Document, *, fresh: bool = False) -> None:
+def add_automations(world: WorldState, environment: Document, *, fresh: bool = False) -> None:
     """Add automations where there is an automations file that has been applied at least once.
 
-    In a `fresh` environment nothing has run yet, and who listens is told.
+    In a `fresh` environment nothing has run yet, and listeners are notified.
     """
     status = environment["status"]
     if not environment["spec"].get("automationsFile", {}).get("automationsFilePath") or "automationsFile" not in status:

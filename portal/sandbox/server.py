@@ -26,7 +26,7 @@ _SAVE_SECONDS = 60
 
 
 class _Server(uvicorn.Server):
-    """Ends event streams before it waits for connections to close, tells when it listens, and can stop at once.
+    """Ends event streams before it waits for connections to close, announces that it listens, and can stop at once.
 
     uvicorn looks every 0.1 s whether it should stop, and then waits as long again: a thousand tests would pay for that.
     """
@@ -50,7 +50,7 @@ class _Server(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
+        """Listen, and announce it."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         if self.started:
@@ -101,7 +101,7 @@ class Sandbox:
 
     @property
     def requests(self) -> Counter[str]:
-        """How often each RPC was asked for, held and disturbed requests included."""
+        """How often each RPC was requested, including held and disturbed requests."""
         return self.application.requests
 
     def hold(self, rpc: str, when: When = "before") -> AbstractContextManager[Hold]:
@@ -160,11 +160,11 @@ def _saved(world: World, state: Path | None) -> Iterator[None]:
     state.parent.mkdir(parents=True, exist_ok=True)
     done = threading.Event()
 
-    def keep_saving() -> None:
+    def save_regularly() -> None:
         while not done.wait(_SAVE_SECONDS):
             save(world, state)
 
-    thread = threading.Thread(target=keep_saving, name="snapshot", daemon=True)
+    thread = threading.Thread(target=save_regularly, name="snapshot", daemon=True)
     thread.start()
     try:
         yield

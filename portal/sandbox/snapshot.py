@@ -1,4 +1,4 @@
-"""Keeps a world in a file, so that the next start continues it instead of beginning again."""
+"""Stores a world in a file, so that the next start continues it."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ class _Snapshot(msgspec.Struct):
     executions: list[bytes]
     items: list[Item]
     generations: dict[str, int]
-    asked: int
+    added: int = msgspec.field(name="asked")
     tokens: dict[str, tuple[str, int]]
     tempers: dict[str, str] = {}
     secrets: list[bytes] = []
@@ -51,7 +51,7 @@ _TABLES = ("environments", "services", "tasks", "executions", "secrets")  # task
 
 
 def save(world: World, path: Path) -> None:
-    """Write the world, without its truth, to the file; what was there before stays whole until the new file is."""
+    """Write the world, without its history log, to the file; the old file stays whole until the new one is."""
     with world.lock:
         tables: dict[str, Any] = {
             name: [table.entries[key[1]].body for key in table.keys]
@@ -66,7 +66,7 @@ def save(world: World, path: Path) -> None:
             repositories={project: repository.path for project, repository in world.organization.repositories.items()},
             items=world.agenda.items,
             generations=world.agenda.generations,
-            asked=world.agenda.asked,
+            added=world.agenda.added,
             tokens=world.tokens,
             tempers=world.tempers,
             digests=world.digests,
@@ -103,7 +103,7 @@ def restore(path: Path) -> World:
     world.rng.setstate(snapshot.rng)
     world.agenda.items = list(snapshot.items)
     world.agenda.generations = snapshot.generations
-    world.agenda.asked = snapshot.asked
+    world.agenda.added = snapshot.added
     world.tokens = snapshot.tokens
     world.tempers = snapshot.tempers
     world.digests = snapshot.digests

@@ -1,4 +1,4 @@
-"""The `spec` of an environment: machine, content, git credentials, ports, keys and what else somebody asked for."""
+"""The `spec` of an environment: machine, content, git credentials, ports, keys and other requested parts."""
 
 import base64
 import random
@@ -18,10 +18,10 @@ _DEVCONTAINER_PATHS = ("", ".devcontainer/devcontainer.json", ".devcontainer/gpu
 def specify(
     condition: Condition, repository: Repository, machine_class: str, owner: Document, rng: random.Random
 ) -> Document:
-    """A spec as it stands when the environment is found in this condition; the version is set by the caller."""
+    """The spec of an environment in this condition; the caller sets the version."""
     running = condition.phase in ("RUNNING", "STARTING", "CREATING", "UPDATING")
-    gone = condition.phase in ("DELETING", "DELETED")
-    desired = "RUNNING" if running else "DELETED" if gone else "STOPPED"
+    deleted = condition.phase in ("DELETING", "DELETED")
+    desired = "RUNNING" if running else "DELETED" if deleted else "STOPPED"
     return {
         "desiredPhase": f"ENVIRONMENT_PHASE_{desired}",
         "admission": "ADMISSION_LEVEL_OWNER_ONLY",

@@ -1,4 +1,4 @@
-"""One kind of document, kept as the JSON bytes a list answers with, with indexes so that a page costs what it shows.
+"""One kind of document, stored as the JSON bytes a list answers with, with indexes so that a page costs what it shows.
 
 A list at 100,000 environments must not be the bottleneck of somebody else's benchmark: bytes are joined, never rebuilt,
 and a page is found by bisection instead of a scan.
@@ -48,7 +48,7 @@ class Table(Generic[Facts]):
         self.entries: dict[str, Entry[Facts]] = {}
         self.keys: list[Key] = []
         self._filling = False
-        self._ids: list[str] | None = None  # in order, once somebody has asked for that order
+        self._ids: list[str] | None = None  # in order, once that order was requested
         self.indexes: dict[str, dict[Any, list[Key]]] = {field: {} for field in indexed}
 
     def __len__(self) -> int:
@@ -70,7 +70,7 @@ class Table(Generic[Facts]):
         return old
 
     def adopt(self, key: Key, body: bytes, facts: Facts) -> Entry[Facts]:
-        """Add a document about which everything is known."""
+        """Add a document with its key, bytes and facts."""
         entry = Entry(key, body, facts)
         self.entries[key[1]] = entry
         insert = list.append if self._filling else _insert
@@ -123,12 +123,12 @@ class Table(Generic[Facts]):
 
         An empty collection of wanted values asks for everything. `below` starts after that key.
         """
-        asked = {field: set(values) for field, values in wanted.items() if values}
-        lists = self._smallest(asked)
+        requested = {field: set(values) for field, values in wanted.items() if values}
+        lists = self._smallest(requested)
         streams = [_descending(keys, below) for keys in lists]
         for key in streams[0] if len(streams) == 1 else heapq.merge(*streams, reverse=True):
             entry = self.entries[key[1]]
-            if self.matches(entry, asked, accept):
+            if self.matches(entry, requested, accept):
                 yield entry
 
     @staticmethod
@@ -156,11 +156,11 @@ class Table(Generic[Facts]):
             return (self.entries[ids[index]] for index in range(stop - 1, -1, -1))
         return (self.entries[ids[index]] for index in range(bisect_right(ids, after), len(ids)))
 
-    def _smallest(self, asked: Mapping[str, Collection[Any]]) -> list[list[Key]]:
-        """The key lists of the asked field that leaves the fewest documents to look at."""
-        if not asked:
+    def _smallest(self, requested: Mapping[str, Collection[Any]]) -> list[list[Key]]:
+        """The key lists of the requested field that leaves the fewest documents to look at."""
+        if not requested:
             return [self.keys]
-        choices = [[self.indexes[field].get(value, []) for value in values] for field, values in asked.items()]
+        choices = [[self.indexes[field].get(value, []) for value in values] for field, values in requested.items()]
         return min(choices, key=lambda lists: sum(map(len, lists)))
 
     def count(
@@ -171,9 +171,9 @@ class Table(Generic[Facts]):
         limit: int,
     ) -> tuple[int, bool]:
         """How many documents a walk would meet, and whether that is exact: looking at each of them stops at `limit`."""
-        asked = {field: values for field, values in wanted.items() if values}
-        if accept is None and len(asked) <= 1:
-            lists = self._smallest({field: set(values) for field, values in asked.items()})
+        requested = {field: values for field, values in wanted.items() if values}
+        if accept is None and len(requested) <= 1:
+            lists = self._smallest({field: set(values) for field, values in requested.items()})
             return sum(len(keys) if below is None else bisect_left(keys, below) for keys in lists), True
         seen = sum(1 for _ in islice(self.walk(wanted, accept, below), limit + 1))
         return min(seen, limit), seen <= limit

@@ -1,4 +1,4 @@
-"""UpdateEnvironment: what is given is changed, everything else stays; what comes of it is the runner's to do."""
+"""UpdateEnvironment: given fields are changed, the others stay; the runner applies the new spec."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from portal.sandbox.world_state import WorldState
 def update(
     world: WorldState, document: Document, request: environment_pb2.UpdateEnvironmentRequest, caller: Caller
 ) -> None:
-    """Take an update into the spec; the whole of it is refused if any part is. The runner applies it a moment later."""
+    """Take an update into the spec; the whole of it is refused if any part is. The runner applies it seconds later."""
     refuse_leaving(document)
     metadata = _metadata(world, request, caller)
     spec = _spec(world, document, request)
@@ -45,9 +45,9 @@ def _metadata(world: WorldState, request: environment_pb2.UpdateEnvironmentReque
 
 def _spec(world: WorldState, document: Document, request: environment_pb2.UpdateEnvironmentRequest) -> dict[str, Any]:
     given, before = request.spec, document["spec"]
-    asked = json_format.MessageToDict(given)
+    requested = json_format.MessageToDict(given)
     changes: dict[str, Any] = {
-        part: _explicit(getattr(given, field), asked.get(part, {}))
+        part: _explicit(getattr(given, field), requested.get(part, {}))
         for part, field in (
             ("content", "content"),
             ("devcontainer", "devcontainer"),
@@ -59,12 +59,12 @@ def _spec(world: WorldState, document: Document, request: environment_pb2.Update
         changes |= secrets.remounted(world, document)
     if given.HasField("kernel_controls_config"):
         known = before.get("kernelControlsConfig", {})
-        changes["kernelControlsConfig"] = instead(known, asked["kernelControlsConfig"]) or None
+        changes["kernelControlsConfig"] = instead(known, requested["kernelControlsConfig"]) or None
     if given.HasField("timeout") and given.timeout.HasField("disconnected"):
-        policies.check_timeout(world, asked["timeout"]["disconnected"])
-        changes["timeout"] = {"disconnected": asked["timeout"]["disconnected"]}
+        policies.check_timeout(world, requested["timeout"]["disconnected"])
+        changes["timeout"] = {"disconnected": requested["timeout"]["disconnected"]}
     if given.ports:
-        ports = asked["ports"]
+        ports = requested["ports"]
         policies.check_ports(world, ports, before.get("ports", []))
         changes["ports"] = ports
     if given.ssh_public_keys:
@@ -72,12 +72,12 @@ def _spec(world: WorldState, document: Document, request: environment_pb2.Update
     return changes
 
 
-def _explicit(message: Any, asked: Document) -> Document:
+def _explicit(message: Any, requested: Document) -> Document:
     """The optional fields that were given, also where given as their default: "" is a value, absence is not."""
     changes: Document = {}
     for field in message.DESCRIPTOR.fields:
         if message.HasField(field.name):
-            changes[field.json_name] = asked.get(field.json_name)
+            changes[field.json_name] = requested.get(field.json_name)
     return changes
 
 

@@ -10,7 +10,7 @@ from portal.sandbox.refusals import Refused
 
 _REMEMBERED = 20_000
 
-# The rules' evaluator tells each of its steps at INFO: thousands of lines for a request.
+# The rules' evaluator logs each of its steps at INFO: thousands of lines for a request.
 for _name in ("Environment", "Evaluator", "NameContainer", "Transpiler", "celtypes", "evaluation"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 _validator = protovalidate.Validator()  # compiles each message's rules once

@@ -7,7 +7,7 @@ from typing import Any
 from portal.sandbox import activity, lifecycle, population, runner, secrets
 from portal.sandbox import history as past
 from portal.sandbox.conditions import Condition
-from portal.sandbox.documents import micros, moment
+from portal.sandbox.documents import datetime_of, micros
 from portal.sandbox.world_state import WorldState
 
 _HANDLERS: Mapping[str, Callable[[WorldState, str, int], None]] = {
@@ -18,7 +18,7 @@ _HANDLERS: Mapping[str, Callable[[WorldState, str, int], None]] = {
 
 
 class World(WorldState):
-    """An organization of so many environments that lives as time passes.
+    """An organization that lives as time passes.
 
     `speed` is how much faster than the wall clock a server lets it live; at 0 only `advance` moves time. With a
     `history` it began so long before `now` and has lived since then, or `until` a time within it; `truth` records it.
@@ -40,7 +40,7 @@ class World(WorldState):
         population.populate(self, environments)
         if history:
             past.begin(self, environments, end)
-            self.advance(min(until or moment(end), moment(end)) - self.now)
+            self.advance(min(until or datetime_of(end), datetime_of(end)) - self.now)
         else:
             activity.begin(self, environments)
 

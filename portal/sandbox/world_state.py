@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from portal.sandbox.audit_log import AuditLog
-from portal.sandbox.documents import Document, merge, moment, pruned
+from portal.sandbox.documents import Document, datetime_of, merge, pruned
 from portal.sandbox.facts import (
     AUTOMATION_INDEXES,
     ENVIRONMENT_INDEXES,
@@ -26,13 +26,13 @@ from portal.sandbox.facts import (
     task_facts,
 )
 from portal.sandbox.history_log import Truth, apply
-from portal.sandbox.organization import found
+from portal.sandbox.organization import create_organization
 from portal.sandbox.scheduler import Agenda
 from portal.sandbox.table import Table
 
 
 class Event(NamedTuple):
-    """What WatchEvents tells: an operation on a resource, and no content."""
+    """An event of WatchEvents: an operation on a resource, without content."""
 
     operation: str  # CREATE, UPDATE, UPDATE_STATUS, DELETE
     resource: str  # ENVIRONMENT, TASK, TASK_EXECUTION, SERVICE
@@ -53,7 +53,7 @@ class WorldState(ABC):
         self.truth: Truth | None = None
         self.audit = AuditLog(seed)
         self.agenda = Agenda()
-        self.organization = found(self.rng, environments, self.instant)
+        self.organization = create_organization(self.rng, environments, self.instant)
         self.environments: Table[EnvironmentFacts] = Table(
             environment_facts(self.organization.runner_kind), created, ENVIRONMENT_INDEXES
         )
@@ -65,9 +65,9 @@ class WorldState(ABC):
         # What tests want of tasks' steps and of services, by id or reference: "succeed", "fail" or "hang"; else chance.
         self.task_outcomes: dict[str, str] = {}
         self.service_outcomes: dict[str, str] = {}
-        self.references: dict[str, str] = {}  # of tasks that are gone while executions of theirs are not
+        self.references: dict[str, str] = {}  # of deleted tasks whose executions still exist
         self.secrets: Table[SecretFacts] = Table(secret_facts, secret_created, SECRET_INDEXES)
-        self.digests: dict[str, str] = {}  # of the secrets' values, by id: the values themselves are not kept
+        self.digests: dict[str, str] = {}  # of the secrets' values, by id: the values themselves are not stored
         self._listeners: list[Callable[[Event], None]] = []
 
     @abstractmethod
@@ -77,10 +77,10 @@ class WorldState(ABC):
     @property
     def now(self) -> datetime:
         """The world's own time."""
-        return moment(self.instant)
+        return datetime_of(self.instant)
 
     def reference(self, task_id: str) -> str:
-        """A task's reference, also of one deleted since; "" where it is not known."""
+        """A task's reference, also of one deleted since; "" for an unknown task."""
         entry = self.tasks.entries.get(task_id)
         return entry.facts.reference if entry else self.references.get(task_id, "")
 
@@ -92,7 +92,7 @@ class WorldState(ABC):
             return self.environments.entries[environment_id].document()
 
     def documents(self) -> Iterator[Document]:
-        """Every environment, newest first, archived ones included, as the API would answer them at this moment."""
+        """Every environment, newest first, archived ones included, as the API would answer them now."""
         with self.lock:
             bodies = list(self.environments.walk({}))
         return (entry.document() for entry in bodies)
@@ -115,7 +115,7 @@ class WorldState(ABC):
     ) -> Document:
         """Merge changes into an environment's parts (None removes a field) and raise the versions of those touched.
 
-        The runner answers a changed spec after a moment.
+        The runner answers a changed spec after some seconds.
         """
         with self.lock:
             document = self.document(environment_id)
@@ -128,7 +128,7 @@ class WorldState(ABC):
                 self.truth.changed(environment_id, self.instant, metadata, spec, status)
             if spec:
                 self.spec_changed(environment_id, set(spec))
-            self._tell("UPDATE_STATUS" if status and not (spec or metadata) else "UPDATE", "ENVIRONMENT", document)
+            self._notify("UPDATE_STATUS" if status and not (spec or metadata) else "UPDATE", "ENVIRONMENT", document)
             return document
 
     def change_automation(self, kind: str, identifier: str, changes: Mapping[str, Any]) -> Document:
@@ -143,9 +143,9 @@ class WorldState(ABC):
             table.put(document)
             # Times in an execution's metadata come with its status and are no news of their own.
             if set(changes) - {"status"} - ({"metadata"} if kind == "TASK_EXECUTION" else set()):
-                self._tell("UPDATE", kind, document)
+                self._notify("UPDATE", kind, document)
             if "status" in changes:
-                self._tell("UPDATE_STATUS", kind, document)
+                self._notify("UPDATE_STATUS", kind, document)
             return document
 
     def table(self, kind: str) -> Table[AutomationFacts]:
@@ -153,16 +153,16 @@ class WorldState(ABC):
         return {"SERVICE": self.services, "TASK": self.tasks, "TASK_EXECUTION": self.executions}[kind]
 
     def add(self, kind: str, document: Document) -> Document:
-        """Add a new resource of any kind and tell of it."""
+        """Add a new resource of any kind and notify the listeners."""
         with self.lock:
             (self.environments if kind == "ENVIRONMENT" else self.table(kind)).put(document)
             if self.truth and kind == "ENVIRONMENT":
                 self.truth.appeared(document["id"], self.instant, self.environments.entries[document["id"]].body)
-            self._tell("CREATE", kind, document)
+            self._notify("CREATE", kind, document)
             return document
 
     def remove(self, environment_id: str) -> None:
-        """Make an environment and its automations be gone: not_found from now on."""
+        """Delete an environment and its automations: not_found from now on."""
         with self.lock:
             document = self.document(environment_id)
             for kind in ("TASK_EXECUTION", "TASK", "SERVICE"):
@@ -171,18 +171,18 @@ class WorldState(ABC):
                     self.references.pop(entry.facts.task or entry.key[1], None)
             self.environments.remove(environment_id)
             if self.truth:
-                self.truth.gone(environment_id, self.instant)
+                self.truth.deleted(environment_id, self.instant)
             self.tempers.pop(environment_id, None)
             self.agenda.interrupt(environment_id)
-            self._tell("DELETE", "ENVIRONMENT", document)
+            self._notify("DELETE", "ENVIRONMENT", document)
 
     def drop(self, kind: str, identifier: str) -> None:
-        """Make a service, task or execution be gone."""
+        """Delete a service, task or execution."""
         document = self.table(kind).entries[identifier].document()
         if kind == "TASK":
             self.references[identifier] = document["metadata"].get("reference", "")
         self.table(kind).remove(identifier)
-        self._tell("DELETE", kind, document)
+        self._notify("DELETE", kind, document)
 
     # Listening
 
@@ -191,7 +191,7 @@ class WorldState(ABC):
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def _tell(self, operation: str, resource: str, document: Document) -> None:
+    def _notify(self, operation: str, resource: str, document: Document) -> None:
         metadata = document["metadata"]
         environment = (
             document["id"]

@@ -22,7 +22,7 @@ def measure(rows: int) -> tuple[list[Row], float]:
     from django.db import connection
     from django.test import Client
 
-    from automations.by_reference.refresh import refresh
+    from automations.sync.summaries import refresh
     from tests.support import automation_factories, factories
 
     with connection.cursor() as cursor:

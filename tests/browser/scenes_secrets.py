@@ -9,7 +9,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment, Secret
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from automations.by_reference.refresh import refresh
 from automations.models import ExecutionPhase
+from automations.sync.summaries import refresh
 from tests.support import factories
 from tests.support.automation_factories import execution, service, task
 

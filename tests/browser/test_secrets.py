@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from environments.models import Environment, Secret
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 from environments.secrets.sync import sync_secrets
 from portal.directory.connection import ona
 from portal.ledger.models import Operation, Outcome

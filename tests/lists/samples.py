@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from automations.by_reference.refresh import refresh
 from automations.models import Batch, BatchItem, ExecutionPhase, ServicePhase
+from automations.sync.summaries import refresh
 from portal.ledger.models import Outcome
 from tests.support import factories
 from tests.support.automation_factories import batch, execution, service, task

@@ -11,8 +11,8 @@ from django.db import connection
 from environments.documents.json_part import as_time
 from environments.models import Environment, Field, Sighting, SyncRun, Transition
 from portal.directory.models import PolicyVersion
-from portal.local.history import sights_of, sweep_moments
-from portal.sandbox.documents import micros, moment
+from portal.local.history import sights_of, sync_times
+from portal.sandbox.documents import datetime_of, micros
 from portal.sandbox.history_log import Life
 from portal.sandbox.world import World
 from tests.support.history import NOW, lived, replay
@@ -117,7 +117,7 @@ def test_what_was_deleted_is_gone_at_the_sweep_after(past):
     gone = {str(row.id): row.gone_at for row in Environment.objects.exclude(gone_at=None)}
     assert gone
     for identifier, at in gone.items():
-        end = moment(truth.lives[identifier].end)
+        end = datetime_of(truth.lives[identifier].end)
         assert at == sweeps[bisect_left(sweeps, end)]
 
 
@@ -160,14 +160,14 @@ def test_the_policies_are_known_since_the_sweep_after_each_change(past):
 
 def test_sweeps_are_regular_end_now_and_leave_outages_out():
     ten = timedelta(minutes=10)
-    assert sweep_moments(BEGIN, BEGIN + 3.5 * ten, ten) == [
+    assert sync_times(BEGIN, BEGIN + 3.5 * ten, ten) == [
         BEGIN,
         BEGIN + ten,
         BEGIN + 2 * ten,
         BEGIN + 3 * ten,
         BEGIN + 3.5 * ten,
     ]
-    assert sweep_moments(BEGIN, BEGIN + 3 * ten, ten, [(BEGIN + ten, BEGIN + 2 * ten)]) == [
+    assert sync_times(BEGIN, BEGIN + 3 * ten, ten, [(BEGIN + ten, BEGIN + 2 * ten)]) == [
         BEGIN,
         BEGIN + 2 * ten,
         BEGIN + 3 * ten,

@@ -8,7 +8,7 @@ import pytest
 
 from environments.models import Environment, SyncRun
 from portal.local import run as portal
-from portal.local.history import tell
+from portal.local.history import fill_tables
 from portal.sandbox.world import World
 from tests.support.history import NOW
 
@@ -16,7 +16,7 @@ from tests.support.history import NOW
 @pytest.mark.django_db
 def test_the_demo_is_told_its_past_with_gaps_and_counts():
     world = World(12, 1, NOW, history=timedelta(days=3))
-    tell(world)
+    fill_tables(world)
     runs = list(SyncRun.objects.order_by("started_at").values_list("started_at", flat=True))
     pauses = sorted(after - before for before, after in pairwise(runs))
     assert runs[-1] == NOW

@@ -15,6 +15,7 @@ from portal.sandbox.server import running
 from portal.sandbox.snapshot import restore, save
 from portal.sandbox.world import World
 from tests.support.history import NOW, beginning, lived
+from tests.support.profiles import examples
 
 BEGIN = NOW - timedelta(days=30)
 MINUTE = timedelta(minutes=1)
@@ -48,7 +49,7 @@ def test_the_truth_is_what_the_documents_were_at_a_thousand_moments():
     assert bodies(world) == bodies(lived())
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     after=st.lists(st.integers(0, 30 * 24 * 60), min_size=1, max_size=6),
     begins_with=st.sampled_from(["ListEnvironments", "GetEnvironment"]),

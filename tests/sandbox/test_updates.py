@@ -8,7 +8,7 @@ from gitpod.v1 import organization_pb2
 
 from portal.sandbox import tokens
 from portal.sandbox.conditions import Condition
-from portal.sandbox.documents import moment, rfc3339
+from portal.sandbox.documents import datetime_of, rfc3339
 
 UPDATE = "EnvironmentService/UpdateEnvironment"
 
@@ -240,7 +240,7 @@ def test_an_environment_made_from_a_project_has_what_the_project_says(asking):
     assert made["metadata"]["projectId"] == project["id"]
     assert made["spec"]["content"]["initializer"] == project["initializer"]
     assert made["spec"]["timeout"] == {"disconnected": "3600s"}
-    lifetime = moment(asking.world.instant) + timedelta(days=90)
+    lifetime = datetime_of(asking.world.instant) + timedelta(days=90)
     assert made["metadata"]["lockdownAt"][:13] == lifetime.isoformat()[:13]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from automations.by_reference.refresh import refresh
 from automations.models import Batch, BatchItem, ExecutionPhase, Service, ServicePhase, Task, TaskExecution
+from automations.sync.summaries import refresh
 from environments.models import Environment
 from tests.support.vacuuming import vacuum
 

@@ -4,8 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from automations.sync.observe import sync_automations
+from environments.management.sync_command import run_sync
 from environments.models import SyncRun
-from environments.sync.commands import run_sync
 
 
 class Command(BaseCommand):

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from environments.management.sync_command import run_sync
 from environments.models import SyncRun
-from environments.sync.commands import run_sync
 from environments.sync.full_listing import sync_environments
 
 

@@ -2,9 +2,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from environments.management.sync_command import run_sync
 from environments.models import SyncRun
 from environments.secrets.sync import sync_secrets
-from environments.sync.commands import run_sync
 
 
 class Command(BaseCommand):

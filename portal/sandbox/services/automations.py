@@ -8,7 +8,7 @@ from gitpod.v1.environment_automation_connect import EnvironmentAutomationServic
 from portal.sandbox import applying, editing, operations, queries
 from portal.sandbox.documents import Document
 from portal.sandbox.refusals import Refused
-from portal.sandbox.services.common import answer, asked, caller, listing
+from portal.sandbox.services.common import answer, caller, document_of, listing
 from portal.sandbox.world import World
 
 
@@ -80,23 +80,25 @@ class Automations(EnvironmentAutomationService):
 
     async def create_service(self, request: Any, ctx: Any) -> pb.CreateServiceResponse:
         """A new service, stopped."""
-        document = editing.create_service(self._world, asked(request), caller.get())
+        document = editing.create_service(self._world, document_of(request), caller.get())
         return answer(pb.CreateServiceResponse, {"service": document})
 
     async def create_task(self, request: Any, ctx: Any) -> pb.CreateTaskResponse:
         """A new task."""
-        return answer(pb.CreateTaskResponse, {"task": editing.create_task(self._world, asked(request), caller.get())})
+        return answer(
+            pb.CreateTaskResponse, {"task": editing.create_task(self._world, document_of(request), caller.get())}
+        )
 
     async def update_service(self, request: Any, ctx: Any) -> pb.UpdateServiceResponse:
         """Change what is given; the spec only while the service is stopped."""
         with self._world.lock:
-            editing.update_service(self._world, self._own("SERVICE", request.id), asked(request))
+            editing.update_service(self._world, self._own("SERVICE", request.id), document_of(request))
         return pb.UpdateServiceResponse()
 
     async def update_task(self, request: Any, ctx: Any) -> pb.UpdateTaskResponse:
         """Change what is given."""
         with self._world.lock:
-            editing.update_task(self._world, self._own("TASK", request.id), asked(request))
+            editing.update_task(self._world, self._own("TASK", request.id), document_of(request))
         return pb.UpdateTaskResponse()
 
     async def delete_service(self, request: Any, ctx: Any) -> pb.DeleteServiceResponse:
@@ -113,5 +115,5 @@ class Automations(EnvironmentAutomationService):
 
     async def upsert_automations_file(self, request: Any, ctx: Any) -> pb.UpsertAutomationsFileResponse:
         """Create and update by reference; answers the ids that changed."""
-        services, tasks = applying.upsert(self._world, asked(request), caller.get())
+        services, tasks = applying.upsert(self._world, document_of(request), caller.get())
         return pb.UpsertAutomationsFileResponse(updated_service_ids=services, updated_task_ids=tasks)

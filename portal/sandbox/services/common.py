@@ -27,7 +27,7 @@ connection: ContextVar["Connection"] = ContextVar("connection")  # of a stream
 
 
 class Connection:
-    """What a stream may want of its connection: to say that it is open, and to hear that the client has left."""
+    """A stream's connection: the stream reports that it is open, and learns that the client has left."""
 
     def __init__(self, opened: Callable[[], Awaitable[None]]) -> None:
         self.opened = opened
@@ -35,13 +35,13 @@ class Connection:
 
 
 def answer(kind: type[Answer], document: Mapping[str, Any]) -> Answer:
-    """A response message from a document in proto3 JSON form. Fields the vendor's 1.2.0 does not know are left out."""
+    """A response message from a document in proto3 JSON form. Fields unknown to the vendor's 1.2.0 are left out."""
     message = kind()
     json_format.ParseDict(dict(document), message, ignore_unknown_fields=True)
     return message
 
 
-def asked(request: Message) -> Document:
+def document_of(request: Message) -> Document:
     """A request as a document: only the fields that were given."""
     document: Document = json_format.MessageToDict(request)
     return document
@@ -69,7 +69,7 @@ def connect_error(refused: Refused) -> ConnectError:
 
 
 class Gate:
-    """Interceptor before every method: who is it, may they, does the request keep the vendor's rules. Notes changes."""
+    """Interceptor before every method: authentication, permission, the vendor's rules. Records changes."""
 
     def __init__(self, world: World, access: Access, validation: Validation) -> None:
         self._world = world
@@ -85,7 +85,7 @@ class Gate:
 
     def _noted(self, who: Caller, rpc: str, request: Message, response: Message) -> Message:
         if is_write(rpc):
-            audit.note_request(self._world, who, rpc, asked(request), asked(response))
+            audit.note_request(self._world, who, rpc, document_of(request), document_of(response))
         return response
 
     async def intercept_unary(

@@ -1,4 +1,4 @@
-"""Identity, organization, members, projects, runners and people: what is behind the ids."""
+"""Identity, organization, members, projects, runners and users."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,9 +26,9 @@ from portal.sandbox.services.common import answer, caller, plain_page
 from portal.sandbox.world import World
 
 
-def counted(request: Any, found: int) -> Document:
-    """`count`, where the request asks for it."""
-    return {"count": {"value": found, "relation": "COUNT_RESPONSE_RELATION_EQ"}} if request.count.include else {}
+def counted(request: Any, matching: int) -> Document:
+    """`count`, where it is requested."""
+    return {"count": {"value": matching, "relation": "COUNT_RESPONSE_RELATION_EQ"}} if request.count.include else {}
 
 
 def _only(documents: Iterable[Document], values: Iterable[Any], get: Callable[[Document], Any]) -> list[Document]:
@@ -106,27 +106,27 @@ class Organizations(OrganizationService):
     ) -> organization_pb2.ListMembersResponse:
         """Members in order of joining, or by name."""
         self._require(request.organization_id)
-        found = self._matching(request.filter)
+        matching = self._matching(request.filter)
         sort = organization_pb2.ListMembersRequest.SortField
         if request.sort.field == sort.SORT_FIELD_NAME:
-            found.sort(key=lambda member: member["fullName"].casefold())
-        page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
-        document = {"members": page, "pagination": pagination, **counted(request, len(found))}
+            matching.sort(key=lambda member: member["fullName"].casefold())
+        page, pagination = plain_page(matching, request.pagination.page_size, request.pagination.token)
+        document = {"members": page, "pagination": pagination, **counted(request, len(matching))}
         return answer(organization_pb2.ListMembersResponse, document)
 
-    def _matching(self, asked: organization_pb2.ListMembersRequest.Filter) -> list[Document]:
-        found = _only(self._world.organization.members, asked.user_ids, lambda member: member["userId"])
-        roles = [organization_pb2.OrganizationRole.Name(value) for value in asked.roles]
-        found = _only(found, roles, lambda member: member["role"])
-        found = _only(
-            found, [user_pb2.UserStatus.Name(value) for value in asked.statuses], lambda member: member["status"]
+    def _matching(self, requested: organization_pb2.ListMembersRequest.Filter) -> list[Document]:
+        matching = _only(self._world.organization.members, requested.user_ids, lambda member: member["userId"])
+        roles = [organization_pb2.OrganizationRole.Name(value) for value in requested.roles]
+        matching = _only(matching, roles, lambda member: member["role"])
+        matching = _only(
+            matching, [user_pb2.UserStatus.Name(value) for value in requested.statuses], lambda member: member["status"]
         )
-        found = _only(found, [asked.email] if asked.email else [], lambda member: member["email"])
-        if asked.login_provider:
-            name = login_provider_pb2.LoginProviderKind.Name(asked.login_provider).rpartition("_")[2].lower()
-            found = _only(found, [name], lambda member: member["loginProvider"])
-        words = asked.search.casefold()
-        return [member for member in found if words in f"{member['fullName']}\n{member['email']}".casefold()]
+        matching = _only(matching, [requested.email] if requested.email else [], lambda member: member["email"])
+        if requested.login_provider:
+            name = login_provider_pb2.LoginProviderKind.Name(requested.login_provider).rpartition("_")[2].lower()
+            matching = _only(matching, [name], lambda member: member["loginProvider"])
+        words = requested.search.casefold()
+        return [member for member in matching if words in f"{member['fullName']}\n{member['email']}".casefold()]
 
 
 class Projects(ProjectService):
@@ -146,12 +146,12 @@ class Projects(ProjectService):
         self, request: project_pb2.ListProjectsRequest, ctx: Any
     ) -> project_pb2.ListProjectsResponse:
         """Projects, filtered by id, creator and words in the name."""
-        asked, words = request.filter, request.filter.search.casefold()
-        found = _only(self._world.organization.projects, asked.project_ids, lambda project: project["id"])
-        found = _only(found, asked.creator_ids, lambda project: project["metadata"]["creator"]["id"])
-        found = [project for project in found if words in project["metadata"]["name"].casefold()]
-        page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
-        document = {"projects": page, "pagination": pagination, **counted(request, len(found))}
+        requested, words = request.filter, request.filter.search.casefold()
+        matching = _only(self._world.organization.projects, requested.project_ids, lambda project: project["id"])
+        matching = _only(matching, requested.creator_ids, lambda project: project["metadata"]["creator"]["id"])
+        matching = [project for project in matching if words in project["metadata"]["name"].casefold()]
+        page, pagination = plain_page(matching, request.pagination.page_size, request.pagination.token)
+        document = {"projects": page, "pagination": pagination, **counted(request, len(matching))}
         return answer(project_pb2.ListProjectsResponse, document)
 
 
@@ -170,17 +170,21 @@ class Runners(RunnerService):
 
     async def list_runners(self, request: runner_pb2.ListRunnersRequest, ctx: Any) -> runner_pb2.ListRunnersResponse:
         """Runners, filtered by creator, kind and provider."""
-        asked = request.filter
-        found = _only(self._world.organization.runners, asked.creator_ids, lambda runner: runner["creator"]["id"])
-        found = _only(
-            found, [runner_configuration_pb2.RunnerKind.Name(v) for v in asked.kinds], lambda runner: runner["kind"]
+        requested = request.filter
+        matching = _only(
+            self._world.organization.runners, requested.creator_ids, lambda runner: runner["creator"]["id"]
         )
-        found = _only(
-            found,
-            [runner_configuration_pb2.RunnerProvider.Name(v) for v in asked.providers],
+        matching = _only(
+            matching,
+            [runner_configuration_pb2.RunnerKind.Name(v) for v in requested.kinds],
+            lambda runner: runner["kind"],
+        )
+        matching = _only(
+            matching,
+            [runner_configuration_pb2.RunnerProvider.Name(v) for v in requested.providers],
             lambda runner: runner["provider"],
         )
-        page, pagination = plain_page(found, request.pagination.page_size, request.pagination.token)
+        page, pagination = plain_page(matching, request.pagination.page_size, request.pagination.token)
         return answer(runner_pb2.ListRunnersResponse, {"runners": page, "pagination": pagination})
 
     async def parse_context_url(

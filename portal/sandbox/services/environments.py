@@ -1,4 +1,4 @@
-"""EnvironmentService: lists, gets, and everything that can be asked of an environment."""
+"""EnvironmentService: lists, gets, and all operations on an environment."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gitpod.v1.environment_connect import EnvironmentService
 from portal.sandbox import creation, operations, queries, tokens, updates
 from portal.sandbox.documents import Document
 from portal.sandbox.refusals import Refused
-from portal.sandbox.services.common import answer, asked, caller, listing, plain_page
+from portal.sandbox.services.common import answer, caller, document_of, listing, plain_page
 from portal.sandbox.world import World
 
 
@@ -69,14 +69,14 @@ class Environments(EnvironmentService):
 
     async def create_environment(self, request: Any, ctx: Any) -> environment_pb2.CreateEnvironmentResponse:
         """A new environment, CREATING."""
-        document = creation.create(self._world, asked(request), caller.get())
+        document = creation.create(self._world, document_of(request), caller.get())
         return answer(environment_pb2.CreateEnvironmentResponse, {"environment": document})
 
     async def create_environment_from_project(
         self, request: Any, ctx: Any
     ) -> environment_pb2.CreateEnvironmentFromProjectResponse:
-        """A new environment with what its project says, where the request does not say otherwise."""
-        document = creation.create_from_project(self._world, asked(request), caller.get())
+        """A new environment from its project, overridden by the request."""
+        document = creation.create_from_project(self._world, document_of(request), caller.get())
         return answer(environment_pb2.CreateEnvironmentFromProjectResponse, {"environment": document})
 
     async def start_environment(self, request: Any, ctx: Any) -> environment_pb2.StartEnvironmentResponse:

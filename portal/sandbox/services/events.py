@@ -1,4 +1,4 @@
-"""EventService: WatchEvents tells an id and an operation, no content, no cursor; the audit logs tell who did what."""
+"""EventService: WatchEvents sends ids and operations, without content or cursor; audit logs name the actors."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ _LONGEST_QUEUE = 10_000
 
 
 class Events(EventService):
-    """Streams what the world tells, until the client leaves or the server closes."""
+    """Streams the world's events, until the client leaves or the server closes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -66,12 +66,12 @@ class Events(EventService):
 
     async def list_audit_logs(self, request: Any, ctx: Any) -> event_pb2.ListAuditLogsResponse:
         """A page of what people and tokens did."""
-        entries, pagination = audit.listed(self._world, request, caller.get())
+        entries, pagination = audit.list_entries(self._world, request, caller.get())
         return answer(event_pb2.ListAuditLogsResponse, {"entries": entries, "pagination": pagination})
 
     async def get_audit_log(self, request: Any, ctx: Any) -> event_pb2.GetAuditLogResponse:
         """One entry."""
-        entry = audit.found(self._world, request.audit_log_entry_id, caller.get())
+        entry = audit.get_entry(self._world, request.audit_log_entry_id, caller.get())
         return answer(event_pb2.GetAuditLogResponse, {"entry": entry})
 
 

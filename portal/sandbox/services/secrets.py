@@ -1,4 +1,4 @@
-"""SecretService. Values go in and are never told."""
+"""SecretService. Values go in and never come out."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from gitpod.v1.secret_connect import SecretService
 
 from portal.sandbox import queries, secret_requests
 from portal.sandbox.refusals import Refused
-from portal.sandbox.services.common import answer, asked, caller, listing
+from portal.sandbox.services.common import answer, caller, document_of, listing
 from portal.sandbox.world import World
 
 
@@ -19,12 +19,12 @@ class Secrets(SecretService):
 
     async def create_secret(self, request: Any, ctx: Any) -> secret_pb2.CreateSecretResponse:
         """A new secret of a scope."""
-        document = secret_requests.create(self._world, request, asked(request), caller.get())
+        document = secret_requests.create(self._world, request, document_of(request), caller.get())
         return answer(secret_pb2.CreateSecretResponse, {"secret": document})
 
     async def update_secret_value(self, request: Any, ctx: Any) -> secret_pb2.UpdateSecretValueResponse:
         """A new value."""
-        secret_requests.give_value(self._world, request, caller.get())
+        secret_requests.set_value(self._world, request, caller.get())
         return secret_pb2.UpdateSecretValueResponse()
 
     async def list_secrets(self, request: Any, ctx: Any) -> secret_pb2.ListSecretsResponse:
@@ -39,6 +39,6 @@ class Secrets(SecretService):
         return secret_pb2.DeleteSecretResponse()
 
     async def get_secret_value(self, request: Any, ctx: Any) -> secret_pb2.GetSecretValueResponse:
-        """Never: not even the stand-in knows it."""
-        secret_requests.found(self._world, request.secret_id, caller.get())
+        """Always refused: not even the stand-in stores the value."""
+        secret_requests.get(self._world, request.secret_id, caller.get())
         raise Refused("permission_denied", "values are only given to environments")

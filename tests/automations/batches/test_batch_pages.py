@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from automations.batches.plan import MOST
-from automations.by_reference.refresh import refresh
 from automations.models import Batch, BatchItem, ItemState, Task
+from automations.sync.summaries import refresh
 from environments.models import Phase
 from portal.ledger.models import Operation
 from portal.sandbox.server import Sandbox

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automations.by_reference.refresh import refresh
 from automations.models import ExecutionPhase, ServicePhase, Task
+from automations.sync.summaries import refresh
 from portal.directory.models import Project
 from tests.support import factories
 from tests.support.automation_factories import execution, service, task

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automations.by_reference.refresh import refresh
 from automations.models import BatchItem, ExecutionPhase, ItemState, ServicePhase, TaskExecution
+from automations.sync.summaries import refresh
 from tests.support import factories
 from tests.support.automation_factories import batch, execution, service, task
 from tests.support.databases import SharedRows

@@ -15,6 +15,7 @@ from automations.file.preview import build_preview
 from automations.file.problems import Unreadable
 from automations.file.read import decode, read
 from automations.models import Service, Task
+from tests.support.profiles import examples
 
 TEXTS = [file.read_text() for file in sorted((Path(__file__).parent / "files").glob("*.yaml"))]
 WORDS = [
@@ -45,20 +46,20 @@ def everything_holds(text: str) -> None:
         build_preview(reading.message, SERVICES, TASKS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=60).map("".join)))
 def test_no_text_breaks_the_check_or_the_preview(text: str) -> None:
     everything_holds(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_an_upload(data: bytes) -> None:
     with suppress(Unreadable):
         everything_holds(decode(data))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(TEXTS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES), min_size=1, max_size=4))
 def test_no_mutation_of_a_real_file_breaks_the_check_or_the_preview(
     text: str, edits: list[tuple[float, int, str]]
@@ -77,7 +78,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(JSON, st.fixed_dictionaries({}, optional={"tasks": JSON, "services": JSON})))
 def test_no_structure_breaks_the_check_or_the_preview(value: Any) -> None:
     everything_holds(yaml.dump(value, allow_unicode=True))

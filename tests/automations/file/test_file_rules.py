@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from automations.file import rules
 from automations.file.read import read
 from automations.file.rules import ROLES, TRIGGERS
+from tests.support.profiles import examples
 
 for _name in ("Environment", "Evaluator", "NameContainer", "Transpiler", "celtypes", "evaluation"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -79,14 +80,14 @@ FILE = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(FILE)
 def test_what_the_vendors_rules_take_the_check_takes_and_nothing_else(file: dict[str, Any]) -> None:
     text = yaml.safe_dump(file, allow_unicode=True)
     assert bool(read(text).problems) == (not vendor_takes(file)), (read(text).problems, text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(FILE)
 def test_the_message_of_a_good_file_is_the_vendors_own_json_of_it(file: dict[str, Any]) -> None:
     reading = read(yaml.safe_dump(file, allow_unicode=True))

@@ -21,6 +21,7 @@ from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
+from tests.support.profiles import examples
 
 FILES = sorted((Path(__file__).parent / "files").glob("*.yaml"))
 # every character YAML can carry, those it minds among them more often
@@ -67,7 +68,7 @@ def test_commands_of_several_lines_are_written_as_they_are_typed(path: Path) -> 
     assert write(read(text).message) == text, "the same message is the same text"
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(TEXT, TEXT)
 def test_any_text_comes_back_as_it_was(name: str, command: str) -> None:
     message = {"tasks": {"one": {"name": name, "command": command}}}

@@ -16,6 +16,7 @@ from portal.ona.documents.automations import read_service
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 from tests.support.documents import ONE, at
+from tests.support.profiles import examples
 
 SERVICES, TASKS, EXECUTIONS = KINDS
 
@@ -132,7 +133,7 @@ def lives(draw: st.DrawFn) -> tuple[list[AutomationObservation], list[Automation
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives())
 def test_whatever_the_order_the_table_has_the_newest_parts(
     life: tuple[list[AutomationObservation], list[AutomationObservation]],

@@ -27,6 +27,7 @@ from automations.sync.observe import (
 )
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from tests.support.documents import ONE, at
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db
 ENVIRONMENT = UUID("22222222-65a5-4d98-b532-8ea67b188048")
@@ -198,7 +199,7 @@ def check(
     assert bool(comings and comings[-1][1]) == (cached.gone_at is not None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(service))
 def test_services_converge_whatever_the_order(
     life: tuple[list[AutomationObservation | Lost], list[AutomationObservation | Lost]],
@@ -206,7 +207,7 @@ def test_services_converge_whatever_the_order(
     check(SERVICE_KIND, Service, *life)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(execution))
 def test_executions_converge_whatever_the_order(
     life: tuple[list[AutomationObservation | Lost], list[AutomationObservation | Lost]],

@@ -12,8 +12,8 @@ from django.utils import timezone
 from environments.actions import creation, lifecycle, specification, tokens
 from environments.actions.specification_parts import Port
 from environments.models import Environment, Secret
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets import actions
-from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import read_scope
 from portal.directory.models import Project
 from portal.ledger.models import Operation

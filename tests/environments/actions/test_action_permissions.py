@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from environments.actions.registry import ACTIONS, untraceable
 from environments.models import Environment, Secret
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
 from tests.automations.actions.kinds import SERVICE, TASK

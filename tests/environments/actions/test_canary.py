@@ -24,7 +24,7 @@ from django.db import connection as database
 from django.test import Client
 
 from environments.models import Environment, Secret
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 from environments.secrets.sync import sync_secrets
 from portal.directory import connection
 from portal.directory.connection import ona

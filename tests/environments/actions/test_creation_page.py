@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Any
 
@@ -25,7 +26,9 @@ from portal.ledger.models import Operation, Outcome
 from portal.sandbox.refusals import Refused
 from portal.sandbox.server import Sandbox
 from portal.sandbox.validation import Validation
+from portal.sandbox.world import World
 from tests.support import factories
+from tests.support.databases import SharedRows
 
 pytestmark = pytest.mark.django_db
 CREATE = "EnvironmentService/CreateEnvironment"
@@ -46,11 +49,15 @@ def client(admin: User) -> Client:
     return signed_in
 
 
+_DIRECTORY = SharedRows(lambda: sync_directory(ona()), "directory_")
+
+
 @pytest.fixture
-def known(sandbox: Sandbox) -> Sandbox:
-    """The sandbox, its directory in the cache."""
-    sync_directory(ona())
-    return sandbox
+def known(connect: Callable[..., Any]) -> Iterator[Sandbox]:
+    """An organization whose directory is in the cache."""
+    with connect(World(environments=40, seed=11, now=_DIRECTORY.at())) as sandbox:
+        _DIRECTORY.put()
+        yield sandbox
 
 
 def text(answer: Any) -> str:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from environments.models import Environment, Phase, Sighting, Transition
 from portal.directory.models import Organization, PolicyVersion
 from tests.support import factories
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db
 EXAMPLE = Path(__file__).parents[2] / "ona/data/get_environment.json"
@@ -92,7 +93,7 @@ def viewer() -> Client:
     return factories.client()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=mangled())
 def test_no_document_however_odd_breaks_the_page(viewer: Client, document: dict[str, Any]) -> None:
     environment = factories.environment(**document)

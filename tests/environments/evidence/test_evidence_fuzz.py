@@ -12,6 +12,7 @@ from environments.evidence.read_tables import csv_count, json_rows
 from environments.evidence.zip_file import BROKEN
 from tests.support import evidence
 from tests.support.evidence import FOREIGN, Files, rehashed, signed, told, unpacked, zipped
+from tests.support.profiles import examples
 
 OFFLINE = {"has_portal": False}
 
@@ -32,7 +33,7 @@ def pack(db: None) -> bytes:
     return evidence.packed()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     content=st.binary(max_size=2000),
     ends=st.sampled_from(ENDS),
@@ -41,7 +42,7 @@ def test_any_bytes_are_refused(content, ends):
     assert told(content + ends, **OFFLINE).code == 1
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=ONE_PACK)
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=ONE_PACK)
 @given(data=st.data())
 def test_a_pack_with_any_bytes_changed_does_not_hold(pack, data):
     """Unless what changed is nothing that a reader of the files gets to see, such as the time of an entry."""
@@ -54,7 +55,7 @@ def test_a_pack_with_any_bytes_changed_does_not_hold(pack, data):
         assert report.code == 1 or contents(mutated) == contents(pack)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=ONE_PACK)
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=ONE_PACK)
 @given(data=st.data())
 def test_files_with_anything_in_them_do_not_hold_or_are_unknown(pack, data):
     """As their maker would: hashes and signature are right, by a key of his own."""
@@ -70,7 +71,7 @@ def test_files_with_anything_in_them_do_not_hold_or_are_unknown(pack, data):
     assert told(zipped(files), **OFFLINE).code in (1, 2) or files[name] == content
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(content=st.one_of(st.binary(max_size=500), st.text(max_size=500).map(str.encode)), size=st.integers(1, 50))
 def test_reading_a_table_ends_in_words(content, size):
     for read in (lambda chunks: list(json_rows(chunks)), csv_count):

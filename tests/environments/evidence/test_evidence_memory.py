@@ -13,9 +13,10 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.support import audits, factories
+from tests.support.profiles import THOROUGH
 
 ROOT = Path(__file__).parents[3]
-FEW, MANY, MEGABYTE = 1_000, 20_000, 1 << 20
+FEW, MANY, MEGABYTE = 1_000, 20_000 if THOROUGH else 8_000, 1 << 20
 # The high-water mark of the process itself: what rusage tells begins with its parent's.
 RUN = """
 import pathlib, sys

@@ -18,6 +18,7 @@ from environments.list.list import ENVIRONMENTS
 from environments.models import Environment
 from tests.support import factories
 from tests.support.databases import SharedRows
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db
 URL = "/environments/"
@@ -151,7 +152,7 @@ ODD = (
 VALUES = ANYTHING | st.sampled_from(["\0", 'a" -', "-" * 20, "id:" + "f" * 40, *ODD.split(" ")])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=5), st.sampled_from(["", "facets/", "changes/"]))
 @example([("idle", "²")], "")
 @example([("q", "idle:>99999w created:<99999w lockdown:<99999w")], "")
@@ -160,7 +161,7 @@ def test_no_query_string_breaks_a_page(viewer: Client, pairs: list[tuple[str, st
     assert viewer.get(f"{URL}{path}?{urlencode(pairs)}").status_code in (200, 204)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=40))
 def test_no_bytes_in_the_address_break_a_page(viewer: Client, noise: bytes) -> None:
     quoted = "".join(f"%{byte:02X}" for byte in noise)

@@ -24,7 +24,7 @@ from environments.sync.observe import observe
 from portal.directory.sync import observe_organization
 from portal.ona.documents.directory import read_organization, read_policies
 from portal.ona.documents.environments import Observation, read_environment
-from portal.sandbox.documents import Document, instant_of, moment, pruned, seconds_of
+from portal.sandbox.documents import Document, datetime_of, instant_of, pruned, seconds_of
 from portal.sandbox.history_log import FIELDS, Facts, Truth
 from portal.sandbox.world import World
 from tests.support import factories
@@ -102,8 +102,8 @@ def _conditions(facts: Facts, at: datetime, keep_for: timedelta) -> dict[str, bo
     unpushed = bool(git.get("totalUnpushedCommits") or git.get("totalChangedFiles"))
     runs, lockdown = facts.phase == Phase.RUNNING, facts.lockdown_at
     started = metadata.get("lastStartedAt")
-    uses = [facts.active_at, moment(instant_of(started)) if started else None]
-    used = max((each for each in uses if each), default=moment(instant_of(metadata["createdAt"])))
+    uses = [facts.active_at, datetime_of(instant_of(started)) if started else None]
+    used = max((each for each in uses if each), default=datetime_of(instant_of(metadata["createdAt"])))
     container = status.get("devcontainer", {})
     has_container = container.get("phase") == "PHASE_RUNNING"
     late = int(status.get("runnerAck", {}).get("specVersion", "0")) < facts.spec_version
@@ -286,7 +286,7 @@ def test_start_ups_differ_from_the_truth_by_no_more_than_they_say(settings: Any)
         begin, end = _came_up(truth_of(world), str(start.environment_id), *seen, sweeps)
         if start.kind == StartUp.Kind.CREATED:
             document = truth_of(world).intervals(str(start.environment_id), "document")[0].value
-            begin = moment(instant_of(document["metadata"]["createdAt"]))
+            begin = datetime_of(instant_of(document["metadata"]["createdAt"]))
         assert start.seconds is not None
         assert start.uncertain is not None
         assert abs(start.seconds - (end - begin).total_seconds()) <= start.uncertain + 1

@@ -17,8 +17,8 @@ from django.utils import timezone
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.actions.registry import ACTIONS, Verdict
 from environments.models import Environment, Secret
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets import actions
-from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import sync_secrets
 from portal.directory.connection import ona
 from portal.directory.models import Project
@@ -263,7 +263,7 @@ def test_what_was_not_read_before_is_not_proven(admin: User, ona_read: Sandbox) 
     lost(ona_read, DELETE, "lost")
     operation = actions.delete_secret(secret=secret, actor=admin, reason="x")
     operation.before = {}
-    assert actions.PROOFS[operation.action](ona(), operation) == Verdict.UNPROVEN
+    assert ACTIONS[operation.action].proof(ona(), operation) == Verdict.UNPROVEN
     Secret.objects.filter(pk=secret.pk).update(scope_kind="")
     assert proven(operation) == Verdict.UNPROVEN
 

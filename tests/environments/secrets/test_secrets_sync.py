@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
+from environments.models.secret_scope import Scope, ScopeKind
 from environments.secrets.reach import environments_in_scope, environments_using, reach, scopes_of, secrets_for
-from environments.secrets.scopes import Scope, ScopeKind
 from environments.secrets.sync import read_scope, sync_secrets
 from environments.secrets.upsert import count_environments, merge_documents
 from portal.directory import connection

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from environments.models import Environment, Secret, SyncRun
-from environments.secrets.scopes import ScopeKind
+from environments.models.secret_scope import ScopeKind
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
 from portal.sandbox.server import Sandbox

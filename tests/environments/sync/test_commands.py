@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
+from environments.management.sync_command import IN_PROGRESS
 from environments.models import Environment, SyncRun
-from environments.sync.commands import IN_PROGRESS
 from environments.sync.job import SYNCING
 from environments.tasks import sync_environments
 from portal.directory import connection as ona_connection

@@ -12,6 +12,7 @@ from environments.models import Environment, Field, Sighting, Transition
 from environments.sync.observe import mark_deleted, observe
 from portal.ona.documents.environments import Observation, read_environment
 from tests.support.documents import ONE, at, observation
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db
 TWO = UUID("11111111-65a5-4d98-b532-8ea67b188048")
@@ -189,7 +190,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Observation], list[list[Observatio
     return life, [arriving[low:high] for low, high in pairwise(edges)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries())
 def test_in_any_order_the_table_has_the_newest_parts_and_transitions_are_consecutive(
     delivery: tuple[list[Observation], list[list[Observation]]],

@@ -28,6 +28,7 @@ from portal.sandbox.server import Sandbox
 from tests.browser import fleet
 from tests.support import factories, operations
 from tests.support.documents import ONE, at, observation
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_answers_again_late_or_with_other_parts_changed_keep_nothing_twice() -> 
     assert [number for number, _, _ in kept()] == [1, 2]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 100)), min_size=1, max_size=12))
 def test_in_whatever_order_answers_arrive_the_highest_version_is_the_environment_s_own(
     answers: list[tuple[int, int]],

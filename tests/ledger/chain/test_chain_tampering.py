@@ -15,10 +15,11 @@ from portal.ledger.chain.verifications import verify, verify_and_keep
 from portal.ledger.models import Entry, Operation, Outcome
 from tests.ledger.chain.tampering import WAYS, WHOLE, Way, change, run, undone, unguarded
 from tests.support.operations import operation
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db
 # each example writes to Postgres, and takes it back
-SETTINGS = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(deadline=None, max_examples=examples(40), suppress_health_check=list(HealthCheck))
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from automations.by_reference.refresh import MARKS, computed_at, refresh
 from automations.models import ExecutionPhase, Service, ServicePhase, ServiceSummary, Task, TaskExecution, TaskSummary
 from automations.sync.observe import sync_automations
+from automations.sync.summaries import MARKS, computed_at, refresh
 from environments.models import Environment
 from environments.sync.directory import sync_directory
 from environments.sync.full_listing import sync_environments

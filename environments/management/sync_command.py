@@ -11,9 +11,8 @@ from tqdm import tqdm
 
 from environments.models import SyncRun
 from environments.overview.refresh import refresh_after
+from environments.sync.job import Progress, run_with_client
 from portal.ona import OnaClient
-
-from .job import Progress, run_with_client
 
 IN_PROGRESS = 75  # EX_TEMPFAIL
 
