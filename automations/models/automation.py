@@ -193,7 +193,7 @@ class TaskExecution(Automation):
             models.Index(F("environment"), F("created_at").desc(), name="execution_of_environment"),
             # the executions of one task, newest first: the task's rows on the environment page
             models.Index(F("task"), F("created_at").desc(), name="execution_of_task"),
-            # None of these leaves out what is gone: the list of all executions shows what Ona no longer keeps.
+            # None of these excludes deleted rows: the list of executions shows what Ona no longer stores.
             # sort by creation, and ?since=, ?from=, ?to=: automations.executions.views
             models.Index(F("created_at"), F("id"), name="execution_created"),
             # sort by duration, and ?duration=

@@ -1,4 +1,4 @@
-"""One thing asked for in many environments: a batch, and one item for each environment."""
+"""Batches: one action on many environments, with one item each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     """Questions about batches."""
 
     def open(self) -> Self:
-        """Those that have not ended."""
+        """Batches that have not ended."""
         return self.filter(closed_at=None)
 
     def newest_first(self) -> Self:
@@ -21,22 +21,24 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
 
 class Batch(models.Model):
-    """How far a batch has come. Who asked for it, why, and with which limits stands in the ledger, in the operation
-    that has the same id; the operations of its items are beneath that one.
+    """The progress of a batch. The ledger's operation with the same id has actor, reason and limits; those of its items
+    are beneath it.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
     action = models.TextField()  # of an item: task.start, environment.stop, …, see automations.batches.registry
     reference = models.TextField()  # of the task or service; empty where it is about the environments themselves
-    at_once = models.IntegerField()  # how many environments are under way at the same time
+    at_once = models.IntegerField()  # how many environments are in progress at the same time
     stop_after = models.IntegerField(null=True)  # failures; NULL: never
     again_of = models.UUIDField(null=True)
     asked_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)
     cancelled_by = models.TextField(blank=True, default="")
     closed_at = models.DateTimeField(null=True)
-    changed_at = models.DateTimeField()  # when it or an item was last written; its page asks whether anything is newer
-    trouble = models.TextField(blank=True, default="")  # what keeps it from going on, in words
+    changed_at = (
+        models.DateTimeField()
+    )  # when it or an item was last written; its page checks whether anything is newer
+    trouble = models.TextField(blank=True, default="")  # why it cannot continue, in words
 
     objects = BatchQuerySet.as_manager()
 
@@ -44,7 +46,7 @@ class Batch(models.Model):
         indexes: ClassVar = [
             # the batches, newest first: automations.batches.views
             models.Index(F("asked_at").desc(), F("id").desc(), name="batch_newest"),
-            # those that go on: automations.batches.worker
+            # open batches: automations.batches.worker
             models.Index(F("asked_at"), name="batch_open", condition=Q(closed_at=None)),
         ]
 
@@ -53,7 +55,7 @@ class Batch(models.Model):
 
 
 class ItemState(models.TextChoices):
-    """How an item stands; it ends as one of the last five."""
+    """The state of an item; the last five are final."""
 
     WAITING = "waiting", "waiting"
     ASKED = "asked", "asked for"
@@ -69,7 +71,7 @@ ENDED = (ItemState.SUCCEEDED, ItemState.FAILED, ItemState.STOPPED, ItemState.LEF
 
 
 class BatchItem(models.Model):
-    """One environment of a batch. `operation_id` is fixed before Ona is asked, so that asking twice asks once."""
+    """One environment of a batch. `operation_id` is fixed before the request, so that it is made only once."""
 
     id = models.BigAutoField(primary_key=True)
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="items", db_index=False)

@@ -97,7 +97,7 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def policies(stand: datetime, moment: datetime) -> bytes:
-    """The policies as of `stand`, and every version observed until `moment`, newest first."""
+    """The policies as of `stand`, and every version observed until the time of the pack, newest first."""
     organization = Organization.objects.present().order_by("id").first()
     found = PolicyVersion.objects.filter(organization=organization, seen_at__lte=moment).order_by("-seen_at", "-id")
     versions = [_version(each) for each in found] if organization else []

@@ -52,7 +52,7 @@ class EvidenceForm(forms.Form):
         super().__init__(data, label_suffix="", **options)
 
     def clean_as_of(self) -> datetime | None:
-        """The moment; None for now."""
+        """The time; None for now."""
         as_of = AsOf.read(self.cleaned_data["as_of"])
         if as_of.problem:
             raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())

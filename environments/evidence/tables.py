@@ -74,7 +74,7 @@ WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
 
 @dataclass(frozen=True, slots=True)
 class PackScope:
-    """What a pack is about: `as_of` is its moment where that is not now, `head` what each table says at its head."""
+    """The scope of a pack: `as_of` is its time unless that is now, `head` the head of each table."""
 
     since: datetime
     moment: datetime
@@ -83,7 +83,7 @@ class PackScope:
 
 
 def environments(scope: PackScope) -> Export:
-    """Every environment seen by then."""
+    """All environments seen by then."""
     with scope.as_of.reading():
         asked = read_query(ENVIRONMENTS, EVERYTHING, scope.as_of)
     rows = rows_of(list_exports.TABLE, asked)

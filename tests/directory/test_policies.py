@@ -22,7 +22,7 @@ def read(seen_at: datetime, **policies: object) -> PolicyVersion | None:
     return observe_organization(organization, read_policies(json.dumps(policies).encode()), seen_at)
 
 
-def test_the_first_reading_is_the_first_version_and_what_was_before_is_not_known():
+def test_the_first_reading_is_the_first_version_without_a_predecessor():
     version = read(NOW, maximumEnvironmentLifetime="604800s", maximumEnvironmentLifetimeStrict=True)
     assert version is not None
     assert (version.old_seen_at, version.seen_at) == (None, NOW)
@@ -31,7 +31,7 @@ def test_the_first_reading_is_the_first_version_and_what_was_before_is_not_known
     assert Organization.objects.get().maximum_environment_lifetime == timedelta(days=7)
 
 
-def test_a_change_came_between_the_last_reading_of_the_old_and_the_first_of_the_new():
+def test_a_change_lies_between_the_last_reading_of_the_old_and_the_first_of_the_new_version():
     read(NOW, archiveEnvironmentsAfter="259200s")
     assert read(NOW + HOUR, archiveEnvironmentsAfter="259200s") is None
     version = read(NOW + 2 * HOUR, archiveEnvironmentsAfter="432000s")
@@ -41,7 +41,7 @@ def test_a_change_came_between_the_last_reading_of_the_old_and_the_first_of_the_
     assert Organization.objects.get().policies_seen_at == NOW + 2 * HOUR
 
 
-def test_a_policy_the_portal_has_no_column_for_is_a_change_too():
+def test_a_policy_without_a_column_is_a_change_too():
     read(NOW, membersRequireProjects=True)
     version = read(NOW + HOUR, membersRequireProjects=False)
     assert version is not None

@@ -49,7 +49,7 @@ def test_names_and_policies_are_cached(client: OnaClient) -> None:
     assert EnvironmentClass.objects.exists()
 
 
-def test_environments_have_the_names_whichever_comes_first(client: OnaClient) -> None:
+def test_environments_have_their_names_in_either_order_of_syncs(client: OnaClient) -> None:
     sync_environments(client)
     assert not Environment.objects.exclude(owner_name="").exists()
     run_directory(client)
@@ -63,7 +63,7 @@ def test_environments_have_the_names_whichever_comes_first(client: OnaClient) ->
     assert {each.id: each.owner_name for each in Environment.objects.all()} == before
 
 
-def test_a_member_who_left_keeps_the_name(client: OnaClient) -> None:
+def test_a_former_member_keeps_the_name(client: OnaClient) -> None:
     run_directory(client)
     member = Member.objects.earliest("id")
     Member.objects.create(
@@ -73,7 +73,7 @@ def test_a_member_who_left_keeps_the_name(client: OnaClient) -> None:
     assert Member.objects.get(name="Left").gone_at is not None
 
 
-def test_a_list_that_is_refused_is_named_and_the_others_are_cached(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_refused_list_is_named_and_the_others_are_cached(sandbox: Sandbox, client: OnaClient) -> None:
     sandbox.faults.inject("error503", times=1, rpc="ListMembers")
     run = run_directory(client)
     assert run.state == SyncRun.State.FAILED
@@ -82,7 +82,7 @@ def test_a_list_that_is_refused_is_named_and_the_others_are_cached(sandbox: Sand
     assert not Member.objects.exists()
 
 
-def test_a_lesser_token_is_told_apart_from_an_admin_s(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_token_with_fewer_rights_is_distinguished_from_an_admins(sandbox: Sandbox, client: OnaClient) -> None:
     findings = {finding.subject: finding for finding in check(client)}
     assert all(finding.well for finding in findings.values())
     assert "sees all environments" in findings["members"].text

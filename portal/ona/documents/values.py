@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
-"""RFC 3339 with up to nine fractional digits; kept to the microsecond."""
+"""RFC 3339 with up to nine fractional digits; to the microsecond."""
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 

@@ -138,6 +138,6 @@ def test_an_unknown_environment_is_not_found() -> None:
     assert factories.client().get(reverse("automations:of-environment", args=[uuid.uuid4()])).status_code == 404
 
 
-def test_those_without_a_role_are_refused() -> None:
+def test_people_without_a_role_are_refused() -> None:
     address = reverse("automations:of-environment", args=[factories.environment().id])
     assert factories.client("").get(address).status_code == 403

@@ -233,7 +233,7 @@ def test_archiving_is_forecast_only_from_a_stop_that_was_seen() -> None:
 
 
 @pytest.mark.parametrize("query", ["tab=nothing", "tab=documents&before=x", "tab=%00"])
-def test_a_hand_edited_address_shows_something_sensible(query: str) -> None:
+def test_invalid_parameters_in_the_url_are_ignored(query: str) -> None:
     environment = factories.environment()
     response = factories.client().get(reverse("environments:detail", args=[environment.id]) + f"?{query}")
     assert response.status_code == 200
@@ -297,6 +297,6 @@ def test_signed_out_visitors_see_nothing() -> None:
     assert "sign-in" in response.headers["Location"]
 
 
-def test_those_without_a_role_are_refused() -> None:
+def test_people_without_a_role_are_refused() -> None:
     response = factories.client("").get(reverse("environments:detail", args=[factories.environment().id]))
     assert response.status_code == 403

@@ -329,5 +329,5 @@ def test_a_hostile_failure_has_no_effect() -> None:
     assert all(count == 1 for count, _ in links(text, "failure").values())
 
 
-def test_those_without_a_role_are_refused() -> None:
+def test_people_without_a_role_are_refused() -> None:
     assert factories.client("").get(reverse("overview")).status_code == 403

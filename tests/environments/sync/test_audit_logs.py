@@ -85,7 +85,7 @@ def assert_kept(world: World) -> None:
         assert (str(entry.subject_id), entry.subject_type) == (document["subjectId"], document["subjectType"])
 
 
-def test_the_whole_log_is_kept_at_first_and_then_what_is_new(sandbox: Sandbox, client: OnaClient) -> None:
+def test_the_first_run_stores_the_whole_log_and_later_runs_what_is_new(sandbox: Sandbox, client: OnaClient) -> None:
     first = read(client)
     assert (first.state, first.pages, first.listed, first.changed) == (GOOD, 3, 250, 250)
     assert_kept(sandbox.world)
@@ -104,7 +104,7 @@ def test_reading_again_changes_nothing(client: OnaClient) -> None:
     assert list(AuditLog.objects.order_by("id").values()) == before
 
 
-def test_an_entry_that_comes_later_than_it_is_dated_is_not_missed(sandbox: Sandbox, client: OnaClient) -> None:
+def test_an_entry_logged_later_than_it_is_dated_is_not_missed(sandbox: Sandbox, client: OnaClient) -> None:
     note(sandbox.world, "in time")
     read(client)
     note(sandbox.world, "late", OVERLAP - timedelta(minutes=1))
@@ -112,7 +112,7 @@ def test_an_entry_that_comes_later_than_it_is_dated_is_not_missed(sandbox: Sandb
     assert_kept(sandbox.world)
 
 
-def test_a_log_that_is_not_in_the_order_of_time_is_kept_whole(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_log_out_of_order_is_stored_completely(sandbox: Sandbox, client: OnaClient) -> None:
     for number in range(150):
         note(sandbox.world, f"mixed {number}", timedelta(minutes=(number * 37) % 500))
     for _ in range(20):
@@ -122,7 +122,7 @@ def test_a_log_that_is_not_in_the_order_of_time_is_kept_whole(sandbox: Sandbox, 
     assert_kept(sandbox.world)
 
 
-def test_a_long_log_is_read_in_pieces_its_newest_first(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_long_log_is_read_in_several_runs_newest_first(sandbox: Sandbox, client: OnaClient) -> None:
     assert read(client, max_pages=1).changed == 100
     assert set(AuditLog.objects.values_list("action", flat=True)) == {f"deed {number}" for number in range(150, 250)}
     note(sandbox.world, "meanwhile")
@@ -135,7 +135,7 @@ def test_a_long_log_is_read_in_pieces_its_newest_first(sandbox: Sandbox, client:
     assert_kept(sandbox.world)
 
 
-def test_many_entries_of_one_instant_are_not_lost_between_two_runs(sandbox: Sandbox, client: OnaClient) -> None:
+def test_entries_of_the_same_instant_are_not_lost_between_runs(sandbox: Sandbox, client: OnaClient) -> None:
     for number in range(120):
         note(sandbox.world, f"at once {number}")
     read(client, max_pages=1)
@@ -144,7 +144,7 @@ def test_many_entries_of_one_instant_are_not_lost_between_two_runs(sandbox: Sand
     assert_kept(sandbox.world)
 
 
-def test_a_failure_in_the_middle_is_shown_and_gone_on_from(sandbox: Sandbox, client: OnaClient) -> None:
+def test_after_a_failure_in_the_middle_the_next_run_continues(sandbox: Sandbox, client: OnaClient) -> None:
     read(client, max_pages=1)
     sandbox.faults.inject("error500", times=1, rpc="ListAuditLogs")
     run = read(client)
@@ -155,7 +155,7 @@ def test_a_failure_in_the_middle_is_shown_and_gone_on_from(sandbox: Sandbox, cli
 
 
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name not in ("none", "deadstream", "slow")])
-def test_on_bad_days_nothing_is_lost(sandbox: Sandbox, profile: str) -> None:
+def test_faults_lose_no_entry(sandbox: Sandbox, profile: str) -> None:
     with (
         running(sandbox.world, faults=profile) as bad,
         OnaClient(bad.token, bad.base_url, requests_per_second=1000.0, timeout=1.0, attempts=2) as client,
@@ -188,12 +188,12 @@ def test_a_process_killed_in_the_middle_loses_nothing(sandbox: Sandbox, client: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_one_reads_at_a_time(client: OnaClient) -> None:
+def test_only_one_run_reads_the_log_at_a_time(client: OnaClient) -> None:
     with exclusive_lock(KIND):
         assert sync_audit_logs(client) is None
 
 
-def test_a_token_that_may_not_read_it_is_told_so_without_an_alarm(sandbox: Sandbox) -> None:
+def test_a_token_without_permission_makes_a_refused_run_and_no_failure(sandbox: Sandbox) -> None:
     with OnaClient(sandbox.token + MEMBER, sandbox.base_url, attempts=1) as member:
         run = read(member)
     assert (run.state, run.error_code) == (REFUSED, "permission_denied")
@@ -204,7 +204,7 @@ def test_a_token_that_may_not_read_it_is_told_so_without_an_alarm(sandbox: Sandb
     assert "Give it more rights at Ona" not in page
 
 
-def test_once_the_token_may_the_whole_log_is_read(sandbox: Sandbox, client: OnaClient) -> None:
+def test_once_the_token_is_permitted_the_whole_log_is_read(sandbox: Sandbox, client: OnaClient) -> None:
     with OnaClient(sandbox.token + MEMBER, sandbox.base_url, attempts=1) as member:
         read(member)
     assert not AuditLog.objects.exists()
@@ -213,28 +213,28 @@ def test_once_the_token_may_the_whole_log_is_read(sandbox: Sandbox, client: OnaC
     assert freshness(KIND)[0].state == "fresh"
 
 
-def test_an_organization_without_any_entry_is_read_well(connect: Any) -> None:
+def test_an_empty_log_is_a_successful_run(connect: Any) -> None:
     with connect(World(environments=0, seed=1)) as empty, OnaClient(empty.token, empty.base_url) as client:
         for _ in range(2):
             assert read(client).state == GOOD
     assert (AuditLog.objects.count(), AuditLogGap.objects.count()) == (0, 0)
 
 
-def test_what_the_portals_own_account_did_is_marked(sandbox: Sandbox, client: OnaClient) -> None:
+def test_entries_of_the_portals_own_account_are_marked(sandbox: Sandbox, client: OnaClient) -> None:
     identifier = sandbox.world.add_environment(Condition())
     client.stop_environment(identifier)
     read(client)
     assert AuditLog.objects.get(is_own=True).subject_id == uuid.UUID(identifier)
 
 
-def test_texts_that_postgres_cannot_hold_are_kept_all_the_same(sandbox: Sandbox, client: OnaClient) -> None:
+def test_texts_that_postgres_cannot_store_are_replaced(sandbox: Sandbox, client: OnaClient) -> None:
     note(sandbox.world, "a\0b")
     read(client)
     entry = AuditLog.objects.newest_first()[0]
     assert (entry.action, entry.document["action"]) == ("a\ufffdb", "a\ufffdb")
 
 
-def test_a_month_of_the_stand_ins_log_is_kept_as_it_is() -> None:
+def test_a_month_of_the_sandbox_log_is_stored_unchanged() -> None:
     world = lived(60)
     with running(world) as server, OnaClient(TOKEN, server.base_url, requests_per_second=1000.0) as client:
         assert read(client).state == GOOD
@@ -252,7 +252,7 @@ def test_the_scheduler_reads_it_every_minute_and_reading_costs_no_operation(conn
     assert audit_log.MAX_PAGES * 100 == 10_000
 
 
-def test_by_hand_it_is_read_and_explained_by_commands(connect: Any) -> None:
+def test_commands_read_and_explain_the_log(connect: Any) -> None:
     world = World(environments=0, seed=1)
     note(world, "by hand")
     with connect(world) as server:
@@ -268,7 +268,7 @@ def test_by_hand_it_is_read_and_explained_by_commands(connect: Any) -> None:
             call_command("sync_audit_logs")
 
 
-def test_the_newest_entry_counts_only_where_it_is_not_in_the_future(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_newest_entry_in_the_future_is_ignored(sandbox: Sandbox, client: OnaClient) -> None:
     now = timezone.now()
     AuditLog.objects.create(id=uuid.uuid4(), at=datetime(2999, 1, 1, tzinfo=UTC), kept_at=now)
     read(client)

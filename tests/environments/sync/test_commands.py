@@ -33,7 +33,7 @@ def run(command: str, *arguments: str) -> str:
     return out.getvalue()
 
 
-def test_each_sync_says_what_it_did(sandbox: Sandbox) -> None:
+def test_each_sync_command_reports_what_it_did(sandbox: Sandbox) -> None:
     assert "entries listed" in run("sync_directory")
     assert run("sync_environments").startswith("40 environments listed")
     assert "automations listed" in run("sync_automations")
@@ -56,7 +56,7 @@ def test_a_second_sync_of_the_kind_does_not_start(sandbox: Sandbox) -> None:
     assert not SyncRun.objects.exists()
 
 
-def test_a_base_url_that_cannot_be_right_is_a_failed_run(settings: Settings) -> None:
+def test_an_invalid_base_url_is_a_failed_run(settings: Settings) -> None:
     settings.ONA_BASE_URL = "http://ona.example/api"
     ona_connection._client.cache_clear()
     sync_environments()
@@ -72,7 +72,7 @@ def test_check_ona_explains_the_token(sandbox: Sandbox) -> None:
     assert sandbox.token not in told
 
 
-def test_check_ona_fails_where_the_portal_cannot_work(sandbox: Sandbox, settings: Settings) -> None:
+def test_check_ona_fails_if_the_portal_cannot_work(sandbox: Sandbox, settings: Settings) -> None:
     settings.ONA_API_KEY = "wrong"
     ona_connection._client.cache_clear()
     with pytest.raises(CommandError, match="cannot work with this token"):

@@ -42,19 +42,19 @@ def succeeded(run: SyncRun | None) -> SyncRun:
     return run
 
 
-def test_a_first_sweep_caches_every_environment_whole(sandbox: Sandbox, client: OnaClient) -> None:
+def test_the_first_full_listing_caches_every_environment_completely(sandbox: Sandbox, client: OnaClient) -> None:
     run = succeeded(sync_environments(client))
     assert (run.listed, run.changed, run.transitions, run.malformed) == (250, 250, 0, 0)
     assert_equal_to(sandbox.world)
 
 
-def test_a_second_sweep_writes_nothing(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_second_full_listing_writes_nothing(sandbox: Sandbox, client: OnaClient) -> None:
     sync_environments(client)
     run = succeeded(sync_environments(client))
     assert (run.listed, run.changed, run.transitions) == (250, 0, 0)
 
 
-def test_what_happens_at_ona_is_in_the_tables_after_the_next_sweep(sandbox: Sandbox, client: OnaClient) -> None:
+def test_changes_at_ona_are_in_the_tables_after_the_next_full_listing(sandbox: Sandbox, client: OnaClient) -> None:
     sync_environments(client)
     sandbox.world.advance(timedelta(hours=6))
     run = succeeded(sync_environments(client))
@@ -63,7 +63,7 @@ def test_what_happens_at_ona_is_in_the_tables_after_the_next_sweep(sandbox: Sand
     assert_equal_to(sandbox.world)
 
 
-def test_a_deleted_environment_is_asked_for_and_then_gone(sandbox: Sandbox, client: OnaClient) -> None:
+def test_a_missing_environment_is_fetched_and_marked_as_deleted(sandbox: Sandbox, client: OnaClient) -> None:
     sync_environments(client)
     victim = next(sandbox.world.documents())["id"]
     sandbox.world.remove(victim)
@@ -76,7 +76,7 @@ def test_a_deleted_environment_is_asked_for_and_then_gone(sandbox: Sandbox, clie
     assert_equal_to(sandbox.world)
 
 
-def test_losing_more_than_a_tenth_of_the_fleet_stops_the_sweep_until_it_is_accepted(
+def test_losing_more_than_a_tenth_of_the_fleet_fails_the_run_until_accepted(
     sandbox: Sandbox, client: OnaClient
 ) -> None:
     sync_environments(client)
@@ -90,7 +90,7 @@ def test_losing_more_than_a_tenth_of_the_fleet_stops_the_sweep_until_it_is_accep
     assert_equal_to(sandbox.world)
 
 
-def test_a_slow_ona_is_listed_in_slices_that_miss_nothing() -> None:
+def test_a_slow_ona_is_listed_in_slices_without_missing_anything() -> None:
     world = World(environments=1500, seed=4)
     with (
         running(world, latency_ms=60) as server,
@@ -114,7 +114,7 @@ def test_a_refused_token_is_a_failed_run_that_says_what_to_do(sandbox: Sandbox, 
     assert Environment.objects.present().count() == 250
 
 
-def test_an_ona_that_is_away_is_a_failed_run_and_nothing_is_lost(sandbox: Sandbox, client: OnaClient) -> None:
+def test_an_unreachable_ona_is_a_failed_run_and_nothing_is_lost(sandbox: Sandbox, client: OnaClient) -> None:
     sync_environments(client)
     with OnaClient("a-token", "http://127.0.0.1:9", attempts=1) as nowhere:
         run = sync_environments(nowhere)
@@ -131,6 +131,6 @@ def test_a_run_left_open_by_a_crash_is_closed_by_the_next(client: OnaClient) -> 
 
 
 @override_settings(ONA_CONCURRENCY=1)
-def test_without_concurrency_pages_come_one_after_another(sandbox: Sandbox, client: OnaClient) -> None:
+def test_without_concurrency_pages_are_read_one_after_another(sandbox: Sandbox, client: OnaClient) -> None:
     run = succeeded(sync_environments(client))
     assert run.requests == run.pages == 3

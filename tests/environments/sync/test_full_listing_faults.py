@@ -15,7 +15,7 @@ REQUESTS = {"requests_per_second": 1000.0, "timeout": 1.0}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_on_a_bad_day_the_table_equals_ona_or_the_run_fails_and_nothing_is_gone(profile: str) -> None:
+def test_with_faults_the_table_equals_ona_or_the_run_fails_and_nothing_is_deleted(profile: str) -> None:
     world = World(environments=220, seed=5)
     with running(world) as good, OnaClient(good.token, good.base_url, **REQUESTS) as client:
         succeeded(sync_environments(client))
@@ -40,7 +40,7 @@ def test_on_a_bad_day_the_table_equals_ona_or_the_run_fails_and_nothing_is_gone(
         assert bool(bad.faults.injected) >= disturbing
 
 
-def test_a_listing_cut_in_the_middle_marks_nothing_gone() -> None:
+def test_a_truncated_listing_marks_nothing_as_deleted() -> None:
     world = World(environments=220, seed=6)
     with running(world) as server, OnaClient(server.token, server.base_url, attempts=1, **REQUESTS) as client:
         succeeded(sync_environments(client))
@@ -55,7 +55,7 @@ def test_a_listing_cut_in_the_middle_marks_nothing_gone() -> None:
         assert_equal_to(world)
 
 
-def test_trouble_while_asking_for_what_is_missing_marks_nothing_gone() -> None:
+def test_errors_while_fetching_missing_environments_mark_nothing_as_deleted() -> None:
     world = World(environments=120, seed=7)
     with running(world) as server, OnaClient(server.token, server.base_url, attempts=1, **REQUESTS) as client:
         succeeded(sync_environments(client))

@@ -24,7 +24,7 @@ def transitions(id_: UUID = ONE) -> list[tuple[str, str, str]]:
     return list(Transition.objects.filter(environment_id=id_).order_by("id").values_list("field", "old", "new"))
 
 
-def test_a_new_environment_is_kept_whole_and_has_no_transitions() -> None:
+def test_a_new_environment_is_stored_completely_without_transitions() -> None:
     outcome = observe([observation(status=RUNNING | {"aFieldOfTomorrow": [1, {"x": None}]})])
     environment = Environment.objects.get()
     assert outcome.changed == 1
@@ -34,7 +34,7 @@ def test_a_new_environment_is_kept_whole_and_has_no_transitions() -> None:
     assert transitions() == []
 
 
-def test_the_documentation_s_example_survives_without_loss() -> None:
+def test_the_example_of_the_documentation_is_stored_without_loss() -> None:
     example = json.loads((Path(__file__).parents[2] / "ona/data/get_environment.json").read_text())["environment"]
     # where it says "id" and "specVersion" for the value, the documentation only names the field
     example["id"], example["spec"]["specVersion"], example["status"]["statusVersion"] = str(ONE), "1", "1"
@@ -46,7 +46,7 @@ def test_the_documentation_s_example_survives_without_loss() -> None:
     }
 
 
-def test_a_change_is_noted_with_when_each_state_was_seen() -> None:
+def test_a_transition_records_when_each_state_was_seen() -> None:
     observe([observation(seconds=0, status=RUNNING)])
     observe([observation(seconds=60, status=RUNNING)])
     observe([observation(seconds=120, status=STOPPED)])
@@ -64,7 +64,7 @@ def test_a_late_answer_does_not_undo_a_newer_one() -> None:
     assert transitions() == []
 
 
-def test_a_late_answer_does_not_undo_what_was_only_confirmed_since() -> None:
+def test_a_late_answer_does_not_undo_a_state_that_was_confirmed_since() -> None:
     observe([observation(seconds=0, metadata={"name": "same"})])
     observe([observation(seconds=20, metadata={"name": "same"})])
     observe([observation(seconds=10, metadata={"name": "other"})])
@@ -110,26 +110,26 @@ def test_every_kind_of_change_is_a_transition_of_its_own() -> None:
     }
 
 
-def test_the_same_environment_twice_in_one_batch_is_merged_in_order() -> None:
+def test_an_environment_that_is_twice_in_a_batch_is_merged_in_order() -> None:
     observe([observation(status=RUNNING), observation(seconds=1, status=STOPPED), observation(TWO, 1)])
     assert transitions() == [("phase", RUNNING["phase"], STOPPED["phase"])]
     assert Environment.objects.count() == 2
 
 
-def test_text_that_postgres_cannot_hold_does_not_lose_the_document() -> None:
+def test_text_that_postgres_cannot_store_does_not_lose_the_document() -> None:
     observe([observation(metadata={"name": "nul \0 and <b>bold</b> \u202e"})])
     environment = Environment.objects.get()
     assert environment.name == environment.metadata["name"] == "nul \ufffd and <b>bold</b> \u202e"
 
 
-def test_a_document_that_does_not_fit_is_refused_and_the_others_are_kept() -> None:
+def test_a_document_that_cannot_be_stored_is_refused_and_the_others_are_merged() -> None:
     misplaced = {"createdAt": "0001-01-01T00:00:00+23:59"}  # no time zone that Postgres knows
     outcome = observe([observation(metadata=misplaced), observation(TWO)])
     assert (outcome.changed, outcome.refused) == (1, 1)
     assert Environment.objects.get().id == TWO
 
 
-def test_what_is_unchanged_is_not_written() -> None:
+def test_unchanged_documents_are_not_written() -> None:
     observe([observation(status=RUNNING)])
     written = Environment.objects.get().changed_at
     assert observe([observation(seconds=60, status=RUNNING)]).changed == 0
@@ -137,7 +137,7 @@ def test_what_is_unchanged_is_not_written() -> None:
     assert Sighting.objects.get().seen_at == at(60)
 
 
-def test_gone_stays_gone_for_late_answers_and_ends_with_a_later_one() -> None:
+def test_late_answers_do_not_restore_a_deleted_environment_but_later_ones_do() -> None:
     observe([observation(seconds=0)])
     assert mark_deleted([ONE], at(10)) == 1
     observe([observation(seconds=5, metadata={"name": "late"})])
@@ -150,7 +150,7 @@ def test_gone_stays_gone_for_late_answers_and_ends_with_a_later_one() -> None:
     ]
 
 
-def test_an_environment_seen_after_the_question_is_not_marked_gone() -> None:
+def test_an_environment_seen_after_the_request_is_not_marked_as_deleted() -> None:
     observe([observation(seconds=20)])
     assert mark_deleted([ONE], at(10)) == 0
 
@@ -192,7 +192,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Observation], list[list[Observatio
 
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries())
-def test_whatever_the_order_the_table_has_the_newest_parts_and_transitions_chain(
+def test_in_any_order_the_table_has_the_newest_parts_and_transitions_are_consecutive(
     delivery: tuple[list[Observation], list[list[Observation]]],
 ) -> None:
     Environment.objects.all().delete()
@@ -226,6 +226,6 @@ def _assert_chained(field: Field, first: str, now: str) -> None:
     assert values[::2] == values[1::2]
 
 
-def test_times_are_kept_in_utc() -> None:
+def test_times_are_stored_in_utc() -> None:
     observe([observation(metadata={"createdAt": "2026-02-01T02:00:00.123456789+02:00"})])
     assert Environment.objects.get().created_at == datetime(2026, 2, 1, 0, 0, 0, 123457, tzinfo=UTC)

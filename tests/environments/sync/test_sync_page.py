@@ -51,7 +51,7 @@ def test_data_that_was_never_read_is_not_called_current() -> None:
     assert "No run yet" in main(get())
 
 
-def test_a_good_run_makes_its_kind_current_and_no_other() -> None:
+def test_a_successful_run_makes_only_its_own_kind_current() -> None:
     run(kind=SyncRun.Kind.DIRECTORY)
     states = {kind.kind: kind.state for kind in freshness()}
     assert states.pop(SyncRun.Kind.DIRECTORY) == "fresh"
@@ -65,7 +65,7 @@ def test_data_is_late_when_two_runs_are_overdue(settings: Any) -> None:
     assert sweeps().late
 
 
-def test_what_holds_a_kind_up_is_told_with_what_to_do() -> None:
+def test_a_failure_is_shown_with_advice() -> None:
     run(minutes_ago=30)
     run(
         minutes_ago=1,
@@ -80,18 +80,18 @@ def test_what_holds_a_kind_up_is_told_with_what_to_do() -> None:
     assert "r-17" in text
 
 
-def test_an_unheard_of_failure_gets_advice_too() -> None:
+def test_an_unknown_failure_has_advice_too() -> None:
     run(state=FAILED, error_code="never_seen_before", error="what?")
     assert "check_ona" in sweeps().advice
 
 
-def test_a_failure_that_was_followed_by_a_good_run_holds_nothing_up() -> None:
+def test_a_failure_followed_by_a_successful_run_is_not_shown() -> None:
     run(minutes_ago=2, state=FAILED, error_code="unavailable")
     run(minutes_ago=1)
     assert sweeps().failure is None
 
 
-def test_runs_that_go_on_or_were_skipped_do_not_hide_a_failure() -> None:
+def test_running_and_skipped_runs_do_not_hide_a_failure() -> None:
     run(minutes_ago=3, state=FAILED, error_code="unavailable")
     run(minutes_ago=2, state=SKIPPED)
     run(minutes_ago=1, state=SyncRun.State.RUNNING)
@@ -120,7 +120,7 @@ def test_runs_are_listed_newest_first_by_kind_and_page_by_page() -> None:
 
 
 @pytest.mark.parametrize("query", ["kind=nothing", "before=x", "before=" + "9" * 30, "kind=%00&before=%00"])
-def test_a_hand_edited_address_shows_something_sensible(query: str) -> None:
+def test_invalid_parameters_in_the_url_are_ignored(query: str) -> None:
     run()
     assert factories.client().get(f"{reverse('sync')}?{query}").status_code == 200
 
@@ -152,5 +152,5 @@ def test_the_page_costs_the_same_number_of_queries_whatever_is_on_it() -> None:
     assert counts[0] == counts[1] <= 9
 
 
-def test_those_without_a_role_are_refused() -> None:
+def test_people_without_a_role_are_refused() -> None:
     assert factories.client("").get(reverse("sync")).status_code == 403

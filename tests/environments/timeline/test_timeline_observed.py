@@ -43,37 +43,37 @@ def swept(*minutes: float, state: str = SyncRun.State.SUCCEEDED, kind: str = Syn
         SyncRun.objects.create(kind=kind, state=state, started_at=at(minute), finished_at=at(minute + 0.1))
 
 
-def test_before_the_first_sight_and_after_the_last_nothing_was_observed() -> None:
+def test_nothing_is_observed_before_the_first_and_after_the_last_observation() -> None:
     found = find_gaps(ObservationTimes(at(10), at(50)), [], Period(at(0), at(60)), LIMIT)
     assert told(found) == [(0, 10, NEVER), (50, 60, SINCE)]
 
 
-def test_a_time_without_sweeps_was_not_observed() -> None:
+def test_time_without_full_listings_is_unobserved() -> None:
     found = find_gaps(ObservationTimes(at(0), at(60)), [(at(20), at(40))], Period(at(0), at(60)), LIMIT)
     assert told(found) == [(20, 40, OUTAGE)]
 
 
-def test_a_look_at_the_environment_alone_divides_a_time_without_sweeps() -> None:
+def test_an_individual_observation_splits_an_outage() -> None:
     found = find_gaps(
         ObservationTimes(at(0), at(60), [at(30), at(32)]), [(at(20), at(40))], Period(at(0), at(60)), LIMIT
     )
     assert told(found) == [(20, 30, OUTAGE), (32, 40, OUTAGE)]
 
 
-def test_what_is_gone_is_not_observed_and_says_so_rather_than_that_nobody_looked() -> None:
+def test_a_deleted_environment_is_unobserved_for_that_reason() -> None:
     sight = ObservationTimes(at(0), at(30), gone=[Period(at(30), FOR_EVER)])
     assert told(find_gaps(sight, [(at(50), None)], Period(at(0), at(60)), LIMIT)) == [(30, 60, GONE)]
     returned = ObservationTimes(at(0), at(60), gone=[Period(at(30), at(40))])
     assert told(find_gaps(returned, [], Period(at(0), at(60)), LIMIT)) == [(30, 40, GONE)]
 
 
-def test_without_any_sweep_nothing_but_single_looks_is_known() -> None:
+def test_without_full_listings_only_individual_observations_count() -> None:
     found = find_gaps(ObservationTimes(at(0), at(60), [at(1)]), [(None, None)], Period(at(-10), at(60)), LIMIT)
     assert told(found) == [(-10, 0, NEVER), (1, 60, OUTAGE)]
 
 
 @pytest.mark.django_db
-def test_sweeps_that_lie_far_apart_leave_a_gap_from_the_one_to_the_end_of_the_other() -> None:
+def test_distant_full_listings_leave_a_gap_from_the_one_to_the_end_of_the_other() -> None:
     swept(*range(10), *range(30, 40))
     assert find_outages(Period(at(0), at(39))) == [(at(9), at(30.1))]
     assert find_outages(Period(at(1), at(8))) == []
@@ -81,7 +81,7 @@ def test_sweeps_that_lie_far_apart_leave_a_gap_from_the_one_to_the_end_of_the_ot
 
 
 @pytest.mark.django_db
-def test_sweeps_that_failed_and_runs_of_other_kinds_observe_nothing() -> None:
+def test_failed_listings_and_runs_of_other_kinds_observe_nothing() -> None:
     swept(*range(10), *range(30, 40))
     swept(*range(10, 30), state=SyncRun.State.FAILED)
     swept(*range(10, 30), kind=SyncRun.Kind.AUTOMATIONS)
@@ -89,14 +89,14 @@ def test_sweeps_that_failed_and_runs_of_other_kinds_observe_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_before_the_first_sweep_and_after_the_last_there_are_open_ends() -> None:
+def test_outages_before_the_first_and_after_the_last_listing_have_open_ends() -> None:
     assert find_outages(Period(at(0), at(60))) == [(None, None)]
     swept(20, 21, 22)
     assert set(find_outages(Period(at(0), at(60)))) == {(None, at(20.1)), (at(22), None)}
 
 
 @pytest.mark.django_db
-def test_the_sweeps_of_a_year_are_looked_at_in_one_query(django_assert_num_queries) -> None:
+def test_a_year_of_full_listings_is_read_in_one_query(django_assert_num_queries) -> None:
     swept(*range(0, 600, 2))
     with django_assert_num_queries(1):
         assert find_outages(Period(at(0), at(598))) == []
@@ -107,7 +107,7 @@ spans = st.tuples(minute, minute).filter(lambda ends: ends[0] < ends[1])
 
 
 @given(spans, st.lists(spans, max_size=4), st.lists(minute, max_size=6), st.lists(spans, max_size=3), spans)
-def test_every_moment_is_either_observed_or_has_a_reason_why_not(
+def test_all_time_is_either_observed_or_has_a_reason(
     life: tuple[int, int],
     unswept: list[tuple[int, int]],
     moments: list[int],

@@ -153,7 +153,7 @@ def test_the_period_at_first_is_the_narrowest_that_shows_all_that_was_seen(viewe
         "transition=%00&lane=%00&before=%00",
     ],
 )
-def test_a_hand_edited_address_shows_something_sensible(viewer: Client, query: str) -> None:
+def test_invalid_parameters_in_the_url_are_ignored(viewer: Client, query: str) -> None:
     environment = known_for(timedelta(minutes=5))
     address = reverse("environments:timeline", args=[environment.pk])
     assert viewer.get(f"{address}?{query}").status_code == 200

@@ -27,7 +27,7 @@ def notes(environment: Environment) -> list[OperationNotice]:
     return operation_notices(environment, timezone.now())
 
 
-def test_what_is_asked_of_a_task_is_told_with_its_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+def test_a_notice_about_a_task_has_its_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     task = a_task(sandbox, environment)
     sandbox.faults.inject("reset", rpc="EnvironmentAutomationService/StartTask")
     tasks.start_task(task=task, actor=ada)
@@ -36,21 +36,23 @@ def test_what_is_asked_of_a_task_is_told_with_its_name(sandbox: Sandbox, environ
     assert (note.tone, note.is_waiting) == ("warning", True)
 
 
-def test_what_was_done_is_told_with_its_name_for_a_while(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+def test_a_completed_operation_has_a_notice_for_a_while(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     tasks.start_task(task=a_task(sandbox, environment), actor=ada)
     (note,) = notes(environment)
     assert (note.title, note.tone) == ("Nightly build started as ada asked", "success")
     assert operation_notices(environment, timezone.now() + timedelta(minutes=3)) == []
 
 
-def test_a_failure_says_why(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+def test_the_notice_of_a_failure_says_why(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     services.start_service(service=a_service(sandbox, environment, ServicePhase.RUNNING), actor=ada)
     (note,) = notes(environment)
     assert (note.tone, note.text) == ("error", "It runs already.")
     assert note.title.startswith("Start service Mail asked for by ada")
 
 
-def test_the_newest_of_each_service_counts(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+def test_only_the_newest_operation_of_each_service_has_a_notice(
+    sandbox: Sandbox, environment: Environment, ada: User
+) -> None:
     mail = a_service(sandbox, environment)
     made = services.create_service(
         environment=environment, metadata={"reference": "queue", "name": "Queue"}, spec={"commands": {"start": "q"}},
@@ -63,18 +65,20 @@ def test_the_newest_of_each_service_counts(sandbox: Sandbox, environment: Enviro
     assert titles == ["Queue started as ada asked", "Mail stopped as ada asked", "queue created as ada asked"]
 
 
-def test_an_execution_is_told_by_the_name_of_its_task(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+def test_the_notice_of_an_execution_has_the_name_of_its_task(
+    sandbox: Sandbox, environment: Environment, ada: User
+) -> None:
     tasks.stop_execution(execution=an_execution(sandbox, environment), actor=ada, **WHY)
     assert [note.title for note in notes(environment)] == ["Nightly build stopped as ada asked"]
 
 
-def test_a_file_needs_no_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
+def test_the_notice_of_a_file_has_no_name(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     sandbox.faults.inject("throttled", rpc="UpsertAutomationsFile")
     file.apply_automations_file(environment=environment, file=FILE, actor=ada, **WHY)
     assert notes(environment)[0].title == "Apply automations file asked for by ada, just now, failed"
 
 
-def test_what_is_part_of_a_batch_is_told_as_anything_else_and_the_batch_itself_is_not(
+def test_items_of_a_batch_have_notices_and_the_batch_itself_has_none(
     sandbox: Sandbox, environment: Environment, ada: User
 ) -> None:
     target = Target(BATCH, None, "nightly-build in 40 environments")
