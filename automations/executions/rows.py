@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 from uuid import UUID
@@ -15,8 +14,9 @@ from django.utils.safestring import SafeString
 
 from automations.executions.filters import starter_words
 from automations.models import UNDER_WAY, TaskExecution
+from portal.web import cells
 from portal.web.formatting import UNKNOWN, duration_words
-from portal.web.templatetags.portal import ago, phase_dot
+from portal.web.templatetags.portal import ago
 
 # what a row shows; lists never read the documents
 COLUMNS = (
@@ -30,7 +30,7 @@ Row = dict[str, str]
 
 
 def list_rows(executions: Iterable[TaskExecution]) -> list[Row]:
-    """The cells of each line by their names, as HTML; made here for the reason told in `environments.list.rows`."""
+    """The cells of each line by their names, as HTML; see `portal.web.cells`."""
     now = timezone.now()
     here, environments = reverse("automations:list"), reverse("environments:list")
     return [_row(execution, here, environments, now) for execution in executions]
@@ -40,7 +40,7 @@ def _row(execution: TaskExecution, here: str, environments: str, now: datetime) 
     return {
         "id": execution.pk.hex,
         "state": "list-past" if execution.gone_at else "",
-        "phase": _phase(execution.phase),
+        "phase": cells.phase(execution.phase),
         "task": _task(execution, here),
         "environment": _environment(execution, environments),
         "by": _starter(execution),
@@ -62,11 +62,6 @@ def took(execution: TaskExecution, now: datetime) -> SafeString:
     return SafeString(f'<span data-since="{since}">{so_far}</span> so far')
 
 
-@lru_cache(maxsize=64)
-def _phase(phase: str) -> SafeString:
-    return phase_dot(phase)
-
-
 def _task(execution: TaskExecution, here: str) -> SafeString:
     name = execution.task_name or execution.reference or f"execution {str(execution.pk)[:8]}…"
     return SafeString(
@@ -79,7 +74,7 @@ def _task(execution: TaskExecution, here: str) -> SafeString:
 def _reference(execution: TaskExecution) -> SafeString:
     if not execution.reference:
         return SafeString("task unknown")
-    return _link(f"?reference={quote(execution.reference)}", execution.reference)
+    return cells.link(f"?reference={quote(execution.reference)}", execution.reference, is_isolated=True)
 
 
 def _failure(message: str) -> str:
@@ -91,35 +86,24 @@ def _failure(message: str) -> str:
 
 
 def _environment(execution: TaskExecution, environments: str) -> SafeString:
-    name = execution.environment_name or f"{str(execution.environment_id)[:8]}…"
-    project = _named("project", execution.project_id, execution.project_name, "no project")
-    owner = _named("owner", execution.owner_id, execution.owner_name, "owner unknown")
-    return SafeString(
-        f'{_link(f"{environments}{execution.environment_id}/", name)}<div class="list-source">{project} · {owner}</div>'
-    )
+    name = execution.environment_name or cells.beginning(execution.environment_id)
+    link = cells.link(f"{environments}{execution.environment_id}/", name, is_isolated=True)
+    project = cells.named("project", execution.project_id, execution.project_name, "no project", is_isolated=True)
+    owner = cells.named("owner", execution.owner_id, execution.owner_name, "owner unknown", is_isolated=True)
+    return SafeString(f'{link}<div class="list-source">{project} · {owner}</div>')
 
 
 def _starter(execution: TaskExecution) -> SafeString:
     if not execution.started_by:
         return SafeString(UNKNOWN)
     words = starter_words(execution.started_by, execution.started_by_name)
-    return _link(f"?by={quote(execution.started_by)}", words if words != execution.started_by else _short(words))
+    words = words if words != execution.started_by else _short(words)
+    return cells.link(f"?by={quote(execution.started_by)}", words, is_isolated=True)
 
 
 def _short(started_by: str) -> str:
     """An id that is nobody's here, by its beginning."""
     try:
-        return f"{str(UUID(started_by))[:8]}…"
+        return cells.beginning(UUID(started_by))
     except ValueError:
         return started_by
-
-
-def _named(parameter: str, identity: UUID | None, name: str, absent: str) -> SafeString:
-    """A person or project by name, else by the beginning of its id, leading to all with it."""
-    if identity is None:
-        return SafeString(escape(name or absent))
-    return _link(f"?{parameter}={identity}", name or f"{str(identity)[:8]}…")
-
-
-def _link(url: str, text: str) -> SafeString:
-    return SafeString(f'<a href="{escape(url)}"><bdi>{escape(text)}</bdi></a>')

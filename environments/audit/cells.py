@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from environments.actions.menu import Button
 from environments.as_of.context import AsOf
 from environments.audit.rows import Line
-from environments.list.rows import phase_cell
+from portal.web import cells as web_cells
 
 TICK = (
     '<input type="checkbox" class="form-check-input" name="id" value="{id}" form="chosen" aria-label="Choose {name}">'
@@ -52,7 +52,7 @@ def _row(line: Line, as_of: AsOf) -> Row:
         "owner": _named(line.owner),
         "project": _named(line.project),
         "runner": _named(line.runner),
-        "phase": phase_cell(environment.phase),
+        "phase": web_cells.phase(environment.phase),
         "status": status,
         "when": (as_of.when(verdict.at) if verdict.at else NONE.format("no time")) + _archived(line),
         "work": _work(line.work, as_of),
