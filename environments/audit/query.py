@@ -145,7 +145,10 @@ def read(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) -> A
     more += [("group", group)] if group else []
     more += as_of.pairs
     listing = replace(
-        ENVIRONMENTS, sorts=tuple(sorts(audit, policy, _may_be_gone(data)).values()), default_order=DEFAULT_ORDER
+        ENVIRONMENTS,
+        sorts=tuple(sorts(audit, policy, _may_be_gone(data)).values()),
+        default_order=DEFAULT_ORDER,
+        parameters=("status", "group"),
     )
     listed = read_query(listing, data, Now(), more=more)
     problems += listed.problems

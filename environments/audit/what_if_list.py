@@ -56,6 +56,7 @@ def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:
         ENVIRONMENTS,
         sorts=tuple(sorts(name).values()),
         default_order=DEFAULT_ORDER,
+        parameters=("question", "value", "within", *QUESTIONS),
         base=lambda query: without_gone(query, reached(name, value)),
     )
     listed = read_query(listing, data, Now(), more=more)

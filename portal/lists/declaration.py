@@ -134,6 +134,7 @@ class List:
     filters: tuple[Filter, ...] = ()
     facets: tuple[str, ...] = ()  # the filters that are counted beside the list
     panel: tuple[str, ...] = ()  # the filters that have a control beside the list or above it
+    parameters: tuple[str, ...] = ()  # what else its address may hold
     sized: bool = True
     base: Callable[[ListQuery], QuerySet[Any]] = lambda query: query.listing.model._default_manager.all()
     read: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import QueryDict
@@ -10,7 +10,10 @@ from django.http import QueryDict
 from portal.lists.declaration import AsOf, List, ListQuery
 from portal.lists.filters import Values
 from portal.lists.place import Pair, Place, typed
-from portal.lists.search import Problem, Query
+from portal.lists.search import Problem, Query, suggestion
+
+# what every list's address may hold besides filters; "find-…" looks for the names of a facet
+COMMON = ("q", "sort", "size", "page", "as_of", "seen", "facets", "of", "format")
 
 
 def read_query(
@@ -40,7 +43,7 @@ def canonical(listing: List, data: QueryDict) -> str:
 
 
 def _read(listing: List, data: QueryDict, as_of: AsOf, more: Sequence[Pair], of: Mapping[str, Any]) -> ListQuery:
-    problems = list(as_of.problems)
+    problems = [*as_of.problems, *_unknown(listing, data, more)]
     search = listing.search.parse(data.get("q", "")) if listing.search else Query()
     values = {name: found for name in listing.by_name if (found := _values(listing, data, name, problems))}
     pairs: list[Pair] = typed(data) if listing.search else []
@@ -49,6 +52,14 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, more: Sequence[Pair], of:
         data, [*pairs, *more], listing.by_sort, listing.default_order, problems, sized=listing.sized
     )
     return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of)
+
+
+def _unknown(listing: List, data: QueryDict, more: Sequence[Pair]) -> Iterator[Problem]:
+    """Parameters that the list does not have: whoever mistypes one must not take all rows for those they asked for."""
+    known = {*COMMON, *listing.by_name, *listing.parameters, *(name for name, _ in more)}
+    for name, value in data.items():
+        if value and name not in known and not name.startswith("find-"):
+            yield Problem(f"{name}={value}"[:100], f"there is no filter {name[:40]}{suggestion(name, known)}")
 
 
 def _values(listing: List, data: QueryDict, name: str, problems: list[Problem]) -> Values:

@@ -129,6 +129,7 @@ def test_parameters_that_make_no_sense_are_left_out_and_explained(listing: List,
     bad = dict.fromkeys([*listing.by_name, "sort", "page"], NONSENSE)
     bad |= {"size": "7"} if listing.sized else {}
     bad |= {"q": "nosuchword:1"} if listing.search else {}
+    bad |= {"phse": "running"}
     context = page(listing, reader, "?" + urlencode(bad))
     typed = [problem.typed for problem in context["problems"]]
     assert len(typed) == len(bad), typed
