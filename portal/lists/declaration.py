@@ -76,11 +76,13 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column of the table; one that names a sort is a link that sorts."""
+    """A column of the table; one that names a sort is a link that sorts. With `permissions` it is for those who have
+    any of them."""
 
     css: str
     label: str = ""
     sort: str = ""
+    permissions: tuple[str, ...] = ()
 
 
 def without_blanks(values: Cells) -> Cells:
