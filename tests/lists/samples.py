@@ -78,6 +78,11 @@ def _batch_items(number: int) -> None:
         )
 
 
+def _secrets(number: int) -> None:
+    for each in range(number):
+        factories.secret(name=f"KEY_{uuid.uuid4()}", uses=each % 7, updated_at=timezone.now() - timedelta(days=each))
+
+
 def _executions(number: int) -> None:
     build = task(factories.environment())
     for minute in range(number):
@@ -102,6 +107,14 @@ SAMPLES: Mapping[str, Sample] = {
             "gone": "yes",
         },
         "otter -name:fox",
+    ),
+    "secrets:list": Sample(
+        _secrets,
+        {
+            "scope": "project", "project": str(uuid.UUID(int=1)), "mount": "file", "used": "no", "age": "90",
+            "gone": "yes",
+        },
+        "key -creator:ann",
     ),
     "automations:tasks": Sample(_references, {"q": "t", "failing": "yes"}, key="reference"),
     "automations:services": Sample(_references, {"q": "s", "failing": "yes"}, key="reference"),
