@@ -145,7 +145,9 @@ class List:
     prepare: Callable[[List, QueryDict, Mapping[str, Any]], List] = lambda listing, data, of: listing
     as_of: Callable[[str], AsOf] = lambda typed: Now()
 
-    # counted up to a limit, a lower one for these keys ("": plain words) and filters; `count` counts otherwise
+    # counted (where the page says how many there are) up to a limit, a lower one for these keys ("": plain words) and
+    # filters; `count` counts otherwise
+    is_counted: bool = True
     scanned: tuple[str, ...] = ()
     count: Callable[[ListQuery], int] | None = None
 

@@ -127,7 +127,7 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "here": f"{url}{place}",
         "page": shown,
         "rows": listing.display(shown.rows, query, request),
-        "total": query.total(shown),
+        "total": query.total(shown) if listing.is_counted else None,
         "chips": query.chips(),
         "problems": query.problems,
         "columns": columns,
