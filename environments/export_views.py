@@ -10,9 +10,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from environments.actions.views.panel import find_environment
-from environments.activity.exports import stream
-from environments.activity.query import read_state as read_stream
-from environments.activity.views import READ as READ_STREAM
 from environments.as_of import clock
 from environments.as_of.context import AsOf
 from environments.audit import query as audit_query
@@ -23,9 +20,6 @@ from environments.audit.views import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_exports import what_if
 from environments.policies.policy import policy_at
-from environments.secrets import list as secrets_list
-from environments.secrets.exports import secrets
-from environments.secrets.views import VIEW
 from environments.timeline import query as timeline_query
 from environments.timeline.exports import timeline
 from environments.timeline.views import sources_of
@@ -62,21 +56,6 @@ def changes_export(request: HttpRequest) -> HttpResponseBase:
     with as_of.reading():
         problems = [*as_of.problems, *read().problems]
     return respond(request, "lockdown-changes", build, problems)
-
-
-@require_GET
-@permission(VIEW, PERMISSION)
-def secret_export(request: HttpRequest) -> HttpResponseBase:
-    """Names and where they go; the portal never has values."""
-    asked = secrets_list.read_state(request.GET)
-    return respond(request, "secrets", lambda: secrets(Asking.of(request), asked), asked.problems)
-
-
-@require_GET
-@permission(*READ_STREAM, PERMISSION)
-def stream_export(request: HttpRequest) -> HttpResponseBase:
-    asked = read_stream(request.GET)
-    return respond(request, "stream", lambda: stream(Asking.of(request), asked), asked.problems)
 
 
 @require_GET

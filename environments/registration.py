@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from environments.actions import creation, lifecycle, registry, specification, tokens
-from environments.activity import query as stream
-from environments.activity.views import READ as STREAM
+from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
 from environments.audit import query as audits
 from environments.audit.views import READ
@@ -20,8 +19,7 @@ from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
 from environments.overview.views import DEFAULTS, read_choices
 from environments.secrets import actions as secret_actions
-from environments.secrets import list as secrets
-from environments.secrets.views import VIEW
+from environments.secrets.list import SECRETS
 from portal.exports.download import HEADS
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named, of_place
@@ -32,7 +30,7 @@ SEE = ("environments.view_environment",)
 
 def register() -> None:
     """Called once, when Django starts."""
-    register_lists(ENVIRONMENTS)
+    register_lists(ENVIRONMENTS, SECRETS, STREAM)
     registry.register(
         *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS
     )
@@ -45,8 +43,6 @@ def register() -> None:
             "audit:lockdown": Savable("Lockdown audit", READ, _audit("lockdown")),
             "audit:archive": Savable("Archive audit", READ, _audit("archive")),
             "audit:what-if": Savable("What if", READ, lambda data: urlencode(WhatIfForm(data).asked())),
-            "secrets:list": Savable("Secrets", (VIEW,), lambda data: of_place(secrets.read_state(data).place)),
-            "operations:stream": Savable("Stream", STREAM, lambda data: of_place(stream.read_state(data).place)),
         }
     )
 

@@ -1,20 +1,19 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from environments.activity.views import stream
-from environments.export_views import stream_export
+from environments.activity.list import STREAM
 from environments.overview import drilldown
 from environments.overview.views import overview
-from environments.secrets import urls
+from environments.secrets import urls as secrets
 from environments.sync.views import sync
 from portal import health
 from portal.ledger import urls as ledger
+from portal.lists.views import urls
 
 # the stream shows the names that only the rooms above the ledger know
 operations = [
     *ledger.urlpatterns,
-    path("stream/", stream, name="stream"),
-    path("stream/export/", stream_export, name="stream-export"),
+    *urls(STREAM, page="stream/", export="stream/export/"),
 ]
 
 handler400 = "portal.web.errors.bad_request"
@@ -29,7 +28,7 @@ urlpatterns = [
     path("overview/running-time/", drilldown.running_time, name="overview-running-time"),
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
-    path("secrets/", include((urls.everywhere, "secrets"))),
+    path("secrets/", include((secrets.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
     path("sync/", sync, name="sync"),

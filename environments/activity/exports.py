@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from environments.activity.filters import period
 from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
-from environments.activity.query import State, chips
 from environments.activity.rows import Entry, describe_entries
 from environments.export_head import log_read
-from portal.exports.download import Asking, head
-from portal.exports.formats import Export
 from portal.exports.snapshot import AT_ONCE
 from portal.ledger.models import AuditLog, Operation
+from portal.lists.declaration import ListQuery, Table
 
 COLUMNS = (
     "at", "source", "id", "actor_id", "actor", "action", "subject_type", "subject_id", "subject", "outcome", "reason",
@@ -30,16 +29,12 @@ NOTE = (
 )
 
 
-def stream(asking: Asking, state: State) -> Export:
-    """The rows of the query in its order; read in one snapshot."""
-    count = sum(part.rows.order_by().count() for part in parts(state, apart=True))
-    said = head(asking, filters=chips(state), order=state.place.order, count=count, period=(state.start, state.end))
-    said |= {"onas_log": log_read(), "note": NOTE}
-    return Export("stream", "Operations and Ona's audit log", said, COLUMNS, _rows(state))
+def _count(query: ListQuery) -> int:
+    return sum(part.rows.order_by().count() for part in parts(query, apart=True))
 
 
-def _rows(state: State) -> Iterator[Sequence[Any]]:
-    for spots in pieces(state, AT_ONCE):
+def _rows(query: ListQuery) -> Iterator[Sequence[Any]]:
+    for spots in pieces(query, AT_ONCE):
         yield from _batch(spots)
 
 
@@ -72,3 +67,14 @@ def _entry(entry: AuditLog, described: Entry) -> Sequence[Any]:
         entry.subject_id, described.subject or None, None, None, entry.operation_id, None, described.is_credential,
         described.note or None,
     )  # fmt: skip
+
+
+TABLE = Table(
+    name="stream",
+    title="Operations and Ona's audit log",
+    columns={name: name for name in COLUMNS},
+    rows=_rows,
+    count=_count,
+    about=lambda query: {"onas_log": log_read(), "note": NOTE},
+    period=period,
+)

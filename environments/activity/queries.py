@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Upper
 
-from environments.activity.query import FIELDS, State
+from environments.activity.filters import period
 from environments.list.search_keys import contains
 from environments.models import Environment
 from portal.directory.models import Member
@@ -19,7 +19,8 @@ from portal.ledger.facets import occurring
 from portal.ledger.labels import action_words
 from portal.ledger.models import AuditLog, Operation
 from portal.ledger.models.audit_log import AuditLogQuerySet
-from portal.lists.keyset import Cursor, Order
+from portal.lists.declaration import ListQuery
+from portal.lists.keyset import Cursor, Order, Page
 
 PORTAL, ONA = "portal", "ona"
 MOST_NAMED = 200  # people or environments whose ids are written into a query
@@ -33,14 +34,9 @@ class Spot(NamedTuple):
     pk: UUID
     source: str
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the stream in its order, and cursors to the pages beside it, None at the ends."""
-
-    spots: list[Spot]
-    next: str | None
-    previous: str | None
+    @property
+    def id(self) -> UUID:
+        return self.pk
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +48,37 @@ class Part:
     column: str
 
 
-def page(state: State) -> Page:
-    """The page that `state` asks for: two queries, and two for each name that it filters by."""
-    return _page(list(parts(state)), state.place.order, state.place.size, state.cursor)
+def page(query: ListQuery) -> Page[Any]:
+    """The page that `query` asks for: two queries, and two for each name that it filters by."""
+    return _page(list(parts(query)), query.place.order, query.place.size, query.cursor)
 
 
-def pieces(state: State, size: int) -> Iterator[list[Spot]]:
-    """All that `state` asks for in its order, parts of batches too, so many rows at a time; two queries for each."""
-    found, order = list(parts(state, apart=True)), state.place.order
+def pieces(query: ListQuery, size: int) -> Iterator[list[Spot]]:
+    """All that `query` asks for in its order, parts of batches too, so many rows at a time; two queries for each."""
+    found, order = list(parts(query, apart=True)), query.place.order
     cursor: Cursor | None = None
     while True:
         shown = _page(found, order, size, cursor)
-        yield shown.spots
+        yield list(shown.rows)
         if shown.next is None:
             return
         cursor = Cursor.decode(shown.next, order)
 
 
-def parts(state: State, *, apart: bool = False) -> Iterator[Part]:
+def parts(query: ListQuery, *, apart: bool = False) -> Iterator[Part]:
     """What is asked for of each table. At first sight a batch is one line, and its parts are told within it; with
     `apart`, or once something but a time is asked for, each of them is a line."""
-    source = state.one("source")
-    apart = apart or any(state.one(name) for name in ("who", "environment", "what"))
+    source = query.one("source")
+    apart = apart or any(query.one(name) for name in ("who", "environment", "what"))
     operations = Operation.objects.all() if apart else Operation.objects.whole()
-    asked = operations.filter(_operations(state)) if source in ("", PORTAL) else operations.none()
+    asked = operations.filter(_operations(query)) if source in ("", PORTAL) else operations.none()
     if source in ("", PORTAL):
         yield Part(PORTAL, asked, "asked_at")
     if source != PORTAL:
         entries = AuditLog.objects.all() if source == ONA else AuditLog.objects.outside()
-        if source == "" and any(state.one(name) for name in FIELDS):
+        if source == "" and query.is_narrowed:
             entries = _untold(asked)
-        yield Part(ONA, entries.filter(_entries(state)), "at")
+        yield Part(ONA, entries.filter(_entries(query)), "at")
 
 
 def _untold(asked: QuerySet[Operation]) -> AuditLogQuerySet:
@@ -98,39 +94,36 @@ def _untold(asked: QuerySet[Operation]) -> AuditLogQuerySet:
     return entries.filter(Q(operation_id=None) | ~Q(told__isnull=False) & ~Q(told_of_part__isnull=False))
 
 
-def _operations(state: State) -> Q:
+def _operations(query: ListQuery) -> Q:
     """Names and actions by a part of them are looked up first: there are few, and each has an index."""
-    asked = _within(state, "asked_at")
-    if who := state.one("who"):
+    asked = _within(query, "asked_at")
+    if who := query.one("who"):
         names = [name for name in occurring("actor_name", MOST_OCCURRING) if who.lower() in name.lower()]
         asked &= Q(actor_name__in=names)
-    if environment := state.one("environment"):
+    if environment := query.one("environment"):
         asked &= Q(environment_id__in=_environments(environment))
-    if what := state.one("what").lower():
+    if what := query.one("what").lower():
         names = occurring("action", MOST_OCCURRING)
         asked &= Q(action__in=[name for name in names if what in f"{name}\n{action_words(name)}".lower()])
     return asked
 
 
-def _entries(state: State) -> Q:
+def _entries(query: ListQuery) -> Q:
     """Words are one condition, whose frequency Postgres can guess: rare ones are looked up, common ones soon met."""
-    asked = _within(state, "at")
-    if who := state.one("who"):
+    asked = _within(query, "at")
+    if who := query.one("who"):
         asked &= Q(actor_id__in=_people(who))
-    if environment := state.one("environment"):
+    if environment := query.one("environment"):
         asked &= Q(subject_id__in=_environments(environment))
-    if what := state.one("what"):
+    if what := query.one("what"):
         asked &= Q(search__contains=Upper(Value(what)))
     return asked
 
 
-def _within(state: State, column: str) -> Q:
-    within = Q()
-    if state.start:
-        within &= Q(**{f"{column}__gte": state.start})
-    if state.end:
-        within &= Q(**{f"{column}__lte": state.end})
-    return within
+def _within(query: ListQuery, column: str) -> Q:
+    start, end = period(query)
+    within = Q(**{f"{column}__gte": start}) if start else Q()
+    return within & Q(**{f"{column}__lte": end}) if end else within
 
 
 def _people(text: str) -> list[UUID] | QuerySet[Any]:
@@ -161,10 +154,10 @@ def _identity(text: str) -> UUID | None:
         return None
 
 
-def _page(found: list[Part], order: Order, size: int, cursor: Cursor | None) -> Page:
+def _page(found: list[Part], order: Order, size: int, cursor: Cursor | None) -> Page[Any]:
     backwards = cursor is not None and cursor.side == "before"
     descending = order.descending != backwards
-    spots = [spot for part in found for spot in _nearest(part, cursor, size + 1, descending=descending)]
+    spots: list[Any] = [spot for part in found for spot in _nearest(part, cursor, size + 1, descending=descending)]
     spots.sort(key=lambda spot: spot[:2], reverse=descending)
     if backwards and len(spots) <= size:
         # fewer rows than a page before the cursor: show the whole first page instead of a short one

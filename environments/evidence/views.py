@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from environments.activity.views import READ as READ_STREAM
+from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
 from environments.audit.views import READ
 from environments.evidence import signing
@@ -24,7 +24,7 @@ FULL = "As many files are being made as the portal has room for. Try again in a 
 
 
 @require_http_methods(["GET", "POST"])
-@permission(*READ, *READ_STREAM, PERMISSION)
+@permission(*READ, *STREAM.permissions, PERMISSION)
 def evidence(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, EvidenceForm(initial={"as_of": AsOf.read(request.GET.get("as_of", "")).field}))

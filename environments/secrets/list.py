@@ -1,30 +1,29 @@
-"""The list of secrets: its filters, its order, its place; its URL is its whole state."""
+"""The list of secrets: who gets them, how, and how old their values are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import F, Q, TextField, Value
+from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce, LPad, Upper
-from django.http import QueryDict
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils import timezone
 
 from environments.models import Secret, SyncRun
-from environments.models.secret import Mount, SecretQuerySet
+from environments.models.secret import Mount
 from environments.models.secret_scope import ScopeKind
+from environments.secrets.reach import change_token
 from environments.sync.freshness import freshness
 from portal.directory.models import Project
-from portal.lists.keyset import Cursor, Sort, page
-from portal.lists.place import Chip, Place, typed
-from portal.lists.search import Key, Problem, Query, Term, listed, one_of, parse, without
+from portal.lists.declaration import Heading, List, ListQuery, Table
+from portal.lists.filters import Filter, any_of, words_of
+from portal.lists.keyset import Sort
+from portal.lists.readers import word_of
+from portal.lists.search import Key, Search, keys, listed, one_of
 
 
 def _number(column: str) -> Coalesce:
@@ -33,19 +32,15 @@ def _number(column: str) -> Coalesce:
 
 
 # Secrets are thousands at most: sorting them costs less than an index for each column would at every sync.
-SORTS = {
-    sort.name: sort
-    for sort in (
-        Sort("name", "Name", Upper("name"), ""),
-        Sort("scope", "Belongs to", Upper("scope_name"), ""),
-        Sort("mount", "Mounted as", F("mount_kind"), ""),
-        Sort("uses", "Used by", _number("uses"), "", first_click_descends=True),
-        Sort("reach", "Reaches", _number("reach"), "", first_click_descends=True),
-        Sort("value", "Value given", F("updated_at"), None),
-        Sort("creator", "Created by", Upper("creator_name"), ""),
-    )
-}
-DEFAULT_ORDER = "name"
+SORTS = (
+    Sort("name", "Name", Upper("name"), ""),
+    Sort("scope", "Belongs to", Upper("scope_name"), ""),
+    Sort("mount", "Mounted as", F("mount_kind"), ""),
+    Sort("uses", "Used by", _number("uses"), "", first_click_descends=True),
+    Sort("reach", "Reaches", _number("reach"), "", first_click_descends=True),
+    Sort("value", "Value given", F("updated_at"), None),
+    Sort("creator", "Created by", Upper("creator_name"), ""),
+)
 DAYS = {"90": "over 90 d old", "180": "over 180 d old"}
 USED = {"no": "by no environment", "yes": "by some"}
 GONE = {"yes": "shown too", "only": "only these"}
@@ -63,86 +58,49 @@ def _part_of(column: str, kind: str = "") -> Callable[[str], Q]:
     return lambda text: only & Q(**{f"{column}__icontains": text})
 
 
-KEYS = {
-    key.name: key
-    for key in (
-        Key("name", "a part of the name", "name:token", _part_of("name")),
-        Key("scope", listed(SCOPES), "scope:project", lambda text: Q(scope_kind=one_of({s: s for s in SCOPES})(text))),
-        Key("project", "a part of the project's name", "project:shop", _part_of("scope_name", ScopeKind.PROJECT)),
-        Key("owner", "a part of the person's name", "owner:ann", _part_of("scope_name", ScopeKind.USER)),
-        Key("creator", "a part of the creator's name", "creator:ann", _part_of("creator_name")),
-        Key("mount", listed(MOUNTS), "mount:file", lambda text: Q(mount_kind=one_of({m: m for m in MOUNTS})(text))),
-        Key("host", "a part of a credential proxy's host", "host:stripe", lambda text: Q(proxy_hosts__icontains=text)),
-    )
-}
+KEYS = keys(
+    Key("name", "a part of the name", "name:token", _part_of("name")),
+    Key("scope", listed(SCOPES), "scope:project", one_of({word: Q(scope_kind=word) for word in SCOPES})),
+    Key("project", "a part of the project's name", "project:shop", _part_of("scope_name", ScopeKind.PROJECT)),
+    Key("owner", "a part of the person's name", "owner:ann", _part_of("scope_name", ScopeKind.USER)),
+    Key("creator", "a part of the creator's name", "creator:ann", _part_of("creator_name")),
+    Key("mount", listed(MOUNTS), "mount:file", one_of({word: Q(mount_kind=word) for word in MOUNTS})),
+    Key("host", "a part of a credential proxy's host", "host:stripe", lambda text: Q(proxy_hosts__icontains=text)),
+)
 
 
-def _days(text: str) -> Q:
-    return Q(updated_at__lt=timezone.now() - timedelta(days=int(text)))
+def _older_than(days: str) -> Q:
+    return Q(updated_at__lt=timezone.now() - timedelta(days=int(days)))
 
 
-def _project(text: str) -> Q:
-    return Q(scope_kind=ScopeKind.PROJECT, scope_id=UUID(text))
+def _id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("takes an id") from None
 
 
-# of each parameter: its label, what it takes, and what it asks
-FILTERS: Mapping[str, tuple[str, Mapping[str, str], Callable[[str], Q]]] = {
-    "scope": ("Belongs to", SCOPES, lambda text: Q(scope_kind=text)),
-    "project": ("Project", {}, _project),
-    "mount": ("Mounted as", MOUNTS, lambda text: Q(mount_kind=text)),
-    "used": ("Used", USED, lambda text: Q(uses=0) if text == "no" else Q(uses__gt=0)),
-    "age": ("Value", DAYS, _days),
-    "gone": ("Gone", GONE, lambda text: Q(gone_at__isnull=False) if text == "only" else Q()),
-}
+def _project_names(ids: Iterable[str]) -> Mapping[str, str]:
+    names = {str(project.pk): str(project) for project in Project.objects.filter(pk__in=list(ids)).only("name")}
+    return {each: names.get(each, f"{each[:8]}…") for each in ids}
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """A list as asked for, and what of the URL made no sense."""
-
-    place: Place
-    query: Query
-    cursor: Cursor | None
-    problems: tuple[Problem, ...]
-
-    def one(self, name: str) -> str:
-        """The value of a parameter; empty for none."""
-        return self.place.one(name)
-
-    @property
-    def typed(self) -> str:
-        """What stands in the search box: as it was typed, understood or not."""
-        return self.one("q")
-
-    @property
-    def rows(self) -> SecretQuerySet:
-        """The secrets that meet all conditions."""
-        found = Secret.objects.all() if self.one("gone") else Secret.objects.present()
-        for name, value in self.place.filters:
-            if name in FILTERS:
-                found = found.filter(FILTERS[name][2](value))
-        return found.filter(*map(_asks, self.query.terms))
+def _one_of(name: str, label: str, words: Mapping[str, str], asks: Mapping[str, Q] | Callable[[str], Q]) -> Filter:
+    return Filter(name, label, any_of(asks), word_of(words), words_of(words), single=True)
 
 
-def _asks(term: Term) -> Q:
-    read = KEYS[term.key].read if term.key else contains
-    condition: Q = reduce(or_, (read(value) for value in term.values))
-    return ~condition if term.negated else condition
-
-
-def read_state(data: QueryDict) -> State:
-    """Understand a query string, whatever it holds; never raises."""
-    query, problems = parse(data.get("q", ""), KEYS), []
-    pairs = typed(data)
-    for name, (label, words, ask) in FILTERS.items():
-        if value := data.get(name, ""):
-            try:
-                ask(value if not words else one_of({word: word for word in words})(value))
-                pairs.append((name, value))
-            except ValueError as error:
-                problems.append(Problem(f"{name}={value}"[:100], f"{label}: {error if words else 'takes an id'}"))
-    place, cursor = Place.read(data, pairs, SORTS, DEFAULT_ORDER, problems, sized=False)
-    return State(place, query, cursor, (*problems, *query.problems))
+CHOICES = {"scope": SCOPES, "mount": MOUNTS, "used": USED, "age": DAYS, "gone": GONE}
+FILTERS = (
+    _one_of("scope", "Belongs to", SCOPES, lambda word: Q(scope_kind=word)),
+    Filter(
+        "project", "Project", any_of(lambda id_: Q(scope_kind=ScopeKind.PROJECT, scope_id=id_)), _id, _project_names,
+        single=True,
+    ),
+    _one_of("mount", "Mounted as", MOUNTS, lambda word: Q(mount_kind=word)),
+    _one_of("used", "Used", USED, {"no": Q(uses=0), "yes": Q(uses__gt=0)}),
+    _one_of("age", "Value", DAYS, _older_than),
+    _one_of("gone", "Gone", GONE, {"yes": Q(), "only": Q(gone_at__isnull=False)}),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,47 +113,64 @@ class Select:
     value: str
 
 
-def list_context(state: State, seen: str) -> dict[str, Any]:
-    """What the templates of the list show; `seen` is the revision the page is made of."""
-    place, rows, url = state.place, state.rows, reverse("secrets:list")
-    shown = page(rows, place.order, place.size, state.cursor, lambda found: found.defer("document"))
+def _selects(query: ListQuery) -> list[Select]:
+    ids = Secret.objects.filter(scope_kind=ScopeKind.PROJECT).values("scope_id")
+    projects = Project.objects.filter(pk__in=ids).order_by("name", "pk").only("name")
+    choices = CHOICES | {"project": {str(project.pk): str(project) for project in projects}}
+    return [Select(each.name, each.label, [*choices[each.name].items()], query.one(each.name)) for each in FILTERS]
+
+
+def _base(query: ListQuery) -> QuerySet[Secret]:
+    return Secret.objects.all() if query.one("gone") else Secret.objects.present()
+
+
+def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     (run,) = freshness(SyncRun.Kind.SECRETS)
-    return {
-        "state": state,
-        "url": url,
-        "here": f"{url}{place}",
-        "rows": shown.rows,
-        "total": rows.count(),
-        "chips": chips(state),
-        "selects": _selects(state),
-        "columns": [place.column(sort) for sort in SORTS.values()],
-        "sort_field": place.sort_field,
-        "next_url": shown.next and place.at(shown.next),
-        "previous_url": shown.previous and place.at(shown.previous),
-        "first_url": place.at(None),
-        "poll_url": f"{url}{place}&{urlencode({'seen': seen})}",
-        "keys": KEYS.values(),
-        "run": run,
-    }
+    return {"run": run} | ({"selects": _selects(query)} if part == "page" else {})
 
 
-def chips(state: State) -> list[Chip]:
-    """Every active condition by name, those of the search box one by one; one query."""
-    terms = state.query.terms
-    found = [Chip("", str(term), state.place.only("q", without(terms, term))) for term in terms]
-    for select in _selects(state):
-        if select.value:
-            words = dict(select.choices).get(select.value, f"{select.value[:8]}…")
-            found.append(Chip(select.label, words, state.place.only(select.name, "")))
-    return found
-
-
-def _selects(state: State) -> list[Select]:
-    projects = Project.objects.filter(
-        pk__in=Secret.objects.filter(scope_kind=ScopeKind.PROJECT).values("scope_id")
-    ).order_by("name", "pk")
-    choices = {"project": [(str(project.pk), str(project)) for project in projects.only("name")]}
-    return [
-        Select(name, label, choices.get(name) or list(words.items()), state.one(name))
-        for name, (label, words, _) in FILTERS.items()
-    ]
+SECRETS = List(
+    name="secrets",
+    page_url="secrets:list",
+    export_url="secrets:export",
+    title="Secrets",
+    one="secret",
+    many="secrets",
+    model=Secret,
+    permissions=("environments.view_secret",),
+    sorts=SORTS,
+    default_order="name",
+    search=Search(KEYS, contains),
+    filters=FILTERS,
+    panel=tuple(each.name for each in FILTERS),
+    base=_base,
+    read=lambda rows: rows.defer("document"),
+    context=_context,
+    count=lambda query: query.rows().count(),
+    change_token=change_token,
+    poll_seconds=15,
+    headings=(
+        *(Heading(f"secret-{sort.name}", sort=sort.name) for sort in SORTS),
+        Heading(
+            "secret-do", "What can be done", permissions=("environments.change_secret", "environments.delete_secret")
+        ),
+    ),
+    template="environments/secrets/list.html",
+    body_template="",
+    rows_template="environments/secrets/_rows.html",
+    before_template="environments/secrets/_sync_problems.html",
+    top_template="environments/secrets/_as_of.html",
+    empty_template="environments/secrets/_empty.html",
+    beyond="The secrets after it have gone or changed.",
+    table=Table(
+        name="secrets",
+        title="Secrets, without their values",
+        columns={
+            "id": "id", "name": "name", "scope_kind": "scope_kind", "scope_id": "scope_id", "scope": "scope_name",
+            "mount_kind": "mount_kind", "mount_target": "mount_target", "proxy_hosts": "proxy_hosts",
+            "proxy_header": "proxy_header", "uses": "uses", "reach": "reach", "creator_id": "creator_id",
+            "creator": "creator_name", "created_at": "created_at", "value_given_at": "updated_at",
+            "first_seen_at": "first_seen_at", "seen_at": "seen_at", "gone_at": "gone_at",
+        },
+    ),
+)  # fmt: skip

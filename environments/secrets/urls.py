@@ -3,9 +3,10 @@
 from django.urls import path
 
 from environments.actions.views.action import action_view
-from environments.export_views import secret_export
 from environments.secrets.actions import ADD_SECRET, DELETE_SECRET, UPDATE_SECRET
-from environments.secrets.views import STAGE, secret_list
+from environments.secrets.list import SECRETS
+from environments.secrets.views import STAGE
+from portal.lists.views import urls
 
 add, update, delete = (action_view(action, STAGE) for action in (ADD_SECRET, UPDATE_SECRET, DELETE_SECRET))
 of_environment = [
@@ -14,8 +15,7 @@ of_environment = [
     path("<uuid:environment_id>/secrets/<uuid:secret_id>/delete/", delete, name="delete-secret"),
 ]
 everywhere = [
-    path("", secret_list, name="list"),
-    path("export/", secret_export, name="export"),
+    *urls(SECRETS),
     path("add/", add, name="add"),
     path("<uuid:secret_id>/value/", update, name="update"),
     path("<uuid:secret_id>/delete/", delete, name="delete"),

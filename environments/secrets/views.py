@@ -1,4 +1,4 @@
-"""`/secrets/`; and how the actions on secrets are shown, there and on the page of an environment."""
+"""How the actions on secrets are shown: beside their list, and on the page of an environment."""
 
 from __future__ import annotations
 
@@ -7,33 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from environments.actions.views.action import ActionRequest, Stage
 from environments.actions.views.panel import TONES, close_panel, find_environment, show_panel
 from environments.models import Environment, Secret
-from environments.secrets.list import list_context, read_state
-from environments.secrets.reach import change_token, reach
+from environments.secrets.list import SECRETS
+from environments.secrets.reach import reach
 from portal.ledger.models import Operation, Outcome
-from portal.web.htmx import is_fragment, render_page
-from portal.web.permissions import permission
-
-VIEW = "environments.view_secret"
-
-
-@permission(VIEW)
-def secret_list(request: HttpRequest) -> HttpResponse:
-    """All secrets, filtered, sorted and paged; a poll (`seen`) gets 204 if nothing changed."""
-    seen = change_token()
-    if is_fragment(request) and request.GET.get("seen") == seen:
-        return HttpResponse(status=204)
-    context = list_context(read_state(request.GET), seen)
-    response = render_page(request, "environments/secrets/list.html", "environments/secrets/_list.html", context)
-    if is_fragment(request) and "seen" not in request.GET:
-        response["HX-Replace-Url" if request.headers.get("HX-Trigger-Name") == "q" else "HX-Push-Url"] = context["here"]
-    return response
+from portal.web.htmx import render_page
 
 
 def _find(
@@ -80,4 +64,4 @@ def _close(opened: ActionRequest, operation: Operation) -> HttpResponse:
     return redirect("secrets:list")
 
 
-STAGE = Stage((VIEW,), _find, _show, _close, lambda environment: {"environment": environment})
+STAGE = Stage(SECRETS.permissions, _find, _show, _close, lambda environment: {"environment": environment})

@@ -76,11 +76,13 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column of the table; one that names a sort is a link that sorts."""
+    """A column of the table; one that names a sort is a link that sorts. With `permissions` it is for those who have
+    any of them."""
 
     css: str
     label: str = ""
     sort: str = ""
+    permissions: tuple[str, ...] = ()
 
 
 def without_blanks(values: Cells) -> Cells:
@@ -144,7 +146,9 @@ class List:
     prepare: Callable[[List, QueryDict, Mapping[str, Any]], List] = lambda listing, data, of: listing
     as_of: Callable[[str], AsOf] = lambda typed: Now()
 
-    # counted up to a limit, a lower one for these keys ("": plain words) and filters; `count` counts otherwise
+    # counted (where the page says how many there are) up to a limit, a lower one for these keys ("": plain words) and
+    # filters; `count` counts otherwise
+    is_counted: bool = True
     scanned: tuple[str, ...] = ()
     count: Callable[[ListQuery], int] | None = None
 

@@ -127,11 +127,11 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "here": f"{url}{place}",
         "page": shown,
         "rows": listing.display(shown.rows, query, request),
-        "total": query.total(shown),
+        "total": query.total(shown) if listing.is_counted else None,
         "chips": query.chips(),
         "problems": query.problems,
         "columns": columns,
-        "headings": [_heading(listing, columns, number) for number in range(len(listing.headings))],
+        "headings": _headings(request, listing, columns),
         "hidden": _hidden(query),
         "sizes": [(size, place.sized(size)) for size in SIZES] if listing.sized else [],
         "next_url": shown.next and place.at(shown.next),
@@ -156,10 +156,13 @@ def _part(request: HttpRequest, listing: List) -> str:
     return ALONE if not listing.body_template or (details and details.target == "list") else BODY
 
 
-def _heading(listing: List, columns: dict[str, Column], number: int) -> tuple[str, str, Column | None]:
-    heading = listing.headings[number]
-    column = columns.get(heading.sort)
-    return heading.css, heading.label or (column.label if column else ""), column
+def _headings(request: HttpRequest, listing: List, columns: dict[str, Column]) -> list[tuple[str, str, Column | None]]:
+    found = []
+    for each in listing.headings:
+        if not each.permissions or any(map(request.user.has_perm, each.permissions)):
+            column = columns.get(each.sort)
+            found.append((each.css, each.label or (column.label if column else ""), column))
+    return found
 
 
 def _hidden(query: ListQuery) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from automations.models import Batch, BatchItem, ExecutionPhase, ServicePhase
 from automations.sync.summaries import refresh
 from portal.ledger.models import Outcome
 from tests.support import factories
+from tests.support.audit_entries import entry
 from tests.support.automation_factories import batch, execution, service, task
 from tests.support.operations import ENVIRONMENT, operation
 
@@ -78,6 +79,16 @@ def _batch_items(number: int) -> None:
         )
 
 
+def _secrets(number: int) -> None:
+    for each in range(number):
+        factories.secret(name=f"KEY_{uuid.uuid4()}", uses=each % 7, updated_at=timezone.now() - timedelta(days=each))
+
+
+def _stream(number: int) -> None:
+    for minute in range(number):
+        entry(ago=timedelta(minutes=minute)) if minute % 2 else operation(ago=timedelta(minutes=minute))
+
+
 def _executions(number: int) -> None:
     build = task(factories.environment())
     for minute in range(number):
@@ -102,6 +113,21 @@ SAMPLES: Mapping[str, Sample] = {
             "gone": "yes",
         },
         "otter -name:fox",
+    ),
+    "operations:stream": Sample(
+        _stream,
+        {
+            "source": "portal", "who": "ann", "environment": "otter", "what": "stop", "since": "7d",
+            "from": "2020-01-05", "to": "2099-01-05",
+        },
+    ),
+    "secrets:list": Sample(
+        _secrets,
+        {
+            "scope": "project", "project": str(uuid.UUID(int=1)), "mount": "file", "used": "no", "age": "90",
+            "gone": "yes",
+        },
+        "key -creator:ann",
     ),
     "automations:tasks": Sample(_references, {"q": "t", "failing": "yes"}, key="reference"),
     "automations:services": Sample(_references, {"q": "s", "failing": "yes"}, key="reference"),

@@ -12,11 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from environments.activity.list import STREAM as LIST
 from environments.activity.queries import MOST_NAMED, pieces
-from environments.activity.query import read_state
 from environments.models import SyncRun
 from portal.ledger.audit_log_matching import match
 from portal.ledger.models import AuditLog, AuditLogGap, Operation
+from portal.lists.query import read_query
 from tests.support import factories, operations
 from tests.support.audit_entries import entry, own, person
 from tests.support.exports import read, read_csv, taken
@@ -57,7 +58,7 @@ def test_rows_are_those_of_the_stream_in_its_order(auditor: Client, order: str) 
 @pytest.mark.parametrize("size", [1, 7, 29, 30, 31])
 def test_pieces_of_any_size_hold_each_row_once(size: int) -> None:
     made = mixed(30)
-    found = [spot for piece in pieces(read_state(QueryDict("")), size) for spot in piece]
+    found = [spot for piece in pieces(read_query(LIST, QueryDict("")), size) for spot in piece]
     assert [(spot.source, str(spot.pk)) for spot in found] == made
 
 
