@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from django.db.models import Case, Count, DateTimeField, F, Q, TextField, Value, When
 from django.db.models.functions import TruncDay
 
-from environments.audit.cached_counts import kept
 from environments.audit.forecast import DAYS, begin_of
 from environments.audit.query import DELETED, AuditState
 from environments.list.filters import asks_for_gone
@@ -26,7 +25,7 @@ class Tally:
 
 def tally(state: AuditState) -> Tally:
     """Two queries, or none where the numbers are kept; whichever statuses are selected."""
-    return kept(state, "tally", lambda: _tally(state))
+    return state.cached("tally", lambda: _tally(state))
 
 
 def _tally(state: AuditState) -> Tally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import or_
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from django.db.models import Q
@@ -21,6 +22,7 @@ from environments.models import EnvironmentQuerySet
 from environments.policies import archiving, lockdown
 from environments.policies.policy import Policy
 from environments.policies.verdict import Facts, Status, Verdict
+from portal.lists.cached_counts import cached
 from portal.lists.declaration import ListQuery, Now
 from portal.lists.keyset import Sort
 from portal.lists.place import Chip, Pair
@@ -31,6 +33,7 @@ DELETED = "deleted"
 GROUPS = {"project": "Project", "owner": "Owner", "runner": "Runner"}
 SORTED_BY = ("phase", "name", "owner", "project")
 DEFAULT_ORDER = "when"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,10 @@ class AuditState:
     def revision(self) -> str:
         """Another text once an environment has changed."""
         return revision()
+
+    def cached(self, part: str, count: Callable[[], T]) -> T:
+        """What `count` answers for this audit, its filters and its policy: each of them reads the whole table."""
+        return cached("audit", f"{part} {self.audit.slug} {self.listed.place.key} {self.policy} {self.revision}", count)
 
     @property
     def reads_stops(self) -> bool:

@@ -11,7 +11,6 @@ from uuid import UUID
 from django.db.models import Count
 
 from environments.actions.menu import Actor, Button, buttons, fitting
-from environments.audit.cached_counts import kept
 from environments.audit.counts import conditions_of, tally
 from environments.audit.lockdown_history import newest
 from environments.audit.query import AuditState
@@ -113,7 +112,7 @@ def read_page(state: AuditState) -> Page[Environment]:
         found = page(state.rows, place.order, place.size, state.listed.cursor, lambda rows: rows.only("pk"))
         return [row.pk for row in found.rows], found.next, found.previous
 
-    pks, following, previous = kept(state, f"page {place.order} {place.size} {place.cursor}", find)
+    pks, following, previous = state.cached(f"page {place.order} {place.size} {place.cursor}", find)
     by_pk = read_lines(Environment.objects.all(), stops=state.reads_stops).in_bulk(pks)
     return Page([by_pk[pk] for pk in pks if pk in by_pk], following, previous)
 
@@ -156,7 +155,7 @@ def groups(state: AuditState) -> Groups:
     if not state.group:
         return Groups([], 0)
     column = NAMED[state.group][1]
-    found, every = kept(state, "groups", lambda: _grouped(state, column))
+    found, every = state.cached("groups", lambda: _grouped(state, column))
     words = names_of(state.group)([str(row[column]) for row in found if row[column]])
     return Groups([_group(state, str(row[column] or "none"), row, words) for row in found], every)
 
