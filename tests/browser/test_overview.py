@@ -27,7 +27,9 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     page.clock.install()
     page.goto("/")
     page.evaluate("window.sameDocument = true")
-    page.get_by_role("group", name="Period").get_by_role("link", name="month").click()
+    month = page.get_by_role("group", name="Period").get_by_role("link", name="month")
+    month.click()
+    expect(month).to_have_attribute("aria-current", "true")  # the new chart would take the place of an open table
     page.get_by_text("The values as a table").click()
     page.get_by_role("link", name="How fresh this is").focus()
     expect(page.locator("#fresh")).to_contain_text("current")
@@ -42,7 +44,6 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     expect(page.locator("#figure-1")).to_contain_text("2")
     expect(page.locator("#running-over")).to_contain_text(f"drawn at {now:%Y-%m-%d %H:%M}")
     expect(page.locator("#running-table")).to_have_attribute("open", "")
-    month = page.get_by_role("group", name="Period").get_by_role("link", name="month")
     expect(month).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("link", name="How fresh this is")).to_be_focused()
     assert page.evaluate("window.sameDocument === true")
