@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def cached(kind: str, asked: str, count: Callable[[], T]) -> T:
-    """What `count` answers to what is asked, its change token part of that; counted again where the cache is away."""
+    """Return `count()`, cached by kind and `asked`, which includes the change token; counts again without a cache."""
     key = f"{kind}:{hashlib.sha256(asked.encode()).hexdigest()}"
     with suppress(RedisError):
         found: T | None = cache.get(key)

@@ -1,4 +1,4 @@
-"""Whether the rows of a list have changed since a page was made, answered from an index alone."""
+"""Change tokens: whether the rows of a list have changed since a page was rendered, from an index alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def changed_rows(model: type[Model]) -> Callable[..., str]:
 
 
 def newest(model: type[Model], column: str) -> Callable[..., str]:
-    """The newest time of a column, of rows that are written all at once."""
+    """The newest value of a column; enough where all rows are written at once."""
 
     def token(**of: object) -> str:
         found = model._default_manager.order_by(f"-{column}").values_list(column, flat=True).first()

@@ -1,7 +1,5 @@
-"""What a list is: a declaration beside its model. Pages, fragments, exports and saved views follow from it.
-
-See docs/lists.md for how to add one.
-"""
+"""The declaration of a list, beside its model. Pages, fragments, exports and saved views follow from it;
+docs/lists.md shows how to add one."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ Cells = Sequence[Any]
 
 
 class AsOf(Protocol):
-    """The time that a page speaks of. What is read of a list is read within `reading()`."""
+    """The time that a page speaks of. Rows are read within `reading()`."""
 
     @property
     def at(self) -> datetime | None: ...
@@ -36,25 +34,25 @@ class AsOf(Protocol):
     def problems(self) -> Sequence[Problem]: ...
     @property
     def pairs(self) -> Sequence[Pair]:
-        """As part of an address."""
+        """As parameters of a URL."""
 
     @property
     def typed_pairs(self) -> Sequence[Pair]:
-        """The same for an address to be saved: what is not understood stays as it was typed."""
+        """As parameters of a URL to be saved: a value that is not understood stays as typed."""
 
     def reading(self) -> AbstractContextManager[None]: ...
     def bar(self, place: Place) -> dict[str, Any]:
-        """What the templates show of it."""
+        """The context of the bar above the page."""
 
     def live(self, url: str) -> str:
-        """Where an open page asks for news; empty in the past, which has none."""
+        """The URL that an open page polls; empty in the past, which never changes."""
 
     def note(self, *texts: str) -> dict[str, str]:
-        """What the head of an export adds about a past time."""
+        """What the head of an export adds for a past time."""
 
 
 class Now:
-    """The time of a list that cannot be asked about another."""
+    """The `as_of` of lists without a past."""
 
     at: datetime | None = None
     problems: Sequence[Problem] = ()
@@ -76,8 +74,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column of the table; one that names a sort is a link that sorts. With `permissions` it is for those who have
-    any of them."""
+    """A table column; a heading with a `sort` is a sort link. `permissions`: shown to users who have any of them."""
 
     css: str
     label: str = ""
@@ -86,7 +83,7 @@ class Heading:
 
 
 def without_blanks(values: Cells) -> Cells:
-    """The cells of a file: what is unknown or absent is None."""
+    """The cells of an exported row: unknown or absent is None."""
     return [None if value == "" else value for value in values]
 
 
@@ -176,7 +173,7 @@ class List:
     beyond: str = "The list ends before it."
 
     def token(self, of: Mapping[str, Any]) -> str:
-        """Another text once the rows have changed."""
+        """The change token of the rows."""
         return self.change_token(**of) if self.change_token else ""
 
     @cached_property
@@ -190,7 +187,7 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many rows there are, counted up to a limit."""
+    """The number of rows, counted up to a limit."""
 
     count: int
     is_more: bool = False
@@ -201,9 +198,9 @@ class Total:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """A list as asked for: its filters, its place, where it begins, and what of the address made no sense.
+    """A list as its URL requests it: filters, place, cursor, and the problems of what was not understood.
 
-    Those who must not guess (exports, bulk actions, the REST API) look at `problems` first.
+    Callers that must not guess (exports, bulk actions, the REST API) check `problems` first.
     """
 
     listing: List
@@ -217,20 +214,20 @@ class ListQuery:
 
     @property
     def typed(self) -> str:
-        """What stands in the search box: as it was typed, understood or not."""
+        """The text in the search box, understood or not."""
         return self.place.one("q")
 
     def one(self, name: str) -> str:
-        """The value of a parameter that has at most one; empty for none."""
+        """The value of a parameter that has at most one; empty if absent."""
         return self.place.one(name)
 
     def selected(self, name: str) -> Values:
-        """The values of one parameter."""
+        """The values of a parameter."""
         return self.values.get(name, ())
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether any condition is asked for."""
+        """Whether any filter or search term applies."""
         return bool(self.values or self.search.terms)
 
     def rows(self, without: str = "") -> Any:
@@ -245,13 +242,13 @@ class ListQuery:
         return found
 
     def page(self) -> Page[Any]:
-        """The rows that are asked for, and the pages beside them."""
+        """The requested page of rows, with cursors to its neighbours."""
         if self.listing.pages:
             return self.listing.pages(self)
         return page(self.rows(), self.place.order, self.place.size, self.cursor, self.listing.read)
 
     def total(self, shown: Page[Any]) -> Total:
-        """How many rows there are, up to a limit; a page that is the whole list is not counted again."""
+        """The number of rows, up to a limit; a page that holds the whole list is not counted again."""
         if not shown.next and not shown.previous:
             return Total(len(shown.rows))
         if self.listing.count:
@@ -262,7 +259,7 @@ class ListQuery:
         return Total(min(count, limit), count > limit)
 
     def chips(self) -> list[Chip]:
-        """Every active condition in words, those of the search box one by one."""
+        """One chip per active condition; the terms of the search box one by one."""
         place, terms = self.place, self.search.terms
         found = [Chip("", str(term), place.only("q", without(terms, term))) for term in terms]
         asked = [(self.listing.by_name[name], values) for name, values in self.values.items()]
@@ -277,7 +274,7 @@ class ListQuery:
 
 
 def only(*columns: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
-    """These columns alone: lists never read documents."""
+    """Read these columns alone: lists never read documents."""
     return lambda rows: rows.only(*columns)
 
 

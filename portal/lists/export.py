@@ -1,4 +1,4 @@
-"""A list as a file: its columns, all rows that its query asks for, in its order."""
+"""A list as a file: its columns, and all rows of its query in its order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.lists.query import as_of_of, read_query
 
 
 def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Asking) -> Export:
-    """The list that `data` asks for. Read once more here, in the snapshot: what it depends on is that of the rows."""
+    """The export that `data` requests. Reads the query again inside the snapshot, so that it matches the rows."""
     as_of = as_of_of(listing, data)
     with as_of.reading():
         query = read_query(listing, data, as_of, of)
@@ -35,7 +35,7 @@ def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Ask
 
 
 def rows_of(table: Table, query: ListQuery) -> Iterator[Cells]:
-    """All rows of a list in its order; in a transaction only."""
+    """All rows of a list in its order; requires a transaction."""
 
     def rows() -> QuerySet[Any, Any]:
         return in_order(_every(table, query), query.place.order).values_list(*table.columns.values())

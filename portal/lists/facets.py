@@ -20,7 +20,7 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value of a facet: how many rows it would leave."""
+    """One value of a facet, and the number of rows it would leave."""
 
     value: str
     label: str
@@ -46,7 +46,7 @@ class Facet:
 
 
 def facets(query: ListQuery) -> list[Facet]:
-    """All facets, with counts that respect every filter but the facet's own (those that add up respect all)."""
+    """All facets. Counts respect every filter but the facet's own; facets whose values add up respect all."""
     asked = f"{query.place.key} {query.listing.token(query.of)}"
     counts = cached(f"facets:{query.listing.name}", asked, lambda: _count(query))
     return [
@@ -74,7 +74,7 @@ def _counted(query: ListQuery) -> list[Filter]:
 
 
 def _count(query: ListQuery) -> dict[str, Counts]:
-    """Two queries for the facets without a selection, and one for each that has one."""
+    """Count in two queries, plus one for each facet with a selection."""
     every = _counted(query)
     active = [each for each in every if query.selected(each.name) and not _adds_up(each)]
     counts = _count_each(query, query.rows(), [each for each in every if each not in active])
@@ -98,7 +98,7 @@ def _count_each(query: ListQuery, rows: QuerySet[Any], some: list[Filter]) -> di
 
 
 def _groups(rows: QuerySet[Any], facets: dict[str, Grouped]) -> dict[str, Counts]:
-    """The rows of each value of several columns, in one pass over them."""
+    """Count the rows per value of several columns in one pass."""
     names, columns = list(facets), [facet.column for facet in facets.values()]
     inner, values = rows.order_by().values(*columns).query.sql_with_params()
     quoted = [connection.ops.quote_name(column) for column in columns]
@@ -118,7 +118,7 @@ def _groups(rows: QuerySet[Any], facets: dict[str, Grouped]) -> dict[str, Counts
 
 
 def _conditions(rows: QuerySet[Any], asked: dict[tuple[str, str], Q]) -> dict[str, Counts]:
-    """How many rows meet each of these conditions, in one pass."""
+    """Count the rows that meet each condition in one pass."""
     numbered = {f"n{number}": Count("pk", filter=condition) for number, condition in enumerate(asked.values())}
     answers = rows.order_by().aggregate(**numbered)
     counts: dict[str, Counts] = {name: {} for name, _ in asked}
@@ -140,7 +140,7 @@ def _adds_up(each: Filter) -> bool:
 
 
 def _value(facet: Grouped, value: object) -> str:
-    """What stands in the address for a column's value."""
+    """A column's value as URLs write it."""
     return facet.value("" if value is None else str(value))
 
 

@@ -1,4 +1,4 @@
-"""The filters of a list: one declaration for each parameter of its address."""
+"""Filters: one declaration per parameter of a list's URL."""
 
 from __future__ import annotations
 
@@ -66,23 +66,23 @@ class Filter:
 
 
 def any_of(conditions: Mapping[str, Q] | Callable[[str], Q]) -> Callable[[Values], Q]:
-    """One of the values' conditions holds."""
+    """At least one of the values' conditions holds."""
     condition = conditions if callable(conditions) else conditions.__getitem__
     return lambda values: Q(*map(condition, values), _connector=Q.OR)
 
 
 def all_of(conditions: Mapping[str, Q]) -> Callable[[Values], Q]:
-    """Each of the values' conditions holds."""
+    """Every one of the values' conditions holds."""
     return lambda values: Q(*map(conditions.__getitem__, values))
 
 
 def in_column(column: str) -> Callable[[Values], Q]:
-    """The column has one of these texts."""
+    """The column equals one of these texts."""
     return lambda values: Q(**{f"{column}__in": values})
 
 
 def in_ids(column: str) -> Callable[[Values], Q]:
-    """Any of these ids, or none at all."""
+    """The column is one of these ids, or NULL for "none"."""
 
     def asks(values: Values) -> Q:
         ids = [UUID(value) for value in values if value != NONE]
@@ -94,5 +94,5 @@ def in_ids(column: str) -> Callable[[Values], Q]:
 def words_of(
     words: Mapping[str, str], default: Callable[[str], str] = str
 ) -> Callable[[Iterable[str]], dict[str, str]]:
-    """Values in these words; others by `default`."""
+    """Labels from this mapping; `default` labels the others."""
     return lambda values: {value: words.get(value) or default(value) for value in values}

@@ -25,11 +25,11 @@ Keyed = str | datetime | timedelta | float
 
 
 class BadCursor(ValueError):
-    """A cursor that this list did not make, or made for another sort."""
+    """A cursor that is malformed, or was made for another sort."""
 
 
 def moment(text: str) -> datetime:
-    """A time as a cursor holds it; raises ValueError."""
+    """Parse a time of a cursor; raises ValueError."""
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("a time without a zone")
@@ -37,7 +37,7 @@ def moment(text: str) -> datetime:
 
 
 def number(text: str) -> float:
-    """A number as a cursor holds it; raises ValueError."""
+    """Parse a number of a cursor; raises ValueError."""
     value = float(text)
     if not isfinite(value):
         raise ValueError("not a number")
@@ -45,7 +45,7 @@ def number(text: str) -> float:
 
 
 def span(text: str) -> timedelta:
-    """A duration as a cursor holds it, in seconds; raises ValueError, OverflowError."""
+    """Parse a duration of a cursor, in seconds; raises ValueError, OverflowError."""
     return timedelta(seconds=number(text))
 
 
@@ -90,7 +90,7 @@ class Order:
 
 
 def read_order(text: str, sorts: Mapping[str, Sort]) -> Order:
-    """The order that "name" or "-name" means; raises KeyError for columns that cannot be sorted by."""
+    """Parse "name" or "-name"; raises KeyError for a column that cannot be sorted by."""
     return Order(sorts[text.removeprefix("-")], text.startswith("-"))
 
 
@@ -122,7 +122,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """One page: its rows in order, and cursors to the pages beside it, None at the ends."""
+    """One page: its rows in order, and cursors to the neighbouring pages; None at the ends."""
 
     rows: list[M]
     next: str | None
@@ -154,7 +154,7 @@ def page(
 
 
 def in_order(rows: QuerySet[M], order: Order) -> QuerySet[M]:
-    """All rows as the pages have them one after another: what has no key comes last."""
+    """All rows in the order of the pages; rows without a key come last."""
     sign = "-" if order.descending else ""
     keyed: QuerySet[M] = rows.order_by().annotate(sort_key=order.sort.key).alias(is_missing=order.sort.missing)
     return keyed.order_by("is_missing", f"{sign}sort_key", f"{sign}pk")
@@ -170,7 +170,7 @@ def _cursor(order: Order, side: Side, place: _Place) -> str:
 
 
 def _written(key: Keyed | None) -> str | None:
-    """A key as `Sort.read` reads it."""
+    """A key in the form that `Sort.read` parses."""
     if isinstance(key, timedelta):
         return repr(key.total_seconds())
     if isinstance(key, datetime):

@@ -1,4 +1,4 @@
-"""What the addresses of all lists have in common: conditions, an order, a size, a place; and the links made of them."""
+"""What the URLs of all lists share: conditions, order, page size, cursor; and the links made of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One active condition, and the list without it."""
+    """One active condition, and the URL of the list without it."""
 
     label: str
     text: str
@@ -31,7 +31,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading that sorts; `direction` is the value of aria-sort where the list is sorted by it."""
+    """A sortable heading; `direction` is its aria-sort value."""
 
     name: str
     label: str
@@ -63,7 +63,7 @@ class Place:
         *,
         sized: bool = True,
     ) -> tuple[Self, Cursor | None]:
-        """The place that `data` names beside `filters`, and where it begins; what makes no sense goes to `problems`."""
+        """Parse the place in `data` beside `filters`, and its cursor; adds what is not understood to `problems`."""
         order = _order(data, sorts, default_order, problems)
         size = _size(data, problems) if sized else DEFAULT_SIZE
         cursor = _cursor(data, order, problems)
@@ -81,12 +81,12 @@ class Place:
 
     @property
     def sort_field(self) -> str:
-        """The order as a form keeps it; empty for the default."""
+        """The order as a form field; empty for the default."""
         return "" if str(self.order) == self.default_order else str(self.order)
 
     @property
     def size_field(self) -> str:
-        """The size as a form keeps it; empty for the default."""
+        """The page size as a form field; empty for the default."""
         return "" if self.size == DEFAULT_SIZE else str(self.size)
 
     @property
@@ -95,11 +95,11 @@ class Place:
         return urlencode(sorted(self.filters))
 
     def selected(self, name: str) -> tuple[str, ...]:
-        """The values of one parameter."""
+        """The values of a parameter."""
         return tuple(value for other, value in self.filters if other == name)
 
     def one(self, name: str) -> str:
-        """The value of a parameter that has at most one; empty for none."""
+        """The value of a parameter that has at most one; empty if absent."""
         return dict(self.filters).get(name, "")
 
     def at(self, cursor: str | None) -> str:
@@ -109,18 +109,18 @@ class Place:
         return str(replace(self, order=order, cursor=""))
 
     def turned(self) -> str:
-        """From its other end."""
+        """In the opposite order."""
         return self.sorted_by(Order(self.order.sort, not self.order.descending))
 
     def sized(self, size: int) -> str:
         return str(replace(self, size=size, cursor=""))
 
     def narrowed(self, name: str, value: str) -> str:
-        """With this condition too."""
+        """With this condition added."""
         return str(replace(self, filters=(*self.filters, (name, value)), cursor=""))
 
     def only(self, name: str, value: str) -> str:
-        """With this condition in place of others of its name; without any for an empty value."""
+        """With this condition instead of others of its name; with none if the value is empty."""
         names = [other for other, _ in self.filters]
         place = names.index(name) if name in names else len(names)
         kept = [pair for pair in self.filters if pair[0] != name]
@@ -132,7 +132,7 @@ class Place:
         return str(replace(self, filters=tuple(pair for pair in self.filters if pair != (name, value)), cursor=""))
 
     def column(self, sort: Sort) -> Column:
-        """The heading of a column: a click turns the order where the list has it, and begins it anew elsewhere."""
+        """The heading of a column: a click reverses the present order, or starts sorting by this column."""
         if self.order.sort.name == sort.name:
             direction = "descending" if self.order.descending else "ascending"
             return Column(sort.name, sort.label, self.turned(), direction)
@@ -140,7 +140,7 @@ class Place:
 
 
 def typed(data: QueryDict) -> list[Pair]:
-    """What stands in the search box, as the first of a place's pairs."""
+    """The text of the search box, as the first pair of a place."""
     text = data.get("q", "").replace("\0", " ").strip()
     return [("q", text)] if text else []
 

@@ -1,4 +1,4 @@
-"""What is asked of a list, read from its address."""
+"""A list's query, parsed from its URL."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ def read_query(
     *,
     more: Sequence[Pair] = (),
 ) -> ListQuery:
-    """Understand a query string, whatever it holds; never raises. To be called within `as_of.reading()`. `more` is what
-    else the place is made of."""
+    """Parse a query string; never raises. Call it within `as_of.reading()`. `more` is added to the place."""
     as_of, of = as_of or as_of_of(listing, data), of or {}
     listing = listing.prepare(listing, data, of)
     return _read(listing, data, as_of, [*more, *as_of.pairs], of)
 
 
 def as_of_of(listing: List, data: QueryDict) -> AsOf:
-    """The time that an address asks about."""
+    """The time that a URL requests."""
     return listing.as_of(data.get("as_of", ""))
 
 
 def canonical(listing: List, data: QueryDict) -> str:
-    """The query as the list writes it, without its page: what made sense, and a time as it was typed."""
+    """The query as the list itself writes it, without its page."""
     as_of = as_of_of(listing, data)
     return _read(listing, data, as_of, as_of.typed_pairs, {}).place.at(None).removeprefix("?")
 
@@ -55,7 +54,7 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, more: Sequence[Pair], of:
 
 
 def _unknown(listing: List, data: QueryDict, more: Sequence[Pair]) -> Iterator[Problem]:
-    """Parameters that the list does not have: whoever mistypes one must not take all rows for those they asked for."""
+    """Report parameters that the list does not have: a mistyped filter must not pass for no filter."""
     known = {*COMMON, *listing.by_name, *listing.parameters, *(name for name, _ in more)}
     for name, value in data.items():
         if value and name not in known and not name.startswith("find-"):
@@ -63,7 +62,7 @@ def _unknown(listing: List, data: QueryDict, more: Sequence[Pair]) -> Iterator[P
 
 
 def _values(listing: List, data: QueryDict, name: str, problems: list[Problem]) -> Values:
-    """The values of a parameter that make sense; what does not goes to `problems`."""
+    """The valid values of a parameter; the others are reported in `problems`."""
     texts, wanted = data.getlist(name), listing.by_name[name]
     try:
         return wanted.values(texts)

@@ -1,4 +1,5 @@
-"""Texts of addresses and search boxes, read: ids, words, spans, times. Each raises ValueError saying what it takes."""
+"""Parsers for values of URLs and search boxes: ids, words, durations, times. All raise ValueError that says what
+is accepted."""
 
 from __future__ import annotations
 
@@ -30,13 +31,13 @@ def plain_text(text: str) -> str:
 
 
 def word_of(words: Iterable[str]) -> Callable[[str], str]:
-    """One of the words, whatever its case."""
+    """One of the words, in any case."""
     read = one_of({word: word for word in words})
     return lambda text: str(read(text))
 
 
 def id_or_none(text: str) -> str:
-    """An id as addresses hold it, or "none"."""
+    """An id as URLs write it, or "none"."""
     if text.lower() == NONE:
         return NONE
     try:
@@ -66,7 +67,7 @@ def span(text: str) -> timedelta:
 
 
 def span_text(text: str) -> str:
-    """A span as addresses hold it."""
+    """A duration as URLs write it."""
     span(text)
     return text.lower()
 
@@ -93,7 +94,7 @@ def time(text: str, *, at_the_end: bool = False) -> datetime:
 
 
 def end_of(text: str) -> datetime:
-    """The last moment of a time or a day: its minute is part of it."""
+    """The last instant of a minute or a day."""
     return time(text, at_the_end=True).replace(second=59, microsecond=999_999)
 
 
@@ -108,7 +109,7 @@ def last_time_text(text: str) -> str:
 
 
 def time_words(text: str) -> str:
-    """Such a text for people."""
+    """Such a time in words."""
     return f"{text.replace('T', ' ')} UTC"
 
 

@@ -1,7 +1,5 @@
-"""Every list of the portal, and the pages whose address a person may save (`portal.accounts`).
-
-Each app registers its own when Django starts.
-"""
+"""All lists of the portal, and the pages that can be saved as views (`portal.accounts`). Each app registers its own at
+start-up."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from portal.lists.query import canonical
 
 @dataclass(frozen=True, slots=True)
 class Savable:
-    """`permissions` open the page; `canonical` writes a query as it does: what made sense, without its place."""
+    """`permissions` open the page; `canonical` writes a query as the page does, without its cursor."""
 
     label: str
     permissions: tuple[str, ...]
@@ -30,7 +28,7 @@ SAVABLE: dict[str, Savable] = {}  # likewise; these take no arguments
 
 
 def register(*lists: List) -> None:
-    """Make these lists known, and those that can be saved savable."""
+    """Register lists, and those that can be saved as views."""
     for listing in lists:
         LISTS[listing.page_url] = listing
         if listing.saved:

@@ -28,7 +28,7 @@ _BARE = re.compile(r'[^\s",\\-][^\s",\\]*\Z')
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One word of the language. `read` makes a value of the text after the colon, or raises ValueError saying why."""
+    """One key of the language. `read` parses the text after the colon, or raises ValueError that says why not."""
 
     name: str
     takes: str
@@ -59,7 +59,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A part of the query that was not understood, and why."""
+    """A part of a query that was not understood, and why."""
 
     typed: str
     message: str
@@ -70,7 +70,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was understood, in the order typed, and what was not."""
+    """The terms that were understood, in the order typed, and the problems."""
 
     terms: tuple[Term, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -95,12 +95,12 @@ class Search:
 
 
 def keys(*each: Key) -> dict[str, Key]:
-    """Keys by their names."""
+    """Keys by name."""
     return {key.name: key for key in each}
 
 
 def parse(text: str, keys: Mapping[str, Key], words: Callable[[str], Any] = str) -> Query:
-    """Understand `text`; never raises. `render(parse(text, keys).terms)` means the same."""
+    """Parse `text`; never raises. `render(parse(text, keys).terms)` means the same."""
     terms: dict[Term, None] = {}
     problems: list[Problem] = []
     if len(text) > LONGEST:
@@ -115,23 +115,23 @@ def parse(text: str, keys: Mapping[str, Key], words: Callable[[str], Any] = str)
 
 
 def render(terms: Iterable[Term]) -> str:
-    """The query that means these terms."""
+    """The query text of these terms."""
     return " ".join(map(str, terms))
 
 
 def without(terms: Iterable[Term], term: Term) -> str:
-    """The query without one of its terms."""
+    """The query text without one of its terms."""
     return render(other for other in terms if other != term)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """ ". Did you mean running?" where a known word is near, else nothing."""
+    """ ". Did you mean running?" if a known word is close, else nothing."""
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f". Did you mean {near[0]}?" if near else ""
 
 
 def one_of(words: Mapping[str, Any], *, kind: str = "") -> Callable[[str], Any]:
-    """A reader that takes these words, whatever their case, and gives what they stand for."""
+    """A reader that accepts these words in any case and returns what they stand for."""
 
     def read(text: str) -> Any:
         try:
@@ -173,7 +173,7 @@ def _keyed(token: str, name: str, rest: str, negated: bool, keys: Mapping[str, K
 
 
 def _unquote(text: str) -> str:
-    """Take off the quotes wherever they stand: `a" b"c` is `a bc`."""
+    """Remove quotes wherever they stand: `a" b"c` is `a bc`."""
     pieces = re.split(r'("(?:[^"\\]|\\.)*")', text, flags=re.DOTALL)
     return "".join(re.sub(r"\\(.)", r"\1", p[1:-1], flags=re.DOTALL) if p[:1] == '"' else p for p in pieces)
 
