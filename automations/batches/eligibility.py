@@ -36,7 +36,7 @@ def standings(action: Action, environments: EnvironmentQuerySet, now: datetime) 
 
 
 def _alike(environments: EnvironmentQuerySet, now: datetime) -> Iterator[tuple[Standing, int]]:
-    """How many are alike; all moments that have passed are one, and all that lie ahead another."""
+    """The number of rows alike; all past times count as one, all future times as another."""
     alike = {
         f"{name}_alike": Case(
             *(When(condition, then=Value(moment)) for moment, condition in _moments(name, now).items() if moment),
@@ -50,7 +50,7 @@ def _alike(environments: EnvironmentQuerySet, now: datetime) -> Iterator[tuple[S
 
 
 def _example(standing: Standing) -> Environment:
-    """An environment of which nothing else is known."""
+    """An environment with nothing but these values."""
     names = [field.attname for field in Environment._meta.concrete_fields if field.attname in standing]
     return Environment.from_db(None, names, [standing[name] for name in names])
 

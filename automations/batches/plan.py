@@ -1,4 +1,4 @@
-"""Where a batch would be asked for, where it cannot be, and why: from the cache, before anything is asked for."""
+"""The plan of a batch: where it will run and where it cannot, and why; from the cache, before anything is requested."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def choose(action: Action, reference: str, environments: EnvironmentQuerySet) ->
 
 
 def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
-    """Sort `environments` into those for which `action` would be asked, and those for which it cannot be.
+    """Split `environments` into eligible and skipped ones.
 
-    A handful of queries, whatever their number: for each reason that there is, one more.
+    A handful of queries, whatever their number, plus one per reason.
     """
     found = standings(action, environments, timezone.now())
     by_name = environments.order_by("name", "pk").only(*STANDING)
@@ -111,13 +111,13 @@ def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Ch
 
 
 def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:
-    """These environments; those that are gone left out."""
+    """These environments, without deleted ones."""
     found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS)
     return [Candidate(environment, environment.pk) for environment in found]
 
 
 def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:
-    """The environments of these tasks or services, as they were chosen; those that are gone left out."""
+    """The environments of these tasks or services, without deleted ones."""
     rows = _model(action).objects.filter(pk__in=target_ids).values_list("environment_id", "pk")
     target_of = dict(rows)
     environments = Environment.objects.filter(pk__in=target_of).order_by("name", "pk").only(*COLUMNS)
@@ -143,7 +143,7 @@ def _targets(action: Action, reference: str, running: EnvironmentQuerySet) -> di
 
 
 def _stands_against(action: Action, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of which a run is under way, or that are already what is asked for."""
+    """Subjects with a run in progress, or already in the requested state."""
     if action.name == START_TASK:
         under_way = TaskExecution.objects.present().filter(task__in=ids, phase__in=UNDER_WAY)
         return set(under_way.values_list("task_id", flat=True))

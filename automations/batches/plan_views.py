@@ -55,7 +55,7 @@ class Plan:
 
 @permission(*SEE)
 def batch_new(request: HttpRequest) -> HttpResponse:
-    """Where it would be asked for, where it cannot be, and what would be lost; then, as a POST, the batch."""
+    """Show the plan: eligible and skipped environments, and what would be lost; a POST starts the batch."""
     kind = _kind(request)
     form = form_of(kind)(request.POST) if kind and request.method == "POST" else None
     if kind and form and form.is_valid() and (batch := _start(request, kind, form)):
@@ -178,7 +178,7 @@ def _ticked(form: BatchForm | None, choice: Choice | None) -> set[str]:
 
 
 def _risky(choice: Choice | None) -> dict[str, int]:
-    """In how many environments something would be lost, and in how many others that is not known."""
+    """The number of environments that would lose work, and of those where that is unknown."""
     tones = [{loss.tone for loss in each.losses} for each in choice.candidates] if choice else []
     red = sum("red" in tone for tone in tones)
     return {"lost": red, "unknown": sum("amber" in tone for tone in tones if "red" not in tone)}

@@ -95,7 +95,7 @@ def _item(batch: Batch, candidate: Candidate) -> BatchItem:
 
 
 def ring(batch: Batch) -> None:
-    """Call a worker; where Redis is away, the schedule finds the batch a moment later."""
+    """Wake a worker; without Redis, the schedule picks the batch up a few seconds later."""
     try:
         drive_batches.apply_async(retry=False, expires=60)
     except OperationalError as error:

@@ -17,7 +17,7 @@ from portal.web.permissions import permission
 @permission(*SEE)
 @require_POST
 def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """Nothing more is asked for; back on its page, which says what became of it. For those who may do the action."""
+    """Cancel: no further requests. Requires the permission of the batch's action."""
     batch = find(batch_id)
     if not cancel_batch(batch=batch, actor=request.user):
         messages.info(request, "There was nothing left to cancel.")

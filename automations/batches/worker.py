@@ -77,7 +77,7 @@ def drive(batch: Batch) -> bool:
 
 
 def _take_up(batch: Batch) -> None:
-    """Items that another process had asked for, and did not write down what came of it."""
+    """Items that another process requested without recording their outcome."""
     for item in batch.items.filter(state=ItemState.ASKED):
         operation = Operation.objects.filter(pk=item.operation_id).first() if item.operation_id else None
         if operation and operation.is_open:
@@ -122,7 +122,7 @@ def _leave_out(batch: Batch) -> None:
 
 
 def _ask_more(batch: Batch) -> int:
-    """Ask for as many as may be under way; how many were asked for."""
+    """Request as many items as may be in progress; returns their number."""
     under_way = batch.items.filter(state__in=(ItemState.ASKED, ItemState.UNDER_WAY)).count()
     free = min(batch.at_once - under_way, THREADS)
     items = list(batch.items.filter(state=ItemState.WAITING).order_by("id")[: max(0, free)])
@@ -181,7 +181,7 @@ def _pass_over(item: BatchItem, why: str) -> None:
 
 
 def _write_down(item: BatchItem, operation: Operation) -> None:
-    """How the item stands after its operation; one that is unknown and open is taken up in a later turn."""
+    """Record the item's state from its operation; one that is unknown and open waits for a later turn."""
     match operation.outcome:
         case Outcome.SUCCEEDED:
             execution_id = operation.after.get("executionId")

@@ -45,12 +45,12 @@ class Line:
 
     @property
     def percent(self) -> int | None:
-        """The share that failed; None where it is not known."""
+        """The failed share; None if unknown."""
         return share_percent(self.summary)
 
 
 def share_percent(summary: Summary) -> int | None:
-    """The share that failed in percent, never rounded to nothing or to all; None where it is not known."""
+    """The failed share in percent, never rounded to 0 or 100; None if unknown."""
     share = summary.failed_share
     if share is None:
         return None

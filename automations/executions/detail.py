@@ -1,4 +1,4 @@
-"""`/automations/executions/<id>/`: how one run of a task goes: its plan, its log, who asked for what."""
+"""`/automations/executions/<id>/`: one execution of a task: its plan, its log, its operations."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 
 def find(execution_id: UUID) -> TaskExecution:
-    """The execution, still kept by Ona or not; 404 where the portal has never seen it."""
+    """The execution, deleted at Ona or not; 404 if the portal has never seen it."""
     execution: TaskExecution | None = TaskExecution.objects.filter(pk=execution_id).first()
     if execution is None:
         raise Http404(
@@ -172,7 +172,7 @@ def run_of(execution: TaskExecution) -> Run:
 
 
 def frame(run: Run) -> dict[str, Any]:
-    """What the head of the page tells."""
+    """The context of the page's head."""
     execution = run.execution
     starter = TRIGGERS.get(execution.started_by, execution.started_by_name or execution.started_by)
     return {
@@ -235,7 +235,7 @@ def _ids(texts: set[str]) -> list[UUID]:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How what was asked for last stands."""
+    """The state of the latest operation."""
 
     tone: str
     title: str

@@ -1,4 +1,4 @@
-"""What a row of the executions' list tells at a glance, worked out from its columns."""
+"""The rows of the executions' list."""
 
 from __future__ import annotations
 

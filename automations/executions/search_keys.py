@@ -39,7 +39,7 @@ def duration(text: str) -> Q:
 
 
 def started_by(text: str) -> Q:
-    """Executions started by somebody whose name contains the text, or by a trigger whose name or words do."""
+    """Executions started by a member whose name contains the text, or by a trigger that is called so."""
     triggers = [name for name, words in TRIGGERS.items() if text.lower() in words]
     return contains(text) & Q(started_by_name__icontains=text) | Q(started_by__in=triggers)
 

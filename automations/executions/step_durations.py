@@ -34,7 +34,7 @@ class Spell:
 
     @property
     def took(self) -> str:
-        """ "12 s", "10 s to 14 s" or "at most 4 s"; empty where it has not ended or its beginning is not known."""
+        """ "12 s", "10 s to 14 s" or "at most 4 s"; empty if not ended or if the start is unknown."""
         if self.began is None or self.ended is None or self.began.after is None:
             return ""
         longest = max(self.ended.by - self.began.after, timedelta(0))

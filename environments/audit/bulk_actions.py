@@ -24,7 +24,7 @@ class Offer:
 
 
 def offers(asked: AuditState, user: Actor | None) -> list[Offer]:
-    """What fits the statuses that are shown, and to run a task; nothing where nobody acts, or nothing is allowed."""
+    """The actions that fit the statuses shown, and running a task; none if nobody acts or nothing is allowed."""
     if user is None:
         return []
     shown = {f"{asked.audit.slug}.{status}" for status in asked.statuses or asked.audit.statuses}

@@ -1,4 +1,4 @@
-"""How many environments of an audit are in each status, and when what it tells of comes: one pass over the table."""
+"""The number of environments per status, and per day ahead: one pass over the table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Tally:
 
 
 def tally(state: AuditState) -> Tally:
-    """Two queries, or none where the numbers are kept; whichever statuses are selected."""
+    """Count in two queries, or none if cached; selected statuses make no difference."""
     return state.cached("tally", lambda: _tally(state))
 
 
@@ -41,7 +41,7 @@ def _tally(state: AuditState) -> Tally:
 
 
 def _counted(state: AuditState) -> list[tuple[str, datetime | None, int]]:
-    """Rows by status (empty for those that are gone) and day ahead, if any."""
+    """Rows by status (empty if deleted) and by day ahead, if any."""
     begin, now = begin_of(state.now), state.now
     conditions = conditions_of(state)
     status = Case(
@@ -55,7 +55,7 @@ def _counted(state: AuditState) -> list[tuple[str, datetime | None, int]]:
 
 
 def conditions_of(state: AuditState) -> dict[str, Q]:
-    """Without the question whether it is gone where none is, so that the counts are read from an index."""
+    """The conditions without "deleted" if none is, so that an index answers."""
     conditions = state.audit.conditions(state.policy, state.now)
     if not asks_for_gone(state.listed):
         return conditions

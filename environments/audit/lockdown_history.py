@@ -62,7 +62,7 @@ def changes(
 
 
 def transitions(environments: QuerySet[Environment], moment: datetime) -> QuerySet[Transition]:
-    """All changes until `moment` of these environments' lockdowns, newest first, ready for `told`."""
+    """All changes of these environments' lockdowns until `moment`, newest first, in the form that `told` reads."""
     rows = Transition.objects.filter(field=Field.LOCKDOWN, seen_at__lte=moment).filter(environment__in=environments)
     return rows.select_related("environment").only(*COLUMNS).order_by("-seen_at", "-id")
 
@@ -116,7 +116,7 @@ def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], a
 
 
 def _operations(ids: set[UUID]) -> list[Operation]:
-    """What was asked for through the portal and may have changed the lockdowns of these, newest first."""
+    """Operations that may have changed the lockdowns of these environments, newest first."""
     if not ids:
         return []
     asked = Operation.objects.filter(environment_id__in=ids, action__in=ACTIONS, sent_at__isnull=False)
@@ -124,7 +124,7 @@ def _operations(ids: set[UUID]) -> list[Operation]:
 
 
 def _cause(transition: Transition, operations: list[Operation]) -> Operation | None:
-    """The newest operation that asked for what was then seen, and was not over before the older state was seen."""
+    """The newest operation that requested the observed state and had not ended before the older one was observed."""
     wanted = as_time(transition.new)
     for operation in operations:
         if operation.environment_id != transition.environment_id or operation.asked_at > transition.seen_at:

@@ -75,7 +75,7 @@ AUDITS = {
 
 @dataclass(frozen=True)
 class AuditState:
-    """An audit as asked for: of which environments, in which statuses, in what order, as of when."""
+    """An audit as its URL requests it: which environments, in which statuses, in what order, as of when."""
 
     audit: Audit
     listed: ListQuery
@@ -102,12 +102,12 @@ class AuditState:
 
     @property
     def environments(self) -> EnvironmentQuerySet:
-        """Those that the filters leave, whatever their status: gone ones only where they are asked for."""
+        """Rows of any status that match the filters; deleted ones only on request."""
         return self._with_times(self.listed.rows())
 
     @property
     def gone(self) -> EnvironmentQuerySet:
-        """Those of the gone environments that the other filters leave."""
+        """Deleted environments that match the other filters."""
         return self._with_times(replace(self.listed, values={**self.listed.values, "gone": ("only",)}).rows())
 
     def _with_times(self, environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
@@ -115,7 +115,7 @@ class AuditState:
 
     @property
     def rows(self) -> EnvironmentQuerySet:
-        """Those in the statuses asked for; all where none is."""
+        """Rows in the requested statuses; all without one."""
         if not self.statuses:
             return self.environments
         conditions = self.audit.conditions(self.policy, self.now)
@@ -163,7 +163,7 @@ def read(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) -> A
 
 
 def read_all(data: QueryDict, audit: Audit, as_of: AsOf, policy: Policy | None) -> AuditState:
-    """The same for what an audit tells of environments in every status: by its filters alone."""
+    """The same for figures across all statuses: the filters alone."""
     data = data.copy()
     for name in ("status", "group", "sort", "size", "page"):
         data.pop(name, None)

@@ -105,7 +105,7 @@ def read_lines(found: EnvironmentQuerySet, *, stops: bool = True) -> Environment
 
 
 def read_page(state: AuditState) -> Page[Environment]:
-    """The page that is asked for, ready for `lines`. Which rows are on it is kept: all are compared to find them."""
+    """The requested page, in the form that `lines` reads. Its ids are cached: finding them compares all rows."""
     place = state.listed.place
 
     def find() -> tuple[list[UUID], str | None, str | None]:
@@ -132,7 +132,7 @@ def lines(environments: list[Environment], state: AuditState, user: Actor | None
 
 
 def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, str], list[Button]]:
-    """What can be done about an environment in a status; nothing where nobody asks."""
+    """The actions for an environment in a status; none if nobody acts."""
     if user is None:
         return lambda row, status: []
     organization = Organization.objects.present().order_by("id").first()
@@ -150,8 +150,7 @@ def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID,
 
 
 def groups(state: AuditState) -> Groups:
-    """The audit's environments by project, owner or runner, the greatest groups first; three queries, or one where they
-    are kept."""
+    """The audit's rows by project, owner or runner, largest groups first; three queries, or one if cached."""
     if not state.group:
         return Groups([], 0)
     column = NAMED[state.group][1]

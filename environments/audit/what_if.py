@@ -115,7 +115,7 @@ QUESTIONS = {
 
 
 class WhatIfForm(forms.Form):
-    """A number for each policy; those left empty are not asked."""
+    """A number per policy; empty ones are not simulated."""
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data or None)
@@ -138,14 +138,14 @@ class WhatIfForm(forms.Form):
 
 
 def reached(name: str, value: int) -> EnvironmentQuerySet:
-    """Those that a policy of `value` units is about, with `since` and `hit_at`, None where that cannot be told."""
+    """Environments that a policy of `value` units applies to, with `since` and `hit_at`; None if unknown."""
     question = QUESTIONS[name]
     limit = value * question.unit
     return question.rows(limit).annotate(since=question.since, hit_at=question.since + Value(limit))
 
 
 def answer(name: str, value: int, now: datetime) -> Answer:
-    """Whom a policy of `value` units would hit, in three queries; the first ones by time with their columns."""
+    """The environments that a policy of `value` units would affect, in three queries; the first ones with columns."""
     question, rows = QUESTIONS[name], reached(name, value)
     asked: dict[str, Number] = {}
     for span in SPANS:
@@ -171,7 +171,7 @@ def hits(rows: Iterable[Environment]) -> list[Hit]:
 
 
 def address(name: str, value: int, span: str = "") -> str:
-    """A question as the query of the page that lists whom it hits."""
+    """The query of the page that lists the environments a question affects."""
     pairs = [("question", name), ("value", str(value)), ("within", span)]
     return f"?{urlencode([pair for pair in pairs if pair[1]])}"
 

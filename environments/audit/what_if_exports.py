@@ -1,4 +1,4 @@
-"""Whom other policies would hit, as a table: every environment, once for each question that was asked."""
+"""What-if as a table: one row per affected environment and question."""
 
 from __future__ import annotations
 

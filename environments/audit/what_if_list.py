@@ -1,4 +1,4 @@
-"""Whom one question of what if would hit, all of them: as a list with the filters of the environments' list."""
+"""All environments that one what-if question affects, as a list with the filters of the environments' list."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SORTED_BY = ("name", "owner", "project", "phase")
 
 @dataclass(frozen=True)
 class HitState:
-    """A question, and which of those it hits are asked for."""
+    """A question, and the part of its results that the URL requests."""
 
     name: str
     value: int
@@ -64,7 +64,7 @@ def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:
 
 
 def sorts(name: str) -> Mapping[str, Sort]:
-    """By time first; those of which it cannot be told come last."""
+    """By time first; unknown times come last."""
     return {"when": Sort("when", "When", QUESTIONS[name].since, None)} | {
         each: ENVIRONMENTS.by_sort[each] for each in SORTED_BY
     }
@@ -78,7 +78,7 @@ def chips(state: HitState) -> list[Chip]:
 
 
 def read_page(state: HitState) -> tuple[list[Hit], Page[Environment]]:
-    """The page that is asked for, in two queries."""
+    """The requested page, in two queries."""
     limit = Value(state.value * state.question.unit)
 
     def read_rows(found: EnvironmentQuerySet) -> EnvironmentQuerySet:

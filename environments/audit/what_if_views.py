@@ -1,4 +1,4 @@
-"""`/audit/what-if/`: whom other policies would hit, and when; the question is in the address."""
+"""`/audit/what-if/`: which environments other policies would affect, and when; the URL holds the question."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
 
 @permission(*READ)
 def audit_hits(request: HttpRequest) -> HttpResponse:
-    """Everything that one question hits, page by page; a question without sense is asked again."""
+    """All environments that one question affects, page by page; an invalid question returns to its form."""
     name, given = request.GET.get("question", ""), request.GET.get("value", "")
     value = WhatIfForm({name: given}).asked().get(name)
     if value is None:

@@ -5,7 +5,7 @@ class LedgerConfig(AppConfig):
     name = "portal.ledger"
 
     def ready(self) -> None:
-        """Make the list of operations known."""
+        """Register the list of operations."""
         from portal.ledger.list import OPERATIONS
         from portal.lists.registry import register
 

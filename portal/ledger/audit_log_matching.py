@@ -55,7 +55,7 @@ def _candidates(entries: Sequence[AuditLog]) -> list[Operation]:
 
 
 def probable(entry: AuditLog, operations: Iterable[Operation]) -> Operation | None:
-    """The one of `operations` that `entry`, made by the portal's account, is most likely to tell of. Pure."""
+    """The operation that `entry`, made by the portal's account, most likely reports. Pure."""
     fitting = [each for each in operations if _fits(entry, each)]
     return min(fitting, key=lambda each: (_distance(entry.at, each), each.pk), default=None)
 

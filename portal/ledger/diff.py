@@ -36,7 +36,7 @@ ABSENT: Final = _Absent()
 
 
 class Kind(StrEnum):
-    """What became of a field. A field left alone is one that was noted but not asked to change."""
+    """What happened to a field. "Unchanged" fields were recorded but not part of the request."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -81,7 +81,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 
 
 def moved(changes: Sequence[Change]) -> list[Change]:
-    """Those that a change was asked for."""
+    """The fields that the change requested."""
     return [change for change in changes if change.kind not in (Kind.UNCHANGED, Kind.LEFT_ALONE)]
 
 
@@ -147,7 +147,7 @@ def _matched(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[
 
 
 def _keyed(before: list[Any], after: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The items of two lists by what they are known by."""
+    """The items of two lists by their identifying field."""
     if all(isinstance(item, dict) for item in (*before, *after)):
         known = next((key for key in KNOWN_BY if _tells_apart(key, before) and _tells_apart(key, after)), "")
         if known:

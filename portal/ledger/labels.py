@@ -1,4 +1,4 @@
-"""Operations in plain words: what was asked for, and how it ended."""
+"""Operations in plain words: what was requested, and how it ended."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def outcome_tone(operation: Operation) -> str:
 
 
 def outcome_sentence(operation: Operation) -> str:
-    """How it ended, so far as that is known."""
+    """How the operation ended, as far as that is known."""
     match operation.outcome:
         case Outcome.SUCCEEDED:
             return "Done."
@@ -61,7 +61,7 @@ def outcome_sentence(operation: Operation) -> str:
 
 
 def advice(operation: Operation) -> str:
-    """What an outcome that is not the end, or not known, means and what to do; empty for others."""
+    """What an open or unknown outcome means and what to do; empty for others."""
     if operation.outcome == Outcome.UNKNOWN and operation.is_open:
         return (
             "The call may have reached Ona, but its answer never reached the portal. The portal now reads from Ona "
@@ -77,5 +77,5 @@ def advice(operation: Operation) -> str:
 
 
 def took(operation: Operation) -> timedelta | None:
-    """From being asked for to being closed; None while it is open."""
+    """The duration from request to close; None while open."""
     return None if operation.closed_at is None else operation.closed_at - operation.asked_at

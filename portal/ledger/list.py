@@ -51,7 +51,7 @@ def _row(values: Sequence[Any]) -> list[Any]:
 
 
 def _period(query: ListQuery) -> Span:
-    """The time that is asked for, by parameters or in the search box; the widest where it is by several."""
+    """The requested period, from parameters or the search box; the widest if there are several."""
     terms = [term for term in query.search.terms if not term.negated]
     asked = [*query.place.filters, *((term.key, value) for term in terms for value in term.values)]
     starts = [readers.time(text) for name, text in asked if name == "from"]

@@ -1,6 +1,6 @@
-"""Writing the ledger: a row before the call, a mark when it leaves, and how it ended.
+"""Writing the ledger: a row before the call, a mark when the call is sent, and the outcome.
 
-Each step is one conditional statement, committed by itself; the row count tells whether it was this one that did it.
+Each step is one conditional statement in a transaction of its own; its row count tells whether this process did it.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def begin(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> tuple[Operation, bool]:
-    """The operation, committed as pending, and True; or the one that was asked for before under this id, and False.
+    """Commit an operation as pending and return it with True, or return the earlier one of the same id with False.
 
-    PermissionDenied where the id belongs to something else. RuntimeError inside a transaction, which would take the
-    row away again when it fails.
+    PermissionDenied if the id belongs to another request; RuntimeError inside a transaction, whose rollback would
+    remove the row.
     """
     actor = context["actor"]
     columns = {
@@ -89,7 +89,7 @@ def begin(
 
 
 def earlier(action: str, target: Target, context: RequestContext) -> Operation | None:
-    """The operation that was asked for before under this id, if any; PermissionDenied as in `begin`."""
+    """The earlier operation of this id, if any; PermissionDenied as in `begin`."""
     identifier = context.get("operation_id")
     operation = Operation.objects.filter(pk=identifier).first() if identifier else None
     if operation:
@@ -106,9 +106,9 @@ def _refuse_others(operation: Operation, action: str, target: Target, context: R
 
 
 def sent(operation: Operation) -> bool:
-    """Note that the call leaves now: from here on only Ona can tell whether it was done.
+    """Record that the call is about to leave: from now on only Ona knows whether it was done.
 
-    False where the row was closed meanwhile, or has its mark: then it must not leave.
+    False if the row is closed or marked already: then the call must not leave.
     """
     marked = Operation.objects.filter(pk=operation.pk, closed_at=None, sent_at=None).update(sent_at=timezone.now())
     operation.refresh_from_db()
@@ -125,7 +125,7 @@ def close_unsent(operation: Operation, explanation: str) -> bool:
 
 
 def close(operation: Operation, outcome: Outcome, **columns: Any) -> bool:
-    """Close the row for good with `columns` besides; False where somebody else has closed it."""
+    """Close the row for good and set `columns`; False if it was closed already."""
     columns |= {"outcome": outcome, "closed_at": timezone.now()}
     closed = Operation.objects.filter(pk=operation.pk, closed_at=None).update(**columns)
     operation.refresh_from_db()
@@ -138,7 +138,7 @@ def fail(operation: Operation, error: OnaError, explanation: str) -> bool:
 
 
 def leave_open(operation: Operation, error: OnaError, explanation: str) -> None:
-    """Mark the row unknown: Ona may have done it. It stays open until `reconcile` finds out, or finds it cannot."""
+    """Mark the row unknown: Ona may have done it. `reconcile` closes it, or gives up."""
     Operation.objects.filter(pk=operation.pk, closed_at=None).update(
         outcome=Outcome.UNKNOWN, explanation=explanation, **said(error)
     )

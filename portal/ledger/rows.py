@@ -1,4 +1,4 @@
-"""What a row of the ledger tells at a glance, and whether any has changed."""
+"""The rows of the ledger's list, and its change token."""
 
 from __future__ import annotations
 

@@ -24,17 +24,17 @@ def contains(text: str) -> Q:
 
 
 def since(text: str) -> Q:
-    """Asked for within this span."""
+    """Requested within this time."""
     return Q(asked_at__gte=timezone.now() - readers.span(text))
 
 
 def from_(text: str) -> Q:
-    """Asked for at this time or later."""
+    """Requested at this time or later."""
     return Q(asked_at__gte=readers.time(text))
 
 
 def to(text: str) -> Q:
-    """Asked for at this time or before; its minute is part of it."""
+    """Requested up to this time, its minute included."""
     return Q(asked_at__lte=readers.end_of(text))
 
 

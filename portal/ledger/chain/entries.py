@@ -50,7 +50,7 @@ FULL JOIN (
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """An entry's hash as it was kept somewhere; its number where that was kept too. `source` says where, in words."""
+    """The hash of an entry that was stored somewhere, with its number if known. `source` says where, in words."""
 
     hash: str
     sequence: int | None = None
@@ -84,7 +84,7 @@ class Link(NamedTuple):
 
 @dataclass
 class Report:
-    """What a verification found: how much, and the first hundred findings in words. `head` is None without entries."""
+    """The result of a verification: counts, and the first hundred findings in words. `head` is None without entries."""
 
     entries: int = 0
     operations: int = 0
@@ -94,7 +94,7 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return self.found == 0
 
     def note(self, words: str) -> None:
@@ -121,7 +121,7 @@ def head() -> Head | None:
 
 
 def verify(heads: Iterable[Head] = ()) -> Report:
-    """Every entry, every operation, and `heads` that were kept; reads as a stream, a hundred rows at a time."""
+    """Verify every entry, every operation and the stored `heads`; streams a hundred rows at a time."""
     report = Report()
     with transaction.atomic():  # what a cursor of the server's needs
         follow(report, (Link(*row) for row in _stream(LINKS)), heads)
@@ -174,7 +174,7 @@ def _against(entry: Link, heads: Iterable[Head]) -> Iterator[str]:
 
 
 def _lacking(last: int, numbered: dict[int, list[Head]], anywhere: dict[str, Head]) -> Iterator[str]:
-    """Heads that no entry was found for."""
+    """Stored heads without an entry."""
     for sequence, kept in sorted(numbered.items()):
         where = f"the chain ends at entry {last}" if sequence > last else f"there is no entry {sequence}"
         yield from (f"Entry {sequence} is missing, of which {each.source} tells: {where}." for each in kept)

@@ -1,4 +1,4 @@
-"""An operation as it is, against what its entries in the chain tell of it."""
+"""An operation compared with the entries of the chain about it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class ChainState:
 
     @property
     def is_forged(self) -> bool:
-        """Whether somebody else than the portal wrote what is known of the latest verification."""
+        """Whether the latest verification was written by anybody but the portal."""
         return self.latest is not None and not _is_sealed(self.latest)
 
     @property
@@ -54,7 +54,7 @@ class ChainState:
 
     @property
     def not_shown(self) -> int:
-        """How many findings are not kept in words."""
+        """The number of findings that are not stored in words."""
         return self.latest.found - len(self.latest.findings) if self.latest else 0
 
 
@@ -67,7 +67,7 @@ def chain_state() -> ChainState:
 
 
 def verify(heads: Iterable[entries.Head] = ()) -> entries.Report:
-    """The chain and the operations, against `heads` and those that earlier verifications kept."""
+    """Verify the chain and the operations against `heads` and those of earlier verifications."""
     kept, unsealed = [], []
     for verification in Verification.objects.order_by("pk").iterator():
         if not _is_sealed(verification):
@@ -105,7 +105,7 @@ def verify_and_keep() -> Verification:
 
 
 def in_words(report: entries.Report) -> Iterator[str]:
-    """What a verification looked at and what holds, line by line."""
+    """The counts and results of a verification, line by line."""
     if report.head is None:
         yield "The chain has no entry yet."
     else:

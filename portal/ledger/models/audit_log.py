@@ -1,6 +1,6 @@
-"""Ona's own audit log, kept beside the ledger: what happened outside the portal has a name too.
+"""The Ona audit log, cached beside the ledger: it names who made changes outside the portal.
 
-Rows are kept as long as the ledger's, for good: triggers refuse changes and deletion (migrations/0005_audit_logs.py).
+Rows are stored for good, like the ledger's: triggers refuse changes and deletion (migrations/0005_audit_logs.py).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ NEW_LINE = Value("\n", output_field=models.TextField())
 
 
 class Origin(models.TextChoices):
-    """The way a change was asked for."""
+    """How a change was requested."""
 
     PAGE = "page", "page"
     API = "api", "API"
@@ -28,7 +28,7 @@ class Origin(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """How it ended. Unknown, while not closed, is still being found out."""
+    """How an operation ended. Unknown and not closed: still being reconciled."""
 
     PENDING = "pending", "pending"
     SUCCEEDED = "succeeded", "succeeded"
@@ -55,7 +55,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return others.exclude(outcome=Outcome.FAILED).filter(Q(closed_at=None) | Q(closed_at__gt=operation.asked_at))
 
     def open(self) -> Self:
-        """Neither ended nor given up: pending, or unknown and still looked into."""
+        """Pending, or unknown and still being reconciled."""
         return self.filter(closed_at=None)
 
 
@@ -183,7 +183,7 @@ class Entry(models.Model):
 
 
 class Verification(models.Model):
-    """One verification of the chain and its head at the time, sealed with the portal's secret key. Rows are kept."""
+    """One verification of the chain and its head at the time, sealed with the portal's secret key. Never deleted."""
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
