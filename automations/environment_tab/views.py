@@ -17,8 +17,8 @@ from automations.models import Service, Task, TaskExecution
 from automations.sync.poller import follow_environment
 from environments.actions.views.panel import find_environment
 from environments.detail import sections
-from environments.detail.fields import Document
 from environments.detail.views import is_unchanged, render_tab
+from environments.documents.json_part import Document
 from environments.models import Environment
 from portal.web.htmx import is_fragment
 from portal.web.permissions import permission

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from environments.actions.registry import ACTIONS
 from environments.actions.specification_parts import EditedPart
-from environments.detail.fields import Document
-from environments.documents.json_part import as_number
+from environments.documents.json_part import Document, as_number
 from environments.documents.labels import enum_label
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation, Outcome

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
-from environments.detail.fields import Document
-from environments.documents.json_part import Part, as_duration, as_number
+from environments.documents.json_part import Document, Part, as_duration, as_number
 from environments.models import Environment
 from portal.ledger.models import Operation
 

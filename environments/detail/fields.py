@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from environments.documents.json_part import Part
-from environments.models import Environment
 
 NOT_SET = "not set"
 
@@ -26,15 +25,6 @@ class Fact:
     @property
     def is_absent(self) -> bool:
         return self.value is None or self.value == "" or self.value == []
-
-
-class Document:
-    """The three parts of an environment's document."""
-
-    def __init__(self, environment: Environment) -> None:
-        self.metadata = Part(environment.metadata)
-        self.spec = Part(environment.spec)
-        self.status = Part(environment.status)
 
 
 def sessions(wanted: Part, actual: Part) -> list[Fact]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from environments.detail.fields import NOT_SET, Document, Fact
-from environments.documents.json_part import Part
+from environments.detail.fields import NOT_SET, Fact
+from environments.documents.json_part import Document, Part
 from environments.documents.labels import enum_label
 
 

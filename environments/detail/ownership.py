@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from environments.detail.fields import NOT_SET, Document, Fact
-from environments.documents.json_part import as_text
+from environments.detail.fields import NOT_SET, Fact
+from environments.documents.json_part import Document, as_text
 from environments.documents.labels import enum_label
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Runner

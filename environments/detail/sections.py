@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from environments.detail.fields import NOT_SET, Document, Fact, sessions
-from environments.documents.json_part import Part, as_duration, as_number
+from environments.detail.fields import NOT_SET, Fact, sessions
+from environments.documents.json_part import Document, Part, as_duration, as_number
 from environments.documents.labels import TRIGGERS, enum_label
 
 CONTAINER_RUNS = "PHASE_RUNNING"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from environments.detail.fields import Document
+from environments.documents.json_part import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from environments.actions.menu import menu
 from environments.actions.specification_policies import organization_of
 from environments.actions.views.panel import find_environment
 from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
-from environments.detail.fields import Document, Fact
+from environments.detail.fields import Fact
 from environments.detail.lifetime import banners, lifetime
 from environments.detail.pending_operations import OperationNotice, operation_notices
+from environments.documents.json_part import Document
 from environments.models import Environment
 from environments.policies.policy import policy_at
 from environments.policies.verdict import Facts

@@ -10,6 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from environments.models import Environment
+
 DURATION = re.compile(r"[+-]?\d{1,12}(\.\d{1,9})?s", re.ASCII)
 
 
@@ -93,3 +95,12 @@ def as_duration(value: object) -> timedelta | None:
         return timedelta(seconds=float(value.removesuffix("s")))
     except OverflowError:
         return None
+
+
+class Document:
+    """The three parts of an environment's document."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.metadata = Part(environment.metadata)
+        self.spec = Part(environment.spec)
+        self.status = Part(environment.status)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db.models.functions import Upper
 
-from environments.detail.fields import Document
 from environments.detail.mounted_secrets import (
     API_ONLY,
     MOUNTS,
@@ -18,6 +17,7 @@ from environments.detail.mounted_secrets import (
     MountedSecret,
     mounted_secrets,
 )
+from environments.documents.json_part import Document
 from environments.models import Environment, Secret
 from environments.models.secret import Mount
 from environments.secrets.reach import secrets_for
