@@ -30,7 +30,7 @@ AS_THEN = (
 
 def about(moment: datetime, period: Span = (None, None)) -> Mapping[str, Any]:
     """The entries "observation" and "policy" of an export's head; five queries. `period`: what it is narrowed to."""
-    stand = min(clock.at(), moment)  # within `AsOf.reading`, what is shown may be older than what was asked for
+    stand = min(clock.at(), moment)  # within `AsOf.reading`, what is shown may be older than the time requested
     return {"observation": observation(moment, stand, period), "policy": policy_head(policy_at(stand))}
 
 

@@ -86,7 +86,7 @@ def stop_execution(*, execution: TaskExecution, **context: Unpack[RequestContext
 
 
 def stopping(execution: TaskExecution) -> Message:
-    """What it is and what it shall be."""
+    """Its present and its requested definition."""
     return {"phase": execution.phase, "desiredPhase": execution.desired_phase}
 
 

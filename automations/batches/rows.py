@@ -45,7 +45,7 @@ class Line:
 
     @property
     def lockdown_at(self) -> datetime | None:
-        """When the environments are to be locked down, where that was asked for."""
+        """When the environments are to be locked down, if that was requested."""
         return lockdown_of(self.operation.request) if self.operation else None
 
     def count(self, *states: str) -> int:

@@ -39,7 +39,7 @@ class Verdict(Enum):
 
 
 class Danger(IntEnum):
-    """What a person is asked for before it is done; each level includes the ones before it."""
+    """What a person has to confirm first; each level includes the ones before it."""
 
     NONE = 0  # to confirm it
     REASON = 1  # a reason
@@ -85,7 +85,7 @@ class Many:
 class Action:
     """One thing that can be done to a `subject`, which is the name of the argument by which `do` is given it.
 
-    `name` and `in_ledger` are what the ledger calls it: the first is stored, and stays for ever.
+    `name` and `in_ledger` are what the ledger calls it: the first is stored and must never change.
     """
 
     name: str

@@ -35,7 +35,7 @@ FILTERS = (
 
 
 def period(query: ListQuery) -> Span:
-    """The first and the last moment that are asked for: the later of two beginnings."""
+    """The requested period; of two starts the later one counts."""
     starts = [readers.time(query.one("from"))] if query.one("from") else []
     if query.one("since"):
         starts.append(timezone.now() - readers.span(query.one("since")))

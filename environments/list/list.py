@@ -1,4 +1,4 @@
-"""The list of environments: the whole fleet, or any part of it, now or as it was known before."""
+"""The list of environments: all of them or any part, now or as recorded at a past time."""
 
 from __future__ import annotations
 

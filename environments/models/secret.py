@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar, Self
 from uuid import UUID
 
@@ -41,10 +40,6 @@ class SecretQuerySet(models.QuerySet["Secret"]):
     def unused(self) -> Self:
         """In no environment's specification, as of the last count."""
         return self.present().filter(uses=0)
-
-    def older_than(self, at: datetime) -> Self:
-        """Whose value was last set before `at`."""
-        return self.present().filter(updated_at__lt=at)
 
 
 class Secret(models.Model):

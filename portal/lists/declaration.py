@@ -3,7 +3,7 @@ docs/lists.md shows how to add one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -276,8 +276,3 @@ class ListQuery:
 def only(*columns: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
     """Read these columns alone: lists never read documents."""
     return lambda rows: rows.only(*columns)
-
-
-def filters_of(*each: Filter | Iterable[Filter]) -> tuple[Filter, ...]:
-    """Filters, and those of another list, one after another."""
-    return tuple(one for some in each for one in ((some,) if isinstance(some, Filter) else some))

@@ -114,8 +114,8 @@ def export_view_of(listing: List) -> View[...]:
 
 
 def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -> dict[str, Any]:
-    """What the templates of a list show. `seen`, its change token, is asked for before its rows: what changes in
-    between is asked for again."""
+    """What the templates of a list show. `seen`, its change token, is read before its rows: what changes in
+    between is read again."""
     listing, place = query.listing, query.place
     shown = query.page()
     url = _url(listing.page_url, query)
