@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -139,7 +140,8 @@ def test_a_page_deep_in_a_sorted_list_is_read_from_its_index(
 @pytest.mark.parametrize(
     ("index", "query"),
     [
-        ("execution_by_reference", "reference={reference}"),
+        # both begin with the reference; which of them is cheaper depends on the sampled statistics
+        ("execution_(by|of)_reference", "reference={reference}"),
         ("execution_of_project", "project={project_id}"),
         ("execution_of_owner", "owner={owner_id}"),
         ("execution_of_starter", "by={owner_id}"),
@@ -164,7 +166,7 @@ def test_a_filter_is_counted_from_its_index(large: None, index: str, query: str)
     state = read_query(executions.EXECUTIONS, QueryDict(filled))
     assert not state.problems
     plan = plan_of(*state.rows().order_by().values("pk")[:10_001].query.sql_with_params())
-    assert f'"{index}"' in plan
+    assert re.search(f'"{index}"', plan)
     assert "Seq Scan" not in plan
 
 
