@@ -4,6 +4,7 @@ an environment would end, what happened in it and to what, and what else to foll
 
 from __future__ import annotations
 
+from automations import palette
 from automations.actions import file, services, tasks
 from automations.actions.losses import running_work
 from automations.batches.list import BATCH_ITEMS, BATCHES
@@ -18,12 +19,14 @@ from environments.activity import rows as activity
 from environments.detail import live_refresh
 from environments.timeline import source as timeline
 from portal.lists import registry as lists
+from portal.palette import sources
 
 
 def register() -> None:
     """Called once, when Django starts."""
     lists.register(EXECUTIONS, TASKS, SERVICES, TASK_ENVIRONMENTS, SERVICE_ENVIRONMENTS, BATCHES, BATCH_ITEMS)
     registry.register(*services.ACTIONS, *tasks.ACTIONS, *file.ACTIONS)
+    sources.register(*palette.SOURCES, destinations=palette.destinations)
     losses.SOURCES.append(running_work)
     live_refresh.FOLLOWERS.append(follow_environment)
     activity.NAMED.update(activity_names.NAMED)

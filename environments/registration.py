@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from environments import palette
 from environments.actions import creation, lifecycle, registry, specification, tokens
 from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
@@ -24,6 +25,7 @@ from portal.exports.download import HEADS
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named, of_place
 from portal.lists.registry import register as register_lists
+from portal.palette import sources
 
 SEE = ("environments.view_environment",)
 
@@ -34,6 +36,7 @@ def register() -> None:
     registry.register(
         *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS
     )
+    sources.register(*palette.SOURCES, destinations=palette.destinations)
     labels.ACTIONS[MADE] = "make evidence pack"
     HEADS.append(about)
     SAVABLE.update(

@@ -9,6 +9,7 @@ from environments.sync.views import sync
 from portal import health
 from portal.ledger import urls as ledger
 from portal.lists.views import urls
+from portal.palette.views import find_anything
 
 # the stream shows the names that only the rooms above the ledger know
 operations = [
@@ -31,6 +32,7 @@ urlpatterns = [
     path("secrets/", include((secrets.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
+    path("find/", find_anything, name="find"),
     path("sync/", sync, name="sync"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

@@ -1,19 +1,8 @@
-// What every page shares: the search shortcut, the theme switch, copy buttons, and telling when the portal is out of reach.
+// What every page shares: the theme switch, copy buttons, and telling when the portal is out of reach.
 // Pages work without any of it.
 (() => {
   const live = document.getElementById("live");
   const trouble = document.getElementById("trouble");
-
-  // --- "/" goes to the search box, unless something is being typed
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    const search = document.querySelector("[data-search]") || document.getElementById("search");
-    if (!search) return;
-    event.preventDefault();
-    search.focus();
-    search.select();
-  });
 
   // --- theme: auto → light → dark
   const names = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };

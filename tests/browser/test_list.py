@@ -146,7 +146,7 @@ def test_nothing_that_matches_says_so_and_leads_back(fleet_list: Page) -> None:
 
 def test_everything_can_be_done_with_the_keyboard(fleet_list: Page) -> None:
     page = fleet_list
-    page.locator("body").press("/")
+    page.locator("body").press("f")
     expect(search(page)).to_be_focused()
     page.keyboard.type("phase:running")
     expect(page.locator(".chips")).to_be_visible()

@@ -56,6 +56,7 @@ TABLE = {
     "accounts:view": Row(READERS, (302,)),
     **{f"accounts:{act}": Row(READERS, (302,), "post") for act in ("view-update", "view-start")},
     "accounts:view-unshare": Row(ADMINS, (302,), "post"),
+    "find": Row(SIGNED_IN),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),

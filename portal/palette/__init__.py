@@ -1,0 +1,1 @@
+"""Finding anything by its name or id: the box at the top of every page, and `/find/`."""

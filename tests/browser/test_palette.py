@@ -1,0 +1,49 @@
+"""Finding anything with the keys alone, from any page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support import factories
+
+pytestmark = pytest.mark.browser
+
+
+def test_anything_is_opened_by_its_name_with_the_keys_alone(signed_in: Page) -> None:
+    page = signed_in
+    environment = factories.environment(name="brave-quill")
+    other = factories.environment(name="brave-raven")
+    page.goto("/sync/")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_label("Search everything")).to_be_focused()
+    page.keyboard.type("brave-q")
+    page.keyboard.press("Enter")  # before the results are there: it waits for them
+    expect(page).to_have_url(re.compile(f"/environments/{environment.pk}/$"))
+    page.locator("body").press("/")
+    page.keyboard.type("brave")
+    found = page.locator("#found a.found-link")
+    expect(found).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    expect(found.first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Search everything")).to_be_focused()
+    found.filter(has_text="brave-raven").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/environments/{other.pk}/$"))
+    page.goto("/operations/")
+    page.keyboard.press("Control+k")
+    expect(page.locator(".found-recent a")).to_have_text(["brave-raven", "brave-quill"])
+    page.keyboard.press("Escape")
+    expect(page.locator(".found-recent")).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    expect(page.get_by_label("Search operations")).to_be_focused()
+    page.locator(".topbar-user").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Username")).to_be_visible()
+    assert page.evaluate("localStorage.getItem('portal-recent')") is None
