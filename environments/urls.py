@@ -5,7 +5,6 @@ from environments.actions.views import action
 from environments.actions.views.creation import environment_create
 from environments.actions.views.tokens import TOKEN
 from environments.detail.views import environment_detail
-from environments.export_views import timeline_export
 from environments.list.list import ENVIRONMENTS
 from environments.secrets import urls as secrets_urls
 from environments.timeline import views
@@ -19,6 +18,5 @@ urlpatterns = [
     *action.urls([*lifecycle.ACTIONS, *specification.ACTIONS], action.ENVIRONMENT, "<uuid:environment_id>/"),
     *action.urls(tokens.ACTIONS, TOKEN, "<uuid:environment_id>/"),
     *views.urls(),
-    path("<uuid:environment_id>/timeline/export/", timeline_export, name="timeline-export"),
     *secrets_urls.of_environment,
 ]

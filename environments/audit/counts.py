@@ -11,7 +11,6 @@ from django.db.models.functions import TruncDay
 
 from environments.audit.forecast import DAYS, begin_of
 from environments.audit.query import DELETED, AuditState
-from environments.list.filters import asks_for_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,6 @@ def _counted(state: AuditState) -> list[tuple[str, datetime | None, int]]:
 def conditions_of(state: AuditState) -> dict[str, Q]:
     """The conditions without "deleted" if none is, so that an index answers."""
     conditions = state.audit.conditions(state.policy, state.now)
-    if not asks_for_gone(state.listed):
+    if not state.may_be_deleted:
         return conditions
     return {name: Q(gone_at=None) & condition for name, condition in conditions.items()}

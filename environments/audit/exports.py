@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from environments.audit import lockdown_history
 from environments.audit import rows as lines
-from environments.audit.query import AuditState, chips
+from environments.audit.lockdown_history import describe
+from environments.audit.query import Audit, AuditState
 from environments.export_head import AS_THEN
 from environments.list.exports import word
 from environments.models import Environment
 from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts
-from portal.exports.download import Asking, head
-from portal.exports.formats import Export
 from portal.exports.snapshot import read_within, streamed
+from portal.lists.declaration import ListQuery, Table
 from portal.lists.keyset import in_order
 
 COLUMNS = (
@@ -31,39 +30,25 @@ CHANGES = (
 WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work known now would have had left at that moment."
 
 
-def audit(asking: Asking, asked: AuditState) -> Export:
-    """The lines of an audit, all in its order; to be made within `reading()`, and read in a snapshot."""
-    order, count = asked.listed.place.order, asked.rows.order_by().count()
-    said = head(asking, filters=chips(asked), order=order, count=count, moment=asked.as_of.at)
-    said["statuses"] = {name: f"{status.label}: {status.means}" for name, status in asked.audit.statuses.items()}
-    said |= asked.as_of.note(AS_THEN, WORK_AS_NOW)
-    return Export(f"audit-{asked.audit.slug}", f"Audit: {asked.audit.title}", said, COLUMNS, audit_rows(asked))
+def table_of(audit: Audit, state: Callable[[ListQuery], AuditState]) -> Table:
+    """The lines of an audit, which `state` makes of its query."""
+    statuses = {name: f"{status.label}: {status.means}" for name, status in audit.statuses.items()}
+    return Table(
+        name=f"audit-{audit.slug}",
+        title=f"Audit: {audit.title}",
+        columns={name: name for name in COLUMNS},
+        rows=lambda query: _rows(state(query)),
+        about=lambda query: {"statuses": statuses, **query.as_of.note(AS_THEN, WORK_AS_NOW)},
+    )
 
 
-def audit_rows(asked: AuditState) -> Iterator[Sequence[Any]]:
-    """The rows of an audit; in a transaction only. Two queries more for each piece of them."""
-    rows = in_order(lines.read_lines(asked.rows), asked.listed.place.order)
+def _rows(asked: AuditState) -> Iterator[Sequence[Any]]:
+    """In a transaction only. Two queries more for each piece of them."""
+    rows = in_order(lines.read_lines(asked.query.rows()), asked.query.place.order)
     for piece in read_within(lambda: streamed(rows), asked.as_of.reading):
         by_id = lines.changed_of(piece, asked)
         for environment in piece:
             yield _row(environment, by_id.get(environment.pk), asked)
-
-
-def lockdown_changes(asking: Asking, asked: AuditState) -> Export:
-    """Who set, moved or cleared lockdowns, newest first; made within `reading()` and read in a snapshot."""
-    found = lockdown_history.transitions(asked.environments, asked.now)
-    said = head(asking, filters=chips(asked), order="-seen", count=found.order_by().count(), moment=asked.as_of.at)
-    return Export("lockdown-changes", "Lockdowns set, moved and cleared", said, CHANGES, _changes(asked))
-
-
-def _changes(asked: AuditState) -> Iterator[Sequence[Any]]:
-    rows = lockdown_history.transitions(asked.environments, asked.now)
-    for piece in read_within(lambda: streamed(rows), asked.as_of.reading):
-        for change in lockdown_history.told(piece):
-            yield (
-                change.by, change.after, change.environment_id, change.name, change.what, change.old, change.new,
-                change.who, change.reason or None, change.operation_id,
-            )  # fmt: skip
 
 
 def _row(environment: Environment, changed: Changed | None, asked: AuditState) -> Sequence[Any]:
@@ -79,3 +64,21 @@ def _row(environment: Environment, changed: Changed | None, asked: AuditState) -
         environment.unpushed_work, environment.unpushed_commits, environment.changed_files,
         work_words(environment, facts, asked.policy, asked.now) or None,
     )  # fmt: skip
+
+
+def _changes(query: ListQuery) -> Iterator[Sequence[Any]]:
+    rows = in_order(query.listing.read(query.rows()), query.place.order)
+    for piece in read_within(lambda: streamed(rows), query.as_of.reading):
+        for change in describe(piece):
+            yield (
+                change.by, change.after, change.environment_id, change.name, change.what, change.old, change.new,
+                change.who, change.reason or None, change.operation_id,
+            )  # fmt: skip
+
+
+CHANGES_TABLE = Table(
+    name="lockdown-changes",
+    title="Lockdowns set, moved and cleared",
+    columns={name: name for name in CHANGES},
+    rows=_changes,
+)

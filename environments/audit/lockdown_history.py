@@ -7,25 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from environments.actions.lifecycle import CLEAR_LOCKDOWN, SET_LOCKDOWN
 from environments.activity import attribution
-from environments.as_of.clock import written
 from environments.documents.json_part import as_time
 from environments.models import Environment, Field, Transition
 from environments.policies.verdict import Changed
 from portal.ledger.models import Operation, Outcome
-from portal.lists.keyset import moment as moment_of
-from portal.lists.search import Problem
 
 OUTSIDE = "somebody outside the portal"
 ACTIONS = (SET_LOCKDOWN.name, CLEAR_LOCKDOWN.name)
 SHOWN = 20
 COLUMNS = ("old", "new", "old_seen_at", "seen_at", "field", "environment__name")
 Parts = tuple[datetime | None, datetime | None, datetime | None, datetime, str, str, UUID | None]  # of `Changed`
-Place = tuple[datetime, int]  # when a change was seen, and its id: those after it are older
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +36,24 @@ class Change(Changed):
         return reverse("environments:detail", args=[self.environment_id])
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Some changes, newest first; `older` is where those begin that come after them, empty where there are none."""
-
-    rows: list[Change]
-    older: str
-
-
-def changes(
-    environments: QuerySet[Environment], moment: datetime, before: Place | None = None, limit: int = SHOWN
-) -> Listed:
-    """The newest changes until `moment` of these environments' lockdowns, or those older than the place; at most four
-    queries."""
-    rows = transitions(environments, moment)
-    if before:
-        rows = rows.filter(Q(seen_at__lt=before[0]) | Q(seen_at=before[0], id__lt=before[1]), seen_at__lte=before[0])
-    found = list(rows[: limit + 1])
-    last = found[limit - 1] if len(found) > limit else None
-    return Listed(told(found[:limit]), f"{written(last.seen_at)}~{last.pk}" if last else "")
+def changes(environments: QuerySet[Environment], moment: datetime) -> tuple[list[Change], bool]:
+    """The newest changes until `moment` of these environments' lockdowns, and whether there are older ones; at most
+    four queries."""
+    found = list(readable(transitions(environments, moment)).order_by("-seen_at", "-id")[: SHOWN + 1])
+    return describe(found[:SHOWN]), len(found) > SHOWN
 
 
 def transitions(environments: QuerySet[Environment], moment: datetime) -> QuerySet[Transition]:
-    """All changes of these environments' lockdowns until `moment`, newest first, in the form that `told` reads."""
-    rows = Transition.objects.filter(field=Field.LOCKDOWN, seen_at__lte=moment).filter(environment__in=environments)
-    return rows.select_related("environment").only(*COLUMNS).order_by("-seen_at", "-id")
+    """All changes of these environments' lockdowns until `moment`."""
+    return Transition.objects.filter(field=Field.LOCKDOWN, seen_at__lte=moment, environment__in=environments)
 
 
-def told(found: Sequence[Transition]) -> list[Change]:
+def readable(rows: QuerySet[Transition]) -> QuerySet[Transition]:
+    """In the form that `describe` reads."""
+    return rows.select_related("environment").only(*COLUMNS)
+
+
+def describe(found: Sequence[Transition]) -> list[Change]:
     """These with who made them and why; at most three queries."""
     causes, named = _causes(found)
     return [
@@ -89,17 +75,6 @@ def newest(ids: Iterable[UUID], moment: datetime) -> dict[UUID, Changed]:
     return {
         transition.environment_id: Changed(*_parts(transition, causes[transition.pk], named)) for transition in found
     }
-
-
-def read_place(text: str) -> tuple[Place | None, Problem | None]:
-    """Where an address wants older changes from; why, where that makes no sense."""
-    if not text:
-        return None, None
-    at, _, number = text.partition("~")
-    try:
-        return (moment_of(at), int(number[:19])), None
-    except ValueError:
-        return None, Problem(f"before={text}"[:40], "this is not a place in this list; here is its beginning")
 
 
 def _causes(found: Sequence[Transition]) -> tuple[dict[int, Operation | None], attribution.OutsideChanges | None]:

@@ -20,7 +20,8 @@ from environments.policies.lockdown import is_by_policy
 from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts, Verdict, with_stops
 from portal.directory.models import Organization
-from portal.lists.keyset import Page, page
+from portal.lists.declaration import only
+from portal.lists.keyset import Page
 from portal.web.navigation import address_of
 
 GROUPS_SHOWN = 50
@@ -86,7 +87,7 @@ def figures(state: AuditState) -> tuple[list[Figure], int]:
     """Every status with its number, whichever is selected, and how many lines there are in all."""
     numbers = tally(state)
     counts = numbers.statuses
-    place = state.listed.place
+    place = state.query.place
     found = [
         Figure(
             name, status.label, status.tone, status.means, counts[name],
@@ -106,10 +107,10 @@ def read_lines(found: EnvironmentQuerySet, *, stops: bool = True) -> Environment
 
 def read_page(state: AuditState) -> Page[Environment]:
     """The requested page, in the form that `lines` reads. Its ids are cached: finding them compares all rows."""
-    place = state.listed.place
+    place = state.query.place
 
     def find() -> tuple[list[UUID], str | None, str | None]:
-        found = page(state.rows, place.order, place.size, state.listed.cursor, lambda rows: rows.only("pk"))
+        found = state.query.keyset_page(only("pk"))
         return [row.pk for row in found.rows], found.next, found.previous
 
     pks, following, previous = state.cached(f"page {place.order} {place.size} {place.cursor}", find)
@@ -151,22 +152,23 @@ def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID,
 
 def groups(state: AuditState) -> Groups:
     """The audit's rows by project, owner or runner, largest groups first; three queries, or one if cached."""
-    if not state.group:
+    group = state.query.one("group")
+    if not group:
         return Groups([], 0)
-    column = NAMED[state.group][1]
+    column = NAMED[group][1]
     found, every = state.cached("groups", lambda: _grouped(state, column))
-    words = names_of(state.group)([str(row[column]) for row in found if row[column]])
-    return Groups([_group(state, str(row[column] or "none"), row, words) for row in found], every)
+    words = names_of(group)([str(row[column]) for row in found if row[column]])
+    return Groups([_group(state, group, str(row[column] or "none"), row, words) for row in found], every)
 
 
-def _group(state: AuditState, identity: str, row: dict[str, Any], words: Mapping[str, str]) -> Group:
-    place = state.listed.place
-    alone = [pair for pair in place.filters if pair[0] not in (state.group, "status")] + [(state.group, identity)]
+def _group(state: AuditState, group: str, identity: str, row: dict[str, Any], words: Mapping[str, str]) -> Group:
+    place = state.query.place
+    alone = [pair for pair in place.filters if pair[0] not in (group, "status")] + [(group, identity)]
     counts = [
         (row[f"n_{number}"], str(replace(place, filters=(*alone, ("status", status)), cursor="")))
         for number, status in enumerate(state.audit.statuses)
     ]
-    return Group(words.get(identity, "none"), place.only(state.group, identity), counts, row["total"])
+    return Group(words.get(identity, "none"), place.only(group, identity), counts, row["total"])
 
 
 def _grouped(state: AuditState, column: str) -> tuple[list[dict[str, Any]], int]:
@@ -201,4 +203,4 @@ def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> t
     """A name, and the audit of what bears it; nothing to follow where there is none."""
     if identity is None:
         return label or ("none" if name == "project" else "unknown"), ""
-    return label or f"{str(identity)[:8]}…", state.listed.place.only(name, str(identity))
+    return label or f"{str(identity)[:8]}…", state.query.place.only(name, str(identity))

@@ -1,21 +1,19 @@
 from django.urls import path
 
-from environments import export_views
-from environments.audit import views as audit_views
 from environments.audit import what_if_views
+from environments.audit.list import ARCHIVE, CHANGES, LOCKDOWN
+from environments.audit.views import audit_list
 from environments.evidence import views as evidence_views
+from portal.lists.views import urls
 
 app_name = "audit"
 urlpatterns = [
-    path("", audit_views.audit_list, name="list"),
-    path("lockdown/", audit_views.audit_lockdown, name="lockdown"),
-    path("lockdown/export/", export_views.lockdown_export, name="lockdown-export"),
-    path("lockdown/changes/", audit_views.audit_changes, name="lockdown-changes"),
-    path("lockdown/changes/export/", export_views.changes_export, name="lockdown-changes-export"),
-    path("archive/export/", export_views.archive_export, name="archive-export"),
-    path("archive/", audit_views.audit_archive, name="archive"),
+    path("", audit_list, name="list"),
+    *urls(LOCKDOWN, page="lockdown/", export="lockdown/export/"),
+    *urls(CHANGES, page="lockdown/changes/", export="lockdown/changes/export/"),
+    *urls(ARCHIVE, page="archive/", export="archive/export/"),
     path("what-if/", what_if_views.audit_what_if, name="what-if"),
     path("what-if/environments/", what_if_views.audit_hits, name="what-if-environments"),
-    path("what-if/export/", export_views.what_if_export, name="what-if-export"),
+    path("what-if/export/", what_if_views.what_if_export, name="what-if-export"),
     path("evidence/", evidence_views.evidence, name="evidence"),
 ]

@@ -12,6 +12,7 @@ from django import forms
 from django.db.models import Count as Number
 from django.db.models import F, Q, Value
 from django.db.models.expressions import Combinable
+from django.http import QueryDict
 
 from environments.models import Environment, EnvironmentQuerySet
 from environments.policies import archiving, deletion
@@ -135,6 +136,12 @@ class WhatIfForm(forms.Form):
             return {}
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value is not None}
+
+
+def questions_of(data: QueryDict) -> dict[str, int]:
+    """The questions of an address that make sense: the one whose environments it lists, or those of the form."""
+    name = data.get("question", "")
+    return WhatIfForm({name: data.get("value", "")} if name else data).asked()
 
 
 def reached(name: str, value: int) -> EnvironmentQuerySet:

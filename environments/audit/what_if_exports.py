@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from environments.audit.what_if_list import HitState, chips
+from django.db.models import QuerySet
+
+from environments.audit.what_if import QUESTIONS
 from environments.list.exports import word
-from portal.exports.download import Asking, head
-from portal.exports.formats import Export
 from portal.exports.snapshot import read_within, streamed
+from portal.lists.declaration import List, ListQuery, Table, without_blanks
 from portal.lists.keyset import in_order
 
 COLUMNS = {
@@ -22,20 +25,30 @@ COLUMNS = {
 NOTE = "hit_at is empty where it cannot be told; such rows come last. Nothing was changed."
 
 
-def what_if(asking: Asking, asked: Sequence[HitState]) -> Export:
-    """The answers one after another, each in its order; read in a snapshot."""
-    first = asked[0]  # the filters are the same for all
-    count = sum(each.rows.order_by().count() for each in asked)
-    said = head(asking, filters=(), order=first.listed.place.order, count=count) | {"note": NOTE}
-    said["filters"] = [f"{each.question.label}: {each.value} {each.question.unit_word}" for each in asked]
-    said["filters"] += [f"{chip.label}: {chip.text}" if chip.label else chip.text for chip in chips(first)]
-    said["questions"] = {each.name: each.question.means for each in asked}
-    return Export("what-if", "What other policies would hit", said, ["question", *COLUMNS], _rows(asked))
+def table_of(asked: Mapping[str, int], of_question: Callable[[List, str, int], List]) -> Table:
+    """The answers to these questions one after another, each in the list's order."""
 
+    def each(query: ListQuery) -> Iterator[tuple[str, QuerySet[Any]]]:
+        for name, value in asked.items():
+            yield name, replace(query, listing=of_question(query.listing, name, value)).rows()
 
-def _rows(asked: Sequence[HitState]) -> Iterator[Sequence[Any]]:
-    for each in asked:
-        found = in_order(each.rows, each.listed.place.order).values_list(*COLUMNS.values())
-        for piece in read_within(lambda found=found: streamed(found)):  # type: ignore[misc]
-            for pk, label, phase, *rest in piece:
-                yield [each.name, pk, label or None, word(phase), *(None if cell == "" else cell for cell in rest)]
+    def rows(query: ListQuery) -> Iterator[Sequence[Any]]:
+        for name, found in each(query):
+            ordered = in_order(found, query.place.order).values_list(*COLUMNS.values())
+            for piece in read_within(partial(streamed, ordered)):
+                for pk, label, phase, *rest in piece:
+                    yield [name, pk, label or None, word(phase), *without_blanks(rest)]
+
+    def about(query: ListQuery) -> Mapping[str, Any]:
+        said = [f"{QUESTIONS[name].label}: {value} {QUESTIONS[name].unit_word}" for name, value in asked.items()]
+        means = {name: QUESTIONS[name].means for name in asked}
+        return {"note": NOTE, "filters": [*said, *map(str, query.chips())], "questions": means}
+
+    return Table(
+        name="what-if",
+        title="What other policies would hit",
+        columns={name: name for name in ("question", *COLUMNS)},
+        rows=rows,
+        count=lambda query: sum(found.order_by().count() for _, found in each(query)),
+        about=about,
+    )

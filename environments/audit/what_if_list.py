@@ -3,86 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Value
-from django.http import QueryDict
+from django.db.models import F, Value
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+from django.utils import timezone
 
-from environments.audit.what_if import QUESTIONS, SPANS, Hit, Question, hits, reached, within
-from environments.list.filters import without_gone
+from environments.audit.query import READ
+from environments.audit.what_if import QUESTIONS, SPANS, address, hits, questions_of, reached, within
+from environments.audit.what_if_exports import table_of
+from environments.list.filters import FILTERS, without_gone
 from environments.list.list import ENVIRONMENTS
+from environments.list.search_keys import SEARCH
 from environments.models import Environment, EnvironmentQuerySet
-from portal.lists.declaration import ListQuery, Now
-from portal.lists.keyset import Page, Sort, page
-from portal.lists.place import Chip
-from portal.lists.query import read_query
-from portal.lists.search import Problem
+from portal.lists.declaration import Heading, List, ListQuery
+from portal.lists.filters import Filter, words_of
+from portal.lists.keyset import Sort
+from portal.lists.readers import word_of
 
-DEFAULT_ORDER = "when"
 SORTED_BY = ("name", "owner", "project", "phase")
+WITHIN = Filter(
+    "within",
+    "When",
+    lambda spans: within(spans[0], timezone.now()),
+    word_of(SPANS),
+    words_of({span: words for span, (words, _) in SPANS.items()}),
+    single=True,
+)
 
 
-@dataclass(frozen=True)
-class HitState:
-    """A question, and the part of its results that the URL requests."""
-
-    name: str
-    value: int
-    span: str
-    now: datetime
-    listed: ListQuery
-    problems: tuple[Problem, ...]
-
-    @property
-    def question(self) -> Question:
-        return QUESTIONS[self.name]
-
-    @property
-    def rows(self) -> EnvironmentQuerySet:
-        """With `since` and `hit_at`, as of `reached`."""
-        rows: EnvironmentQuerySet = self.listed.rows().filter(within(self.span, self.now))
-        return rows
+def _prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
+    """The list of the question that is asked, at one time; a file has those of all questions."""
+    asked, now = questions_of(data), timezone.now()
+    if not asked:
+        return listing
+    as_of_now = replace(WITHIN, asks=lambda spans: within(spans[0], now))
+    listing = replace(listing, filters=(*FILTERS, as_of_now), table=table_of(asked, _of_question))
+    return _of_question(listing, *next(iter(asked.items())))
 
 
-def read(data: QueryDict, name: str, value: int, now: datetime) -> HitState:
-    """Understand a query string, whatever it holds; never raises."""
-    span, problems = data.get("within", ""), []
-    if span and span not in SPANS:
-        problems.append(Problem(f"within={span}"[:60], f"Within: takes {', '.join(SPANS)}"))
-        span = ""
-    more = [("question", name), ("value", str(value)), *([("within", span)] if span else [])]
-    listing = replace(
-        ENVIRONMENTS,
-        sorts=tuple(sorts(name).values()),
-        default_order=DEFAULT_ORDER,
-        parameters=("question", "value", "within", *QUESTIONS),
-        base=lambda query: without_gone(query, reached(name, value)),
-    )
-    listed = read_query(listing, data, Now(), more=more)
-    return HitState(name, value, span, now, listed, (*problems, *listed.problems))
+def _of_question(listing: List, name: str, value: int) -> List:
+    question = QUESTIONS[name]
+
+    def read(rows: Any) -> EnvironmentQuerySet:
+        return rows.annotate(hit_at=question.since + Value(value * question.unit)).for_list()
+
+    def context(request: HttpRequest, query: ListQuery, part: str) -> dict[str, Any]:
+        back_url = f"{reverse('audit:what-if')}?{urlencode({name: value})}"
+        return {"question": question, "value": value, "back_url": back_url, "clear": address(name, value)}
+
+    return replace(
+        listing, base=lambda query: without_gone(query, reached(name, value)), read=read, context=context
+    )  # fmt: skip
 
 
-def sorts(name: str) -> Mapping[str, Sort]:
-    """By time first; unknown times come last."""
-    return {"when": Sort("when", "When", QUESTIONS[name].since, None)} | {
-        each: ENVIRONMENTS.by_sort[each] for each in SORTED_BY
-    }
-
-
-def chips(state: HitState) -> list[Chip]:
-    """Every active condition by name."""
-    place = state.listed.place
-    found = [Chip("When", SPANS[state.span][0], place.only("within", ""))] if state.span else []
-    return found + state.listed.chips()
-
-
-def read_page(state: HitState) -> tuple[list[Hit], Page[Environment]]:
-    """The requested page, in two queries."""
-    limit = Value(state.value * state.question.unit)
-
-    def read_rows(found: EnvironmentQuerySet) -> EnvironmentQuerySet:
-        return found.annotate(hit_at=state.question.since + limit).for_list()
-
-    shown = page(state.rows, state.listed.place.order, state.listed.place.size, state.listed.cursor, read_rows)
-    return hits(shown.rows), shown
+HITS = List(
+    name="hits",
+    page_url="audit:what-if-environments",
+    export_url="audit:what-if-export",
+    title="What if",
+    one="environment",
+    many="environments",
+    model=Environment,
+    permissions=READ,
+    sorts=(Sort("when", "When", F("since"), None), *(ENVIRONMENTS.by_sort[name] for name in SORTED_BY)),
+    default_order="when",
+    search=SEARCH,
+    filters=(*FILTERS, WITHIN),
+    parameters=("question", "value", *QUESTIONS),
+    prepare=_prepare,
+    display=lambda found, query, request: hits(found),
+    saved=False,
+    headings=(
+        Heading("aud-when", sort="when"),
+        Heading("aud-name", "Environment", sort="name"),
+        Heading("aud-owner", sort="owner"),
+        Heading("aud-project", sort="project"),
+        Heading("aud-phase", sort="phase"),
+        Heading("", "Unpushed work"),
+    ),
+    template="environments/audit/hits.html",
+    body_template="",
+    rows_template="environments/audit/_hit_rows.html",
+    empty_template="environments/audit/_no_hits.html",
+    beyond=ENVIRONMENTS.beyond,
+    css="aud-plain",
+)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
-from environments.audit import what_if_list
-from environments.audit.views import READ
-from environments.audit.what_if import QUESTIONS, WhatIfForm, answer
-from environments.list import search_keys
+from environments.audit.query import READ
+from environments.audit.what_if import QUESTIONS, WhatIfForm, answer, questions_of
+from environments.audit.what_if_list import HITS
 from environments.policies.policy import policy_at
-from portal.lists.place import SIZES
+from portal.exports.download import PERMISSION, Asking, respond
+from portal.lists.export import export_of
+from portal.lists.query import read_query
+from portal.lists.search import Problem
+from portal.lists.views import page_of
 from portal.web.permissions import permission
+
+hits_page = page_of(HITS)
 
 
 @permission(*READ)
@@ -34,31 +41,21 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
 
 
 @permission(*READ)
-def audit_hits(request: HttpRequest) -> HttpResponse:
-    """All environments that one question affects, page by page; an invalid question returns to its form."""
+def audit_hits(request: HttpRequest) -> HttpResponseBase:
+    """All environments that one question affects; an invalid question returns to its form."""
     name, given = request.GET.get("question", ""), request.GET.get("value", "")
-    value = WhatIfForm({name: given}).asked().get(name)
-    if value is None:
+    if name not in WhatIfForm({name: given}).asked():
         return redirect(f"{reverse('audit:what-if')}?{urlencode({name: given} if name in QUESTIONS else {})}")
-    asked = what_if_list.read(request.GET, name, value, timezone.now())
-    place = asked.listed.place
-    found, shown = what_if_list.read_page(asked)
-    context = {
-        "asked": asked,
-        "hits": found,
-        "total": asked.rows.order_by().count(),
-        "problems": asked.problems,
-        "chips": what_if_list.chips(asked),
-        "columns": [place.column(sort) for sort in what_if_list.sorts(name).values()],
-        "url": reverse("audit:what-if-environments"),
-        "clear": f"?{urlencode({'question': name, 'value': value})}",
-        "back_url": f"{reverse('audit:what-if')}?{urlencode({name: value})}",
-        "hidden": [pair for pair in place.filters if pair[0] != "q"],
-        "keys": search_keys.KEYS.values(),
-        "next_url": shown.next and place.at(shown.next),
-        "previous_url": shown.previous and place.at(shown.previous),
-        "first_url": place.at(None),
-        "sizes": [(size, place.sized(size)) for size in SIZES],
-        "export_query": f"{place.at(None)}&{urlencode({name: value})}",
-    }
-    return render(request, "environments/audit/hits.html", context)
+    return hits_page(request)
+
+
+@require_GET
+@permission(*READ, PERMISSION)
+def what_if_export(request: HttpRequest) -> HttpResponseBase:
+    """The answers to all questions of an address; there must be one."""
+    errors = WhatIfForm(request.GET).errors.items()
+    problems = [Problem(name, " ".join(map(str, each)).rstrip(".")) for name, each in errors]
+    if not questions_of(request.GET) and not problems:
+        problems = [Problem("what if", "an export needs a question, such as lifetime=14")]
+    problems += read_query(HITS, request.GET).problems
+    return respond(request, "what-if", lambda: export_of(HITS, request.GET, {}, Asking.of(request)), problems)

@@ -18,9 +18,7 @@ from django.http import QueryDict
 from environments.as_of.clock import at
 from environments.as_of.context import AsOf
 from environments.as_of.recorded import SPECIFIED
-from environments.audit import exports as audit_exports
-from environments.audit.query import AUDITS
-from environments.audit.query import read as read_audit
+from environments.audit.list import AUDIT_LISTS
 from environments.evidence.manifest import File
 from environments.evidence.verify_ledger import DOCUMENTS
 from environments.evidence.zip_file import Writer
@@ -28,11 +26,10 @@ from environments.export_head import log_read
 from environments.list import exports as list_exports
 from environments.list.list import ENVIRONMENTS
 from environments.models import Transition
-from environments.policies.policy import policy_at
 from portal.exports.formats import FORMATS, Export
 from portal.exports.snapshot import streamed
 from portal.ledger.models import AuditLog, Operation
-from portal.lists.export import rows_of
+from portal.lists.export import rows_of, table_of
 from portal.lists.query import read_query
 
 EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment seen by then, oldest first
@@ -86,8 +83,7 @@ def environments(scope: PackScope) -> Export:
     """All environments seen by then."""
     with scope.as_of.reading():
         asked = read_query(ENVIRONMENTS, EVERYTHING, scope.as_of)
-    rows = rows_of(list_exports.TABLE, asked)
-    return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows)
+    return Export("environments", "Environments", scope.head, list(list_exports.COLUMNS), rows_of(asked))
 
 
 def versions(scope: PackScope) -> Export:
@@ -105,9 +101,9 @@ def versions(scope: PackScope) -> Export:
 def audit(slug: str, scope: PackScope) -> Export:
     """The status of every environment in one audit, with what it was derived from."""
     with scope.as_of.reading():
-        asked = read_audit(QueryDict("gone=yes"), AUDITS[slug], scope.as_of, policy_at(at()))
-    title = f"Audit: {AUDITS[slug].title}"
-    return Export(slug, title, scope.head, audit_exports.COLUMNS, audit_exports.audit_rows(asked))
+        asked = read_query(AUDIT_LISTS[slug], QueryDict("gone=yes"), scope.as_of)
+    table = table_of(asked)
+    return Export(slug, table.title, scope.head, list(table.columns), rows_of(asked))
 
 
 def transitions(scope: PackScope) -> Export:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
-from environments.audit.views import READ
+from environments.audit.query import READ
 from environments.evidence import signing
 from environments.evidence.build import build_pack
 from environments.evidence.forms import EvidenceForm

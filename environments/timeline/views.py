@@ -8,14 +8,16 @@ from uuid import UUID
 from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from environments.actions.menu import Actor
 from environments.actions.views.panel import find_environment
 from environments.detail.views import is_unchanged, render_tab
 from environments.models import Environment
-from environments.timeline import drawing, query, specification_versions
+from environments.timeline import drawing, exports, query, specification_versions
 from environments.timeline import list as timeline_list
 from environments.timeline.audit_log_source import AUDIT_LOG
 from environments.timeline.forms import NAMES, ComparisonForm
@@ -24,6 +26,7 @@ from environments.timeline.query import View
 from environments.timeline.source import SOURCES, Selection, Source, assemble
 from environments.timeline.specification_versions import VERSIONS, Version
 from environments.timeline.transitions_source import TRANSITIONS
+from portal.exports.download import PERMISSION, Asking, respond
 from portal.web.permissions import permission
 
 OWN: Final = (TRANSITIONS, VERSIONS, OPERATIONS, AUDIT_LOG)
@@ -35,6 +38,7 @@ def urls() -> list[Any]:
     """The URLs of this tab."""
     return [
         path("<uuid:environment_id>/timeline/", timeline, name="timeline"),
+        path("<uuid:environment_id>/timeline/export/", timeline_export, name="timeline-export"),
         path("<uuid:environment_id>/timeline/specification/", specification, name="specification"),
     ]
 
@@ -61,6 +65,16 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "is_older": listed.is_older,
     }
     return render_tab(request, environment, "timeline", "environments/timeline/_timeline.html", context, change_token)
+
+
+@require_GET
+@permission("environments.view_environment", PERMISSION)
+def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:
+    """All of the list's period and lane, of the sources that this person may see."""
+    environment, sources = find_environment(environment_id), sources_of(request.user)
+    view = query.read_view(request.GET, environment, timezone.now())
+    name = f"timeline-{environment_id}"
+    return respond(request, name, lambda: exports.timeline(Asking.of(request), environment, view, sources))
 
 
 def sources_of(user: Actor) -> list[Source]:

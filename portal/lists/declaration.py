@@ -112,8 +112,9 @@ class List:
     """One list. Only the first block is needed; every other field has what most lists want.
 
     `name` is the id of what links swap, `page_url` the name of its page's URL ("operations:list"), whose arguments are
-    `ListQuery.of`. `base` are the rows before any filter, `read` chooses their columns, `display` makes of those on
-    a page what the rows' template shows. `prepare` gives the list of one request, where some of it depends on that.
+    `ListQuery.of`. `base` are the rows before any filter, `rows_from` finds the list's own where filters ask another
+    table, `read` chooses their columns, `display` makes of those on a page what the rows' template shows. `prepare`
+    gives the list of one request, where some of it depends on that.
     """
 
     name: str
@@ -133,9 +134,10 @@ class List:
     filters: tuple[Filter, ...] = ()
     facets: tuple[str, ...] = ()  # the filters that are counted beside the list
     panel: tuple[str, ...] = ()  # the filters that have a control beside the list or above it
-    parameters: tuple[str, ...] = ()  # what else its address may hold
+    parameters: tuple[str, ...] = ()  # what else its address may hold, and its links keep
     sized: bool = True
     base: Callable[[ListQuery], QuerySet[Any]] = lambda query: query.listing.model._default_manager.all()
+    rows_from: Callable[[Any, ListQuery], QuerySet[Any]] = lambda found, query: found
     read: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows
     pages: Callable[[ListQuery], Page[Any]] | None = None
     display: Callable[[list[Any], ListQuery, HttpRequest], Sequence[Any]] = lambda rows, query, request: rows
@@ -153,6 +155,7 @@ class List:
     # address where there is none
     change_token: Callable[..., str] | None = None
     poll_seconds: int = 10
+    news: str = "list"  # the id of what changed rows swap
     changes_url: str = ""
     facets_url: str = ""
     export_url: str = ""
@@ -167,6 +170,7 @@ class List:
     facets_template: str = ""  # what else is beneath the facets
     top_template: str = ""  # beside the number of rows
     before_template: str = ""  # above the list, swapped with it
+    problems_template: str = "lists/_problems.html"  # empty: the body has them further up
     after_template: str = ""  # beneath the table
     empty_template: str = "lists/_empty.html"
     empty: Callable[[], Mapping[str, Any]] = dict  # the context of that template
@@ -239,13 +243,15 @@ class ListQuery:
         for name, values in self.values.items():
             if name != without:
                 found = found.filter(self.listing.by_name[name].asks(values))
-        return found
+        return self.listing.rows_from(found, self)
 
     def page(self) -> Page[Any]:
         """The requested page of rows, with cursors to its neighbours."""
-        if self.listing.pages:
-            return self.listing.pages(self)
-        return page(self.rows(), self.place.order, self.place.size, self.cursor, self.listing.read)
+        return self.listing.pages(self) if self.listing.pages else self.keyset_page(self.listing.read)
+
+    def keyset_page(self, read: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Page[Any]:
+        """The same, found by the sort's key and read with the columns that `read` chooses."""
+        return page(self.rows(), self.place.order, self.place.size, self.cursor, read)
 
     def total(self, shown: Page[Any]) -> Total:
         """The number of rows, up to a limit; a page that holds the whole list is not counted again."""
@@ -269,7 +275,8 @@ class ListQuery:
         for each, values in asked:
             if not each.together:
                 words = each.words(values)
-                found += [Chip(each.label, words[value], place.dropped(each.name, value)) for value in values]
+                told = [value for value in values if value in words]
+                found += [Chip(each.label, words[value], place.dropped(each.name, value)) for value in told]
         return found
 
 

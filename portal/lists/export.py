@@ -21,22 +21,30 @@ def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Ask
     as_of = as_of_of(listing, data)
     with as_of.reading():
         query = read_query(listing, data, as_of, of)
-        table = query.listing.table
-        if table is None:
-            raise LookupError(f"{listing.name} has no table")
+        table = table_of(query)
         count = table.count(query) if table.count else _every(table, query).order_by().count()
         said = head(
             asking, filters=query.chips(), order=query.place.order, count=count, moment=as_of.at,
             period=table.period(query),
         )  # fmt: skip
         said.update(table.about(query))
-    rows = table.rows(query) if table.rows else rows_of(table, query)
-    return Export(table.name, table.title, said, [*table.columns, *table.more], rows)
+    return Export(table.name, table.title, said, [*table.columns, *table.more], rows_of(query))
 
 
-def rows_of(table: Table, query: ListQuery) -> Iterator[Cells]:
+def table_of(query: ListQuery) -> Table:
+    """The list as a file; raises LookupError for one that has none."""
+    if query.listing.table is None:
+        raise LookupError(f"{query.listing.name} has no table")
+    return query.listing.table
+
+
+def rows_of(query: ListQuery) -> Iterator[Cells]:
     """All rows of a list in its order; requires a transaction."""
+    table = table_of(query)
+    return table.rows(query) if table.rows else _streamed(table, query)
 
+
+def _streamed(table: Table, query: ListQuery) -> Iterator[Cells]:
     def rows() -> QuerySet[Any, Any]:
         return in_order(_every(table, query), query.place.order).values_list(*table.columns.values())
 

@@ -41,7 +41,8 @@ class Conditional:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """One parameter. `asks` tells what its values ask of the table, `read` makes of a text what addresses hold (or
-    raises ValueError saying why not), `words` tells values to people.
+    raises ValueError saying why not), `words` tells values to people. A value without words has no chip: such a
+    parameter chooses how rows are shown, not which.
 
     `together`: one chip tells all values in these words.
     """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from django.db.models import IntegerField
 from django.http import QueryDict
 
 from portal.lists.declaration import AsOf, List, ListQuery
@@ -21,13 +23,11 @@ def read_query(
     data: QueryDict,
     as_of: AsOf | None = None,
     of: Mapping[str, Any] | None = None,
-    *,
-    more: Sequence[Pair] = (),
 ) -> ListQuery:
-    """Parse a query string; never raises. Call it within `as_of.reading()`. `more` is added to the place."""
+    """Parse a query string; never raises. Call it within `as_of.reading()`."""
     as_of, of = as_of or as_of_of(listing, data), of or {}
     listing = listing.prepare(listing, data, of)
-    return _read(listing, data, as_of, [*more, *as_of.pairs], of)
+    return _read(listing, data, as_of, as_of.pairs, of)
 
 
 def as_of_of(listing: List, data: QueryDict) -> AsOf:
@@ -41,21 +41,24 @@ def canonical(listing: List, data: QueryDict) -> str:
     return _read(listing, data, as_of, as_of.typed_pairs, {}).place.at(None).removeprefix("?")
 
 
-def _read(listing: List, data: QueryDict, as_of: AsOf, more: Sequence[Pair], of: Mapping[str, Any]) -> ListQuery:
-    problems = [*as_of.problems, *_unknown(listing, data, more)]
+def _read(listing: List, data: QueryDict, as_of: AsOf, as_of_pairs: Sequence[Pair], of: Mapping[str, Any]) -> ListQuery:
+    problems = [*as_of.problems, *_unknown(listing, data)]
     search = listing.search.parse(data.get("q", "")) if listing.search else Query()
     values = {name: found for name in listing.by_name if (found := _values(listing, data, name, problems))}
     pairs: list[Pair] = typed(data) if listing.search else []
     pairs += [(name, value) for name, found in values.items() for value in found]
+    pairs += [(name, value) for name in listing.parameters if (value := data.get(name))]
+    read_pk = int if isinstance(listing.model._meta.pk, IntegerField) else UUID
     place, cursor = Place.read(
-        data, [*pairs, *more], listing.by_sort, listing.default_order, problems, sized=listing.sized
-    )
+        data, [*pairs, *as_of_pairs], listing.by_sort, listing.default_order, problems, sized=listing.sized,
+        read_pk=read_pk,
+    )  # fmt: skip
     return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of)
 
 
-def _unknown(listing: List, data: QueryDict, more: Sequence[Pair]) -> Iterator[Problem]:
+def _unknown(listing: List, data: QueryDict) -> Iterator[Problem]:
     """Report parameters that the list does not have: a mistyped filter must not pass for no filter."""
-    known = {*COMMON, *listing.by_name, *listing.parameters, *(name for name, _ in more)}
+    known = {*COMMON, *listing.by_name, *listing.parameters}
     for name, value in data.items():
         if value and name not in known and not name.startswith("find-"):
             yield Problem(f"{name}={value}"[:100], f"there is no filter {name[:40]}{suggestion(name, known)}")

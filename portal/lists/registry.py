@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from portal.lists.declaration import List
-from portal.lists.place import Place
 from portal.lists.query import canonical
 
 
@@ -42,11 +41,6 @@ def named(defaults: Mapping[str, str], read: Callable[[QueryDict], Mapping[str, 
         return urlencode([(name, value) for name, value in read(data).items() if value != defaults.get(name, "")])
 
     return canonical
-
-
-def of_place(place: Place) -> str:
-    """The query of the first page of what `place` names."""
-    return place.at(None).removeprefix("?")
 
 
 def _canonical(listing: List) -> Callable[[QueryDict], str]:

@@ -1,0 +1,227 @@
+"""The audits of lockdown and archive as lists of environments, and the list of who changed lockdowns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from django.db.models import F, Q
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from environments.as_of import clock
+from environments.as_of.context import AsOf, was_ever_synced
+from environments.audit import lockdown_history, rows
+from environments.audit.bulk_actions import offers
+from environments.audit.cells import cells
+from environments.audit.counts import tally
+from environments.audit.exports import CHANGES_TABLE, table_of
+from environments.audit.forecast import forecast
+from environments.audit.query import AUDITS, DELETED, GROUPS, READ, Audit, AuditState
+from environments.list.change_token import revision
+from environments.list.filters import FILTERS, MOST_CHOSEN, PANEL, without_gone
+from environments.list.list import ENVIRONMENTS, last_sync
+from environments.list.search_keys import SEARCH
+from environments.models import Environment, EnvironmentQuerySet, Transition
+from environments.policies import archiving
+from environments.policies.policy import Policy, policy_at
+from portal.lists.declaration import Heading, List, ListQuery
+from portal.lists.facets import facets
+from portal.lists.filters import Filter, Values, any_of, words_of
+from portal.lists.keyset import Sort
+from portal.lists.query import read_query
+from portal.lists.readers import word_of
+from portal.lists.views import ALONE, WHOLE
+from portal.web.templatetags.portal import url_if_any
+
+SORTED_BY = ("phase", "name", "owner", "project")
+GROUP = Filter("group", "Group", lambda values: Q(), word_of(GROUPS), words=lambda values: {}, single=True)
+HEADINGS = (
+    Heading("aud-tick", SafeString('<span class="visually-hidden">Choose</span>')),
+    Heading("aud-name", sort="name"),
+    Heading("aud-owner", sort="owner"),
+    Heading("aud-project", sort="project"),
+    Heading("aud-runner", "Runner"),
+    Heading("aud-phase", sort="phase"),
+    Heading("aud-status", "Status"),
+    Heading("aud-when", sort="when"),
+    Heading("aud-work", "Unpushed work"),
+    Heading("aud-act", "Actions"),
+)
+
+
+def _list(audit: Audit) -> List:
+    return List(
+        name="audit",
+        page_url=f"audit:{audit.slug}",
+        export_url=f"audit:{audit.slug}-export",
+        title=f"{audit.title} audit",
+        one="environment",
+        many="environments",
+        model=Environment,
+        permissions=READ,
+        sorts=_sorts(audit, None, may_be_deleted=False),
+        default_order="when",
+        search=SEARCH,
+        filters=(*FILTERS, _status(audit, {}), GROUP),
+        panel=(*PANEL, "group"),
+        base=partial(_base, audit),
+        prepare=partial(_prepare, audit),
+        as_of=AsOf.read,
+        change_token=revision,
+        poll_seconds=15,
+        news="audit",
+        headings=HEADINGS,
+        template="environments/audit/audit.html",
+        body_template="environments/audit/_audit.html",
+        problems_template="",
+        rows_template="environments/audit/_rows.html",
+        top_template="environments/audit/_chosen.html",
+        facets_template=ENVIRONMENTS.facets_template,
+        empty_template="environments/audit/_nothing.html",
+        empty=last_sync,
+        beyond=ENVIRONMENTS.beyond,
+        css="aud-table",
+    )
+
+
+def _prepare(audit: Audit, listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
+    """The audit under the policy of the time that is asked about; one query."""
+    now = clock.at()
+    policy = policy_at(now)
+    may_be_deleted = bool(data.get("gone")) or "gone:" in data.get("q", "").lower() or DELETED in data.getlist("status")
+
+    def state(query: ListQuery) -> AuditState:
+        return AuditState(audit, query, policy, now)
+
+    return replace(
+        listing,
+        sorts=_sorts(audit, policy, may_be_deleted=may_be_deleted),
+        filters=(*FILTERS, _status(audit, audit.conditions(policy, now)), GROUP),
+        pages=lambda query: rows.read_page(state(query)),
+        count=lambda query: rows.figures(state(query))[1],
+        display=lambda found, query, request: cells(rows.lines(found, state(query), request.user), state(query).as_of),
+        context=lambda request, query, part: _context(request, state(query), part),
+        table=table_of(audit, state),
+    )
+
+
+def _sorts(audit: Audit, policy: Policy | None, *, may_be_deleted: bool) -> tuple[Sort, ...]:
+    """By time first, which is what an audit is about."""
+    when = Sort("when", "When", audit.when(policy, may_be_deleted), None)
+    return when, *(ENVIRONMENTS.by_sort[name] for name in SORTED_BY)
+
+
+def _status(audit: Audit, conditions: Mapping[str, Q]) -> Filter:
+    def asks(values: Values) -> Q:
+        wanted = Q(gone_at=None) & any_of(conditions)(values)
+        return wanted | Q(gone_at__isnull=False) if DELETED in values else wanted
+
+    labels = {name: status.label for name, status in audit.statuses.items()}
+    return Filter("status", "Status", asks, word_of(audit.statuses), words_of(labels))
+
+
+def _base(audit: Audit, query: ListQuery) -> EnvironmentQuerySet:
+    """Deleted ones only if the address names them, by their status or as gone."""
+    found = Environment.objects.all() if DELETED in query.selected("status") else without_gone(query)
+    return found.annotate(since=archiving.SINCE) if audit.asks_since_when_stopped else found
+
+
+def _context(request: HttpRequest, state: AuditState, part: str) -> dict[str, Any]:
+    """What the audit shows besides its list; figures and forecast do not change with its page or order."""
+    figures, total = rows.figures(state)
+    chosen = _chosen(request, state, total)
+    if part == ALONE:
+        return chosen
+    return {
+        "audit": state.audit,
+        "policy_words": _policy_words(state),
+        "is_unknown": not total and not was_ever_synced(),
+        "figures": figures,
+        "groups": rows.groups(state),
+        "group_label": GROUPS.get(state.query.one("group"), ""),
+        "forecast": forecast(state.audit.ahead, tally(state).ahead, state.now),
+        **chosen,
+        **_narrowing(request, state, part),
+        **(_changes(state) if state.audit is AUDITS["lockdown"] else {}),
+    }
+
+
+def _chosen(request: HttpRequest, state: AuditState, total: int) -> dict[str, Any]:
+    """What can be done in environments of the audit, and where: in those ticked, or in all that match."""
+    offered = offers(state, state.as_of.acting(request.user))
+    url = url_if_any("automations:batch-new") if offered else ""
+    context = {"batch_url": url, "offers": offered, "all_url": "", "most_chosen": MOST_CHOSEN}
+    if not url or (state.statuses and total > MOST_CHOSEN):
+        return context
+    found = state.query.rows().order_by().values_list("pk", flat=True)[:MOST_CHOSEN] if state.statuses else ()
+    first = next(offer.action for offer in offered if not offer.why_not)
+    return context | {"all_url": f"{url}?action={first}&{state.listed_alone([pk.hex for pk in found])}"}
+
+
+def _policy_words(state: AuditState) -> str:
+    if state.policy is None:
+        return "unknown: the organization's policies had not been read."
+    return state.policy.lifetime_words if state.audit.slug == "lockdown" else state.policy.archive_words
+
+
+def _narrowing(request: HttpRequest, state: AuditState, part: str) -> dict[str, Any]:
+    """What narrows it; the filters of the environments' list, counted in every status, only if requested."""
+    url, place = reverse("environments:facets"), state.query.place
+    is_counted = part == WHOLE and "facets" in request.GET
+    return {
+        "group_choices": GROUPS.items(),
+        "filter_pairs": [pair for pair in place.filters if pair[0] in PANEL],
+        "facets": facets(read_query(ENVIRONMENTS, request.GET, state.as_of)) if is_counted else None,
+        "find_url": url,
+        "counts_url": f"{url}{place.at(None)}",
+    }
+
+
+def _changes(state: AuditState) -> dict[str, Any]:
+    changes, has_older = lockdown_history.changes(state.environments, state.now)
+    url = f"{reverse('audit:lockdown-changes')}?{state.filters_alone}"
+    return {"changes": changes, "has_older_changes": has_older, "all_changes_url": url}
+
+
+LOCKDOWN, ARCHIVE = _list(AUDITS["lockdown"]), _list(AUDITS["archive"])
+AUDIT_LISTS = {"lockdown": LOCKDOWN, "archive": ARCHIVE}
+CHANGES = List(
+    name="changes",
+    page_url="audit:lockdown-changes",
+    export_url="audit:lockdown-changes-export",
+    title=CHANGES_TABLE.title,
+    one="change of a lockdown",
+    many="changes of lockdowns",
+    model=Transition,
+    permissions=READ,
+    sorts=(Sort("seen", "Seen", F("seen_at"), None, first_click_descends=True),),
+    default_order="-seen",
+    search=SEARCH,
+    filters=FILTERS,
+    base=without_gone,
+    rows_from=lambda environments, query: lockdown_history.transitions(environments, clock.at()),
+    read=lockdown_history.readable,
+    is_counted=False,
+    display=lambda found, query, request: lockdown_history.describe(found),
+    context=lambda request, query, part: {"back_url": f"{reverse('audit:lockdown')}{query.place.at(None)}"},
+    as_of=AsOf.read,
+    saved=False,
+    headings=(
+        Heading("aud-seen", sort="seen"),
+        Heading("", "Environment"),
+        Heading("", "What"),
+        Heading("", "By whom, and why"),
+    ),
+    template="environments/audit/changes.html",
+    body_template="",
+    before_template="as_of/_bar.html",
+    rows_template="environments/audit/_changes_rows.html",
+    empty_template="environments/audit/_no_changes.html",
+    beyond="There are none older.",
+    css="aud-plain",
+    table=CHANGES_TABLE,
+)
