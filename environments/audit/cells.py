@@ -15,9 +15,6 @@ from environments.as_of.context import AsOf
 from environments.audit.rows import Line
 from portal.web import cells as web_cells
 
-TICK = (
-    '<input type="checkbox" class="form-check-input" name="id" value="{id}" form="chosen" aria-label="Choose {name}">'
-)
 STATUS = (
     '<details><summary><span class="tone-{tone}">{label}</span>{unseen}</summary>'
     '<ul class="aud-because">{because}</ul></details>'
@@ -47,7 +44,7 @@ def _row(line: Line, as_of: AsOf) -> Row:
     unseen = UNSEEN if as_of.is_gap else ""
     status = STATUS.format(tone=line.tone, label=escape(line.label), unseen=unseen, because=because)
     made = {
-        "tick": TICK.format(id=environment.pk.hex, name=name),
+        "tick": web_cells.tick(environment.pk.hex, str(environment)),
         "name": f'<a href="{escape(line.url)}"><bdi>{name}</bdi></a>',
         "owner": _named(line.owner),
         "project": _named(line.project),

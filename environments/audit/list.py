@@ -10,12 +10,12 @@ from typing import Any
 from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
-from django.utils.safestring import SafeString
 
+from environments.actions import bulk
+from environments.actions.registry import ACTIONS
 from environments.as_of import clock
 from environments.as_of.context import AsOf, was_ever_synced
 from environments.audit import lockdown_history, rows
-from environments.audit.bulk_actions import offers
 from environments.audit.cells import cells
 from environments.audit.counts import tally
 from environments.audit.exports import CHANGES_TABLE, table_of
@@ -23,7 +23,7 @@ from environments.audit.forecast import forecast
 from environments.audit.query import AUDITS, DELETED, GROUPS, READ, Audit, AuditState
 from environments.list.change_token import revision
 from environments.list.filters import FILTERS, MOST_CHOSEN, PANEL, without_gone
-from environments.list.list import ENVIRONMENTS, last_sync
+from environments.list.list import ENVIRONMENTS, TICKS, last_sync
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, EnvironmentQuerySet, Transition
 from environments.policies import archiving
@@ -35,12 +35,11 @@ from portal.lists.keyset import Sort
 from portal.lists.query import read_query
 from portal.lists.readers import word_of
 from portal.lists.views import ALONE, WHOLE
-from portal.web.templatetags.portal import url_if_any
 
 SORTED_BY = ("phase", "name", "owner", "project")
 GROUP = Filter("group", "Group", lambda values: Q(), word_of(GROUPS), words=lambda values: {}, single=True)
 HEADINGS = (
-    Heading("aud-tick", SafeString('<span class="visually-hidden">Choose</span>')),
+    TICKS,
     Heading("aud-name", sort="name"),
     Heading("aud-owner", sort="owner"),
     Heading("aud-project", sort="project"),
@@ -79,7 +78,8 @@ def _list(audit: Audit) -> List:
         body_template="environments/audit/_audit.html",
         problems_template="",
         rows_template="environments/audit/_rows.html",
-        top_template="environments/audit/_chosen.html",
+        top_template="environments/_bulk.html",
+        after_template="environments/_selection.html",
         facets_template=ENVIRONMENTS.facets_template,
         empty_template="environments/audit/_nothing.html",
         empty=last_sync,
@@ -151,15 +151,19 @@ def _context(request: HttpRequest, state: AuditState, part: str) -> dict[str, An
 
 
 def _chosen(request: HttpRequest, state: AuditState, total: int) -> dict[str, Any]:
-    """What can be done in environments of the audit, and where: in those ticked, or in all that match."""
-    offered = offers(state, state.as_of.acting(request.user))
-    url = url_if_any("automations:batch-new") if offered else ""
-    context = {"batch_url": url, "offers": offered, "all_url": "", "most_chosen": MOST_CHOSEN}
-    if not url or (state.statuses and total > MOST_CHOSEN):
-        return context
+    """What can be done in environments of the audit, and where: in those selected, or in all that match."""
+    shown = {f"{state.audit.slug}.{status}" for status in state.statuses or state.audit.statuses}
+    fitting = [action for action in ACTIONS.values() if action.fits & shown]
+    found = bulk.selection(fitting, state.as_of.acting(request.user), _all_query(state, total))
+    return {"selection": found, "most_chosen": MOST_CHOSEN}
+
+
+def _all_query(state: AuditState, total: int) -> str:
+    """All that match, by name where a status chose them: the environments' own list knows no statuses."""
+    if state.statuses and total > MOST_CHOSEN:
+        return ""
     found = state.query.rows().order_by().values_list("pk", flat=True)[:MOST_CHOSEN] if state.statuses else ()
-    first = next(offer.action for offer in offered if not offer.why_not)
-    return context | {"all_url": f"{url}?action={first}&{state.listed_alone([pk.hex for pk in found])}"}
+    return state.listed_alone([pk.hex for pk in found])
 
 
 def _policy_words(state: AuditState) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import F
 from django.db.models.functions import Upper
+from django.http import HttpRequest
 from django.urls import reverse
 
+from environments.actions import bulk
 from environments.as_of.context import AsOf
 from environments.list.change_token import revision
 from environments.list.exports import TABLE
@@ -16,8 +19,9 @@ from environments.list.rows import COLUMNS, list_rows
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, SyncRun
 from environments.sync.freshness import freshness
-from portal.lists.declaration import Heading, List, only
+from portal.lists.declaration import Heading, List, ListQuery, only
 from portal.lists.keyset import Sort
+from portal.web import cells
 
 # Each is read from an index of its own, in order: see Environment.Meta.indexes.
 SORTS = (
@@ -36,6 +40,15 @@ def last_sync() -> dict[str, Any]:
     """Why there may be no environments yet."""
     return {"sweep": freshness(SyncRun.Kind.ENVIRONMENTS)[0]}
 
+
+def _selection(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
+    """What can be done to the environments selected; nothing in the past."""
+    user = request.user if query.as_of.at is None else None
+    return {"selection": bulk.selection(bulk.on_environments(), user, query.place.at(None).removeprefix("?"))}
+
+
+# the boxes of those who may do something
+TICKS = Heading("list-tick", cells.SELECT_PAGE)
 
 ENVIRONMENTS = List(
     name="environments",
@@ -61,11 +74,13 @@ ENVIRONMENTS = List(
     # words are looked up in a text index, and each hit in its row
     scanned=("", "name", "owner", "project", "repo", "branch", "class", "runner"),
     change_token=revision,
-    headings=tuple(Heading(f"list-{sort.name}", sort=sort.name) for sort in SORTS),
+    headings=(TICKS, *(Heading(f"list-{sort.name}", sort=sort.name) for sort in SORTS)),
     template="environments/list/list.html",
     before_template="as_of/_bar.html",
     rows_template="environments/list/_rows.html",
-    top_template="environments/list/_batch.html",
+    top_template="environments/_bulk.html",
+    after_template="environments/_selection.html",
+    context=_selection,
     facets_template="environments/list/_gone.html",
     empty_template="environments/list/_nothing.html",
     empty=last_sync,

@@ -40,7 +40,7 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
 
 def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag]) -> Row:
     return {
-        "id": environment.pk.hex,
+        "tick": cells.tick(environment.pk.hex, environment.name or str(environment.pk)),
         "state": "list-past" if environment.archived_at or environment.gone_at else "",
         "phase": cells.phase(environment.phase) + _past(environment),
         "name": cells.link(

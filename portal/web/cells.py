@@ -34,6 +34,20 @@ def named(parameter: str, identity: UUID | None, name: str, absent: str, *, is_i
     return link(f"?{parameter}={identity}", name or beginning(identity), is_isolated=is_isolated)
 
 
+def tick(value: str, name: str) -> SafeString:
+    """The box that selects a row for the form `chosen`."""
+    return SafeString(
+        f'<input type="checkbox" class="form-check-input" name="id" value="{value}" form="chosen"'
+        f' aria-label="Select {escape(name)}">'
+    )
+
+
+SELECT_PAGE = SafeString(
+    '<span class="visually-hidden">Select</span>'
+    '<input type="checkbox" class="form-check-input" data-select-page aria-label="Select this page" hidden>'
+)
+
+
 def beginning(identity: UUID) -> str:
     """An id that has no name here."""
     return f"{str(identity)[:8]}…"

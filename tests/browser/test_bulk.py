@@ -18,7 +18,7 @@ from tests.browser import fleet
 pytestmark = pytest.mark.browser
 
 
-def test_two_that_run_in_spite_of_their_lockdown_are_ticked_and_stopped(administering: Page, sandbox: Sandbox) -> None:
+def test_two_that_run_in_spite_of_their_lockdown_are_selected_and_stopped(administering: Page, sandbox: Sandbox) -> None:
     page = administering
     names = ("left-over-one", "left-over-two", "left-over-three")
     for name in names:
@@ -26,8 +26,8 @@ def test_two_that_run_in_spite_of_their_lockdown_are_ticked_and_stopped(administ
     fleet.read_environments(sandbox)
     page.goto("/audit/lockdown/?status=running&q=left-over")
     for name in names[:2]:
-        page.get_by_label(f"Choose {name}").check()
-    page.get_by_role("button", name="Stop… the ticked").click()
+        page.get_by_label(f"Select {name}").check()
+    page.get_by_role("button", name="Stop… selected").click()
 
     expect(page.get_by_role("heading", name="Stop 2 environments")).to_be_visible()
     targets = page.get_by_role("group", name="Where it will be asked for")

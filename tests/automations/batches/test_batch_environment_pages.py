@@ -212,5 +212,5 @@ def test_the_list_hands_its_environments_on_to_those_who_may_do_something() -> N
     factories.environment()
     for role, may in (("Viewer", False), ("Auditor", False), ("Operator", True)):
         page = factories.client(role).get("/environments/", {"q": "phase:running"}).content.decode()
-        assert ("Act on these…" in page) is may
+        assert ("Bulk actions…" in page) is may
         assert (f'href="{NEW}?q=phase%3Arunning' in page) is may

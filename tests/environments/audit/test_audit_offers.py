@@ -45,12 +45,12 @@ def test_all_that_match_are_handed_to_a_batch_by_name_where_a_status_chose_them(
     made = some()
     whole = html.unescape(get(operator, LOCKDOWN, q="owner:ann"))
     assert f"{url}q=owner%3Aann" not in whole  # nothing matches, so there is nothing to hand on
-    assert f'href="{url}action=environment.stop&phase=stopped"' in html.unescape(
+    assert f'href="{url}phase=stopped&action=environment.stop"' in html.unescape(
         get(operator, LOCKDOWN, phase="stopped")
     )
     page = html.unescape(get(operator, LOCKDOWN, status="24h"))
     # of what fits, all an operator may
-    assert f'href="{url}action=task.start&id=none&id={made["today"].pk.hex}"' in page
+    assert f'href="{url}id=none&id={made["today"].pk.hex}&action=task.start"' in page
 
 
 def test_of_a_status_no_more_are_handed_on_than_an_address_holds():

@@ -1,0 +1,64 @@
+"""What is offered for many environments at once: it leads to the plan of a batch.
+
+Deleting is not offered: it cannot be undone, so it stays one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from environments.actions.menu import NOT_ALLOWED, Actor
+from environments.actions.registry import ACTIONS, Action
+from portal.web.navigation import url_of
+
+START_TASK = "task.start"  # of an app that this one does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An action by its name; `why_not` says in words why it is disabled, or is empty."""
+
+    action: str
+    label: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The bar of a list in which environments are selected: what is offered, and where it is planned.
+
+    `all_query` is the query of all that match, empty where they are too many to name.
+    """
+
+    offers: list[Offer]
+    url: str
+    all_query: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.offers and self.url)
+
+    @property
+    def first(self) -> str:
+        """The first action that this person may do."""
+        return next(offer.action for offer in self.offers if not offer.why_not)
+
+
+def on_environments() -> list[Action]:
+    """Everything that can be done to many environments themselves."""
+    return [action for action in ACTIONS.values() if action.many and action.subject == "environment"]
+
+
+def selection(actions: Iterable[Action], user: Actor | None, all_query: str) -> Selection:
+    """These actions, and running a task; nothing if nobody acts or nothing is allowed."""
+    if user is None:
+        return Selection([], "")
+    offers = [
+        Offer(action.name, label, "" if user.has_perm(action.permission) else NOT_ALLOWED)
+        for action, label in (
+            *((action, action.many.words) for action in actions if action.many),
+            (ACTIONS[START_TASK], "Run a task"),
+        )
+    ]
+    may_act = any(not offer.why_not for offer in offers)
+    return Selection(offers if may_act else [], url_of("automations:batch-new"), all_query)
