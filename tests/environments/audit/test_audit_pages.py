@@ -121,7 +121,7 @@ def test_pages_follow_one_another_by_key(viewer):
     for url in (LOCKDOWN, ARCHIVE):
         first = get(viewer, url, size=25)
         seen, page = names(first), first
-        while match := re.search(r'rel="next"\s+href="([^"]*)"', page):
+        while match := re.search(r'rel="next"\s+id="next-page"\s+href="([^"]*)"', page):
             page = viewer.get(url + html.unescape(match[1])).content.decode()
             seen += names(page)
         assert sorted(seen) == [f"e{number:02}" for number in range(60)]
