@@ -71,7 +71,7 @@ HITS = List(
     permissions=READ,
     sorts=(Sort("when", "When", F("since"), None), *(ENVIRONMENTS.by_sort[name] for name in SORTED_BY)),
     default_order="when",
-    search=SEARCH,
+    search=replace(SEARCH, placeholder="Words, or owner:ann project:shop is:unpushed"),
     filters=(*FILTERS, WITHIN),
     parameters=("question", "value", *QUESTIONS),
     prepare=_prepare,
