@@ -34,7 +34,7 @@ from portal.lists.filters import Filter, Values, any_of, words_of
 from portal.lists.keyset import Sort
 from portal.lists.query import read_query
 from portal.lists.readers import word_of
-from portal.lists.views import ALONE, WHOLE
+from portal.lists.views import WHOLE
 
 SORTED_BY = ("phase", "name", "owner", "project")
 GROUP = Filter("group", "Group", lambda values: Q(), word_of(GROUPS), words=lambda values: {}, single=True)
@@ -64,7 +64,7 @@ def _list(audit: Audit) -> List:
         permissions=READ,
         sorts=_sorts(audit, None, may_be_deleted=False),
         default_order="when",
-        search=SEARCH,
+        search=replace(SEARCH, placeholder="Words, or owner:ann runner:aws is:unpushed"),
         filters=(*FILTERS, _status(audit, {}), GROUP),
         panel=(*PANEL, "group"),
         base=partial(_base, audit),
@@ -72,7 +72,6 @@ def _list(audit: Audit) -> List:
         as_of=AsOf.read,
         change_token=revision,
         poll_seconds=15,
-        news="audit",
         headings=HEADINGS,
         template="environments/audit/audit.html",
         body_template="environments/audit/_audit.html",
@@ -85,6 +84,7 @@ def _list(audit: Audit) -> List:
         empty=last_sync,
         beyond=ENVIRONMENTS.beyond,
         css="aud-table",
+        swapped="audit",
     )
 
 
@@ -131,11 +131,8 @@ def _base(audit: Audit, query: ListQuery) -> EnvironmentQuerySet:
 
 
 def _context(request: HttpRequest, state: AuditState, part: str) -> dict[str, Any]:
-    """What the audit shows besides its list; figures and forecast do not change with its page or order."""
+    """What the audit shows besides its list."""
     figures, total = rows.figures(state)
-    chosen = _chosen(request, state, total)
-    if part == ALONE:
-        return chosen
     return {
         "audit": state.audit,
         "policy_words": _policy_words(state),
@@ -144,7 +141,7 @@ def _context(request: HttpRequest, state: AuditState, part: str) -> dict[str, An
         "groups": rows.groups(state),
         "group_label": GROUPS.get(state.query.one("group"), ""),
         "forecast": forecast(state.audit.ahead, tally(state).ahead, state.now),
-        **chosen,
+        **_chosen(request, state, total),
         **_narrowing(request, state, part),
         **(_changes(state) if state.audit is AUDITS["lockdown"] else {}),
     }

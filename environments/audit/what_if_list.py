@@ -18,7 +18,7 @@ from environments.audit.what_if_exports import table_of
 from environments.list.filters import FILTERS, without_gone
 from environments.list.list import ENVIRONMENTS
 from environments.list.search_keys import SEARCH
-from environments.models import Environment, EnvironmentQuerySet
+from environments.models import Environment
 from portal.lists.declaration import Heading, List, ListQuery
 from portal.lists.filters import Filter, words_of
 from portal.lists.keyset import Sort
@@ -48,7 +48,7 @@ def _prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
 def _of_question(listing: List, name: str, value: int) -> List:
     question = QUESTIONS[name]
 
-    def read(rows: Any) -> EnvironmentQuerySet:
+    def read(rows: Any) -> Any:
         return rows.annotate(hit_at=question.since + Value(value * question.unit)).for_list()
 
     def context(request: HttpRequest, query: ListQuery, part: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ HITS = List(
     permissions=READ,
     sorts=(Sort("when", "When", F("since"), None), *(ENVIRONMENTS.by_sort[name] for name in SORTED_BY)),
     default_order="when",
-    search=SEARCH,
+    search=replace(SEARCH, placeholder="Words, or owner:ann project:shop is:unpushed"),
     filters=(*FILTERS, WITHIN),
     parameters=("question", "value", *QUESTIONS),
     prepare=_prepare,

@@ -155,7 +155,6 @@ class List:
     # address where there is none
     change_token: Callable[..., str] | None = None
     poll_seconds: int = 10
-    news: str = "list"  # the id of what changed rows swap
     changes_url: str = ""
     facets_url: str = ""
     export_url: str = ""
@@ -163,6 +162,7 @@ class List:
     saved: bool = True  # whether people may save its address; never where that takes arguments
 
     css: str = ""
+    swapped: str = "list"  # the id of what sorting, paging and news swap
     trigger: str = "submit, change from:#facets, input changed delay:400ms from:#q"
     list_template: str = "lists/_list.html"
     body_template: str = "lists/_body.html"  # empty: fragments are always the list alone

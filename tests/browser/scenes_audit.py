@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 
 from environments.as_of.clock import written
 from environments.models import Environment, Field, SyncRun
+from portal.lists.keyset import Cursor
 from tests.support import audits as made
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def audits(scene: type[Scene]) -> Iterator[Scene]:
     moment = written(first + timedelta(seconds=1))
     made.swept(now - timedelta(days=3), now - timedelta(days=2))
     gap = written(now - timedelta(days=1))
+    older = Cursor("-seen", "after", written(now - 2 * HOUR), 9).encode()
     yield scene("audit", "/audit/")
     yield scene("audit-lockdown", LOCKDOWN, ADMIN, then=_explained)
     yield scene("audit-lockdown-grouped", f"{LOCKDOWN}?group=project&status=past&status=running")
@@ -44,7 +46,7 @@ def audits(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("audit-lockdown-as-of", f"{LOCKDOWN}?as_of={moment}")
     yield scene("audit-lockdown-filters", f"{LOCKDOWN}?phase=running&status=7d", then=_unfolded)
     yield scene("audit-lockdown-changes", f"{LOCKDOWN}changes/?q=phase:running", ADMIN)
-    yield scene("audit-lockdown-changes-older", f"{LOCKDOWN}changes/?before={written(now - 2 * HOUR)}~9")
+    yield scene("audit-lockdown-changes-older", f"{LOCKDOWN}changes/?page={older}")
     yield scene("audit-archive", ARCHIVE, ADMIN, then=_explained)
     yield scene("audit-archive-grouped", f"{ARCHIVE}?group=owner&status=due&size=25")
     yield scene("audit-archive-not-observed", f"{ARCHIVE}?as_of={gap}")

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from automations.models import Batch, BatchItem, ExecutionPhase, ServicePhase
 from automations.sync.summaries import refresh
+from environments.models import Field
 from portal.ledger.models import Outcome
-from tests.support import factories
+from tests.support import audits, factories
 from tests.support.audit_entries import entry
 from tests.support.automation_factories import batch, execution, service, task
 from tests.support.operations import ENVIRONMENT, operation
@@ -23,7 +24,8 @@ from tests.support.operations import ENVIRONMENT, operation
 class Sample:
     """`make` adds as many rows as asked for; `filters` has a value for each filter, which some of these rows may meet.
 
-    `key` is the column that names a row in a file, `of` the arguments of the page's address.
+    `key` is the column that names a row in a file, `of` the arguments of the page's address, `always` what its query
+    must hold.
     """
 
     make: Callable[[int], None]
@@ -31,6 +33,7 @@ class Sample:
     search: str = ""
     key: str = "id"
     of: Mapping[str, Any] = field(default_factory=dict)
+    always: Mapping[str, str] = field(default_factory=dict)
 
 
 def _operations(number: int) -> None:
@@ -41,6 +44,13 @@ def _operations(number: int) -> None:
 def _environments(number: int) -> None:
     for minute in range(number):
         factories.environment(name=f"otter-{minute}", failure="no space left" if minute % 2 else "")
+
+
+def _changes_of_lockdowns(number: int) -> None:
+    now = timezone.now()
+    for minute in range(number):
+        environment = factories.environment(name=f"otter-{minute}")
+        audits.moved(environment, Field.LOCKDOWN, None, now, by=now - timedelta(minutes=minute))
 
 
 def _references(number: int) -> None:
@@ -95,6 +105,10 @@ def _executions(number: int) -> None:
         execution(build, ago=timedelta(minutes=minute))
 
 
+OF_ENVIRONMENTS = {
+    "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7", "project": "none",
+    "owner": "none", "runner": "none", "class": "none", "role": "default", "id": str(uuid.UUID(int=1)), "gone": "yes",
+}  # fmt: skip
 SAMPLES: Mapping[str, Sample] = {
     "operations:list": Sample(
         _operations,
@@ -107,12 +121,17 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "environments:list": Sample(
         _environments,
-        {
-            "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7", "project": "none",
-            "owner": "none", "runner": "none", "class": "none", "role": "default", "id": str(uuid.UUID(int=1)),
-            "gone": "yes",
-        },
+        OF_ENVIRONMENTS,
         "otter -name:fox",
+    ),
+    "audit:lockdown": Sample(_environments, OF_ENVIRONMENTS | {"status": "past", "group": "owner"}, "otter -name:fox"),
+    "audit:archive": Sample(_environments, OF_ENVIRONMENTS | {"status": "due", "group": "owner"}, "otter -name:fox"),
+    "audit:lockdown-changes": Sample(
+        _changes_of_lockdowns, OF_ENVIRONMENTS, "otter -name:fox", key="environment_id"
+    ),
+    "audit:what-if-environments": Sample(
+        _environments, OF_ENVIRONMENTS | {"within": "30d"}, "otter -name:fox",
+        always={"question": "lifetime", "value": "14"},
     ),
     "operations:stream": Sample(
         _stream,

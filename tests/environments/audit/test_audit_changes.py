@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from environments.models import Environment, Field
+from portal.lists.keyset import Cursor
 from tests.environments.audit.audit_pages import DAY, HOUR, LOCKDOWN, get
 from tests.support import audits, factories, operations
 
@@ -75,7 +76,7 @@ def test_every_change_of_a_lockdown_is_found_page_by_page(viewer):
         found = re.findall(r"<bdi>(moved-\d+)</bdi>", page)
         sizes.append(len(found))
         seen += found
-        older = re.search(r'rel="next"\s+href="([^"]*)"', page)
+        older = re.search(r'rel="next"\s+id="next-page"\s+href="([^"]*)"', page)
         address = html.unescape(older[1]) if older else ""
     assert sizes == [50, 50, 21]
     assert sorted(seen) == [f"moved-{number:03}" for number in range(121)]
@@ -89,8 +90,9 @@ def test_changes_of_lockdowns_are_those_of_the_filters_and_of_the_moment(viewer)
     before = (timezone.now() - timedelta(minutes=1)).isoformat()
     then = get(viewer, f"{LOCKDOWN}changes/", as_of=before)
     assert sorted(re.findall(r"<bdi>(moved-\d+)</bdi>", then)) == ["moved-002", "moved-003"]
-    assert "this is not a place in this list" in get(viewer, f"{LOCKDOWN}changes/", before="yesterday")
-    assert "There are none older." in get(viewer, f"{LOCKDOWN}changes/", before="2020-01-01T00:00:00Z~9")
+    assert "this is not a place in this list" in get(viewer, f"{LOCKDOWN}changes/", page="yesterday")
+    first = Cursor("-seen", "after", "2020-01-01T00:00:00Z", 9).encode()
+    assert "There are none older." in get(viewer, f"{LOCKDOWN}changes/", page=first)
 
 
 def test_a_lockdown_moved_by_another_value_than_asked_for_was_moved_by_somebody_else(viewer):

@@ -40,6 +40,7 @@ def test_the_lockdown_audit_counts_every_status_and_lists_each(viewer):
     assert names(get(viewer, LOCKDOWN, status="running")) == ["running past"]
     assert sorted(names(get(viewer, LOCKDOWN, status=["7d", "24h"]))) == ["soon", "today"]
     assert names(get(viewer, LOCKDOWN, status="deleted")) == ["gone"]
+    assert "shown too" not in get(viewer, LOCKDOWN, status="deleted")  # the status alone names them
     assert "2 commits, 1 file: 2 d" in page
 
 
@@ -121,7 +122,7 @@ def test_pages_follow_one_another_by_key(viewer):
     for url in (LOCKDOWN, ARCHIVE):
         first = get(viewer, url, size=25)
         seen, page = names(first), first
-        while match := re.search(r'rel="next"\s+href="([^"]*)"', page):
+        while match := re.search(r'rel="next"\s+id="next-page"\s+href="([^"]*)"', page):
             page = viewer.get(url + html.unescape(match[1])).content.decode()
             seen += names(page)
         assert sorted(seen) == [f"e{number:02}" for number in range(60)]
@@ -232,6 +233,7 @@ def test_an_open_page_asks_for_news_and_gets_none_while_there_is_none(viewer):
     factories.environment(lockdown_at=timezone.now() + DAY)
     page = get(viewer, LOCKDOWN)
     poll = html.unescape(re.search(r'hx-get="([^"]*seen=[^"]*)"', page)[1])
+    assert page.count('hx-target="#audit"') == 2  # news and sorting: the figures beside lead to the order shown
     htmx = {"HX-Request": "true"}
     assert viewer.get(poll, headers=htmx).status_code == 204
     factories.environment(name="new", lockdown_at=timezone.now() + DAY)

@@ -15,14 +15,16 @@ from django.utils import timezone
 
 from environments.as_of import clock
 from environments.as_of.context import AsOf
-from environments.audit.exports import COLUMNS, audit_rows
-from environments.audit.query import AUDITS, read
+from environments.audit.exports import COLUMNS
+from environments.audit.list import AUDIT_LISTS
+from environments.audit.query import AUDITS
 from environments.detail.lifetime import banners, lifetime
 from environments.list.list import ENVIRONMENTS
 from environments.models import Environment, Field, Phase, Transition
 from environments.policies import deletion
 from environments.policies.policy import Policy, policy_at
 from environments.policies.verdict import Facts, with_stops
+from portal.lists.export import rows_of
 from portal.lists.query import read_query
 from tests.support import audits, factories
 from tests.support.audits import DAY
@@ -36,6 +38,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "unread": {},
 }
 SPANS = (0, 1, 3, 7, 30)
+EVERYTHING = QueryDict("gone=yes")
 
 
 class Said(NamedTuple):
@@ -117,21 +120,20 @@ def audited(as_of: AsOf, policy: Policy | None) -> dict[uuid.UUID, tuple[str, st
     """As the database answers the audits."""
     found: dict[str, dict[uuid.UUID, tuple[str, datetime | None]]] = {}
     for slug, audit in AUDITS.items():
-        state = read(QueryDict("gone=yes"), audit, as_of, policy)
-        rows = state.environments.annotate(at=audit.when(policy, True))
+        rows = read_query(AUDIT_LISTS[slug], EVERYTHING, as_of).rows().annotate(at=audit.when(policy, True))
         found[slug] = {}
-        for status, condition in audit.conditions(policy, state.now).items():
+        for status, condition in audit.conditions(policy, clock.at()).items():
             present = rows.present().filter(condition).values_list("pk", "at")
             found[slug] |= {pk: (status, at) for pk, at in present}
         found[slug] |= {row.pk: ("deleted", row.gone_at) for row in rows.filter(gone_at__isnull=False)}
     return {pk: (status, *found["archive"][pk]) for pk, (status, _) in found["lockdown"].items()}
 
 
-def exported(as_of: AsOf, policy: Policy | None) -> dict[uuid.UUID, tuple[str, str, datetime | None]]:
+def exported(as_of: AsOf) -> dict[uuid.UUID, tuple[str, str, datetime | None]]:
     """As the files of the audits have it."""
     found: dict[str, dict[uuid.UUID, dict[str, Any]]] = {}
-    for slug, audit in AUDITS.items():
-        rows = audit_rows(read(QueryDict("gone=yes"), audit, as_of, policy))
+    for slug, listing in AUDIT_LISTS.items():
+        rows = rows_of(read_query(listing, EVERYTHING, as_of))
         found[slug] = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows}
     return {
         pk: (row["status"], found["archive"][pk]["status"], found["archive"][pk]["status_at"])
@@ -154,7 +156,7 @@ def test_page_audit_search_and_export_say_the_same_of_a_thousand_lives(name: str
         policy = policy_at(now)
         rows = {row.pk: row for row in with_stops(Environment.objects.all())}
         statuses = audited(as_of, policy)
-        assert exported(as_of, policy) == statuses
+        assert exported(as_of) == statuses
         said = {pk: page(row, policy, now) for pk, row in rows.items()}
         assert said == {pk: of_statuses(*statuses[pk], rows[pk]) for pk in rows}
         present = {pk for pk, (_, archive, _) in statuses.items() if archive != "deleted"}
