@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,7 @@ from tests.browser import fleet
 pytestmark = pytest.mark.browser
 
 
-def test_two_that_run_in_spite_of_their_lockdown_are_selected_and_stopped(administering: Page, sandbox: Sandbox) -> None:
+def test_two_that_run_past_their_lockdown_are_selected_and_stopped(administering: Page, sandbox: Sandbox) -> None:
     page = administering
     names = ("left-over-one", "left-over-two", "left-over-three")
     for name in names:
@@ -69,3 +70,36 @@ def test_the_field_for_a_reference_is_there_for_what_has_one_and_what_was_typed_
     expect(page.get_by_text("This time has passed.")).to_be_visible()
     expect(page.get_by_label("Reason")).to_have_value("extended by a week")
     expect(page.get_by_label("Lock down at, in UTC")).to_have_value("2020-01-01T10:00")
+
+
+def test_a_selection_survives_swaps_and_is_stopped_in_four_clicks(administering: Page, sandbox: Sandbox) -> None:
+    page = administering
+    names = [f"idler-{number}" for number in range(5)]
+    for name in names:
+        sandbox.world.add_environment(Condition(name=name, never_stops=True))
+    fleet.read_environments(sandbox)
+    page.goto("/")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Environments").click()
+    page.get_by_label("Search environments").fill("name:idler phase:running")
+    rows = page.locator("#list tbody tr")
+    expect(rows).to_have_count(5)
+    bar = page.locator("#chosen")
+    expect(bar).to_be_hidden()
+    boxes = rows.get_by_role("checkbox")
+    boxes.nth(0).click()
+    boxes.nth(3).click(modifiers=["Shift"])
+    expect(bar.get_by_role("status")).to_have_text("4 selected")
+    page.locator("#sort-name").click()  # swapped: another order, the same selection
+    expect(page.locator("th.list-name")).to_have_attribute("aria-sort", "ascending")
+    expect(rows.locator("input:checked")).to_have_count(4)
+    for key in ("j", "j", "x"):
+        page.keyboard.press(key)
+    expect(bar.get_by_role("status")).to_have_text(re.compile("^[35] selected$"))
+    bar.get_by_role("button", name="Clear", exact=True).click()
+    expect(bar).to_be_hidden()
+    page.get_by_label("Select this page").check()
+    bar.get_by_role("button", name="Stop… selected").click()
+    page.get_by_label("Reason").fill("idle for a week")
+    page.get_by_role("button", name="Stop these environments").click()
+    expect(page.get_by_role("heading", name="Stop many environments")).to_be_visible()
+    assert Batch.objects.get().items.count() == 5
