@@ -38,6 +38,7 @@ from portal.lists.views import WHOLE
 
 SORTED_BY = ("phase", "name", "owner", "project")
 GROUP = Filter("group", "Group", lambda values: Q(), word_of(GROUPS), words=lambda values: {}, single=True)
+# style sheets hide the columns of ticks and actions where the rows have none
 HEADINGS = (
     TICKS,
     Heading("aud-name", sort="name"),
@@ -89,14 +90,11 @@ def _list(audit: Audit) -> List:
 
 
 def _prepare(audit: Audit, listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
-    """The audit under the policy of the time that is asked about; one query."""
+    """The audit under the policy of the time that is asked about; two queries."""
     now = clock.at()
     policy = policy_at(now)
+    state = partial(AuditState, audit, policy, now, revision())
     may_be_deleted = bool(data.get("gone")) or "gone:" in data.get("q", "").lower() or DELETED in data.getlist("status")
-
-    def state(query: ListQuery) -> AuditState:
-        return AuditState(audit, query, policy, now)
-
     return replace(
         listing,
         sorts=_sorts(audit, policy, may_be_deleted=may_be_deleted),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import TypeVar, cast
 from urllib.parse import urlencode
 
@@ -13,7 +12,6 @@ from django.db.models import Q
 from django.db.models.expressions import Combinable
 
 from environments.as_of.context import AsOf
-from environments.list.change_token import revision
 from environments.list.filters import asks_for_gone
 from environments.models import EnvironmentQuerySet
 from environments.policies import archiving, lockdown
@@ -68,12 +66,13 @@ AUDITS = {
 
 @dataclass(frozen=True)
 class AuditState:
-    """An audit as its URL requests it, under the policy of its time."""
+    """An audit as its URL requests it, under the policy of its time; `revision` changes with the environments."""
 
     audit: Audit
-    query: ListQuery
     policy: Policy | None
     now: datetime
+    revision: str
+    query: ListQuery
 
     @property
     def statuses(self) -> Values:
@@ -82,11 +81,6 @@ class AuditState:
     @property
     def as_of(self) -> AsOf:
         return cast(AsOf, self.query.as_of)
-
-    @cached_property
-    def revision(self) -> str:
-        """Another text once an environment has changed."""
-        return revision()
 
     def cached(self, part: str, count: Callable[[], T]) -> T:
         """What `count` answers for this audit, its filters and its policy: each of them reads the whole table."""

@@ -13,6 +13,7 @@ from environments.as_of.context import AsOf, was_ever_synced
 from environments.audit.list import AUDIT_LISTS
 from environments.audit.query import AUDITS, READ, AuditState
 from environments.audit.rows import Figure, figures
+from environments.list.change_token import revision
 from environments.policies import policy
 from portal.lists.query import read_query
 from portal.web.permissions import permission
@@ -37,10 +38,10 @@ def audit_list(request: HttpRequest) -> HttpResponse:
     """Both audits in brief, the policies in words, and how they came to be so."""
     as_of = AsOf.read(request.GET.get("as_of", ""))
     with as_of.reading():
-        now = clock.at()
+        now, seen = clock.at(), revision()
         known = policy.policy_at(now)
         summaries = [
-            _summary(AuditState(audit, read_query(AUDIT_LISTS[slug], QueryDict(), as_of), known, now))
+            _summary(AuditState(audit, known, now, seen, read_query(AUDIT_LISTS[slug], QueryDict(), as_of)))
             for slug, audit in AUDITS.items()
         ]
     history, has_older = policy.history(now)

@@ -41,7 +41,7 @@ def _prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
     if not asked:
         return listing
     as_of_now = replace(WITHIN, asks=lambda spans: within(spans[0], now))
-    listing = replace(listing, filters=(*FILTERS, as_of_now), table=table_of(asked, _of_question))
+    listing = replace(listing, filters=(as_of_now, *FILTERS), table=table_of(asked, _of_question))
     return _of_question(listing, *next(iter(asked.items())))
 
 
@@ -72,7 +72,7 @@ HITS = List(
     sorts=(Sort("when", "When", F("since"), None), *(ENVIRONMENTS.by_sort[name] for name in SORTED_BY)),
     default_order="when",
     search=replace(SEARCH, placeholder="Words, or owner:ann project:shop is:unpushed"),
-    filters=(*FILTERS, WITHIN),
+    filters=(WITHIN, *FILTERS),
     parameters=("question", "value", *QUESTIONS),
     prepare=_prepare,
     display=lambda found, query, request: hits(found),

@@ -65,7 +65,7 @@ def test_unpushed_work_has_the_time_of_the_policy_that_comes_first_in_both_audit
     times = {name: now + value if isinstance(value, timedelta) else value for name, value in columns.items()}
     factories.environment(unpushed_commits=3, changed_files=0, **times)
     for url in (LOCKDOWN, ARCHIVE):
-        (line,) = auditor.get(f"{url}?gone=yes").context["lines"]
-        assert line.work == f"3 commits: {said}", url
+        (line,) = auditor.get(f"{url}?gone=yes").context["rows"]
+        assert line["work"] == f"3 commits: {said}", url
         (row,) = read(auditor, f"{url}export/?gone=yes").rows
         assert row["time_left_for_unpushed_work"] == f"3 commits: {said}", url
