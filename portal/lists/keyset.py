@@ -101,21 +101,21 @@ class Cursor:
     order: str
     side: Side
     key: str | None
-    pk: UUID
+    pk: UUID | int
 
     def encode(self) -> str:
         text = json.dumps([self.order, self.side, self.key, str(self.pk)], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, text: str, order: Order) -> Cursor:
-        """Raises BadCursor."""
+    def decode(cls, text: str, order: Order, read_pk: Callable[[str], UUID | int] = UUID) -> Cursor:
+        """`read_pk` parses the primary key of the model. Raises BadCursor."""
         try:
             name, side, key, pk = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
             if name != str(order) or side not in ("after", "before") or not isinstance(key, str | None):
                 raise BadCursor(text)
             order.sort.read(key)
-            return cls(name, side, key, UUID(pk))
+            return cls(name, side, key, read_pk(pk))
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError, binascii.Error) as error:
             raise BadCursor(text) from error
 
@@ -161,7 +161,7 @@ def in_order(rows: QuerySet[M], order: Order) -> QuerySet[M]:
 
 
 class _Place(NamedTuple):
-    pk: UUID
+    pk: UUID | int
     key: Keyed | None
 
 

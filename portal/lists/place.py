@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import QueryDict
 
@@ -62,11 +63,12 @@ class Place:
         problems: list[Problem],
         *,
         sized: bool = True,
+        read_pk: Callable[[str], UUID | int] = UUID,
     ) -> tuple[Self, Cursor | None]:
         """Parse the place in `data` beside `filters`, and its cursor; adds what is not understood to `problems`."""
         order = _order(data, sorts, default_order, problems)
         size = _size(data, problems) if sized else DEFAULT_SIZE
-        cursor = _cursor(data, order, problems)
+        cursor = _cursor(data, order, problems, read_pk)
         return cls(tuple(filters), order, default_order, size, data.get("page", "") if cursor else ""), cursor
 
     def __str__(self) -> str:
@@ -162,12 +164,14 @@ def _size(data: QueryDict, problems: list[Problem]) -> int:
     return DEFAULT_SIZE
 
 
-def _cursor(data: QueryDict, order: Order, problems: list[Problem]) -> Cursor | None:
+def _cursor(
+    data: QueryDict, order: Order, problems: list[Problem], read_pk: Callable[[str], UUID | int]
+) -> Cursor | None:
     text = data.get("page")
     if not text:
         return None
     try:
-        return Cursor.decode(text, order)
+        return Cursor.decode(text, order, read_pk)
     except BadCursor:
         problems.append(Problem(f"page={text}"[:40], "Page: this is not a place in this list; here is its beginning"))
         return None

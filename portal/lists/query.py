@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from django.db.models import IntegerField
 from django.http import QueryDict
 
 from portal.lists.declaration import AsOf, List, ListQuery
@@ -47,9 +49,11 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, more: Sequence[Pair], of:
     values = {name: found for name in listing.by_name if (found := _values(listing, data, name, problems))}
     pairs: list[Pair] = typed(data) if listing.search else []
     pairs += [(name, value) for name, found in values.items() for value in found]
+    read_pk = int if isinstance(listing.model._meta.pk, IntegerField) else UUID
     place, cursor = Place.read(
-        data, [*pairs, *more], listing.by_sort, listing.default_order, problems, sized=listing.sized
-    )
+        data, [*pairs, *more], listing.by_sort, listing.default_order, problems, sized=listing.sized,
+        read_pk=read_pk,
+    )  # fmt: skip
     return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of)
 
 
