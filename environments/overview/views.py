@@ -216,6 +216,6 @@ def _one_of(data: QueryDict) -> tuple[str, str]:
     """The first dimension with an id (or "none") in the query, and that id."""
     for by in running_time.KEYS:
         with suppress(ValueError):
-            if data.get(by):
-                return by, id_or_none(data[by])
+            if text := data.get(by):
+                return by, id_or_none(text)
     return "", ""
