@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from automations.file.read import read
+from automations.file_format.read import read
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
 from environments.models import Environment
