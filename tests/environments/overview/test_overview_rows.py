@@ -14,6 +14,7 @@ from django.utils import timezone
 from environments.models import Environment, Field, Transition
 from environments.models.overview import OverviewPart, RunningTime, StartUp
 from environments.overview.refresh import refresh_parts
+from portal.lists.keyset import Cursor
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +73,16 @@ def test_each_change_of_a_batch_recorded_late_is_marked() -> None:
     for number in range(60):
         changed(environment, f"late {number:02}", ago=5 * MINUTE)
     assert body(CHANGES, size="100").count("ov-late") == 60
+
+
+@pytest.mark.parametrize("url", [CHANGES, STARTS])
+@pytest.mark.parametrize("pk", [-1, 10**30, uuid4()])
+def test_a_cursor_made_by_hand_breaks_no_list_of_numbered_rows(url: str, pk: Any) -> None:
+    changed(factories.environment(), "boom")
+    started(1)
+    sort = "-seen" if url == CHANGES else "-running"
+    for side in ("after", "before"):
+        body(url, page=Cursor(sort, side, (timezone.now() + DAY).isoformat(), pk).encode())
 
 
 def test_a_change_leads_to_itself_in_the_timeline() -> None:
