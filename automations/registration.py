@@ -4,15 +4,19 @@ an environment would end, what happened in it and to what, and what else to foll
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
 from automations import palette
 from automations.actions import file, services, tasks
-from automations.actions.losses import running_work
+from automations.actions.losses_source import running_work
 from automations.batches.list import BATCH_ITEMS, BATCHES
 from automations.by_reference.list import SERVICES, TASKS
 from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVIRONMENTS
 from automations.environment_tab import timeline_source
-from automations.executions import activity_names
 from automations.executions.list import EXECUTIONS
+from automations.models import Service, Task, TaskExecution
 from automations.sync.poller import follow_environment
 from environments.actions import losses, registry
 from environments.activity import rows as activity
@@ -29,5 +33,20 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     losses.SOURCES.append(running_work)
     live_refresh.FOLLOWERS.append(follow_environment)
-    activity.NAMED.update(activity_names.NAMED)
+    for resource, model, name in (
+        ("TASK", Task, "name"),
+        ("TASK_EXECUTION", TaskExecution, "task_name"),
+        ("SERVICE", Service, "name"),
+    ):
+        activity.NAMED[f"{activity.PREFIX}{resource}"] = _named(model, name)
     timeline.SOURCES.extend((timeline_source.SERVICES, timeline_source.EXECUTIONS))
+
+
+def _named(model: type[Any], column: str) -> activity.Named:
+    """Looks up names for entries of Ona's audit log: name or reference, and the environment."""
+
+    def named(ids: Iterable[UUID]) -> Mapping[UUID, str]:
+        rows = model.objects.filter(pk__in=ids).values_list("pk", column, "reference", "environment_name")
+        return {pk: f"{own or reference or 'unnamed'} in {where or 'unnamed'}" for pk, own, reference, where in rows}
+
+    return named

@@ -1,12 +1,14 @@
-"""Celery tasks of the automations' sync."""
+"""Celery tasks of the automations' sync; Celery finds those of the rooms through this module."""
 
 from celery import shared_task
 
 from environments.models import SyncRun
 from environments.sync.job import run_with_client
 
-from .batches import worker
+from .batches.tasks import drive_batches
 from .sync import observe, poller
+
+__all__ = ["drive_batches", "follow_executions", "sync_automations"]
 
 
 @shared_task(acks_late=False)
@@ -20,9 +22,3 @@ def sync_automations(everything: bool) -> None:
 def follow_executions() -> None:
     """Executions and services under way, between two syncs."""
     poller.follow_all()
-
-
-@shared_task(acks_late=False)
-def drive_batches() -> None:
-    """What is to be asked for in many environments, a few at a time; what is lost with a worker is taken up again."""
-    worker.drive_batches()

@@ -15,9 +15,12 @@ from environments.audit.what_if_list import HITS
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
+from environments.overview.change_log import CHANGE_LOG
+from environments.overview.starts import STARTS
 from environments.overview.views import DEFAULTS, read_choices
 from environments.secrets import actions as secret_actions
 from environments.secrets.list import SECRETS
+from environments.sync.list import SYNC_RUNS
 from portal.exports.download import HEADS
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
@@ -29,7 +32,9 @@ SEE = ("environments.view_environment",)
 
 def register() -> None:
     """Called once, when Django starts."""
-    register_lists(ENVIRONMENTS, SECRETS, STREAM, LOCKDOWN, CHANGES, ARCHIVE, HITS)
+    register_lists(
+        ENVIRONMENTS, SECRETS, STREAM, LOCKDOWN, CHANGES, ARCHIVE, HITS, CHANGE_LOG, STARTS, SYNC_RUNS
+    )  # fmt: skip
     registry.register(
         *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS
     )

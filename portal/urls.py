@@ -2,10 +2,11 @@ from django.contrib import admin
 from django.urls import include, path
 
 from environments.activity.list import STREAM
-from environments.overview import drilldown
-from environments.overview.views import overview
+from environments.overview.change_log import CHANGE_LOG
+from environments.overview.starts import STARTS
+from environments.overview.views import overview, running_time_by_day
 from environments.secrets import urls as secrets
-from environments.sync.views import sync
+from environments.sync.list import SYNC_RUNS
 from portal import health
 from portal.ledger import urls as ledger
 from portal.lists.views import urls
@@ -24,16 +25,16 @@ handler500 = "portal.health.server_error"
 
 urlpatterns = [
     path("", overview, name="overview"),
-    path("overview/changes/", drilldown.changes, name="overview-changes"),
-    path("overview/starts/", drilldown.starts, name="overview-starts"),
-    path("overview/running-time/", drilldown.running_time, name="overview-running-time"),
+    *urls(CHANGE_LOG, page="overview/changes/"),
+    *urls(STARTS, page="overview/starts/"),
+    path("overview/running-time/", running_time_by_day, name="overview-running-time"),
     path("environments/", include("environments.urls")),
     path("", include("automations.urls")),
     path("secrets/", include((secrets.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
-    path("sync/", sync, name="sync"),
+    *urls(SYNC_RUNS, page="sync/"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
     path("accounts/", include("portal.accounts.urls")),

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from automations.actions.change import change_automations, read_all, target_of
 from automations.actions.reconcile import WRITE_DEFINITIONS, beside, environment_of, has_environment
 from automations.actions.values import is_nothing, spoken
-from automations.file.describe import describe
+from automations.file_format.describe import describe
 from automations.models import Service, Task
 from automations.sync import observe
 from environments.actions.reconcile import judge

@@ -17,8 +17,8 @@ from kombu.exceptions import OperationalError
 
 from automations.batches.plan import MOST, Candidate
 from automations.batches.registry import KINDS
+from automations.batches.tasks import drive_batches
 from automations.models import Batch, BatchItem, ItemState
-from automations.tasks import drive_batches
 from environments.actions.execute import NotPossible, authorize
 from environments.actions.lifecycle import check_lockdown
 from environments.actions.registry import Action, Danger

@@ -82,7 +82,7 @@ def _list(thing: str, model: type[Summary], **differs: Any) -> List:
         display=lambda found, query, request: [line(summary) for summary in found],
         count=lambda query: query.rows().count(),
         change_token=newest(model, "computed_at"),
-        template=f"automations/by_reference/{things}.html",
+        template="automations/by_reference/references.html",
         body_template="",
         rows_template=f"automations/by_reference/_{things}.html",
         top_template="automations/by_reference/_counted.html",

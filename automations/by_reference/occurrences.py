@@ -116,6 +116,9 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
             rows = kind.having(reference)
             return {
                 "reference": reference,
+                "thing": thing,
+                "things": f"{thing}s",
+                "all_url": reverse(f"automations:{thing}s"),
                 "line": line(summary) if summary else None,
                 "environments_url": reverse("environments:list"),
                 "executions_url": f"{reverse('automations:list')}executions/",
@@ -150,10 +153,10 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
         prepare=prepare,
         change_token=changed_rows(kind.model),
         saved=False,
-        template=f"automations/by_reference/{thing}.html",
+        template="automations/by_reference/occurrences.html",
         body_template="",
         rows_template=f"automations/by_reference/_{thing}.html",
-        before_template=f"automations/by_reference/_{thing}_figures.html",
+        before_template="automations/by_reference/_figures.html",
         empty_template="automations/by_reference/_nobody.html",
         css="run-having",
         **differs,

@@ -9,8 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 
-from automations.file.problems import Unreadable
-from automations.file.read import LARGEST, TOO_LARGE, Reading, decode, read
+from automations.file_format.problems import Unreadable
+from automations.file_format.read import LARGEST, TOO_LARGE, Reading, decode, read
 from environments.actions.forms.base import ActionForm
 
 NOTHING = "Paste a file, or choose one of at most 256 KiB."

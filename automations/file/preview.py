@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from automations.file.describe import CALLED, Entry, describe
+from automations.file_format.describe import CALLED, Entry, describe
 from automations.models import Service, ServicePhase, Task
 from portal.ledger.diff import ABSENT, Change, compare, moved
 
@@ -61,7 +61,7 @@ class Preview:
 def build_preview(
     message: Mapping[str, Mapping[str, Entry]], services: Sequence[Service], tasks: Sequence[Task]
 ) -> Preview:
-    """Compare `message`, from `automations.file.read.read`, with the services and tasks of an environment."""
+    """Compare `message`, from `automations.file_format.read.read`, with the services and tasks of an environment."""
     present = describe(services, tasks).present
     up = {service.reference for service in services if service.phase not in ("", ServicePhase.STOPPED)}
     lines = [line for kind in CALLED for line in _lines(kind, message.get(kind, {}), present[kind], up)]

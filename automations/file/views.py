@@ -14,10 +14,10 @@ from django.utils.text import slugify
 from django_htmx.http import trigger_client_event
 
 from automations.actions.file import APPLY_FILE, FILE_PERMISSIONS, apply_automations_file
-from automations.file.describe import Described, describe
 from automations.file.forms import FileForm
 from automations.file.preview import Preview, build_preview
-from automations.file.write import write
+from automations.file_format.describe import Described, describe
+from automations.file_format.write import write
 from automations.models import Service, Task
 from automations.sync import observe
 from environments.actions.menu import NOT_ALLOWED

@@ -19,7 +19,7 @@ class Loss:
     text: str
 
 
-# Other apps add what they know: functions from environments to the losses of each (see automations.apps).
+# Other apps add what they know: functions from environments to the losses of each (see automations.registration).
 SOURCES: list[Callable[[Sequence[Environment]], Mapping[UUID, list[Loss]]]] = []
 COLUMNS = ("branch", "unpushed_commits", "changed_files")  # that `risks` reads
 

@@ -32,7 +32,7 @@ def names_from(model: Any) -> Named:
     return lambda ids: dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
-# the types with names in the cache, by Ona's type; other apps add theirs (automations.apps)
+# the types with names in the cache, by Ona's type; other apps add theirs (automations.registration)
 NAMED: dict[str, Named] = {
     ENVIRONMENT: names_from(Environment),
     f"{PREFIX}SECRET": names_from(Secret),

@@ -24,7 +24,7 @@ from portal.ona.documents.environments import Observation
 
 log = structlog.get_logger()
 PAUSE_SECONDS = 2
-# Other apps refresh their own data of an environment, each with turns of its own (automations.apps).
+# Other apps refresh their own data of an environment, each with turns of its own (automations.registration).
 FOLLOWERS: list[Callable[[Environment], None]] = []
 
 

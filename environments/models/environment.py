@@ -184,8 +184,10 @@ class Environment(models.Model):
             models.Index(Upper("project_name"), F("id"), name="environment_project_name", condition=Q(gone_at=None)),
             # sort by class: environments.list.views
             models.Index(Upper("class_name"), F("id"), name="environment_class_name", condition=Q(gone_at=None)),
-            # sort by lockdown, and lockdown:past, lockdown:<7d: environments.list.views
-            models.Index(F("lockdown_at"), F("id"), name="environment_lockdown", condition=Q(gone_at=None)),
+            # sort by lockdown, and lockdown:past, lockdown:<7d, which leave out deleted ones: environments.list.list
+            models.Index(
+                F("lockdown_at"), F("id"), include=["phase"], name="environment_lockdown", condition=Q(gone_at=None)
+            ),
             # sort by creation: environments.list.views
             models.Index(F("created_at"), F("id"), name="environment_created", condition=Q(gone_at=None)),
             # environments of a person: ?owner=

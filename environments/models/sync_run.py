@@ -54,8 +54,10 @@ class SyncRun(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # the runs of one kind, newest first: SyncRunQuerySet.latest_successful, environments.sync.views
+            # the runs of one kind, newest first: SyncRunQuerySet.latest_successful, environments.sync.list
             models.Index(F("kind"), F("started_at").desc(), name="syncrun_newest_of_kind"),
+            # the runs of every kind, newest first: environments.sync.list
+            models.Index(F("started_at").desc(), F("id").desc(), name="syncrun_newest"),
             # when all environments were listed, from the index alone: environments.timeline.observed
             models.Index(
                 fields=["started_at"], include=["finished_at"],

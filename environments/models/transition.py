@@ -25,7 +25,15 @@ class Field(models.TextChoices):
     GONE = "gone_at", "gone"
 
 
+# What the change log shows. Machine, content and devcontainer change along with the phase: it would be full of them.
+TELLING = (Field.PHASE, Field.FAILURE, Field.ARCHIVED, Field.LOCKDOWN, Field.GONE)
+
+
 class TransitionQuerySet(models.QuerySet["Transition"]):
+    def telling(self) -> Self:
+        """Those of the change log."""
+        return self.filter(field__in=TELLING)
+
     def of(self, environment: Environment) -> Self:
         return self.filter(environment=environment).order_by("-seen_at", "-id")
 
@@ -54,6 +62,10 @@ class Transition(models.Model):
             # lockdowns set, moved and cleared, newest first: environments.audit.lockdown_history
             models.Index(
                 F("seen_at").desc(), F("id").desc(), name="transition_of_lockdown", condition=Q(field=Field.LOCKDOWN)
+            ),
+            # the change log, and for each of its rows the changes seen next: environments.overview.change_log
+            models.Index(
+                F("seen_at").desc(), F("id").desc(), name="transition_telling", condition=Q(field__in=TELLING)
             ),
             # since when an environment was stopped as of a time: environments.as_of.rebuild
             models.Index(

@@ -28,6 +28,15 @@ MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to look at a page, or at a part of it."""
+
+    label: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CountChange:
     """The change of a count; `at` is None if the earlier one was not observed."""
 

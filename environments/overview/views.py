@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from environments.models import SyncRun
-from environments.models.overview import OverviewPart
-from environments.overview import presentation, running_chart
+from environments.models.overview import OverviewPart, RunningTime
+from environments.overview import presentation, running_chart, running_time
+from environments.overview.change_log import latest
 from environments.overview.chart_drawing import Picture, draw_chart
-from environments.overview.drilldown import Choice, Seen, noted, seen
+from environments.overview.presentation import Choice
+from environments.overview.top_consumers import names_of
 from environments.sync.freshness import Freshness, freshness
 from portal.ledger import rows
 from portal.ledger.models import Operation
+from portal.lists.readers import NONE, id_or_none
 from portal.web.htmx import is_fragment, varied
 from portal.web.permissions import permission
 
@@ -108,7 +115,7 @@ def _ages(kinds: Iterable[Freshness]) -> str:
 def _live(user: User | AnonymousUser) -> dict[str, Any]:
     """What changes with every listing: counts, attention, failures, latest operations and changes."""
     parts = OverviewPart.objects.in_bulk(["counts", "failures"])
-    context: dict[str, Any] = {"latest": _latest() if user.has_perm("environments.view_transition") else None}
+    context: dict[str, Any] = {"latest": latest(LATEST) if user.has_perm("environments.view_transition") else None}
     if user.has_perm("ledger.view_operation"):
         newest = Operation.objects.whole().newest_first().only(*rows.COLUMNS)
         context["operations"] = rows.rows(newest[:LATEST])
@@ -125,12 +132,6 @@ def _live(user: User | AnonymousUser) -> dict[str, Any]:
             "clusters": presentation.failure_groups(parts["failures"].data),
         }
     return context
-
-
-def _latest() -> list[Seen]:
-    # what was found later, such as deletions, is written after what was seen since
-    latest = sorted(noted()[: 3 * LATEST], key=lambda row: row.seen_at, reverse=True)[:LATEST]
-    return list(map(seen, latest))
 
 
 def _look_back_parts(asked: Mapping[str, str]) -> list[str]:
@@ -177,3 +178,44 @@ def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
     return [
         Choice(value, f"{url}?{urlencode({**asked, name: value})}", asked[name] == value) for value in CHOICES[name]
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How long environments ran on a day, in total, and how long the sync observed."""
+
+    day: date
+    seconds: float
+    observed: float
+
+
+@permission("environments.view_environment")
+def running_time_by_day(request: HttpRequest) -> HttpResponse:
+    """How long the environments of one owner, project or class ran on each of the last days; without one, all."""
+    by, identity = _one_of(request.GET)
+    first = timezone.now().astimezone(UTC).date() - timedelta(days=running_time.DAYS)
+    stored = RunningTime.objects.filter(day__gt=first)
+    key = "" if identity == NONE else identity  # as stored figures have it
+    own = stored.filter(dimension=by, key=key) if by else stored.filter(dimension="owner")
+    spent = dict(own.order_by("day").values_list("day").annotate(Sum("seconds")))
+    observed = stored.filter(dimension=RunningTime.OBSERVED).order_by("-day").values_list("day", "seconds")
+    days = [Day(day, spent.get(day, 0), seconds) for day, seconds in observed]
+    context = {
+        "by": by,
+        "name": names_of(by, [key])[key] if by else "",
+        "days": days,
+        "count": running_time.DAYS,
+        "seconds": sum(day.seconds for day in days),
+        "observed": sum(day.observed for day in days),
+        "list_url": presentation.list_url(**({by: identity} if by else {})),
+    }
+    return render(request, "environments/overview/running_time.html", context)
+
+
+def _one_of(data: QueryDict) -> tuple[str, str]:
+    """The first dimension with an id (or "none") in the query, and that id."""
+    for by in running_time.KEYS:
+        with suppress(ValueError):
+            if text := data.get(by):
+                return by, id_or_none(text)
+    return "", ""

@@ -1,7 +1,7 @@
 """Sources of a timeline: each contributes to the picture and supplies entries of the list.
 
 This app's sources are `transitions_source`, `specification_versions`, `operations_source` and `audit_log_source`. Other
-apps add theirs to SOURCES (automations.apps).
+apps add theirs to SOURCES (automations.registration).
 """
 
 from __future__ import annotations

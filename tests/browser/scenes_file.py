@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.browser.scenes import Scene
 
 ADMIN = "ada"
-FILES = Path(__file__).parent.parent / "automations" / "file" / "files"
+FILES = Path(__file__).parent.parent / "automations" / "file_format" / "files"
 BAD = """tasks:
   build:
     name: yes

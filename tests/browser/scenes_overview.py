@@ -31,7 +31,6 @@ def overview(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("overview-month", "/?period=month&by=class")
     yield scene("overview-quarter", "/?period=quarter", then=_unfold)
     yield scene("overview-changes", "/overview/changes/")
-    yield scene("overview-changes-nothing-older", "/overview/changes/?before=1")
     yield scene("overview-starts", "/overview/starts/")
     newest = StartUp.objects.order_by("-running_at")[0]
     yield scene("overview-starts-narrowed", f"/overview/starts/?class={newest.class_id}&period=month&kind=started")

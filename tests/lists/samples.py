@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from automations.models import Batch, BatchItem, ExecutionPhase, ServicePhase
 from automations.sync.summaries import refresh
-from environments.models import Field
+from environments.models import Field, SyncRun, Transition
+from environments.models.overview import StartUp
 from portal.ledger.models import Outcome
 from tests.support import audits, factories
 from tests.support.audit_entries import entry
@@ -109,6 +110,32 @@ OF_ENVIRONMENTS = {
     "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7", "project": "none",
     "owner": "none", "runner": "none", "class": "none", "role": "default", "id": str(uuid.UUID(int=1)), "gone": "yes",
 }  # fmt: skip
+
+
+def _changes(number: int) -> None:
+    environment = factories.environment()
+    for minute in range(number):
+        seen_at = timezone.now() - timedelta(minutes=minute)
+        Transition.objects.create(environment=environment, field=Field.FAILURE, new=f"boom {minute}", seen_at=seen_at)
+
+
+def _starts(number: int) -> None:
+    environment, first = factories.environment(), StartUp.objects.count()
+    for minute in range(number):
+        StartUp.objects.create(
+            transition_id=first + minute, environment_id=environment.pk, kind=StartUp.Kind.STARTED, seconds=30,
+            uncertain=5, running_at=timezone.now() - timedelta(minutes=minute // 2),
+        )  # fmt: skip
+
+
+def _sync_runs(number: int) -> None:
+    for minute in range(number):
+        SyncRun.objects.create(
+            kind=SyncRun.Kind.SECRETS, state=SyncRun.State.FAILED, error="boom",
+            started_at=timezone.now() - timedelta(minutes=minute // 2),
+        )  # fmt: skip
+
+
 SAMPLES: Mapping[str, Sample] = {
     "operations:list": Sample(
         _operations,
@@ -140,6 +167,11 @@ SAMPLES: Mapping[str, Sample] = {
             "from": "2020-01-05", "to": "2099-01-05",
         },
     ),
+    "overview-changes": Sample(_changes, {}),
+    "overview-starts": Sample(
+        _starts, {"period": "month", "kind": "started", "class": "none", "project": "none"}, key="transition_id"
+    ),
+    "sync": Sample(_sync_runs, {"kind": "secrets"}),
     "secrets:list": Sample(
         _secrets,
         {

@@ -184,6 +184,14 @@ def test_a_cursor_with_a_key_that_the_database_refuses_is_refused(key: str | Non
         Cursor.decode(encoded(["name", "after", key, ID]), Order(NAME))
 
 
+def test_a_cursor_holds_an_id_of_its_models_kind() -> None:
+    numbered = Cursor("name", "after", "A", 7)
+    assert Cursor.decode(numbered.encode(), Order(NAME), int) == numbered
+    for read_pk, pk in ((uuid.UUID, "7"), (int, ID), (int, "x"), (int, None), (int, [])):
+        with pytest.raises(BadCursor):
+            Cursor.decode(encoded(["name", "after", "A", pk]), Order(NAME), read_pk)
+
+
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_reading_of_cursors(text: str) -> None:
     with pytest.raises(BadCursor):

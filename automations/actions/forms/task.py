@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from automations.actions.definitions import Values, creation_of, update_of
 from automations.actions.forms.definition import AREA, SPEC, DefinitionForm
 from automations.actions.merge_with_current import LAST_DEPENDENCY
-from automations.file import cycles
+from automations.file_format import cycles
 from automations.models import Service, Task
 from environments.models import Environment
 

@@ -16,8 +16,8 @@ from django.utils import timezone
 from automations.batches import worker as batches_worker
 from automations.batches.registry import KINDS
 from automations.batches.start import cancel_batch, start_batch
+from automations.batches.tasks import drive_batches
 from automations.models import Batch, ItemState
-from automations.tasks import drive_batches
 from environments.actions import lifecycle
 from environments.actions.execute import NotPossible
 from environments.actions.registry import Action

@@ -10,8 +10,8 @@ import pytest
 from automations.actions.tasks import START_TASK
 from automations.batches.plan import choose
 from automations.batches.start import start_batch
+from automations.batches.tasks import drive_batches
 from automations.models import ENDED, Batch, ItemState
-from automations.tasks import drive_batches
 from environments.models import Environment
 from portal.ledger.models import Operation, Outcome
 from portal.sandbox.world import World

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from automations.file.read import read
+from automations.file_format.read import read
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
 from environments.models import Environment
@@ -27,7 +27,7 @@ from portal.sandbox.world import World
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
-LEEWAY = (Path(__file__).parent / "files" / "leeway.yaml").read_text()
+LEEWAY = (Path(__file__).parents[1] / "file_format" / "files" / "leeway.yaml").read_text()
 HTMX = {"HX-Request": "true"}
 HOSTILE = "<script>alert(1)</script> \u202e ⚠️"
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -106,27 +107,16 @@ def test_a_run_shows_everything_it_counted() -> None:
     assert "2 s" in text
 
 
-def test_runs_are_listed_newest_first_by_kind_and_page_by_page() -> None:
+def test_runs_are_listed_newest_first_by_kind() -> None:
     for i in range(70):
         run(minutes_ago=70 - i, request_id=f"run-{i:02}", error_code="x", state=FAILED)
         run(minutes_ago=70 - i, kind=SyncRun.Kind.DIRECTORY)
-    client = factories.client()
-    first = get(client, kind=SWEEP)
-    shown = re.findall(r"<code>(run-\d\d)</code>", first)
+    shown = re.findall(r"<code>(run-\d\d)</code>", get(kind=SWEEP))
     assert shown == [f"run-{i:02}" for i in range(69, 19, -1)]
-    (before,) = re.findall(r"before=(\d+)", first)
-    rest = re.findall(r"<code>(run-\d\d)</code>", get(client, kind=SWEEP, before=before))
-    assert rest == [f"run-{i:02}" for i in range(19, -1, -1)]
-
-
-@pytest.mark.parametrize("query", ["kind=nothing", "before=x", "before=" + "9" * 30, "kind=%00&before=%00"])
-def test_invalid_parameters_in_the_url_are_ignored(query: str) -> None:
-    run()
-    assert factories.client().get(f"{reverse('sync')}?{query}").status_code == 200
 
 
 def poll_of(text: str) -> str:
-    (address,) = re.findall(r'id="sync"[^>]*hx-get="([^"]+)"', text)
+    (address,) = re.findall(r'data-quiet\s+hx-get="([^"]+)"', text)
     return address.replace("&amp;", "&")
 
 
@@ -140,16 +130,28 @@ def test_a_poll_answers_204_until_a_run_begins_or_ends() -> None:
     assert "<html" not in answer.content.decode()
 
 
+def test_a_poll_brings_what_is_a_minute_older_although_nothing_ran() -> None:
+    run(minutes_ago=1.5)
+    client = factories.client()
+    address = poll_of(get(client))
+    with time_machine.travel(timezone.now() + timedelta(seconds=20)):
+        assert client.get(address, headers=HTMX).status_code == 204
+    with time_machine.travel(timezone.now() + timedelta(seconds=40)):
+        text = client.get(address, headers=HTMX).content.decode()
+    assert "2 min ago" in text.split("How far behind", 1)[1].split("Runs", 1)[0]
+
+
 def test_the_page_costs_the_same_number_of_queries_whatever_is_on_it() -> None:
     client = factories.client()
     counts = []
+    run()
     for _ in range(2):
         with CaptureQueriesContext(connection) as queries:
             get(client)
         counts.append(len(queries))
         for i in range(60):
             run(minutes_ago=i, state=FAILED)
-    assert counts[0] == counts[1] <= 9
+    assert counts[0] == counts[1] <= 13
 
 
 def test_people_without_a_role_are_refused() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from automations.file import rules, syntax_errors, yaml_nodes
-from automations.file.problems import MOST, Problem, Unreadable
+from automations.file_format import rules, syntax_errors, yaml_nodes
+from automations.file_format.problems import MOST, Problem, Unreadable
 
 LARGEST = 256 * 1024  # bytes
 TOO_LARGE = "It is larger than 256 KiB, which is the most an automations file may be here."

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from automations.file import rules
-from automations.file.problems import shortened
+from automations.file_format import rules
+from automations.file_format.problems import shortened
 from automations.models import Service, Task
 from environments.documents.json_part import Part
 from environments.documents.labels import TRIGGERS

@@ -15,9 +15,9 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from automations.file import cycles, yaml_nodes
-from automations.file.problems import MOST, Problem, shortened
-from automations.file.yaml_nodes import Node, Scalar
+from automations.file_format import cycles, yaml_nodes
+from automations.file_format.problems import MOST, Problem, shortened
+from automations.file_format.yaml_nodes import Node, Scalar
 
 TRIGGERS = ("manual", "postEnvironmentStart", "postDevcontainerStart", "prebuild")
 ROLES = ("", "default", "editor", "ai-agent")

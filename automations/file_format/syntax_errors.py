@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from automations.file.problems import Problem, shortened
+from automations.file_format.problems import Problem, shortened
 
 TAB = "A tab stands where YAML wants spaces: indent with spaces only."
 UNCLOSED_QUOTE = "A quoted text begins in line {line} and does not end as it should: a quote is missing."

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from automations.file import rules
-from automations.file.yaml_nodes import reads_as
+from automations.file_format import rules
+from automations.file_format.yaml_nodes import reads_as
 
 NO_FOLDING = 1 << 20  # so that lines are never folded
 # Multi-line texts that a block scalar represents exactly: nothing that YAML escapes or treats as a line break.

@@ -12,9 +12,9 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automations.file import rules
-from automations.file.read import read
-from automations.file.rules import ROLES, TRIGGERS
+from automations.file_format import rules
+from automations.file_format.read import read
+from automations.file_format.rules import ROLES, TRIGGERS
 from tests.support.profiles import examples
 
 for _name in ("Environment", "Evaluator", "NameContainer", "Transpiler", "celtypes", "evaluation"):

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automations.file.describe import describe
-from automations.file.read import read
-from automations.file.write import write
+from automations.file_format.describe import describe
+from automations.file_format.read import read
+from automations.file_format.write import write
 from automations.models import Service, Task
 from automations.sync.observe import sync_automations
 from environments.sync.full_listing import sync_environments

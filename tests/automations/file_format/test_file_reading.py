@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from automations.file import yaml_nodes
-from automations.file.problems import MOST, Unreadable
-from automations.file.read import LARGEST, Reading, decode, read
+from automations.file_format import yaml_nodes
+from automations.file_format.problems import MOST, Unreadable
+from automations.file_format.read import LARGEST, Reading, decode, read
 
 FILES = sorted((Path(__file__).parent / "files").glob("*.yaml"))
 TEXTS = [file.read_text() for file in FILES]

@@ -10,8 +10,8 @@ from typing import Final
 import yaml
 from yaml import events
 
-from automations.file import syntax_errors
-from automations.file.problems import Problem, Unreadable, shortened
+from automations.file_format import syntax_errors
+from automations.file_format.problems import Problem, Unreadable, shortened
 
 MOST_NODES = 10_000
 DEEPEST = 20

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automations.file.preview import build_preview
-from automations.file.problems import Unreadable
-from automations.file.read import decode, read
+from automations.file_format.problems import Unreadable
+from automations.file_format.read import decode, read
 from automations.models import Service, Task
 from tests.support.profiles import examples
 
