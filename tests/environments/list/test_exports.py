@@ -50,7 +50,7 @@ def listed(client: Client, url: str, query: str) -> Iterator[str]:
     """The ids of a list, page by page."""
     after = f"?{query}"
     while after:
-        context = client.get(url + after).context
+        context = client.get(url + after, headers={"HX-Request": "true", "HX-Target": "list"}).context
         rows = context["lines"] if "lines" in context else context["page"].rows
         yield from (str(_id(row)) for row in rows)
         after = context["next_url"] or ""
