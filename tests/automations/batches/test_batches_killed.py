@@ -34,8 +34,8 @@ def test_a_run_outlives_its_worker(connect: Callable[..., Any]) -> None:
         ids = with_task(sandbox, ENVIRONMENTS)
         choice = choose(START_TASK, REFERENCE, Environment.objects.filter(pk__in=ids))
         batch = start_batch(
-            action=START_TASK, reference=REFERENCE, candidates=choice.candidates, at_once=ENVIRONMENTS // 4, stop_after=None,
-            actor=factories.user("Operator"), reason="the index is broken",
+            action=START_TASK, reference=REFERENCE, candidates=choice.candidates, at_once=ENVIRONMENTS // 4,
+            stop_after=None, actor=factories.user("Operator"), reason="the index is broken",
         )  # fmt: skip
         patience = {"PORTAL_OPERATION_PATIENCE_SECONDS": "2"}
 
