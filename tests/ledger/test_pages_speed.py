@@ -80,8 +80,7 @@ WHERE asked_at < now() - interval '10 minutes'
 """
 
 
-@pytest.fixture
-def many() -> None:
+def make_many() -> None:
     """20,000 operations of 50 people on 900 environments; the newest ten are open. Past the chain, which takes time."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -113,7 +112,14 @@ WAYS = {
 }
 
 
-def test_each_way_to_look_and_the_revision_are_through_their_indexes(many: None, django_assert_num_queries) -> None:
+def test_what_is_read_of_20000_operations_is_read_through_indexes(django_assert_num_queries) -> None:
+    make_many()
+    each_way_to_look(django_assert_num_queries)
+    the_revision(django_assert_num_queries)
+    names_to_choose_from(django_assert_num_queries)
+
+
+def each_way_to_look(django_assert_num_queries) -> None:
     environment = Operation.objects.order_by("asked_at").values_list("environment_id", flat=True)[0]
     for query, index in WAYS.items():
         state = read_query(OPERATIONS, QueryDict(query.format(environment=environment)))
@@ -122,6 +128,9 @@ def test_each_way_to_look_and_the_revision_are_through_their_indexes(many: None,
         plan = plans(captured.captured_queries[:1])
         assert f'"{index}' in plan, query  # operation_newest, or operation_newest_whole, which has all rows here too
         assert "Seq Scan" not in plan, query
+
+
+def the_revision(django_assert_num_queries) -> None:
     with django_assert_num_queries(2) as captured:
         revision()
     plan = plans(captured.captured_queries)
@@ -130,7 +139,8 @@ def test_each_way_to_look_and_the_revision_are_through_their_indexes(many: None,
     assert "Seq Scan" not in plan
 
 
-def test_the_names_to_choose_from_are_read_one_by_one(many: None, django_assert_num_queries) -> None:
+def names_to_choose_from(django_assert_num_queries) -> None:
+    """One by one."""
     with django_assert_num_queries(2) as captured:
         choices = panel(read_query(OPERATIONS, QueryDict("")))
     assert (len(choices.actors), len(choices.actions)) == (50, 20)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from environments.models import Environment
 from portal.lists.keyset import BadCursor, Cursor, Order, Page, Sort, page, read_order
 from tests.support import factories
+from tests.support.databases import SharedRows
 
 NAME = Sort("name", "Name", Upper("name"), "")
 LOCKDOWN = Sort("lockdown", "Lockdown", F("lockdown_at"), None)
@@ -22,9 +23,7 @@ ORDERS = [Order(sort, descending) for sort in SORTS.values() for descending in (
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def rows(db: None) -> list[Environment]:
-    """23 rows with many ties and many without a value."""
+def _twenty_three() -> list[Environment]:
     return [
         factories.environment(
             name=["", "b", "B", "a", "ß"][number % 5],
@@ -32,6 +31,15 @@ def rows(db: None) -> list[Environment]:
         )
         for number in range(23)
     ]
+
+
+_ROWS = SharedRows(_twenty_three, "environments_")
+
+
+@pytest.fixture
+def rows(db: None) -> list[Environment]:
+    """23 rows with many ties and many without a value."""
+    return _ROWS.put()
 
 
 def at(order: Order, cursor: str | None, size: int = 4) -> Page[Environment]:
@@ -55,11 +63,12 @@ def expected(order: Order) -> list[uuid.UUID]:
 
     def key(row: Environment) -> tuple[str | float, uuid.UUID]:
         if order.sort is NAME:
-            return Environment.objects.annotate(k=Upper("name")).get(pk=row.pk).k, row.pk
+            return upper[row.pk], row.pk
         assert row.lockdown_at
         return row.lockdown_at.timestamp(), row.pk
 
     everything: QuerySet[Environment] = Environment.objects.all()
+    upper = dict(everything.values_list("pk", Upper("name")))
     without = [row for row in everything if not (row.name if order.sort is NAME else row.lockdown_at)]
     with_value = [row for row in everything if row not in without]
     return [row.pk for row in sorted(with_value, key=key, reverse=order.descending)] + sorted(

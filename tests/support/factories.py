@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.base import VALID_KEY_CHARS
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 from psycopg import sql
 
 from environments.models import Environment, Phase, Secret, Sighting
@@ -21,6 +26,7 @@ from portal.accounts.models import SavedView
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 
 PASSWORD = "correct-horse-battery-staple"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 EPOCH = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 ORGANIZATION = uuid.UUID(int=0x0A)
 
@@ -42,16 +48,25 @@ PHASE_WEIGHTS = (62, 28, 3, 3, 2, 1, 1)
 def user(role: str = "", *, username: str = "") -> User:
     """A user in the group of `role` (Viewer, Operator, Admin, Auditor; none when empty)."""
     made = User.objects.create_user(username or f"{role or 'nobody'}-{uuid.uuid4().hex[:8]}".lower(), password=PASSWORD)
-    if role:
-        made.groups.add(Group.objects.get(name=role))
+    if role:  # groups.add would look first, within a savepoint
+        User.groups.through.objects.create(user_id=made.pk, group_id=Group.objects.only("pk").get(name=role).pk)
     return made
 
 
 def client(role: str = "Viewer") -> Client:
     """A test client signed in as a new user of `role`."""
-    signed_in = Client()
-    signed_in.force_login(user(role), backend="django.contrib.auth.backends.ModelBackend")
-    return signed_in
+    return signed_in_as(user(role))
+
+
+def signed_in_as(who: User) -> Client:
+    """A test client with a session as signing in leaves it: one statement, where `force_login` needs fifteen."""
+    store = Session.get_session_store_class()()
+    session = {SESSION_KEY: str(who.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: who.get_session_auth_hash()}
+    key, until = get_random_string(32, VALID_KEY_CHARS), timezone.now() + timedelta(days=1)
+    Session.objects.create(session_key=key, session_data=store.encode(session), expire_date=until)
+    made = Client()
+    made.cookies[settings.SESSION_COOKIE_NAME] = key
+    return made
 
 
 def environment(**columns: Any) -> Environment:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from portal.accounts.models import SavedView
+from tests.support import factories
 
 LIST = "/environments/"
 NEW = "/accounts/views/new/"
@@ -15,9 +16,7 @@ ALL = "/accounts/views/"
 
 
 def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
+    return factories.signed_in_as(user)
 
 
 def view(owner: User, name: str = "Stopped", query: str = "phase=stopped", **columns: Any) -> SavedView:

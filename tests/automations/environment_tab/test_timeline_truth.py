@@ -33,6 +33,7 @@ from portal.ona.documents.environments import Observation, read_environment
 from portal.sandbox.world import World
 from portal.sandbox.world_state import Event
 from tests.support.history import NOW
+from tests.support.profiles import examples
 
 EVERY = timedelta(minutes=5)
 BEGIN = NOW - timedelta(hours=3)
@@ -123,7 +124,7 @@ def covering(lanes: Iterable[Lane], prefix: str, at: datetime) -> list[Bar]:
 
 def test_the_bars_of_services_are_as_they_were_in_truth_or_say_how_sure_they_are(afternoon: Afternoon) -> None:
     dice, right, services = random.Random(1), Counter[str](), afternoon.of("SERVICE")
-    for number in range(600):
+    for number in range(examples(600)):
         service = dice.choice(services)
         at = BEGIN + dice.random() * (NOW - BEGIN)
         if number % 2:
@@ -131,10 +132,10 @@ def test_the_bars_of_services_are_as_they_were_in_truth_or_say_how_sure_they_are
         if BEGIN < at < NOW:
             bars = covering(told(afternoon.places[service][1], at, dice).lanes, f"service:{service}", at)
             right[held(afternoon, service, at, bars)] += 1
-    assert right["true"] > 200
-    assert right["uncertain"] > 10, right
-    assert right["not seen yet"] > 5, right
-    assert right["between looks"] < 60, right
+    assert right["true"] > examples(200), right
+    assert right["uncertain"] > examples(10), right
+    assert right["not seen yet"] > examples(5), right
+    assert right["between looks"] < examples(60), right
 
 
 def held(afternoon: Afternoon, service: str, at: datetime, bars: Sequence[Bar]) -> str:
@@ -162,7 +163,7 @@ def test_as_many_executions_are_drawn_at_any_moment_as_there_were_in_truth_and_i
     afternoon: Afternoon,
 ) -> None:
     dice, executions, drawn = random.Random(2), afternoon.of("TASK_EXECUTION"), 0
-    for _ in range(400):
+    for _ in range(examples(400)):
         chosen = dice.choice(executions)
         at = dice.choice(afternoon.phases[chosen])[0] + dice.uniform(-60, 60) * timedelta(seconds=1)
         where, picture = afternoon.places[chosen][1], None
@@ -175,4 +176,4 @@ def test_as_many_executions_are_drawn_at_any_moment_as_there_were_in_truth_and_i
         assert Counter(bar.value for bar in covering(picture.lanes, "task:", at)) == expected, (chosen, at)
         assert not picture.left_out
         drawn += expected.total()
-    assert drawn > 100
+    assert drawn > examples(100)

@@ -19,12 +19,14 @@ from automations.sync.observe import sync_automations
 from environments.models import Environment
 from environments.sync.full_listing import sync_environments
 from portal.directory import connection
+from portal.directory.connection import ona
 from portal.ledger.models import Operation
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 from tests.support import factories
+from tests.support.databases import SharedRows
 
 pytestmark = pytest.mark.django_db
 LEEWAY = (Path(__file__).parents[1] / "file_format" / "files" / "leeway.yaml").read_text()
@@ -32,10 +34,18 @@ HTMX = {"HX-Request": "true"}
 HOSTILE = "<script>alert(1)</script> \u202e ⚠️"
 
 
+def _read() -> None:
+    sync_environments(ona())
+    sync_automations(ona(), everything=True)
+
+
+_READ = SharedRows(_read, "environments_", "automations_")
+
+
 @pytest.fixture
 def sandbox(settings: Any) -> Iterator[Sandbox]:
     """Two environments, connected."""
-    with running(World(environments=2, seed=5)) as server:
+    with running(World(environments=2, seed=5, now=_READ.at())) as server:
         settings.ONA_BASE_URL, settings.ONA_API_KEY = server.base_url, server.token
         connection._client.cache_clear()
         yield server
@@ -46,7 +56,7 @@ def sandbox(settings: Any) -> Iterator[Sandbox]:
 def environment(sandbox: Sandbox) -> Environment:
     """A running one, read, with the automations of its kind."""
     identifier = sandbox.world.add_environment(Condition())
-    sync(sandbox)
+    _READ.put()
     return Environment.objects.get(pk=identifier)
 
 

@@ -44,9 +44,7 @@ def admin() -> User:
 
 @pytest.fixture
 def client(admin: User) -> Client:
-    signed_in = Client()
-    signed_in.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
-    return signed_in
+    return factories.signed_in_as(admin)
 
 
 _DIRECTORY = SharedRows(lambda: sync_directory(ona()), "directory_")
@@ -252,8 +250,7 @@ def test_one_that_was_not_created_after_all_can_be_asked_for_again(known: Sandbo
 
 @pytest.mark.parametrize("parameter", ["operation", "again"])
 def test_the_operations_of_others_are_not_followed_here(parameter: str, known: Sandbox, client: Client) -> None:
-    other = Client()
-    other.force_login(factories.user("Admin"), backend="django.contrib.auth.backends.ModelBackend")
+    other = factories.client("Admin")
     other.post(NEW, from_url(known))
     for text_ in (str(Operation.objects.get().pk), str(uuid.uuid4()), "nonsense"):
         assert client.get(NEW, {parameter: text_}).status_code == 404

@@ -54,9 +54,7 @@ def admin() -> User:
 
 @pytest.fixture
 def client(admin: User) -> Client:
-    signed_in = Client()
-    signed_in.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
-    return signed_in
+    return factories.signed_in_as(admin)
 
 
 @pytest.fixture

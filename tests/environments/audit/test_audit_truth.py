@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -159,6 +160,7 @@ def test_a_lockdown_comes(month: Month, which: int) -> None:
     assert shown(at + MINUTE)[identifier].lockdown == ("running" if up else "past")
 
 
+@cache
 def _lockdowns(month: Month, delay: timedelta) -> list[tuple[str, datetime]]:
     """Environments whose lockdown was so long ahead within the month, with nothing else about it changing then."""
     found = []

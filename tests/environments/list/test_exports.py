@@ -52,7 +52,7 @@ def listed(client: Client, url: str, query: str) -> Iterator[str]:
     """The ids of a list, page by page."""
     after = f"?{query}"
     while after:
-        context = client.get(url + after).context
+        context = client.get(url + after, headers={"HX-Request": "true", "HX-Target": "list"}).context
         yield from (str(row.pk) for row in context["page"].rows)
         after = context["next_url"] or ""
 

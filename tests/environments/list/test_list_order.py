@@ -48,21 +48,19 @@ def fleet(db: None) -> list[Environment]:
     return _SIXTY.put()
 
 
-def pages(client: Client, query: str, direction: str) -> Iterator[list[str]]:
-    """The ids of each page on the way through the list."""
+def walk(client: Client, query: str, direction: str) -> Iterator[tuple[str, list[str]]]:
+    """The query and the ids of each page on the way through the list."""
     while True:
-        page = client.get(URL + query).content.decode()
-        yield re.findall(r'<a id="e([0-9a-f]{32})"', page)
+        page = client.get(URL + query, headers={"HX-Request": "true", "HX-Target": "list"}).content.decode()
+        yield query, re.findall(r'<a id="e([0-9a-f]{32})"', page)
         found = re.search(rf'rel="{direction}"\s+id="[^"]*"\s+href="([^"]*)"', page)
         if not found:
             return
         query = html.unescape(found[1])
 
 
-def last_page(client: Client, query: str) -> str:
-    while found := re.search(r'rel="next"\s+id="[^"]*"\s+href="([^"]*)"', client.get(URL + query).content.decode()):
-        query = html.unescape(found[1])
-    return query
+def pages(client: Client, query: str, direction: str) -> Iterator[list[str]]:
+    return (ids for _, ids in walk(client, query, direction))
 
 
 @pytest.mark.parametrize("sort", [sign + name for name in ENVIRONMENTS.by_sort for sign in ("", "-")])
@@ -70,8 +68,9 @@ def test_every_column_sorts_in_both_directions_over_all_pages(
     viewer: Client, fleet: list[Environment], sort: str
 ) -> None:
     query = "?" + urlencode({"sort": sort, "size": 25, "gone": "yes"})
-    forward = [identity for page in pages(viewer, query, "next") for identity in page]
-    backward = list(pages(viewer, last_page(viewer, query), "prev"))
+    walked = list(walk(viewer, query, "next"))
+    forward = [identity for _, page in walked for identity in page]
+    backward = list(pages(viewer, walked[-1][0], "prev"))
     assert len(forward) == len(set(forward)) == 60
     assert set(forward) == {identity for page in backward for identity in page}
     assert backward[-1] == forward[:25]
@@ -91,22 +90,16 @@ def test_the_heading_tells_the_direction_and_turns_it(viewer: Client) -> None:
     assert re.search(r'class="list-last_used"\s+aria-sort="none"><a href="\?"', page)
 
 
-def test_totals_are_exact_for_small_lists_and_capped_for_large_ones(viewer: Client, fleet: list[Environment]) -> None:
-    def total(query: str) -> str:
-        page = viewer.get(URL + query).content.decode()
-        return " ".join(re.sub("<[^>]*>", "", re.findall(r'<p class="list-total".*?</p>', page, re.DOTALL)[0]).split())
+def total(client: Client, query: str) -> str:
+    page = client.get(URL + query).content.decode()
+    return " ".join(re.sub("<[^>]*>", "", re.findall(r'<p class="list-total".*?</p>', page, re.DOTALL)[0]).split())
 
+
+def test_totals_are_exact_for_small_lists(viewer: Client, fleet: list[Environment]) -> None:
+    """How they are capped for large ones: test_list_speed.py."""
     present = Environment.objects.present().count()
-    assert total("?size=100") == f"{present} environments"
-    assert total("?size=25") == f"1–25 of {present} environments"
-    Environment.objects.update(name="x" * 9)
-    now = timezone.now()
-    Environment.objects.bulk_create(
-        Environment(id=row.id.__class__(int=number), name="y", first_seen_at=now, changed_at=now)
-        for number, row in enumerate([fleet[0]] * 10_001, start=1)
-    )
-    assert total("") == "1–50 of 10,000+ environments"
-    assert total("?q=y") == "1–50 of 1,000+ environments"
+    assert total(viewer, "?size=100") == f"{present} environments"
+    assert total(viewer, "?size=25") == f"1–25 of {present} environments"
 
 
 def test_a_page_of_what_has_gone_says_so(viewer: Client, fleet: list[Environment]) -> None:
@@ -171,8 +164,8 @@ def test_no_bytes_in_the_address_break_a_page(viewer: Client, noise: bytes) -> N
 def test_rows_that_come_while_paging_do_not_shift_the_next_page(viewer: Client, fleet: list[Environment]) -> None:
     query = "?" + urlencode({"sort": "name", "size": 25})
     before = [identity for page in pages(viewer, query, "next") for identity in page]
-    walk = pages(viewer, query, "next")
-    first = next(walk)
+    anew = pages(viewer, query, "next")
+    first = next(anew)
     for _ in range(30):
         factories.environment(name="0 before all others", created_at=timezone.now() - timedelta(days=1))
-    assert first + [identity for page in walk for identity in page] == before
+    assert first + [identity for page in anew for identity in page] == before

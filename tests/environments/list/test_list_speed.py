@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +67,13 @@ def test_20000_rows_take_no_more_queries_than_20(
         viewer.get(first.context["here"], headers=HTMX)
     with django_assert_num_queries(LIST_QUERIES + FRAME_QUERIES):
         viewer.get(f"/environments/{query}")
+
+
+def test_totals_are_capped(large: None, viewer: Client) -> None:
+    for query, capped in (("", "1–50 of 10,000+ environments"), ("?q=petclinic", "1–50 of 1,000+ environments")):
+        page = viewer.get(f"/environments/{query}").content.decode()
+        (total,) = re.findall(r'<p class="list-total".*?</p>', page, re.DOTALL)
+        assert " ".join(re.sub("<[^>]*>", "", total).split()) == capped
 
 
 def test_an_unchanged_page_asks_for_the_revision_alone(large: None, viewer: Client, django_assert_num_queries) -> None:
