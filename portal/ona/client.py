@@ -30,6 +30,7 @@ from .documents.secrets import SECRETS, SecretDocument, read_secret
 from .documents.tokens import Secret, read_access_token, read_allowed
 from .documents.values import timestamp_text
 from .events import EventStream
+from .paging import read_pages
 from .transport import Stats, Transport
 
 
@@ -117,11 +118,14 @@ class OnaClient(Automations):
         page_size: int = PAGE_SIZE,
         count: bool = False,
     ) -> Iterator[Page[EnvironmentDocument]]:
-        """All pages of environments, newest first unless sorted; archived ones too unless `filter` says otherwise."""
-        return self._all(
+        """All pages of environments, newest first unless sorted; archived ones too unless `filter` says otherwise.
+
+        `count` asks for the total, with the first page.
+        """
+        return read_pages(
             "EnvironmentService/ListEnvironments",
             lambda token: self.list_environments(
-                token=token, filter=filter, sort=sort, page_size=page_size, count=count
+                token=token, filter=filter, sort=sort, page_size=page_size, count=count and not token
             ),
         )
 

@@ -3,6 +3,7 @@
 OnaError                    code, rpc, request_id, http_status, retry_after, details
 ├── Unreachable             no answer: no connection, a reset, a cut answer, our own time limit
 ├── MalformedAnswer         an answer, but not JSON or not in the documented form
+│   └── EndlessListing      the pages of a list lead back to one that was read
 └── Refused                 Ona (or a proxy) answered with an error; one class per Connect code
     ├── InvalidArgument · OutOfRange · FailedPrecondition · AlreadyExists · Aborted     the request is invalid
     ├── Unauthenticated · PermissionDenied · NotFound · Unimplemented                   not for this token, not there
@@ -93,6 +94,17 @@ class MalformedAnswer(OnaError):
 
     def for_people(self) -> str:
         return f"{self.meaning} {self.message.rstrip('.')}. {self.advice}"
+
+
+class EndlessListing(MalformedAnswer):
+    """The pages of a list would never end."""
+
+    code = "endless_listing"
+    meaning = "Ona's list does not end: its pages lead in a circle."
+    advice = "What was read stays, and nothing was marked as deleted. If it happens again, tell Ona's support the call."
+
+    def for_people(self) -> str:
+        return f"{self.meaning} {self.message[:1].upper()}{self.message[1:]} ({self.rpc}). {self.advice}"
 
 
 class Refused(OnaError):

@@ -1,6 +1,8 @@
 """Bad days on request: a chance of trouble for each request, by profile, and trouble that tests plan."""
 
 import asyncio
+import gzip
+import json
 import random
 import socket
 import struct
@@ -58,6 +60,7 @@ class Faults:
         self._rng = random.Random(seed)
         self._plan: list[_Planned] = []
         self._closing = asyncio.Event()
+        self._circle: bytes | None = None
 
     def inject(self, kind: str, times: int = 1, rpc: str = "") -> None:
         """Let the next `times` requests of `rpc` meet this kind of trouble (see KINDS).
@@ -71,6 +74,7 @@ class Faults:
     def clear(self) -> None:
         """Have no more trouble, neither by plan nor by chance."""
         self._plan.clear()
+        self._circle = None
         self.rate = 0.0
 
     def close(self) -> None:
@@ -119,6 +123,14 @@ class Faults:
         """200 whose JSON stops in the middle, though the length agrees."""
         status, headers, body = await _collected(answer)
         await _respond(send, status, body[: len(body) // 2], headers)
+
+    async def _circling(self, answer: Answer, _receive: Receive, send: Send) -> None:
+        """A list whose pages lead in a circle: each is the first one, and the same token follows it."""
+        if self._circle is None:
+            _, headers, body = await _collected(answer)
+            page = json.loads(gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body)
+            self._circle = json.dumps(page | {"pagination": {"nextToken": "circle"}}).encode()
+        await _respond(send, 200, self._circle)
 
     async def _cut(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """200 whose connection is lost in the middle of the body."""
@@ -179,6 +191,7 @@ KINDS: dict[str, Callable[[Faults, Answer, Receive, Send], Awaitable[None]]] = {
     "html502": Faults._html502,
     "truncated": Faults._truncated,
     "cut": Faults._cut,
+    "circling": Faults._circling,
     "slow": Faults._slow,
     "reset": Faults._reset_before,
     "reset_after": Faults._reset_after,

@@ -3,9 +3,11 @@
 import copy
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -91,17 +93,40 @@ def test_pages_follow_each_other_until_there_is_no_token(client_over: MakeClient
     def ona(request: httpx.Request) -> httpx.Response:
         token = json.loads(request.content)["pagination"].get("token", "")
         following = {"": "a", "a": "b", "b": ""}[token]
-        return httpx.Response(200, json={"runners": [{"runnerId": ID}], "pagination": {"nextToken": following}})
+        runner = {"runnerId": str(uuid4())}
+        return httpx.Response(200, json={"runners": [runner], "pagination": {"nextToken": following}})
 
     assert len(list(client_over(ona).runner_pages())) == 3
 
 
-def test_a_page_token_that_comes_twice_ends_the_list_with_an_error(client_over: MakeClient) -> None:
-    client = client_over(lambda _: httpx.Response(200, json={"pagination": {"nextToken": "again"}}))
-    pages = client.environment_pages()
-    next(pages), next(pages)
-    with pytest.raises(errors.MalformedAnswer, match="page token"):
-        next(pages)
+def endless(circle: str) -> Callable[[httpx.Request], httpx.Response]:
+    """An upstream whose list never ends; of each kind of list, by the field of its answer, there is an item."""
+    numbers = count()
+    fields = ("environments", "environmentClasses", "services", "tasks", "taskExecutions", "secrets", "members",
+              "projects", "runners", "entries")  # fmt: skip
+
+    def ona(request: httpx.Request) -> httpx.Response:
+        number = next(numbers)
+        id_ = str(UUID(int=number % 2 if circle == "the same pages again" else number))
+        whole = dict.fromkeys(("id", "runnerId", "userId", "environmentId"), id_)
+        item = {**whole, "metadata": {"environmentId": ID, "taskId": ID}}
+        items = {} if circle == "empty pages" else {field: [item] for field in fields}
+        token = str(number % 3) if circle == "tokens in a circle" else f"fresh-{number}"
+        return httpx.Response(200, json={**items, "pagination": {"nextToken": token}})
+
+    return ona
+
+
+@pytest.mark.parametrize("circle", ["tokens in a circle", "the same pages again", "empty pages"])
+def test_a_list_that_never_ends_is_an_error_of_every_listing(client_over: MakeClient, circle: str) -> None:
+    listings = [name for name in dir(OnaClient) if name.endswith("_pages")]
+    assert len(listings) >= 10
+    for name in listings:
+        pages = getattr(client_over(endless(circle)), name)(*[ID] * (name == "member_pages"))
+        with pytest.raises(errors.EndlessListing) as raised:
+            list(islice(pages, 200))
+        assert raised.value.rpc, name
+        assert "circle" in raised.value.for_people(), name
 
 
 def test_a_page_token_refused_midway_is_the_lists_error(client_over: MakeClient) -> None:
