@@ -113,11 +113,19 @@ class Faults:
         """503 with a Connect error; nothing was done."""
         await _respond(send, 503, b'{"code":"unavailable","message":"upstream connect error or disconnect/reset"}')
 
+    async def _overloaded(self, _answer: Answer, _receive: Receive, send: Send) -> None:
+        """503 with Retry-After; nothing was done."""
+        await _respond(send, 503, b'{"code":"unavailable","message":"busy"}', {"retry-after": str(self.retry_after)})
+
     async def _html502(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """502 from a proxy, not JSON. Half of the time the request was carried out all the same."""
         if self._rng.random() < 0.5:
             await answer(_swallow)
         await _respond(send, 502, _HTML, {"content-type": "text/html"})
+
+    async def _html404(self, _answer: Answer, _receive: Receive, send: Send) -> None:
+        """404 from a proxy that does not know the address; nothing was done."""
+        await _respond(send, 404, _HTML.replace(b"502 Bad Gateway", b"404 Not Found"), {"content-type": "text/html"})
 
     async def _truncated(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """200 whose JSON stops in the middle, though the length agrees."""
@@ -186,9 +194,11 @@ class Faults:
 
 KINDS: dict[str, Callable[[Faults, Answer, Receive, Send], Awaitable[None]]] = {
     "throttled": Faults._throttled,
+    "overloaded": Faults._overloaded,
     "error500": Faults._error500,
     "error503": Faults._error503,
     "html502": Faults._html502,
+    "html404": Faults._html404,
     "truncated": Faults._truncated,
     "cut": Faults._cut,
     "circling": Faults._circling,

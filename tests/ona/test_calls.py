@@ -202,16 +202,17 @@ def test_each_code_has_its_error_with_all_that_ona_said(code: str, client_over: 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, errors.Internal),
-        (401, errors.Unauthenticated),
-        (403, errors.PermissionDenied),
-        (404, errors.Unimplemented),
+        (400, errors.NotOna),
+        (401, errors.NotOna),
+        (403, errors.NotOna),
+        (404, errors.NotOna),
         (429, errors.ResourceExhausted),
         (502, errors.Unavailable),
         (503, errors.Unavailable),
         (504, errors.Unavailable),
-        (418, errors.Unknown),
-        (302, errors.Unknown),
+        (500, errors.Unknown),
+        (418, errors.NotOna),
+        (302, errors.NotOna),
     ],
 )
 def test_what_is_not_connects_own_error_goes_by_http_status(
@@ -229,7 +230,7 @@ def test_what_is_not_connects_own_error_goes_by_http_status(
 def test_json_without_a_code_of_connects_goes_by_http_status(client_over: MakeClient) -> None:
     for code in ({}, {"code": 7}, {"code": "newer"}):
         answer = httpx.Response(403, json={**code, "message": "Forbidden"})
-        with pytest.raises(errors.PermissionDenied, match="Forbidden"):
+        with pytest.raises(errors.NotOna, match="Forbidden"):
             client_over(lambda _, answer=answer: answer).get_environment(ID)
 
 

@@ -1,8 +1,9 @@
-"""Pages that lead in a circle: the run of every kind ends, fails, says so, and marks nothing as deleted."""
+"""Lists that lead in a circle, or come from a proxy: the run of every kind fails, says so, and deletes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from django.urls import reverse
@@ -46,21 +47,23 @@ JOBS: dict[str, Callable[[OnaClient], SyncRun | None]] = {
 TABLES = (Environment, Secret, Member, Project, Runner, EnvironmentClass, Service, Task, TaskExecution)
 
 
-def test_a_circle_fails_the_run_of_every_list_and_deletes_nothing(sandbox: Sandbox) -> None:
+FAULTS = {"circling": "lead in a circle", "html404": "The address did not answer as Ona."}
+
+
+def test_a_broken_list_fails_the_run_of_every_kind_and_deletes_nothing(sandbox: Sandbox) -> None:
     for job in (sync_directory, sync_environments, sync_secrets, all_automations):
         job(ona())
     present = {table: table.objects.present().count() for table in TABLES}
     assert all(present.values())
     client = factories.client()
-    for rpc, job in JOBS.items():
+    for (rpc, job), (fault, words) in product(JOBS.items(), FAULTS.items()):
         sandbox.faults.clear()
-        sandbox.faults.inject("circling", times=10_000, rpc=rpc)
-        run = job(ona())
+        sandbox.faults.inject(fault, times=10_000, rpc=rpc)
+        run, case = job(ona()), (rpc, fault)
         assert run is not None
-        assert (run.state, run.gone) == (SyncRun.State.FAILED, 0), (rpc, run.error)
-        assert "lead in a circle" in run.error, rpc
-        assert rpc in run.error, rpc
-        assert run.requests < 60, rpc
+        assert (run.state, run.gone) == (SyncRun.State.FAILED, 0), (case, run.error)
+        assert words in run.error, case
+        assert run.requests < 60, case
         page = client.get(reverse("sync"), {"kind": run.kind}).content.decode()
-        assert "lead in a circle" in page, rpc
+        assert words in page, case
     assert {table: table.objects.present().count() for table in TABLES} == present
