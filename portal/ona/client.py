@@ -31,14 +31,15 @@ from .documents.tokens import Secret, read_access_token, read_allowed
 from .documents.values import timestamp_text
 from .events import EventStream
 from .paging import read_pages
+from .rate_limit import Pause
 from .transport import Stats, Transport
 
 
 class OnaClient(Automations):
     """A client of the Ona API for one token. Thread-safe; one per process keeps its connections.
 
-    `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried. ValueError if `token`
-    or `base_url` is invalid. Every call raises OnaError.
+    `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried; clients may share a
+    `pause`. ValueError if `token` or `base_url` is invalid. Every call raises OnaError.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class OnaClient(Automations):
         requests_per_second: float = 20.0,
         timeout: float = 30.0,
         attempts: int = 5,
+        pause: Pause | None = None,
     ) -> None:
         self._transport = Transport(
-            token, base_url, requests_per_second=requests_per_second, timeout=timeout, attempts=attempts
+            token, base_url, requests_per_second=requests_per_second, timeout=timeout, attempts=attempts, pause=pause
         )
 
     @classmethod
