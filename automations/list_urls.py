@@ -4,6 +4,7 @@ from automations.by_reference.list import SERVICES, TASKS
 from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVIRONMENTS
 from automations.executions.list import EXECUTIONS
 from portal.lists.views import urls
+from portal.web import addresses as addresses  # the converter `any`
 
 urlpatterns = [
     *urls(
@@ -18,12 +19,12 @@ urlpatterns = [
     *urls(SERVICES, page="automations/services/", export="automations/export/services/"),
     *urls(
         TASK_ENVIRONMENTS,
-        page="automations/tasks/<slug:reference>/",
-        export="automations/tasks/<slug:reference>/export/",
+        page="automations/tasks/<any:reference>/",
+        export="automations/tasks/<any:reference>/export/",
     ),
     *urls(
         SERVICE_ENVIRONMENTS,
-        page="automations/services/<slug:reference>/",
-        export="automations/services/<slug:reference>/export/",
+        page="automations/services/<any:reference>/",
+        export="automations/services/<any:reference>/export/",
     ),
 ]

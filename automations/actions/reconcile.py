@@ -42,7 +42,7 @@ def by_values(model: type[Subject], values: Values) -> Proof:
 
 
 def by_service_phase(values: Callable[[Service], Mapping[str, Any]]) -> Proof:
-    """A start or stop by the phase that the service is to be in, and by the version that each of them raises.
+    """A start or stop by the phase of the service, the one that it is to be in, and the version that each should raise.
 
     One that had failed was to run before already: there the phase itself tells whether it was started again.
     """
@@ -55,10 +55,10 @@ def by_service_phase(values: Callable[[Service], Mapping[str, Any]]) -> Proof:
         had_failed = before["phase"] == ServicePhase.FAILED and before["desiredPhase"] == ServicePhase.RUNNING
         if had_failed and before["desiredPhase"] == operation.after["desiredPhase"] and present["phase"] in UP:
             verdict = Verdict.DONE
-        elif present["specVersion"] == before["specVersion"]:
-            return Verdict.NOT_DONE
         else:
             verdict = judge(before, operation.after, present, "specVersion")
+            if verdict is Verdict.NOT_DONE or all(present[name] == value for name, value in before.items()):
+                return Verdict.NOT_DONE
         return Verdict.UNPROVEN if _others_on(operation).exists() else verdict
 
     return proof

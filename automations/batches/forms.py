@@ -17,6 +17,7 @@ from automations.batches.start import AT_ONCE
 from environments.actions.forms.base import ActionForm
 from environments.actions.forms.lifecycle import PASSED, MomentField
 from environments.actions.forms.limits import SOONEST_LOCKDOWN
+from portal.lists.readers import LONGEST_STORED
 
 NOTHING = "Tick at least one environment."
 NOT_OURS = "What was ticked makes no sense: open the form again."
@@ -43,7 +44,7 @@ class BatchForm(ActionForm):
     """What is asked for stands in hidden fields: it was chosen, and shown, before."""
 
     action = forms.ChoiceField(choices=[(name, name) for name in KINDS], widget=forms.HiddenInput)
-    reference = forms.CharField(max_length=128, required=False, widget=forms.HiddenInput)
+    reference = forms.CharField(max_length=LONGEST_STORED, strip=False, required=False, widget=forms.HiddenInput)
     chosen_from = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
     again_of = forms.UUIDField(required=False, widget=forms.HiddenInput)
     target = Targets()

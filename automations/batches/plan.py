@@ -130,6 +130,14 @@ def references(action: Action) -> list[str]:
     return list(summary._default_manager.order_by("reference").values_list("reference", flat=True)[:MOST])
 
 
+def reference_named(action: Action | None, text: str) -> str:
+    """The reference that somebody typed: with the blanks around it only if one has them."""
+    tidied = text.strip()
+    if action and text != tidied and _model(action).objects.present().filter(reference=text).exists():
+        return text
+    return tidied
+
+
 def _model(action: Action) -> type[Task] | type[Service]:
     return Task if action.name == START_TASK else Service
 

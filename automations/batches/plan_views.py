@@ -18,7 +18,7 @@ from django.utils import timezone
 from automations.actions.tasks import START_TASK
 from automations.batches.forms import BatchForm, form_of
 from automations.batches.list import SEE, TO_DO_AGAIN, may
-from automations.batches.plan import MOST, Choice, references
+from automations.batches.plan import MOST, Choice, reference_named, references
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.start import start_batch
 from automations.models import Batch
@@ -30,6 +30,7 @@ from environments.models import EnvironmentQuerySet
 from portal.ledger.models import Operation
 from portal.lists.declaration import ListQuery, Now
 from portal.lists.query import read_query
+from portal.lists.readers import LONGEST_STORED
 from portal.web.htmx import render_page
 from portal.web.permissions import permission
 
@@ -119,7 +120,8 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
 
 def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
     """`asked` is the form as it was sent, or the address; `data` the address."""
-    reference = asked.get("reference", "").strip()[:128] if kind is None or kind.has_reference else ""
+    typed = asked.get("reference", "").replace("\0", "")[:LONGEST_STORED]
+    reference = "" if kind and not kind.has_reference else reference_named(kind and kind.action, typed)
     again = _again_of(asked.get("again_of", "") or asked.get("again", ""))
     state = read_query(ENVIRONMENTS, _of_environments(data), Now())
     is_whole = kind is not None and bool(reference or not kind.has_reference)

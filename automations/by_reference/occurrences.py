@@ -13,13 +13,12 @@ from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 
 from automations.by_reference.list import SEE_SERVICES, SEE_TASKS, any_word_in, phases_in_words
-from automations.by_reference.rows import line
+from automations.by_reference.rows import PHASES, line
 from automations.models import (
     Automation,
     AutomationQuerySet,
     ExecutionPhase,
     Service,
-    ServicePhase,
     ServiceSummary,
     Task,
     TaskSummary,
@@ -29,10 +28,9 @@ from environments.list.names import names_of
 from portal.directory.models import Project
 from portal.lists.change_token import changed_rows
 from portal.lists.declaration import Heading, List, ListQuery, Table, only
-from portal.lists.filters import Filter, Values, in_ids
+from portal.lists.filters import EnumWords, Filter, Values, in_ids
 from portal.lists.keyset import Sort
 from portal.lists.readers import NONE, id_or_none
-from portal.lists.search import one_of
 
 MOST_PROJECTS = 200
 SHOWN = ("reference", "name", "environment_id", "environment_name", "project_id", "project_name", "owner_name")
@@ -50,7 +48,7 @@ class Kind:
     model: type[Automation]
     summaries: type[Summary]
     phase: str
-    phases: Mapping[str, str]
+    phases: EnumWords
     actions: tuple[tuple[str, str], ...]  # of a batch over many environments, and its words
 
     def having(self, reference: str) -> AutomationQuerySet:
@@ -58,15 +56,8 @@ class Kind:
         rows: AutomationQuerySet = self.model.objects.present().filter(reference=reference)
         return rows
 
-    def read(self, text: str) -> str:
-        """A phase by its word, or one that is newer than the words by its name at Ona."""
-        word = text.lower()
-        if "_phase_" not in word or "\0" in word:
-            one_of(self.phases)(word)
-        return word
-
     def asks(self, values: Values) -> Q:
-        return Q(**{self.phase: self.phases.get(values[0], values[0].upper())})
+        return Q(**{self.phase: self.phases.raw(values[0])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +70,9 @@ class Choice:
 
 def _phases(kind: Kind, rows: AutomationQuerySet) -> list[Choice]:
     """The phases that occur, with how many there are; from an index alone."""
-    words = {raw: word for word, raw in kind.phases.items()}
     counted = rows.order_by().values_list(kind.phase).annotate(count=Count("*")).order_by("-count", kind.phase)
-    return [Choice(words.get(raw, raw.lower()), f"{words.get(raw, raw)} ({count:,})") for raw, count in counted]
+    found = {kind.phases.value(raw): count for raw, count in counted}
+    return [Choice(value, f"{words} ({found[value]:,})") for value, words in kind.phases.labels(found).items()]
 
 
 def _projects(rows: AutomationQuerySet) -> list[Choice]:
@@ -146,7 +137,7 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
         default_order="environment",
         filters=(
             any_word_in("environment_name", "owner_name"),
-            Filter("phase", "Phase", kind.asks, kind.read, single=True),
+            Filter("phase", "Phase", kind.asks, kind.phases.read, kind.phases.labels, single=True, is_exact=True),
             Filter("project", "Project", in_ids("project_id"), id_or_none, names_of("project"), single=True),
         ),
         panel=("phase", "project"),
@@ -171,7 +162,9 @@ TASK_ENVIRONMENTS = _list(
         Task,
         TaskSummary,
         "last_phase",
-        {str(phase.label): str(phase.value) for phase in ExecutionPhase} | {"never": ""},
+        EnumWords(
+            {str(phase.label): str(phase.value) for phase in ExecutionPhase} | {"never": ""}, "task_execution_phase_"
+        ),
         (("task.start", "Run in many environments"),),
     ),
     {"last_phase": "last_phase", "last_run_at": "last_run_at", "last_execution_id": "last_execution_id"},
@@ -195,7 +188,7 @@ SERVICE_ENVIRONMENTS = _list(
         Service,
         ServiceSummary,
         "phase",
-        {str(phase.label): str(phase.value) for phase in ServicePhase} | {"unknown": ""},
+        PHASES,
         (("service.start", "Start in many environments"), ("service.stop", "Stop in many environments")),
     ),
     {"phase": "phase", "failure": "failure"},

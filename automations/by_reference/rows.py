@@ -14,12 +14,14 @@ from django.utils.safestring import SafeString
 
 from automations.models import ServicePhase, ServiceSummary, TaskSummary
 from automations.models.summary import Summary
+from portal.lists.filters import EnumWords
 from portal.web.formatting import TONES, phase_word
 
 EVERYWHERE = 0.5  # from this share on a failure is not an environment's own
 PHASE_ORDER = (
     ServicePhase.FAILED, ServicePhase.RUNNING, ServicePhase.STARTING, ServicePhase.STOPPING, ServicePhase.STOPPED,
 )  # fmt: skip
+PHASES = EnumWords({str(phase.label): str(phase.value) for phase in ServicePhase} | {"unknown": ""}, "service_phase_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,6 @@ def _phases(phases: Mapping[str, int], url: str) -> list[PhaseCount]:
     """The phases that occur, those to look at first."""
     known: list[str] = [phase for phase in PHASE_ORDER if phase in phases]
     more = sorted(phase for phase in phases if phase not in known)
-    return [PhaseCount(phase, phases[phase], f"{url}?{urlencode({'phase': _value(phase)})}") for phase in known + more]
-
-
-def _value(phase: str) -> str:
-    """What stands in the URL for a phase."""
-    return phase_word(phase) if phase in ServicePhase.values or not phase else phase.lower()
+    return [
+        PhaseCount(phase, phases[phase], f"{url}?{urlencode({'phase': PHASES.value(phase)})}") for phase in known + more
+    ]

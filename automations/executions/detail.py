@@ -31,7 +31,7 @@ from portal.directory.models import Organization
 from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext
-from portal.web.formatting import ago_words, duration_words, phase_word
+from portal.web.formatting import ago_words, duration_words, phase_word, so_far_words
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -72,7 +72,7 @@ class Run:
             return duration_words(execution.duration)
         if execution.started_at is None or not self.is_under_way:
             return ""
-        return f"{duration_words(max(now - execution.started_at, timedelta(0)))} so far"
+        return f"{so_far_words(execution.started_at, now)} so far"
 
     def revision(self) -> str:
         """Another one after any change of what the page shows, apart from how long ago things were."""

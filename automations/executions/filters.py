@@ -16,21 +16,13 @@ from portal.directory.models import Member, Project
 from portal.ledger.filters import SPANS as LEDGER_SPANS
 from portal.ledger.filters import time_words
 from portal.lists import readers
-from portal.lists.filters import Conditional, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
+from portal.lists.filters import Conditional, EnumWords, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
 from portal.lists.readers import NONE
-from portal.lists.search import one_of
 
 TODAY = "today"
 SPANS = {TODAY: "today (UTC)", **LEDGER_SPANS}
 DURATIONS = {"<10s": "under 10 s", ">1m": "over 1 min", ">10m": "over 10 min", ">1h": "over 1 h"}
-_WORDS = {raw: word for word, raw in search_keys.PHASES.items()}
-
-
-def _phase(text: str) -> str:
-    word = text.lower()
-    if not word.startswith(search_keys.PREFIX.lower()) or "\0" in word:
-        one_of(search_keys.PHASES)(word)
-    return word
+PHASES = EnumWords(search_keys.PHASES, search_keys.PREFIX.lower())
 
 
 def _since_text(text: str) -> str:
@@ -42,11 +34,6 @@ def _since_text(text: str) -> str:
 def _duration_text(text: str) -> str:
     search_keys.compared(text)
     return text.lower().replace(" ", "")
-
-
-def _phases(values: Values) -> Q:
-    """Executions in any of these phases, by word; those newer than the words go by the name that Ona gave them."""
-    return Q(phase__in=[search_keys.PHASES.get(value, value.upper()) for value in values])
 
 
 def since(value: str) -> datetime:
@@ -106,10 +93,8 @@ def _ids(name: str, label: str, model: type[Model]) -> Filter:
 
 FILTERS = (
     Filter(
-        "phase", "Phase", _phases, _phase,
-        # a phase that is newer than the words goes by its name at Ona
-        lambda values: {value: value if value in search_keys.PHASES else value.upper() for value in values},
-        facet=Grouped("phase", lambda text: _WORDS.get(text, text.lower())),
+        "phase", "Phase", lambda values: Q(phase__in=[*map(PHASES.raw, values)]), PHASES.read, PHASES.labels,
+        facet=Grouped("phase", PHASES.value), is_exact=True,
     ),
     Filter(
         "since", "Created", any_of(_created_since), _since_text, words_of(SPANS, lambda value: f"last {value}"),
@@ -128,12 +113,15 @@ FILTERS = (
         words_of(DURATIONS, lambda value: f"{value[0]} {value[1:]}"), single=True,
         facet=Conditional(_each(DURATIONS, search_keys.duration)),
     ),
-    Filter("reference", "Task", in_column("reference"), facet=Grouped("reference", str, find=_named("reference"))),
+    Filter(
+        "reference", "Task", in_column("reference"), readers.stored_text, is_exact=True,
+        facet=Grouped("reference", str, find=_named("reference")),
+    ),
     _ids("project", "Project", Project),
     _ids("owner", "Owner", Member),
     Filter(
-        "by", "Started by", lambda values: Q(started_by__in=["" if value == NONE else value for value in values]),
-        words=_starters,
+        "by", "Started by", lambda values: Q(started_by__in=[*values, *[""] * (NONE in values)]),
+        words=_starters, is_exact=True,
         facet=Grouped(
             "started_by", find=lambda text: _named("started_by_name")(text) | search_keys.started_by(text)
         ),

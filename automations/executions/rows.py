@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from automations.executions.filters import starter_words
 from automations.models import UNDER_WAY, TaskExecution
 from portal.web import cells
-from portal.web.formatting import UNKNOWN, duration_words
+from portal.web.formatting import UNKNOWN, duration_words, so_far_words
 from portal.web.templatetags.portal import ago
 
 # what a row shows; lists never read the documents
@@ -57,7 +57,9 @@ def took(execution: TaskExecution, now: datetime) -> SafeString:
         return SafeString(UNKNOWN)
     if execution.started_at is None:
         return SafeString("not started")
-    so_far = duration_words(max(now, execution.started_at) - execution.started_at)
+    so_far = so_far_words(execution.started_at, now)
+    if so_far == UNKNOWN:
+        return SafeString(UNKNOWN)
     since = execution.started_at.isoformat(timespec="seconds")
     return SafeString(f'<span data-since="{since}">{so_far}</span> so far')
 

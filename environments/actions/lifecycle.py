@@ -67,11 +67,12 @@ def _phase(
 
 
 def phases(environment: Environment) -> dict[str, Any]:
-    """What it is, what it shall be, and the version that every change of that raises."""
+    """What it is, what it shall be, the version that every change of that should raise, and when it was started."""
     return {
         "phase": environment.phase,
         "desiredPhase": environment.desired_phase,
         "specVersion": version(environment),
+        "lastStartedAt": environment.last_started_at,
     }
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from environments.models import Environment
-from portal.web.formatting import ago_words
+from portal.web.formatting import ago_words, stands_for_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _git(environment: Environment) -> Loss:
 
 
 def _use(environment: Environment, now: datetime) -> Loss:
-    if environment.active_at is None:
+    if environment.active_at is None or stands_for_none(environment.active_at):
         return Loss("amber", "When it was last used is unknown.")
     source = (environment.status.get("activitySignal") or {}).get("source", "")
     by = f", by {source}" if isinstance(source, str) and source else ""

@@ -34,9 +34,15 @@ EXPLANATIONS = {
     Verdict.DONE: "Ona's answer was never read, but what was asked for shows in Ona's state since then.",
     Verdict.NOT_DONE: "Ona's answer was never read, but Ona's state shows that nothing was changed.",
     Verdict.UNPROVEN: "Ona's answer was never read, and Ona's state does not prove whether it was done: something else "
-    "has changed it since, or it was so before, or it leaves no trace. It stays unknown; look at the environment.",
+    "has changed since, or it was so before, or it leaves no trace. It stays unknown: before you repeat it, check what "
+    "was to be changed, and the phase, last start and last activity.",
 }
 NOT_DONE_WORDS = EXPLANATIONS[Verdict.NOT_DONE]
+WAYS = {  # the phases of environments, services and executions that lead to a desired one
+    "RUNNING": ("STARTING", "RUNNING", "UPDATING"),
+    "STOPPED": ("STOPPING", "STOPPED"),
+    "DELETED": ("DELETING", "DELETED"),
+}
 OUTCOMES = {
     Verdict.DONE: Outcome.SUCCEEDED,
     Verdict.NOT_DONE: Outcome.FAILED,
@@ -90,15 +96,37 @@ def _give_up(operation: Operation, now: datetime) -> bool:
 
 
 def judge(before: Mapping[str, Any], after: Mapping[str, Any], present: Mapping[str, Any], key: str = "") -> Verdict:
-    """What `present` proves, of the values named in `after`; `key` names a version that every change raises."""
+    """What `present` proves, of the values named in `after`; `key` names a version that every change should raise.
+
+    Values that are in `before` beside those are witnesses: nothing was changed only if they are as before, too.
+    """
     asked = {name: value for name, value in after.items() if name in present and name != key}
     was_so_before = all(before.get(name) == value for name, value in asked.items())
     is_so = all(present[name] == value for name, value in asked.items())
-    if is_so and not was_so_before:
+    if not was_so_before and (is_so or _has_reached(asked.get("desiredPhase"), before, present)):
         return Verdict.DONE
-    untouched = present.get(key) == before.get(key) if key else True
-    is_as_before = all(present[name] == before.get(name) for name in asked)
-    return Verdict.NOT_DONE if untouched and is_as_before and not was_so_before else Verdict.UNPROVEN
+    is_as_before = all(present[name] == before.get(name) for name in asked) and _is_untouched(before, present, key)
+    return Verdict.NOT_DONE if is_as_before and not was_so_before else Verdict.UNPROVEN
+
+
+def _has_reached(desired: str | None, before: Mapping[str, Any], present: Mapping[str, Any]) -> bool:
+    """Whether the phase went where it was to go, even if the wish itself does not show."""
+    ways = WAYS.get(_word(desired), ())
+    return _word(before.get("phase")) not in ways and _word(present.get("phase")) in ways
+
+
+def _word(phase: str | None) -> str:
+    return (phase or "").rpartition("_")[2]
+
+
+def _is_untouched(before: Mapping[str, Any], present: Mapping[str, Any], key: str) -> bool:
+    """Whether the witnesses are as before; what was on its way to a phase may have reached it."""
+    if present.get(key) != before.get(key):
+        return False
+    was_on_its_way = before.get("phase") != before.get("desiredPhase", before.get("phase"))
+    if was_on_its_way:
+        return present["phase"] in (before["phase"], before["desiredPhase"])
+    return all(present[name] == value for name, value in before.items() if name in present)
 
 
 def by_state(values: Values, key: str = "") -> Callable[[OnaClient, Operation], Verdict]:

@@ -23,7 +23,7 @@ from environments.models import SyncRun
 from environments.sync.freshness import intervals
 from portal.lists.place import Pair, Place
 from portal.lists.search import Problem
-from portal.web.templatetags.portal import ago
+from portal.web.templatetags.portal import due
 
 TAKES = "takes a moment in UTC such as 2026-10-31T23:59Z"
 MISSED_RUNS = 3  # so many intervals without a good sync run, and nothing counts as observed
@@ -152,9 +152,9 @@ class AsOf:
         return {"note": " ".join(texts)} if self.at else {}
 
     def when(self, at: datetime) -> str:
-        """A time as a cell: relative to now, or alone in the past."""
+        """A planned time as a cell: relative to now, or alone in the past."""
         absolute = f"{at:%Y-%m-%d %H:%M} UTC"
-        return absolute if self.at else f'{ago(at)}<div class="list-source">{absolute}</div>'
+        return absolute if self.at else f'{due(at)}<div class="list-source">{absolute}</div>'
 
     def as_now(self, cell: str, note: str = "as now") -> SafeString:
         """A cell of what is stored as of now alone."""

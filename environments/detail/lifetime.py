@@ -56,10 +56,10 @@ def lifetime(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
     locked_at = lockdown.at(facts, now)
     if facts.is_deleted:
         archived = Fact("Archived", facts.archived_at, "time", "no")
-        return [Fact("Lockdown", locked_at, "time", "none"), archived, Fact("Deleted", facts.gone_at, "time")]
+        return [Fact("Lockdown", locked_at, "due", "none"), archived, Fact("Deleted", facts.gone_at, "time")]
     means = lockdown_means(policy) if lockdown.has_come(facts, now) else ""
     return [
-        Fact("Lockdown", locked_at, "time", "none: no maximum lifetime applies", note=means),
+        Fact("Lockdown", locked_at, "due", "none: no maximum lifetime applies", note=means),
         Fact("Maximum lifetime", _limit(policy), note=_strictness(policy)),
         *_archiving(facts, policy, now),
         Fact("Deletion", _deletion(facts, policy)),
@@ -81,7 +81,7 @@ def _archived_by(facts: Facts, policy: Policy | None, now: datetime) -> Fact:
     verdict = archiving.judge(facts, policy, now)
     label = "Should have been archived" if verdict.status == "overdue" else "Will be archived"
     note = f"after {duration_words(policy.archive_after)} without use, by policy" if policy and verdict.at else ""
-    return Fact(label, verdict.at, "time", note=note)
+    return Fact(label, verdict.at, "due", note=note)
 
 
 def _deletion(facts: Facts, policy: Policy | None) -> str:

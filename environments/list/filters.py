@@ -15,6 +15,7 @@ from environments.models.flags import FLAGS
 from portal.lists.declaration import ListQuery
 from portal.lists.filters import (
     Conditional,
+    EnumWords,
     Filter,
     Grouped,
     Values,
@@ -24,7 +25,6 @@ from portal.lists.filters import (
     words_of,
 )
 from portal.lists.readers import NONE, id_or_none, word_of
-from portal.lists.search import one_of
 
 MOST_CHOSEN = 100  # environments named one by one: their ids still fit into an address
 LONGEST_IDLE = 36_500  # days
@@ -44,18 +44,10 @@ def without_gone(query: ListQuery, rows: EnvironmentQuerySet | None = None) -> E
 
 def _raw(name: str, label: str, words: Mapping[str, str], prefix: str) -> Filter:
     """Ona's enum values by their words; those that are newer than the words by the name that Ona gave them."""
-    known = {raw: word for word, raw in words.items()}
-
-    def read(text: str) -> str:
-        word = text.lower()
-        if not word.startswith(prefix) or "\0" in word:
-            one_of(words)(word)
-        return word
-
+    enum = EnumWords(words, prefix)
     return Filter(
-        name, label, lambda values: Q(**{f"{name}__in": [words.get(value, value.upper()) for value in values]}), read,
-        lambda values: {value: value if value in words else value.upper() for value in values},
-        facet=Grouped(name, lambda text: known.get(text, text.lower())),
+        name, label, lambda values: Q(**{f"{name}__in": [*map(enum.raw, values)]}), enum.read, enum.labels,
+        facet=Grouped(name, enum.value), is_exact=True,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from environments.models.flags import FLAGS, Flag
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
 from portal.web import cells
-from portal.web.templatetags.portal import ago
+from portal.web.templatetags.portal import ago, due
 
 # what a row shows; lists never read the documents
 COLUMNS = (
@@ -92,4 +92,4 @@ def _lockdown(lockdown_at: datetime | None, now: datetime) -> SafeString:
         return SafeString('<span class="tone-gray">none</span>')
     delay = lockdown_at - now
     tone = "red" if delay <= timedelta(days=1) else "amber" if delay <= timedelta(days=7) else "gray"
-    return SafeString(f'<span class="tone-{tone}">{ago(lockdown_at)}</span>')
+    return SafeString(f'<span class="tone-{tone}">{due(lockdown_at)}</span>')

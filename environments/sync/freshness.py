@@ -33,6 +33,9 @@ ADVICE = {
     "resource_exhausted": "Ona asks for fewer requests. Lower ONA_REQUESTS_PER_SECOND if this goes on.",
     "unreachable": "No connection to Ona. Check ONA_BASE_URL, the network and its proxy; the next run tries again.",
     "malformed_answer": "Something other than Ona's API answered. Check ONA_BASE_URL and what stands in between.",
+    "not_ona": "A proxy or another server answered. Check ONA_BASE_URL and what stands in between; it tells nothing of "
+    "what the token may read.",
+    "endless_listing": "Ona's list leads in a circle. Nothing was marked as deleted; the next run tries again.",
     "unavailable": "Ona is out of order for the moment. The next run tries again.",
     "internal": "Ona had an error of its own. The next run tries again; the request id helps the vendor's support.",
     "deadline_exceeded": "Ona answered too slowly. The next run tries again; if it goes on, raise ONA_TIMEOUT_SECONDS.",

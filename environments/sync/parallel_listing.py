@@ -97,16 +97,14 @@ class Listing:
         self._put(end)
 
     def _read(self, slice_: Slice) -> None:
-        token, first = "", slice_.upper is None
+        began = time.monotonic()
         try:
-            while not self._stopping:
-                began = time.monotonic()
-                page = self._client.list_environments(token=token, filter=_filter(slice_), count=first and not token)
+            for page in self._client.environment_pages(filter=_filter(slice_), count=slice_.upper is None):
                 self._learn_from(slice_, page, time.monotonic() - began)
                 self._put(page)
-                token = page.next_token
-                if not token or slice_.unread < timedelta(0):
+                if self._stopping or slice_.unread < timedelta(0):
                     return
+                began = time.monotonic()
         finally:
             slice_.done = True
 

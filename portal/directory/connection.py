@@ -7,6 +7,7 @@ from functools import cache
 
 from django.conf import settings
 
+from portal.directory.shared_pause import SharedPause
 from portal.ona import OnaClient
 
 
@@ -28,4 +29,5 @@ def _client(_process: int, timeout: float, attempts: int) -> OnaClient:
         requests_per_second=settings.ONA_REQUESTS_PER_SECOND,
         timeout=timeout,
         attempts=attempts,
+        pause=SharedPause(settings.REDIS_URL, settings.ONA_BASE_URL),
     )

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.text import slugify
 
 from portal.exports.formats import FORMATS, Export
 from portal.exports.snapshot import snapshot
@@ -22,6 +23,7 @@ from portal.exports.snapshot import snapshot
 PERMISSION = "environments.export_environment"
 BAD_REQUEST, UNAVAILABLE = 400, 503
 RETRY_SECONDS = 30
+LONGEST_NAME = 80  # characters of a file's name: a list's may be any text of Ona's
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 FULL = (
     "As many exports are being made as the portal has room for. Nothing is wrong with yours: try again in a minute, or "
@@ -120,7 +122,7 @@ def respond(
         return _words(FULL)
     body = _Body(build, wanted, name, Asking.of(request))
     response = StreamingHttpResponse(body, content_type=FORMATS[wanted][0], headers=HEADERS)
-    file_name = f"{name}-{timezone.now():%Y-%m-%dT%H%M%SZ}.{wanted}"
+    file_name = f"{slugify(name)[:LONGEST_NAME]}-{timezone.now():%Y-%m-%dT%H%M%SZ}.{wanted}"
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
 

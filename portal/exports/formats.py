@@ -6,8 +6,9 @@ seconds. What a file says of itself stands at its head; that it is whole, only a
 CSV (UTF-8 with BOM, CRLF): rows whose first cell is "#" are about the file: "#", a key, a value. A value within another
 has a key with dots ("policy.strict"), each one of a list a row of its own ("filters", or "gaps.1.from" where it has
 parts). Then come the headings, then the rows, then "#","row_count",N and "#","complete","true". A file without that
-last row was cut. A text that a spreadsheet would take for a formula, and one that is "#", has an apostrophe before it:
-whoever reads the file by program takes one off where `CODED` matches a cell that begins with one.
+last row was cut. Control characters are visible signs, as on pages ("␛", "[U+202E]"). A text that a spreadsheet would
+take for a formula, and one that is "#", has an apostrophe before it: whoever reads the file by program takes one off
+where `CODED` matches a cell that begins with one.
 
 JSON: one object {"title", "head", "columns", "rows": [{column: value}], "row_count", "complete": true}; a file that was
 cut is no JSON at all.
@@ -27,6 +28,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+
+from portal.web.visible import visible
 
 CHUNK = 1 << 16  # bytes, or characters of CSV, that are gathered before they are handed on
 ABOUT = "#"
@@ -140,12 +143,16 @@ def _cell(value: Any) -> Any:
     if convert is not None:
         return convert(value)
     value = plain(value)
-    return defused(_encode(value).decode() if isinstance(value, dict | list) else str(value))
+    return _text(_encode(value).decode() if isinstance(value, dict | list) else str(value))
+
+
+def _text(text: str) -> str:
+    return defused(visible(text))
 
 
 _CELLS: Mapping[type, Callable[[Any], Any]] = {
     type(None): _same,
-    str: defused,
+    str: _text,
     int: _same,
     float: _same,
     bool: lambda value: "true" if value else "false",

@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from portal.ledger.recording import NOT_KEPT
-from portal.web.formatting import ago_words, duration_words
+from portal.web.formatting import due_words, duration_words
 
 DEEPEST = 12
 KNOWN_BY = ("port", "id", "name", "environmentVariable", "path")
@@ -192,7 +192,7 @@ def _words(text: str) -> str:
     try:
         if _TIME.fullmatch(text):
             moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
-            return f"{moment:%Y-%m-%d %H:%M} UTC, {ago_words(moment, timezone.now())}"
+            return f"{moment:%Y-%m-%d %H:%M} UTC, {due_words(moment, timezone.now())}"
         if _DURATION.fullmatch(text):
             return duration_words(timedelta(seconds=float(text.removesuffix("s"))))
     except (ValueError, OverflowError):

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from portal.lists.readers import NONE, plain_text
+from portal.lists.search import one_of
 
 MOST_VALUES = 100
 Values = tuple[str, ...]
@@ -44,7 +45,7 @@ class Filter:
     raises ValueError saying why not), `words` tells values to people. A value without words has no chip: such a
     parameter chooses how rows are shown, not which.
 
-    `together`: one chip tells all values in these words.
+    `together`: one chip tells all values in these words. `is_exact`: blanks around a value are a part of it.
     """
 
     name: str
@@ -56,14 +57,50 @@ class Filter:
     most: int = MOST_VALUES
     together: Callable[[Values], str] | None = None
     facet: Grouped | Conditional | None = None
+    is_exact: bool = False
 
     def values(self, texts: Sequence[str]) -> Values:
         """What makes sense of the texts given, without repeats; of a single value the last counts, as in any query
         string. Raises ValueError."""
-        given = dict.fromkeys(text.strip() for text in (texts[-1:] if self.single else texts) if text.strip())
+        tidied = [text if self.is_exact else text.strip() for text in (texts[-1:] if self.single else texts)]
+        given = dict.fromkeys(text for text in tidied if text)
         if len(given) > self.most:
             raise ValueError(f"takes at most {self.most} values")
         return tuple(dict.fromkeys(map(self.read, given)))
+
+
+@dataclass(frozen=True, slots=True)
+class EnumWords:
+    """Values of one of Ona's enums in addresses: by their `words`, those that are newer by the name that Ona gave
+    them. Names that do not begin as usual (`prefix`, in small letters) stand behind a "=", as they are; so filters that
+    read them are exact.
+    """
+
+    words: Mapping[str, str]
+    prefix: str
+
+    def read(self, text: str) -> str:
+        """What addresses hold; ValueError if it is neither a word nor such a name."""
+        plain_text(text)
+        if text.startswith("="):
+            return text
+        word = text.strip().lower()
+        if not word.startswith(self.prefix):
+            one_of(self.words)(word)
+        return word
+
+    def raw(self, value: str) -> str:
+        """Ona's name for what an address holds."""
+        return value[1:] if value.startswith("=") else self.words.get(value, value.upper())
+
+    def value(self, raw: str) -> str:
+        """What addresses hold for Ona's name."""
+        word = next((word for word, known in self.words.items() if known == raw), raw.lower())
+        return word if word in self.words or (raw.startswith(self.prefix.upper()) and raw == raw.upper()) else f"={raw}"
+
+    def labels(self, values: Iterable[str]) -> dict[str, str]:
+        """Words for people."""
+        return {value: value if value in self.words else self.raw(value) for value in values}
 
 
 def any_of(conditions: Mapping[str, Q] | Callable[[str], Q]) -> Callable[[Values], Q]:

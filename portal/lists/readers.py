@@ -14,6 +14,7 @@ from portal.lists.search import one_of
 
 NONE = "none"
 LONGEST = 300  # characters of a value
+LONGEST_STORED = 3_000  # characters of a value that Ona chose
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 UNITS = {
@@ -27,6 +28,13 @@ _ID = re.compile(r"[0-9a-f]{1,32}")
 def plain_text(text: str) -> str:
     if "\0" in text or len(text) > LONGEST:
         raise ValueError(f"takes at most {LONGEST} characters of plain text")
+    return text
+
+
+def stored_text(text: str) -> str:
+    """A text as Ona has it, of any length that an index holds."""
+    if "\0" in text or len(text) > LONGEST_STORED:
+        raise ValueError(f"takes at most {LONGEST_STORED:,} characters of plain text")
     return text
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from .documents.pages import Listing, Page, read_answer, read_field
-from .errors import MalformedAnswer
+from .paging import read_pages
 from .transport import Transport
 
 T = TypeVar("T")
@@ -40,20 +40,7 @@ class Calls:
     def _list(
         self, rpc: str, message: Mapping[str, Any], listing: Listing[Any, T], page_size: int = PAGE_SIZE
     ) -> Iterator[Page[T]]:
-        return self._all(rpc, lambda token: self._page(rpc, message, listing, token, page_size))
-
-    def _all(self, rpc: str, page_at: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
-        """All pages; MalformedAnswer if a token repeats, which would never end."""
-        token, seen = "", {""}
-        while True:
-            page = page_at(token)
-            yield page
-            token = page.next_token
-            if not token:
-                return
-            if token in seen:
-                raise MalformedAnswer("the same page token came twice", rpc=rpc)
-            seen.add(token)
+        return read_pages(rpc, lambda token: self._page(rpc, message, listing, token, page_size))
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -30,14 +30,16 @@ from .documents.secrets import SECRETS, SecretDocument, read_secret
 from .documents.tokens import Secret, read_access_token, read_allowed
 from .documents.values import timestamp_text
 from .events import EventStream
+from .paging import read_pages
+from .rate_limit import Pause
 from .transport import Stats, Transport
 
 
 class OnaClient(Automations):
     """A client of the Ona API for one token. Thread-safe; one per process keeps its connections.
 
-    `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried. ValueError if `token`
-    or `base_url` is invalid. Every call raises OnaError.
+    `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried; clients may share a
+    `pause`. ValueError if `token` or `base_url` is invalid. Every call raises OnaError.
     """
 
     def __init__(
@@ -48,9 +50,10 @@ class OnaClient(Automations):
         requests_per_second: float = 20.0,
         timeout: float = 30.0,
         attempts: int = 5,
+        pause: Pause | None = None,
     ) -> None:
         self._transport = Transport(
-            token, base_url, requests_per_second=requests_per_second, timeout=timeout, attempts=attempts
+            token, base_url, requests_per_second=requests_per_second, timeout=timeout, attempts=attempts, pause=pause
         )
 
     @classmethod
@@ -117,11 +120,14 @@ class OnaClient(Automations):
         page_size: int = PAGE_SIZE,
         count: bool = False,
     ) -> Iterator[Page[EnvironmentDocument]]:
-        """All pages of environments, newest first unless sorted; archived ones too unless `filter` says otherwise."""
-        return self._all(
+        """All pages of environments, newest first unless sorted; archived ones too unless `filter` says otherwise.
+
+        `count` asks for the total, with the first page.
+        """
+        return read_pages(
             "EnvironmentService/ListEnvironments",
             lambda token: self.list_environments(
-                token=token, filter=filter, sort=sort, page_size=page_size, count=count
+                token=token, filter=filter, sort=sort, page_size=page_size, count=count and not token
             ),
         )
 

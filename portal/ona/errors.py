@@ -3,6 +3,8 @@
 OnaError                    code, rpc, request_id, http_status, retry_after, details
 ├── Unreachable             no answer: no connection, a reset, a cut answer, our own time limit
 ├── MalformedAnswer         an answer, but not JSON or not in the documented form
+│   ├── NotOna              an error that is not Connect's: a proxy or another server answered, not Ona
+│   └── EndlessListing      the pages of a list lead back to one that was read
 └── Refused                 Ona (or a proxy) answered with an error; one class per Connect code
     ├── InvalidArgument · OutOfRange · FailedPrecondition · AlreadyExists · Aborted     the request is invalid
     ├── Unauthenticated · PermissionDenied · NotFound · Unimplemented                   not for this token, not there
@@ -93,6 +95,24 @@ class MalformedAnswer(OnaError):
 
     def for_people(self) -> str:
         return f"{self.meaning} {self.message.rstrip('.')}. {self.advice}"
+
+
+class NotOna(MalformedAnswer):
+    """An error of a proxy or another server: it says nothing about the token, its rights or what Ona has."""
+
+    code = "not_ona"
+    meaning = "The address did not answer as Ona."
+
+
+class EndlessListing(MalformedAnswer):
+    """The pages of a list would never end."""
+
+    code = "endless_listing"
+    meaning = "Ona's list does not end: its pages lead in a circle."
+    advice = "What was read stays, and nothing was marked as deleted. If it happens again, tell Ona's support the call."
+
+    def for_people(self) -> str:
+        return f"{self.meaning} {self.message[:1].upper()}{self.message[1:]} ({self.rpc}). {self.advice}"
 
 
 class Refused(OnaError):
@@ -222,13 +242,11 @@ BY_CODE: dict[str, type[Refused]] = {
     )
 }
 
-# Connect's mapping for answers that are not Connect errors, except 429, which is taken literally.
+# Answers that are not Connect errors. Too many requests, and no answer from behind a proxy, mean the same from anybody;
+# all else is not Ona's word, whatever its status: a proxy's 403 or 404 tells nothing of what the token may.
 BY_HTTP_STATUS: dict[int, type[Refused]] = {
-    400: Internal,
-    401: Unauthenticated,
-    403: PermissionDenied,
-    404: Unimplemented,
     429: ResourceExhausted,
+    500: Unknown,
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import BY_CODE, BY_HTTP_STATUS, Refused, Unknown
+from .errors import BY_CODE, BY_HTTP_STATUS, NotOna, OnaError, Refused, Unknown
 from .redaction import Scrubber
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-trace-id", "x-b3-traceid", "traceparent", "cf-ray")
@@ -25,8 +25,8 @@ class ConnectError(msgspec.Struct):
 
 def error_of(
     status: int, headers: Mapping[str, str], body: bytes, *, rpc: str, now: datetime, scrubber: Scrubber
-) -> Refused:
-    """The error of a non-200 response: Connect's by its code, anything else by HTTP status.
+) -> OnaError:
+    """The error of a non-200 response: Connect's by its code, 429 and 5xx by HTTP status, anything else NotOna.
 
     Quotes from the body are redacted as decoded, since JSON escapes can hide a secret; a body that is not Connect's is
     not quoted if the call carried a secret.
@@ -43,7 +43,7 @@ def error_of(
         said = None
     if said and said.code in BY_CODE:
         return connect_error(said, about, scrubber)
-    return BY_HTTP_STATUS.get(status, Unknown)(
+    return BY_HTTP_STATUS.get(status, NotOna)(
         _what_came(status, headers, b"" if scrubber.carries_secrets else scrubber.body(body)), **about
     )
 

@@ -6,6 +6,7 @@ from .errors import (
     DeadlineExceeded,
     Internal,
     MalformedAnswer,
+    NotOna,
     OnaError,
     ResourceExhausted,
     Unavailable,
@@ -44,8 +45,7 @@ def next_wait(error: OnaError, *, attempt: int, attempts: int, repeatable: bool,
 
 
 def _may_pass(error: OnaError) -> bool:
-    redirected = error.http_status is not None and 300 <= error.http_status < 400
-    return isinstance(error, _PASSING) and not redirected
+    return isinstance(error, _PASSING) and not isinstance(error, NotOna)
 
 
 def _was_not_done(error: OnaError) -> bool:

@@ -18,7 +18,7 @@ from .documents.pages import UNREADABLE
 from .documents.tokens import Secret
 from .errors import InvalidArgument, MalformedAnswer, OnaError, ResourceExhausted, Unreachable
 from .http_errors import ConnectError, connect_error, error_of, plain, request_id
-from .rate_limit import Budget, Paused
+from .rate_limit import Budget, Pause, Paused
 from .redaction import Scrubber
 from .retry import LONGEST_WAIT, next_wait
 
@@ -55,8 +55,9 @@ class _Sealed:
 class Transport:
     """Sends calls to Ona; thread-safe.
 
-    `sleep`, `clock` (monotonic seconds), `now`, `dice` (random, in [0, 1)) and `http` can be replaced by tests. It
-    honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, but uses no proxy to this machine.
+    `pause` is what a Retry-After sets; other clients may share it. `sleep`, `clock` (monotonic seconds), `now`, `dice`
+    (random, in [0, 1)) and `http` can be replaced by tests. It honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and
+    SSL_CERT_FILE, but uses no proxy to this machine.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Transport:
         requests_per_second: float = 20.0,
         timeout: float = 30.0,
         attempts: int = 5,
+        pause: Pause | None = None,
         http: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -80,8 +82,10 @@ class Transport:
         secret = checked_token(token)
         self._scrubber = Scrubber(secret)
         self._attempts = attempts
+        # without further attempts somebody waits for the answer
+        self._longest_wait = LONGEST_WAIT if attempts > 1 else min(timeout, LONGEST_WAIT)
         self._sleep, self._clock, self._now, self._dice = sleep, clock, now, dice
-        self._budget = Budget(requests_per_second, clock=clock, sleep=sleep)
+        self._budget = Budget(requests_per_second, clock=clock, sleep=sleep, pause=pause)
         self._stats, self._stats_lock = Stats(), Lock()
         self._http = httpx.Client(
             transport=http or pooled(proxy_for(self.base_url, local=local)),
@@ -229,7 +233,7 @@ class Transport:
     def _refusal(self, rpc: str, response: httpx.Response, body: bytes, scrubber: Scrubber) -> OnaError:
         headers = {name.lower(): scrubber.text(value) for name, value in response.headers.items()}
         error = error_of(response.status_code, headers, body, rpc=rpc, now=self._now(), scrubber=scrubber)
-        if isinstance(error, ResourceExhausted) and error.retry_after:
+        if error.retry_after:
             self._budget.pause(min(error.retry_after, LONGEST_PAUSE))
         return error
 
@@ -256,7 +260,7 @@ class Transport:
 
     def _wait_for_budget(self, rpc: str) -> None:
         try:
-            self._budget.wait(LONGEST_WAIT)
+            self._budget.wait(self._longest_wait)
         except Paused as paused:
             message = "Ona asked for a break that is not over yet"
             raise ResourceExhausted(message, rpc=rpc, retry_after=paused.seconds, sent=False) from None

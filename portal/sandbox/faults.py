@@ -1,6 +1,8 @@
 """Bad days on request: a chance of trouble for each request, by profile, and trouble that tests plan."""
 
 import asyncio
+import gzip
+import json
 import random
 import socket
 import struct
@@ -58,6 +60,7 @@ class Faults:
         self._rng = random.Random(seed)
         self._plan: list[_Planned] = []
         self._closing = asyncio.Event()
+        self._circle: bytes | None = None
 
     def inject(self, kind: str, times: int = 1, rpc: str = "") -> None:
         """Let the next `times` requests of `rpc` meet this kind of trouble (see KINDS).
@@ -71,6 +74,7 @@ class Faults:
     def clear(self) -> None:
         """Have no more trouble, neither by plan nor by chance."""
         self._plan.clear()
+        self._circle = None
         self.rate = 0.0
 
     def close(self) -> None:
@@ -109,16 +113,32 @@ class Faults:
         """503 with a Connect error; nothing was done."""
         await _respond(send, 503, b'{"code":"unavailable","message":"upstream connect error or disconnect/reset"}')
 
+    async def _overloaded(self, _answer: Answer, _receive: Receive, send: Send) -> None:
+        """503 with Retry-After; nothing was done."""
+        await _respond(send, 503, b'{"code":"unavailable","message":"busy"}', {"retry-after": str(self.retry_after)})
+
     async def _html502(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """502 from a proxy, not JSON. Half of the time the request was carried out all the same."""
         if self._rng.random() < 0.5:
             await answer(_swallow)
         await _respond(send, 502, _HTML, {"content-type": "text/html"})
 
+    async def _html404(self, _answer: Answer, _receive: Receive, send: Send) -> None:
+        """404 from a proxy that does not know the address; nothing was done."""
+        await _respond(send, 404, _HTML.replace(b"502 Bad Gateway", b"404 Not Found"), {"content-type": "text/html"})
+
     async def _truncated(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """200 whose JSON stops in the middle, though the length agrees."""
         status, headers, body = await _collected(answer)
         await _respond(send, status, body[: len(body) // 2], headers)
+
+    async def _circling(self, answer: Answer, _receive: Receive, send: Send) -> None:
+        """A list whose pages lead in a circle: each is the first one, and the same token follows it."""
+        if self._circle is None:
+            _, headers, body = await _collected(answer)
+            page = json.loads(gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body)
+            self._circle = json.dumps(page | {"pagination": {"nextToken": "circle"}}).encode()
+        await _respond(send, 200, self._circle)
 
     async def _cut(self, answer: Answer, _receive: Receive, send: Send) -> None:
         """200 whose connection is lost in the middle of the body."""
@@ -174,11 +194,14 @@ class Faults:
 
 KINDS: dict[str, Callable[[Faults, Answer, Receive, Send], Awaitable[None]]] = {
     "throttled": Faults._throttled,
+    "overloaded": Faults._overloaded,
     "error500": Faults._error500,
     "error503": Faults._error503,
     "html502": Faults._html502,
+    "html404": Faults._html404,
     "truncated": Faults._truncated,
     "cut": Faults._cut,
+    "circling": Faults._circling,
     "slow": Faults._slow,
     "reset": Faults._reset_before,
     "reset_after": Faults._reset_after,

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.exports.formats import Export, csv_chunks, defused, json_chunks, plain
+from portal.web.visible import visible
 from tests.support.exports import read_csv, read_json, uncoded
 
 FORMULAS = "=+-@＝＋－＠−"
@@ -42,7 +43,7 @@ def export(rows: Any, columns: Sequence[str] = ("id", "name"), **head: Any) -> E
 def as_cell(value: Any) -> str:
     """What the file's documentation says of a cell."""
     value = plain(value)
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else visible(str(value))
 
 
 def lines_of(text: str) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -50,7 +50,7 @@ def test_pages_follow_one_another_with_the_filter_that_was_asked_for(client_over
     def ona(request: httpx.Request) -> httpx.Response:
         asked.append(json.loads(request.content))
         following = "" if "token" in asked[-1]["pagination"] else "more"
-        return httpx.Response(200, json={"entries": [{"id": ID}], "pagination": {"nextToken": following}})
+        return httpx.Response(200, json={"entries": [{"id": str(uuid4())}], "pagination": {"nextToken": following}})
 
     client, filter_ = client_over(ona), {"subjectIds": [ID], "from": "2026-11-22T10:00:00Z"}
     assert [len(page.items) for page in client.audit_log_pages(filter=filter_)] == [1, 1]

@@ -3,9 +3,11 @@
 import copy
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -91,17 +93,40 @@ def test_pages_follow_each_other_until_there_is_no_token(client_over: MakeClient
     def ona(request: httpx.Request) -> httpx.Response:
         token = json.loads(request.content)["pagination"].get("token", "")
         following = {"": "a", "a": "b", "b": ""}[token]
-        return httpx.Response(200, json={"runners": [{"runnerId": ID}], "pagination": {"nextToken": following}})
+        runner = {"runnerId": str(uuid4())}
+        return httpx.Response(200, json={"runners": [runner], "pagination": {"nextToken": following}})
 
     assert len(list(client_over(ona).runner_pages())) == 3
 
 
-def test_a_page_token_that_comes_twice_ends_the_list_with_an_error(client_over: MakeClient) -> None:
-    client = client_over(lambda _: httpx.Response(200, json={"pagination": {"nextToken": "again"}}))
-    pages = client.environment_pages()
-    next(pages), next(pages)
-    with pytest.raises(errors.MalformedAnswer, match="page token"):
-        next(pages)
+def endless(circle: str) -> Callable[[httpx.Request], httpx.Response]:
+    """An upstream whose list never ends; of each kind of list, by the field of its answer, there is an item."""
+    numbers = count()
+    fields = ("environments", "environmentClasses", "services", "tasks", "taskExecutions", "secrets", "members",
+              "projects", "runners", "entries")  # fmt: skip
+
+    def ona(request: httpx.Request) -> httpx.Response:
+        number = next(numbers)
+        id_ = str(UUID(int=number % 2 if circle == "the same pages again" else number))
+        whole = dict.fromkeys(("id", "runnerId", "userId", "environmentId"), id_)
+        item = {**whole, "metadata": {"environmentId": ID, "taskId": ID}}
+        items = {} if circle == "empty pages" else {field: [item] for field in fields}
+        token = str(number % 3) if circle == "tokens in a circle" else f"fresh-{number}"
+        return httpx.Response(200, json={**items, "pagination": {"nextToken": token}})
+
+    return ona
+
+
+@pytest.mark.parametrize("circle", ["tokens in a circle", "the same pages again", "empty pages"])
+def test_a_list_that_never_ends_is_an_error_of_every_listing(client_over: MakeClient, circle: str) -> None:
+    listings = [name for name in dir(OnaClient) if name.endswith("_pages")]
+    assert len(listings) >= 10
+    for name in listings:
+        pages = getattr(client_over(endless(circle)), name)(*[ID] * (name == "member_pages"))
+        with pytest.raises(errors.EndlessListing) as raised:
+            list(islice(pages, 200))
+        assert raised.value.rpc, name
+        assert "circle" in raised.value.for_people(), name
 
 
 def test_a_page_token_refused_midway_is_the_lists_error(client_over: MakeClient) -> None:
@@ -177,16 +202,17 @@ def test_each_code_has_its_error_with_all_that_ona_said(code: str, client_over: 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, errors.Internal),
-        (401, errors.Unauthenticated),
-        (403, errors.PermissionDenied),
-        (404, errors.Unimplemented),
+        (400, errors.NotOna),
+        (401, errors.NotOna),
+        (403, errors.NotOna),
+        (404, errors.NotOna),
         (429, errors.ResourceExhausted),
         (502, errors.Unavailable),
         (503, errors.Unavailable),
         (504, errors.Unavailable),
-        (418, errors.Unknown),
-        (302, errors.Unknown),
+        (500, errors.Unknown),
+        (418, errors.NotOna),
+        (302, errors.NotOna),
     ],
 )
 def test_what_is_not_connects_own_error_goes_by_http_status(
@@ -204,7 +230,7 @@ def test_what_is_not_connects_own_error_goes_by_http_status(
 def test_json_without_a_code_of_connects_goes_by_http_status(client_over: MakeClient) -> None:
     for code in ({}, {"code": 7}, {"code": "newer"}):
         answer = httpx.Response(403, json={**code, "message": "Forbidden"})
-        with pytest.raises(errors.PermissionDenied, match="Forbidden"):
+        with pytest.raises(errors.NotOna, match="Forbidden"):
             client_over(lambda _, answer=answer: answer).get_environment(ID)
 
 

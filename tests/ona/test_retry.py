@@ -63,7 +63,7 @@ def test_writes_are_repeated_only_where_nothing_was_done() -> None:
 
 
 def test_a_redirect_is_not_followed_by_another_try() -> None:
-    error = errors.Unknown(http_status=302)
+    error = errors.NotOna(http_status=302)
     assert next_wait(error, attempt=1, attempts=5, repeatable=True, dice=0.5) is None
 
 

@@ -7,6 +7,7 @@ import logging
 import pickle
 import traceback
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -84,7 +85,7 @@ def test_lists_are_of_one_scope_or_of_all(client_over: MakeClient) -> None:
     def ona(request: httpx.Request) -> httpx.Response:
         asked.append(json.loads(request.content))
         following = "" if "token" in asked[-1]["pagination"] else "more"
-        return httpx.Response(200, json={"secrets": [{"id": ID}], "pagination": {"nextToken": following}})
+        return httpx.Response(200, json={"secrets": [{"id": str(uuid4())}], "pagination": {"nextToken": following}})
 
     client = client_over(ona)
     assert [len(page.items) for page in client.secret_pages()] == [1, 1]

@@ -10,7 +10,7 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.web.formatting import ago_words, duration_words, phase_tone, phase_word
+from portal.web.formatting import ago_words, due_words, duration_words, phase_tone, phase_word
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -30,12 +30,28 @@ def render(source: str, **context: object) -> str:
         (7200, "2 h ago"),
         (86_400 * 400, "400 d ago"),
         (-2, "just now"),
-        (-7200, "in 2 h"),
-        (-30, "in 30 s"),
+        (-60, "just now"),
+        (-61, "2026-03-01 12:01:01 UTC, ahead of the portal's clock"),
+        (-86_400 * 365 * 500, "2525-10-31 12:00:00 UTC, ahead of the portal's clock"),
+        (86_400 * 365 * 2000, "unknown"),
     ],
 )
 def test_times_are_told_relative_to_now(seconds: int, words: str) -> None:
     assert ago_words(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (7200, "in 2 h"),
+        (30, "in 30 s"),
+        (4, "just now"),
+        (-180, "3 min ago"),
+        (86_400 * 50_000, "2163-01-22 12:00:00 UTC"),
+    ],
+)
+def test_planned_times_are_told_until_they_come(seconds: int, words: str) -> None:
+    assert due_words(NOW + timedelta(seconds=seconds), NOW) == words
 
 
 @pytest.mark.parametrize(
@@ -67,6 +83,7 @@ def test_every_duration_has_words(delta: timedelta) -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_every_time_has_words(when: datetime) -> None:
     assert ago_words(when, NOW)
+    assert due_words(when, NOW)
 
 
 def test_a_time_carries_its_absolute_form_in_the_tooltip() -> None:

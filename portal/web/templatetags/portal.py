@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,27 +20,33 @@ register = template.Library()
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """A relative time with the absolute one in its tooltip; "unknown" for None."""
-    if value is None or value == "":
+    """When something happened, relative to now, with the absolute time in its tooltip; "unknown" for None."""
+    return _relative(value, formatting.ago_words)
+
+
+@register.filter
+def due(value: datetime | None) -> SafeString | str:
+    """When something is to happen, in the same way."""
+    return _relative(value, formatting.due_words)
+
+
+def _relative(value: datetime | None, words: Callable[[datetime, datetime], str]) -> SafeString | str:
+    if value is None or value == "" or formatting.stands_for_none(value):
         return formatting.UNKNOWN
-    moment = value.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(timespec="seconds"),
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        formatting.ago_words(moment, timezone.now()),
-    )
+    title = formatting.time_words(value)
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), title, words(value, timezone.now()))
 
 
 @register.filter
 def at(value: datetime | None) -> SafeString | str:
     """An absolute time in UTC; "unknown" for None."""
-    if value is None or value == "":
+    if value is None or value == "" or formatting.stands_for_none(value):
         return formatting.UNKNOWN
-    moment = value.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-    )
+    return format_html('<time datetime="{}">{}</time>', _iso(value), formatting.time_words(value))
+
+
+def _iso(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds")
 
 
 @register.filter

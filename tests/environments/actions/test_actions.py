@@ -59,6 +59,7 @@ def test_a_stop_is_asked_for_recorded_and_read_back(sandbox: Sandbox, admin: Use
     assert (operation.target_id, operation.target_name) == (environment.pk, environment.name)
     assert operation.before == {
         "phase": Phase.RUNNING, "desiredPhase": Phase.RUNNING, "specVersion": str(int(before)),
+        "lastStartedAt": recording.plain({"at": environment.last_started_at})["at"],
     }  # fmt: skip
     assert operation.after == {"desiredPhase": Phase.STOPPED, "specVersion": str(int(before) + 1)}
     assert operation.request == {"environmentId": str(environment.pk)}
