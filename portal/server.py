@@ -8,6 +8,7 @@ streamed (logs, exports) waits for its reader, and not longer than STALLED_SECON
 from __future__ import annotations
 
 import os
+import socket
 import time
 from typing import Any
 
@@ -96,6 +97,18 @@ class Server(TcpWSGIServer):
         return any(channel.requests or channel.total_outbufs_len for channel in list(self.active_channels.values()))
 
 
+def serve_on(
+    application: Any,
+    listener: socket.socket,
+    connections: dict[int, Any],
+    dispatcher: ThreadedTaskDispatcher,
+    adjustments: Adjustments,
+) -> Server:
+    """Accept connections of a socket that listens already into `connections`, for the threads of `dispatcher`."""
+    address = (listener.family, listener.type, listener.proto, listener.getsockname())
+    return Server(application, connections, True, listener, dispatcher, adjustments, address, bind_socket=False)
+
+
 class BufferingWorker(Worker):
     """A process of gunicorn's (`--worker-class`) with PORTAL_WEB_THREADS threads for pages."""
 
@@ -105,19 +118,7 @@ class BufferingWorker(Worker):
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(adjustments.threads)
         connections: dict[int, Any] = {}
-        servers = [
-            Server(
-                self.wsgi,
-                connections,
-                True,
-                listener.sock,
-                dispatcher,
-                adjustments,
-                (listener.sock.family, listener.sock.type, listener.sock.proto, listener.sock.getsockname()),
-                bind_socket=False,
-            )
-            for listener in self.sockets
-        ]
+        servers = [serve_on(self.wsgi, each.sock, connections, dispatcher, adjustments) for each in self.sockets]
         while self.alive and self.ppid == os.getppid():
             self._move_bytes(connections)
         for server in servers:

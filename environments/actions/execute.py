@@ -93,7 +93,8 @@ def authorize(action: Action, context: RequestContext) -> None:
 def execute(change: Change, context: RequestContext) -> Operation:
     """Ask Ona for `change` and say how it ended; requested twice under one operation id, it is done once.
 
-    Raises what `authorize` does, and NotPossible if its end could not be recorded; Ona's errors do not escape: they are in the operation.
+    Raises what `authorize` does, and NotPossible if its end could not be recorded. Ona's errors do not escape: they are
+    in the operation.
     """
     authorize(change.action, context)
     name, target = change.action.name, change.target
