@@ -9,6 +9,7 @@ import pytest
 
 from environments.models import Environment
 from tests.support import factories
+from tests.support.profiles import THOROUGH
 from tests.web.test_permissions import SUPERUSER, TABLE, URLS, address, client_of
 
 ROOT = Path(__file__).parents[2]
