@@ -51,4 +51,4 @@ COPY --from=assets /assets/static/vendor static/vendor
 RUN PORTAL_SECRET_KEY=unused DATABASE_URL=postgresql:///unused python manage.py collectstatic --noinput
 USER portal
 EXPOSE 8000
-CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "16", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
+CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "portal.server.BufferingWorker", "--workers", "2", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]

@@ -3,10 +3,10 @@
 import os
 
 from celery import Celery
-from celery.signals import beat_init, heartbeat_sent
+from celery.signals import heartbeat_sent
 from django.conf import settings
 
-from portal.heartbeat import beat
+from portal.heartbeat import Part, beat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -33,11 +33,9 @@ app.conf.beat_schedule = {
     )
 }
 app.autodiscover_tasks()
-heartbeat_sent.connect(beat)
 
 
-@beat_init.connect
-def begin_at_once(**_: object) -> None:
-    """Sync at start: after a pause the cache is old."""
-    for entry in app.conf.beat_schedule.values():
-        app.send_task(entry["task"], kwargs=entry["kwargs"], **entry["options"])
+@heartbeat_sent.connect
+def worker_is_alive(**_: object) -> None:
+    """A worker sent Celery's own heartbeat."""
+    beat(Part.WORKER)

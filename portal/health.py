@@ -11,23 +11,16 @@ from typing import Any, TypeVar
 import redis
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error as DatabaseFailure
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
 
 from environments.models import SyncRun
 from environments.sync.freshness import Freshness, freshness
-from portal.heartbeat import seconds_since_beat
-from portal.web import errors
-from portal.web.htmx import htmx_of
+from portal.heartbeat import Part, seconds_since_beats
+from portal.web import errors, outages
 
 CHECK_SECONDS = 2.5
 CACHED_SECONDS = 2.0
-AWAY = (
-    "The portal's database cannot be reached. Nothing is lost: try again in a minute, or tell whoever runs the portal."
-)
-# classes of SQLSTATE: connection exception, operator intervention (shutdown, start), insufficient resources
-CONNECTION_TROUBLE = ("08", "57P", "53")
 T = TypeVar("T")
 
 
@@ -39,10 +32,10 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def ready(request: HttpRequest) -> JsonResponse:
-    """`/readyz`: 200 if database and broker answer and a worker is alive, else 503; within three seconds.
+    """`/readyz`: 200 if database (with space left) and broker answer and worker and scheduler are alive, else 503.
 
-    The age of the last successful listing is reported but does not count: cached data is worth showing while Ona is
-    down.
+    It takes three seconds at most. The age of the last successful listing is reported but does not count: cached data
+    is worth showing while Ona is down.
     """
     report = checks.report()
     return JsonResponse(report, status=200 if report["ready"] else 503)
@@ -66,13 +59,15 @@ class Checks:
 
     def _make(self) -> dict[str, Any]:
         deadline = time.monotonic() + CHECK_SECONDS
-        asked = self._pool.submit(_sweep), self._pool.submit(_heartbeat)
-        sweep, heartbeat = (_answer(future, deadline) for future in asked)
+        asked, heard = self._pool.submit(_database), self._pool.submit(_heartbeats)
+        (state, sweep), heartbeats = _answer(asked, deadline) or ("away", None), _answer(heard, deadline)
         return {
-            "ready": sweep is not None and heartbeat is not None and heartbeat["state"] == "ok",
-            "database": "ok" if sweep else "away",
-            "broker": "ok" if heartbeat else "away",
-            "worker": heartbeat or {"state": "unknown"},
+            "ready": state == "ok"
+            and heartbeats is not None
+            and all(each["state"] == "ok" for each in heartbeats.values()),
+            "database": state,
+            "broker": "ok" if heartbeats else "away",
+            **(heartbeats or {part.value: {"state": "unknown"} for part in Part}),
             "sweep": sweep or {"state": "unknown"},
         }
 
@@ -88,11 +83,11 @@ def _answer(future: Future[T], deadline: float) -> T | None:
         return None
 
 
-def _sweep() -> dict[str, Any]:
-    """The age of the last successful listing in seconds, from the database."""
+def _database() -> tuple[str, dict[str, Any]]:
+    """Whether the database can be written ("ok" or "full"), and the age of the last successful listing in seconds."""
     try:
         (sweep,) = freshness(SyncRun.Kind.ENVIRONMENTS)
-        return _told(sweep)
+        return "ok" if outages.has_space() else "full", _told(sweep)
     finally:
         connection.close()  # this thread's own; back to the pool
 
@@ -101,27 +96,15 @@ def _told(sweep: Freshness) -> dict[str, Any]:
     return {"state": sweep.state, "seconds_ago": round(sweep.age.total_seconds()) if sweep.age is not None else None}
 
 
-def _heartbeat() -> dict[str, Any]:
-    """How long ago a worker was last alive, from the broker."""
-    seconds = seconds_since_beat()
-    return {"state": "missing"} if seconds is None else {"state": "ok", "seconds_ago": round(seconds)}
+def _heartbeats() -> dict[str, dict[str, Any]]:
+    """How long ago worker and scheduler were last alive, from the broker."""
+    return {
+        part.value: {"state": "missing"} if seconds is None else {"state": "ok", "seconds_ago": round(seconds)}
+        for part, seconds in seconds_since_beats().items()
+    }
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: 503 with a clear message if the database is down, wherever that was noticed."""
-    if not is_database_away(sys.exc_info()[1]):
-        return errors.server_error(request)
-    if htmx_of(request) is not None:
-        response = HttpResponse(AWAY, content_type="text/plain; charset=utf-8", status=503)
-    else:
-        response = HttpResponse(render_to_string("503.html"), status=503)
-    response["Retry-After"] = "30"
-    return response
-
-
-def is_database_away(error: BaseException | None) -> bool:
-    """Whether `error` means that there is no connection, rather than that a statement failed."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state.startswith(CONNECTION_TROUBLE)
+    """handler500: 503 with a clear message in an outage of the database, wherever that was noticed."""
+    outage = outages.outage_of(sys.exc_info()[1])
+    return outages.answer(request, outage) if outage else errors.server_error(request)

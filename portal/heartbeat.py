@@ -1,32 +1,47 @@
-"""The heartbeat of workers: a key in the broker that they renew and that expires."""
+"""The heartbeats of workers and scheduler: keys in the broker that they renew and that expire."""
 
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-KEY = "portal:worker-heartbeat"
-EXPIRES_SECONDS = 20  # workers renew it every two seconds
+EXPIRES_SECONDS = 20  # workers renew theirs every two seconds, the scheduler every five
 
 
-def beat(**_: object) -> None:
-    """Record that a worker is alive: the receiver of Celery's signal `heartbeat_sent`."""
-    with _broker() as broker:
-        broker.set(KEY, time.time(), ex=EXPIRES_SECONDS)
+class Part(StrEnum):
+    """A part of the portal that nobody sees while it works."""
+
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
+
+    @property
+    def key(self) -> str:
+        """Its key in the broker."""
+        return f"portal:{self.value}-heartbeat"
 
 
-def seconds_since_beat() -> float | None:
-    """How long ago a worker was last alive; None if longer than the key lives.
+def beat(part: Part) -> bool:
+    """Record that a part is alive; False if nobody had, since the key expired or the broker lost it.
 
     Raises `redis.RedisError` within two seconds if the broker is down.
     """
     with _broker() as broker:
-        told = broker.get(KEY)
-    return max(0.0, time.time() - float(told)) if isinstance(told, bytes) else None
+        return broker.set(part.key, time.time(), ex=EXPIRES_SECONDS, get=True) is not None
+
+
+def seconds_since_beats() -> dict[Part, float | None]:
+    """How long ago each part was last alive; None if longer than its key lives. Raises as `beat`."""
+    with _broker() as broker:
+        told = broker.mget([part.key for part in Part])
+    now = time.time()
+    return {
+        part: max(0.0, now - float(at)) if isinstance(at, bytes) else None for part, at in zip(Part, told, strict=True)
+    }
 
 
 def _broker() -> redis.Redis:

@@ -6,6 +6,8 @@ import structlog
 from csp.constants import NONE, SELF
 from environs import Env
 
+from portal.database import Connection
+
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -34,6 +36,11 @@ LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 # Each export occupies a thread of the web server and a connection to the database.
 EXPORTS = env.int("PORTAL_EXPORTS", 2)
 EXPORT_SECONDS = env.int("PORTAL_EXPORT_SECONDS", 600)
+WEB_THREADS = env.int("PORTAL_WEB_THREADS", 16)
+# A request that waited longer for a thread is answered "busy": its reader has probably gone.
+BUSY_SECONDS = env.float("PORTAL_BUSY_SECONDS", 10.0)
+# For one statement of a page; workers and commands have no such limit.
+STATEMENT_SECONDS = env.float("PORTAL_STATEMENT_SECONDS", 30.0)
 
 # --- Django --------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PORTAL_SECRET_KEY")
@@ -77,6 +84,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",  # first, so that redirects and errors of the others carry the policy too
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.web.middleware.RefusedWhenBusy",
     "portal.web.middleware.PrivatePages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -111,9 +119,17 @@ DATABASES = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=0)
     | {
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": env.int("PORTAL_DB_POOL", 8), "timeout": 3},
+            "pool": {
+                "connection_class": Connection,
+                "min_size": 1,
+                "max_size": env.int("PORTAL_DB_POOL", WEB_THREADS + 2),  # one a thread, and two for /readyz
+                "timeout": 3,
+                # A pool that goes on trying does so ever more rarely; one that has given up tries for each request.
+                "reconnect_timeout": 2,
+            },
             "connect_timeout": 5,
-        }
+        },
+        "CONN_HEALTH_CHECKS": True,  # else each connection that a restart of Postgres broke costs a page
     }
 }
 
@@ -122,7 +138,11 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        "OPTIONS": {
+            "serializer": "portal.web.cache.JsonSerializer",
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+        },
     }
 }
 
@@ -207,9 +227,7 @@ CELERY = {
     "worker_soft_shutdown_timeout": 10,
     "worker_hijack_root_logger": False,
     "timezone": "UTC",
-    "redbeat_redis_url": REDIS_URL,
-    "beat_scheduler": "redbeat.RedBeatScheduler",
-    "redbeat_lock_timeout": 60,
+    "beat_scheduler": "portal.scheduler.Scheduler",
     "beat_max_loop_interval": 5,
 }
 
@@ -245,6 +263,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "waitress.queue": {"level": "ERROR"},  # a line for each request that waits for a thread
         "django.template": {"level": "INFO"},  # at DEBUG it writes whole contexts
     },
 }

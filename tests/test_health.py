@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 import redis
 from celery import signals
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,6 +24,9 @@ from django.utils import timezone
 from environments.models import SyncRun
 from portal import health, heartbeat
 from portal.celery import app
+from portal.heartbeat import Part
+from portal.web import outages
+from tests.support.databases import full_disk
 
 # Asks a portal whose database or broker is away; prints status, seconds, Retry-After and body of each answer as JSON.
 ASK = """
@@ -48,12 +50,12 @@ os._exit(0)  # without waiting for connections that hang
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Neither an older report nor an older heartbeat."""
+    """Neither an older report nor older heartbeats."""
     monkeypatch.setattr(health, "checks", health.Checks())
     broker = redis.Redis.from_url(settings.REDIS_URL)
-    broker.delete(heartbeat.KEY)
+    broker.delete(*(part.key for part in Part))
     yield
-    broker.delete(heartbeat.KEY)
+    broker.delete(*(part.key for part in Part))
     broker.close()
 
 
@@ -99,43 +101,63 @@ def test_alive_is_answered_to_anybody_without_asking_anybody(db: None, client: C
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_tells_of_database_broker_worker_and_the_last_good_sweep(client: Client) -> None:
+def test_ready_tells_of_database_broker_worker_scheduler_and_the_last_good_sweep(client: Client) -> None:
     started = timezone.now() - timedelta(seconds=40)
     SyncRun.objects.create(kind="environments", state="succeeded", started_at=started, finished_at=started)
-    heartbeat.beat()
+    all_beat()
     status, report = ready(client)
     assert status == 200
     assert report.pop("sweep")["seconds_ago"] in (40, 41)
     assert report.pop("worker")["seconds_ago"] in (0, 1)
+    assert report.pop("scheduler")["seconds_ago"] in (0, 1)
     assert report == {"ready": True, "database": "ok", "broker": "ok"}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_late_sweep_is_told_but_does_not_take_the_portal_out_of_service(client: Client) -> None:
-    heartbeat.beat()
+    all_beat()
     status, report = ready(client)
     assert (status, report["sweep"]) == (200, {"state": "never", "seconds_ago": None})
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_worker_the_portal_is_not_ready(client: Client) -> None:
+@pytest.mark.parametrize("dead", Part)
+def test_without_a_worker_or_a_scheduler_the_portal_is_not_ready(client: Client, dead: Part) -> None:
+    for part in set(Part) - {dead}:
+        heartbeat.beat(part)
     status, report = ready(client)
-    assert (status, report["broker"], report["worker"]) == (503, "ok", {"state": "missing"})
+    assert (status, report["broker"], report[dead.value]) == (503, "ok", {"state": "missing"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_full_disk_the_portal_is_not_ready_and_says_so(client: Client) -> None:
+    all_beat()
+    with full_disk():
+        status, report = ready(client)
+    assert (status, report["database"], report["sweep"]["state"]) == (503, "full", "never")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_ready_is_worked_out_once_for_many_who_ask(client: Client) -> None:
     first = ready(client)
-    heartbeat.beat()
+    all_beat()
     assert ready(client) == first
 
 
 def test_celery_s_heartbeats_are_noted_and_expire() -> None:
     assert app.main == "portal"
     signals.heartbeat_sent.send(sender=None)
-    assert heartbeat.seconds_since_beat() < 5
+    seconds = heartbeat.seconds_since_beats()
+    assert seconds[Part.SCHEDULER] is None
+    assert seconds[Part.WORKER] is not None
+    assert seconds[Part.WORKER] < 5
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert 0 < broker.ttl(heartbeat.KEY) <= heartbeat.EXPIRES_SECONDS
+        assert 0 < broker.ttl(Part.WORKER.key) <= heartbeat.EXPIRES_SECONDS
+
+
+def all_beat() -> None:
+    for part in Part:
+        heartbeat.beat(part)
 
 
 def test_a_database_or_broker_that_hangs_is_told_within_three_seconds_however_many_ask(deaf: int) -> None:
@@ -159,20 +181,6 @@ def test_pages_say_that_the_database_is_away_while_the_process_stays_alive(close
     assert page.status == part.status == 503
     assert page.retry_after == part.retry_after == "30"
     assert "database cannot be reached" in page.body
-    assert part.body == health.AWAY
+    assert part.body == f"{outages.AWAY.heading}. {outages.AWAY.means}"
     assert "canary" not in page.body + part.body
     assert "Traceback" not in page.body
-
-
-def test_only_trouble_with_the_connection_counts_as_a_database_that_is_away() -> None:
-    assert health.is_database_away(caused(OperationalError(), psycopg.errors.AdminShutdown()))
-    assert health.is_database_away(caused(OperationalError(), psycopg.OperationalError("connection refused")))
-    assert not health.is_database_away(caused(OperationalError(), psycopg.errors.DeadlockDetected()))
-    assert not health.is_database_away(caused(OperationalError(), psycopg.errors.QueryCanceled()))
-    assert not health.is_database_away(IntegrityError())
-    assert not health.is_database_away(None)
-
-
-def caused(error: Exception, cause: Exception) -> Exception:
-    error.__cause__ = cause
-    return error

@@ -80,7 +80,7 @@ def policies(organization: Organization | None) -> list[str]:
 def _count(value: Any) -> int:
     """A number that Ona writes as text; 0, which means no limit, where it is none."""
     text = str(value or 0)
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _class_ids(document: Any) -> list[UUID]:

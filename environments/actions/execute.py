@@ -22,6 +22,7 @@ from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext, Target
 from portal.ona import OnaClient, OnaError, errors
+from portal.web import outages
 
 log = structlog.get_logger()
 UNANSWERED = (
@@ -92,12 +93,15 @@ def authorize(action: Action, context: RequestContext) -> None:
 def execute(change: Change, context: RequestContext) -> Operation:
     """Ask Ona for `change` and say how it ended; requested twice under one operation id, it is done once.
 
-    Raises what `authorize` does; Ona's errors do not escape: they are in the operation.
+    Raises what `authorize` does, and NotPossible if its end could not be recorded. Ona's errors do not escape: they are
+    in the operation.
     """
     authorize(change.action, context)
     name, target = change.action.name, change.target
     if earlier := recording.earlier(name, target, context):
         return earlier
+    if not outages.has_space():
+        raise NotPossible(outages.NOT_SENT)
     client, before, trouble = _read(change)
     request = change.request() if callable(change.request) else change.request
     operation, is_new = recording.begin(name, target, context, request=request, before=before, after=change.after)

@@ -24,7 +24,7 @@ class Tally:
 
 def tally(state: AuditState) -> Tally:
     """Count in two queries, or none if cached; selected statuses make no difference."""
-    return state.cached("tally", lambda: _tally(state))
+    return state.cached("tally", Tally, lambda: _tally(state))
 
 
 def _tally(state: AuditState) -> Tally:

@@ -82,9 +82,10 @@ class AuditState:
     def as_of(self) -> AsOf:
         return cast(AsOf, self.query.as_of)
 
-    def cached(self, part: str, count: Callable[[], T]) -> T:
+    def cached(self, part: str, shape: type[T], count: Callable[[], T]) -> T:
         """What `count` answers for this audit, its filters and its policy: each of them reads the whole table."""
-        return cached("audit", f"{part} {self.audit.slug} {self.query.place.key} {self.policy} {self.revision}", count)
+        asked = f"{part} {self.audit.slug} {self.query.place.key} {self.policy} {self.revision}"
+        return cached("audit", asked, shape, count)
 
     @property
     def reads_stops(self) -> bool:

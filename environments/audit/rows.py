@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count
@@ -31,6 +31,14 @@ COLUMNS = (
     "created_at", "first_seen_at", "lockdown_at", "archived_at", "gone_at", "last_used_at", "unpushed_commits",
     "changed_files", "unpushed_work", "desired_phase",
 )  # fmt: skip
+
+
+class Found(NamedTuple):
+    """The ids of a page, and the cursors of its neighbours."""
+
+    pks: list[UUID]
+    following: str | None
+    previous: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +117,11 @@ def read_page(state: AuditState) -> Page[Environment]:
     """The requested page, in the form that `lines` reads. Its ids are cached: finding them compares all rows."""
     place = state.query.place
 
-    def find() -> tuple[list[UUID], str | None, str | None]:
+    def find() -> Found:
         found = state.query.keyset_page(only("pk"))
-        return [row.pk for row in found.rows], found.next, found.previous
+        return Found([row.pk for row in found.rows], found.next, found.previous)
 
-    pks, following, previous = state.cached(f"page {place.order} {place.size} {place.cursor}", find)
+    pks, following, previous = state.cached(f"page {place.order} {place.size} {place.cursor}", Found, find)
     by_pk = read_lines(Environment.objects.all(), stops=state.reads_stops).in_bulk(pks)
     return Page([by_pk[pk] for pk in pks if pk in by_pk], following, previous)
 
@@ -156,7 +164,7 @@ def groups(state: AuditState) -> Groups:
     if not group:
         return Groups([], 0)
     column = NAMED[group][1]
-    found, every = state.cached("groups", lambda: _grouped(state, column))
+    found, every = state.cached("groups", tuple[list[dict[str, Any]], int], lambda: _grouped(state, column))
     words = names_of(group)([str(row[column]) for row in found if row[column]])
     return Groups([_group(state, group, str(row[column] or "none"), row, words) for row in found], every)
 

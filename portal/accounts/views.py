@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from axes.helpers import get_cool_off
@@ -36,9 +37,10 @@ class SignIn(auth_views.LoginView):
     redirect_authenticated_user = True
 
     def get_redirect_url(self, *args: Any, **options: Any) -> str:
-        """Without `next`, go to the person's start view."""
+        """Without `next`, or where it leads back here or out, go to the person's start view."""
         url: str = super().get_redirect_url(*args, **options)
-        return "" if url == reverse("overview") else url
+        nowhere = {reverse("accounts:sign-in"), reverse("accounts:sign-out")}
+        return "" if url == reverse("overview") or urlsplit(url).path in nowhere else url
 
 
 class ChangePassword(auth_views.PasswordChangeView):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+import msgspec
 import structlog
 from django.core.cache import cache
 from redis.exceptions import RedisError
@@ -16,13 +17,16 @@ CACHED_SECONDS = 60
 T = TypeVar("T")
 
 
-def cached(kind: str, asked: str, count: Callable[[], T]) -> T:
-    """Return `count()`, cached by kind and `asked`, which includes the change token; counts again without a cache."""
+def cached(kind: str, asked: str, shape: type[T], count: Callable[[], T]) -> T:
+    """Return `count()`, which has this type, cached by kind and `asked`, which includes the change token.
+
+    Counts again without a cache, and if what is cached has another form.
+    """
     key = f"{kind}:{hashlib.sha256(asked.encode()).hexdigest()}"
-    with suppress(RedisError):
-        found: T | None = cache.get(key)
+    with suppress(RedisError, msgspec.DecodeError):
+        found = cache.get(key)
         if found is not None:
-            return found
+            return msgspec.convert(found, shape)
     counted = count()
     try:
         cache.set(key, counted, CACHED_SECONDS)

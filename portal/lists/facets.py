@@ -48,7 +48,7 @@ class Facet:
 def facets(query: ListQuery) -> list[Facet]:
     """All facets. Counts respect every filter but the facet's own; facets whose values add up respect all."""
     asked = f"{query.place.key} {query.listing.token(query.of)}"
-    counts = cached(f"facets:{query.listing.name}", asked, lambda: _count(query))
+    counts = cached(f"facets:{query.listing.name}", asked, dict[str, Counts], lambda: _count(query))
     return [
         _facet(query, each, counts[each.name], counts.get(f"{each.name} values", {}).get("", 0))
         for each in _counted(query)

@@ -27,7 +27,7 @@ def main() -> int:
     services.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     manage = commands.add_parser("manage", help="manage.py in the surroundings of the portal that `run` has running")
     manage.add_argument("argv", nargs=argparse.REMAINDER, metavar="ARGUMENTS")
-    prepare = commands.add_parser("prepare", help="migrations, the user admin and, for an address, a sign-in link")
+    prepare = commands.add_parser("prepare", help="migrations, admin, the token and, for an address, a sign-in link")
     prepare.add_argument("address", nargs="?")
     commands.add_parser("sync", help="read the organization once")
     history = commands.add_parser("history", help="make a demo's world with a past, and fill the tables from it")
@@ -99,6 +99,24 @@ def _prepare(address: str | None) -> None:
         link = io.StringIO()
         _call(["signin_link", "--base-url", address, "--minutes", "60"], stdout=link)
         portal.write_private(portal.ENTRANCE_FILE, link.getvalue().strip())
+    if "PORTAL_SANDBOX_PORT" not in os.environ:
+        portal.write_private(portal.TROUBLE_FILE, _trouble_with_ona())
+
+
+def _trouble_with_ona() -> str:
+    """In one line why Ona does not answer this token, and what to do; "" if it does. Django is loaded."""
+    from portal.directory.connection import ona_now
+    from portal.ona import OnaError, errors
+
+    try:
+        ona_now().get_authenticated_identity()
+    except errors.Unauthenticated:
+        return "Ona refuses the token. Set ONA_API_KEY to a valid one and start again."
+    except OnaError as error:
+        return " ".join(error.for_people().split())
+    except ValueError as error:  # of the settings
+        return str(error)
+    return ""
 
 
 def _live(arguments: argparse.Namespace) -> None:

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
+OLDER_LOGS = 9  # of each command, stored beside its newest
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -45,7 +47,7 @@ class Command:
     stdin: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Child:
     """A running command, leader of a session of its own, with its output in a log file."""
 
@@ -72,6 +74,11 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def start_again(self) -> None:
+        """Start the command once more after it ended, with its output after that of before; OSError as `spawn`."""
+        self.stop(0.0)
+        self.process = _start(self.command, self.log)
+
     def report(self, what: str) -> str:
         """What happened to the child with the end of its log beneath, for the person at the terminal."""
         lines = "".join(f"\n  {line}" for line in last_lines(self.log))
@@ -88,13 +95,16 @@ def last_lines(log: Path, count: int = 20) -> list[str]:
 def spawn(command: Command, log: Path) -> Child:
     """Start a command in a session of its own, so that a Ctrl-C in the terminal reaches only the parent.
 
-    Its output goes to `log`; the log of the time before is stored beside it as `<name>.1`.
+    Its output goes to `log`; the logs of the times before are stored beside it as `<name>.1` (the last) and so on.
     Raises OSError if the program cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists():
-        log.replace(log.with_name(log.name + ".1"))
-    with log.open("wb") as output:
+    _rotate(log)
+    return Child(command, _start(command, log), log)
+
+
+def _start(command: Command, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             list(command.argv),
             stdin=subprocess.PIPE,
@@ -111,7 +121,15 @@ def spawn(command: Command, log: Path) -> Child:
     if process.stdin is not None:
         with suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(command.stdin.encode())
-    return Child(command, process, log)
+    return process
+
+
+def _rotate(log: Path) -> None:
+    """Give each older log the next number; the oldest of OLDER_LOGS is replaced."""
+    logs = [log, *(log.with_name(f"{log.name}.{number}") for number in range(1, OLDER_LOGS + 1))]
+    for newer, older in reversed(list(pairwise(logs))):
+        if newer.exists():
+            newer.replace(older)
 
 
 def run_to_end(command: Command, log: Path, timeout: float) -> None:

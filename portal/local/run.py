@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -25,7 +25,10 @@ DATA = Path(os.environ.get("PORTAL_DATA") or CHECKOUT / ".local").absolute()
 ENVIRONMENT_FILE = DATA / "environment.json"
 # The one-time link on its way from the preparation to the terminal: not by a log, as it lets somebody in.
 ENTRANCE_FILE = DATA / "entrance"
+# What the preparation found when it asked Ona whose token this is: empty if all was well.
+TROUBLE_FILE = DATA / "trouble"
 WEB_TIMEOUT = 60.0
+READY_TIMEOUT = 120.0
 PREPARE_TIMEOUT = 600.0
 FIRST_SYNC_TIMEOUT = 3600.0
 HISTORY_UP_TO = 400  # environments: with more, living through a past would hold up the start
@@ -39,9 +42,10 @@ class CannotRun(Exception):
 
 
 def run() -> None:
-    """Start everything, print one line with the address, and stay until something ends or requests a stop.
+    """Start everything, print one line with the address, and stay until a stop is requested.
 
-    Raises CannotRun before anything is started, ServicesError, CommandFailed or ChildDied later; Stopped on a signal.
+    What ends before that line ends everything; what ends later is started again. Raises CannotRun before anything is
+    started, ServicesError, CommandFailed or ChildDied before that line; Stopped on a signal.
     """
     port = chosen_port(os.environ)
     make = os.getppid() if "MAKELEVEL" in os.environ else None
@@ -54,8 +58,9 @@ def run() -> None:
         check = supervisor.watch(*services.children)
         with environment_file(environment):
             start_portal(supervisor, environment, port, check)
-            print(f"Portal ready: {entrance(port)}", flush=True)
-            wait_until(lambda: make is not None and make_was_interrupted(make), check)
+            print(announcement(port, await_ready(port, check) or trouble_with_ona()), flush=True)
+            keep = supervisor.keep_running(*services.children, say=say)
+            wait_until(lambda: make is not None and make_was_interrupted(make), keep)
 
 
 def services_for(environment: Mapping[str, str]) -> Services:
@@ -93,7 +98,7 @@ def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: i
     supervisor.start(web_command(environment, port))
     prepare(environment, port)
     check()
-    new = needs_first_sync(environment)
+    new = needs_first_sync(environment) and not trouble_with_ona()
     if sandbox := environment.get("PORTAL_SANDBOX_PORT"):
         if new:
             live_history(environment)
@@ -194,8 +199,9 @@ def sandbox_command(environment: Mapping[str, str]) -> Command:
 
 def web_command(environment: Mapping[str, str], port: int) -> Command:
     """The pages, by two processes of sixteen threads: logs that are being read occupy up to half of them."""
-    argv = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    argv += ["--workers", "2", "--threads", "16", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
+    argv = [PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    argv += ["--worker-class", "portal.server.BufferingWorker", "--graceful-timeout", "5", "--preload"]
+    argv += ["--no-control-socket"]
     return Command("web", argv, env=environment, cwd=CHECKOUT)
 
 
@@ -211,8 +217,12 @@ def celery_commands(environment: Mapping[str, str]) -> list[Command]:
 
 
 def prepare(environment: Mapping[str, str], port: int) -> None:
-    """Tables, the user `admin` and, unless that has a password, a link to sign in once; raises CommandFailed."""
+    """Tables, the user `admin`, a look at the token and, unless `admin` has a password, a link to sign in once.
+
+    Raises CommandFailed.
+    """
     ENTRANCE_FILE.unlink(missing_ok=True)
+    TROUBLE_FILE.unlink(missing_ok=True)
     argv = [PYTHON, "-m", "portal.local", "prepare"]
     if not environment.get("PORTAL_ADMIN_PASSWORD"):
         argv.append(address(port))
@@ -248,13 +258,44 @@ def await_web(port: int, check: Callable[[], None]) -> None:
     def answers() -> bool:
         if time.monotonic() > deadline:
             raise CommandFailed(f"The web server does not answer; see {DATA / 'log' / 'web.log'}.")
-        with suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        return False
+        return answer_of(port, "/healthz")[0] == 200
 
     wait_until(answers, check)
+
+
+def await_ready(port: int, check: Callable[[], None]) -> str:
+    """Wait until `/readyz` answers 200; after two minutes return what it reports instead."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    status, report = 0, ""
+
+    def is_ready() -> bool:
+        nonlocal status, report
+        status, report = answer_of(port, "/readyz")
+        return status == 200 or time.monotonic() > deadline
+
+    wait_until(is_ready, check)
+    return "" if status == 200 else f"/readyz answers {report or 'nothing'}. Logs: {DATA / 'log'}."
+
+
+def answer_of(port: int, path: str) -> tuple[int, str]:
+    """Status and body of one of the portal's own checks; (0, "") if nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with suppress(OSError, http.client.HTTPException), closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    return 0, ""
+
+
+def trouble_with_ona() -> str:
+    """What the preparation found: "" if the token works."""
+    return TROUBLE_FILE.read_text() if TROUBLE_FILE.exists() else ""
+
+
+def announcement(port: int, trouble: str) -> str:
+    """The line that says where the pages are, and that the portal is ready, or why it is not."""
+    where = entrance(port)
+    return f"Portal ready: {where}" if not trouble else f"Portal not ready: {trouble} Its pages: {where}"
 
 
 def address(port: int) -> str:

@@ -1,4 +1,4 @@
-"""Runs a set of commands together: all of them, or none."""
+"""Runs a set of commands together: all of them come up, or none does; later each is started again if it ends."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Self
 from portal.local.processes import Child, Command, describe_exit, spawn
 
 POLL_SECONDS = 0.1
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a command that ended is started again, doubled each time
+STEADY_SECONDS = 60.0  # who ran so long is started again after the first pause
 STOP_PATIENCE = 10.0
 
 
@@ -22,7 +24,7 @@ class Stopped(BaseException):
 
 
 class ChildDied(Exception):
-    """A command that should keep running ended; the text carries the end of its log."""
+    """A command that should keep running ended while the others came up; the text carries the end of its log."""
 
 
 class Supervisor:
@@ -48,6 +50,16 @@ class Supervisor:
         """A check that raises ChildDied as soon as one of the commands, or of `others`, has ended."""
         return lambda: _check([*self.children, *others])
 
+    def keep_running(self, *others: Child, say: Callable[[str], None]) -> Callable[[], None]:
+        """A check that starts each of the commands, and of `others`, again if it has ended, and says so."""
+        revivals = [Revival(child, say) for child in [*others, *self.children]]
+
+        def check() -> None:
+            for revival in revivals:
+                revival.check()
+
+        return check
+
     def stop(self) -> None:
         """Stop the commands of a stage all at once, wait for them, then stop the stage before."""
         while self._stages:
@@ -65,6 +77,41 @@ class Supervisor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Revival:
+    """Starts a command again that ended: at first soon, then later and later, until it has run for a minute."""
+
+    def __init__(self, child: Child, say: Callable[[str], None]) -> None:
+        self._child, self._say = child, say
+        self._began = time.monotonic()
+        self._pause = FIRST_PAUSE
+        self._due_at: float | None = None
+
+    def check(self) -> None:
+        """Notice the end of the command, or start it again when its pause is over."""
+        now = time.monotonic()
+        if self._due_at is not None:
+            if now >= self._due_at:
+                self._start_again(now)
+        elif (status := self._child.process.poll()) is not None:
+            self._wait(now, describe_exit(status))
+
+    def _start_again(self, now: float) -> None:
+        try:
+            self._child.start_again()
+        except OSError as error:
+            self._wait(now, str(error))
+        else:
+            self._began, self._due_at = now, None
+
+    def _wait(self, now: float, what: str) -> None:
+        if now - self._began > STEADY_SECONDS:
+            self._pause = FIRST_PAUSE
+        name, log = self._child.name, self._child.log
+        self._say(f"{name} stopped unexpectedly ({what}); it is started again in {self._pause:.0f} s. Its log: {log}")
+        self._due_at = now + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
 
 def _check(children: list[Child]) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django_structlog.middlewares import RequestMiddleware
 
-from portal.web.network import client_address
+from portal.web import outages
+from portal.web.network import WAITED_SECONDS, client_address
 from portal.web.permissions import to_sign_in
 
 
@@ -32,6 +34,22 @@ class SignInRequired(LoginRequiredMiddleware):
             return None  # before the user is loaded: /healthz must not need the database
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         return None if refused is None else to_sign_in(request)
+
+
+class RefusedWhenBusy:
+    """Answer "busy" to requests that waited too long for a thread, so that the others need not wait as long.
+
+    Static files and the health checks are answered all the same.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Make the page, or refuse to."""
+        if request.META.get(WAITED_SECONDS, 0) > settings.BUSY_SECONDS and request.path not in ("/healthz", "/readyz"):
+            return outages.answer(request, outages.BUSY)
+        return self.get_response(request)
 
 
 class PrivatePages:

@@ -1,4 +1,4 @@
-"""The client's address."""
+"""What the web server tells of a request: the client's address, and how long it waited."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
+
+WAITED_SECONDS = "portal.waited_seconds"  # in the WSGI environ, by portal.server
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -52,9 +52,14 @@ def test_a_failure_does_not_tell_what_was_wrong(client: Client, ann: User, usern
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example"],
-)
-def test_nobody_is_sent_to_another_site_after_signing_in(client: Client, ann: User, target: str) -> None:
+    [
+        "https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example",
+        SIGN_IN, f"{SIGN_IN}?next={SIGN_IN}", f"http://testserver{SIGN_IN}#there", "/accounts/sign-out/",
+    ],
+)  # fmt: skip
+def test_nobody_is_sent_to_another_site_or_round_in_a_circle_after_signing_in(
+    client: Client, ann: User, target: str
+) -> None:
     assert sign_in(client, next=target)["Location"] == reverse(settings.LOGIN_REDIRECT_URL)
     again = client.get(SIGN_IN, {"next": target})
     assert again["Location"] == reverse(settings.LOGIN_REDIRECT_URL)

@@ -132,8 +132,20 @@ def test_nothing_is_published_beyond_this_machine_and_no_secret_has_a_default() 
     for service in COMPOSE["services"].values():
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
     text = (CHECKOUT / "docker-compose.yml").read_text()
-    for name in ("POSTGRES_PASSWORD", "PORTAL_SECRET_KEY"):
+    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "PORTAL_SECRET_KEY"):
         assert set(re.findall(rf"\$\{{{name}(..)", text)) == {":?"}
+
+
+def test_redis_asks_for_its_password_and_plain_http_has_to_be_chosen() -> None:
+    password = "${REDIS_PASSWORD:?Set REDIS_PASSWORD}"
+    assert COMPOSE["services"]["redis"]["command"][-2:] == ["--requirepass", password]
+    portal = COMPOSE["x-portal"]["environment"]
+    assert portal["REDIS_URL"] == f"redis://:{password}@redis:6379/0"
+    assert portal["PORTAL_INSECURE_HTTP"] == "${PORTAL_INSECURE_HTTP:-no}"
+
+
+def test_what_ends_is_started_again_except_what_is_meant_to_end() -> None:
+    assert {name for name, each in COMPOSE["services"].items() if each["restart"] != "unless-stopped"} == {"migrate"}
 
 
 def test_every_setting_passed_to_the_portal_is_one_it_reads() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.local.processes import Child, Command, CommandFailed, run_to_end
+from portal.local.processes import OLDER_LOGS, Child, Command, CommandFailed, run_to_end
 from portal.local.supervisor import ChildDied, Supervisor, make_was_interrupted, wait_until
 
 PATIENCE = 20.0
@@ -119,6 +119,27 @@ def test_the_death_of_one_stops_all_and_tells_the_end_of_its_log(tmp_path: Path)
     assert not alive(steady)
 
 
+def test_what_ends_later_is_started_again_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.local.supervisor.FIRST_PAUSE", 0.05)
+    said: list[str] = []
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start(Command("steady", ["sleep", "60"]), Command("fragile", ["sh", "-c", "echo up; exec sleep 60"]))
+        steady, fragile = supervisor.children
+        before = steady.process.pid
+        keep = supervisor.keep_running(say=said.append)
+        for life in (1, 2, 3):
+            assert eventually(lambda life=life: fragile.log.read_text() == "up\n" * life)
+            fragile.process.kill()
+            pid = fragile.process.pid
+            wait_until(lambda pid=pid: fragile.process.pid != pid, keep)
+        assert steady.process.pid == before
+    assert [text.split(". Its log")[0] for text in said] == [
+        "fragile stopped unexpectedly (killed by SIGKILL); it is started again in 0 s"
+    ] * 3
+    assert not (tmp_path / "fragile.log.1").exists()
+    assert fragile.process.poll() is not None
+
+
 def test_what_was_started_last_is_stopped_first(tmp_path: Path) -> None:
     record = tmp_path / "record"
     script = "import signal, sys, time\ndef end(*_):\n open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
@@ -130,11 +151,12 @@ def test_what_was_started_last_is_stopped_first(tmp_path: Path) -> None:
     assert record.read_text() == "ba"
 
 
-def test_the_log_of_the_run_before_is_kept(tmp_path: Path) -> None:
-    for text in ("first", "second"):
-        run_to_end(Command("echo", ["echo", text]), tmp_path / "echo.log", PATIENCE)
-    assert (tmp_path / "echo.log").read_text() == "second\n"
-    assert (tmp_path / "echo.log.1").read_text() == "first\n"
+def test_the_logs_of_the_runs_before_are_kept(tmp_path: Path) -> None:
+    for run in range(12):
+        run_to_end(Command("echo", ["echo", str(run)]), tmp_path / "echo.log", PATIENCE)
+    logs = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    older = {f"echo.log.{number}": f"{11 - number}\n" for number in range(1, OLDER_LOGS + 1)}
+    assert logs == {"echo.log": "11\n"} | older
 
 
 def test_a_command_that_fails_hangs_or_does_not_exist_is_told_apart(tmp_path: Path) -> None:

@@ -52,6 +52,32 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+FULL_DISK = """
+CREATE SCHEMA full_disk;
+CREATE FUNCTION full_disk.repeat(text, integer) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not write to file: No space left on device' USING ERRCODE = 'disk_full';
+END $$;
+"""
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Postgres refuses, as with a full disk, what the portal writes to find out: by a function that hides its own.
+
+    It is so for this connection and for new ones (those of other threads only outside a transaction).
+    """
+    path = "full_disk, public, pg_catalog"
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"{FULL_DISK} ALTER DATABASE {name} SET search_path = {path}; SET search_path = {path}")
+        connection.close_pool()  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            cursor.execute(f"RESET search_path; ALTER DATABASE {name} RESET search_path; DROP SCHEMA full_disk CASCADE")
+            connection.close_pool()  # type: ignore[attr-defined]
+
+
 class SharedRows(Generic[T]):
     """Rows that many tests begin with: `make` writes them for the first, and COPY puts them back for the others.
 

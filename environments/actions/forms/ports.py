@@ -131,7 +131,7 @@ PortRows = cast(type[BasePortRows], forms.formset_factory(PortForm, formset=Base
 def typed_rows(data: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
     """What stands in the rows of a form that was sent, looked at or not; blank ones are left out."""
     total = str(data.get(f"{prefix}-TOTAL_FORMS", ""))
-    count = min(int(total), 1000) if total.isascii() and total.isdigit() else 0
+    count = min(int(total[:9]), 1000) if total.isascii() and total.isdigit() else 0
     names = (*PortForm.base_fields, "DELETE")
     rows = ({name: data.get(f"{prefix}-{index}-{name}", "") for name in names} for index in range(count))
     return [row for row in rows if any(str(row[name]).strip() for name in ("was", "port", "name"))]

@@ -139,7 +139,8 @@ def view_delete(request: HttpRequest, view_id: int) -> HttpResponse:
 def view_start(request: HttpRequest) -> HttpResponse:
     """Set the start view, or the overview if none is named."""
     user, named = _person(request), request.POST.get("view", "")
-    found = SavedView.objects.seen_by(user).filter(pk=named).first() if named.isdecimal() else None
+    is_id = named.isascii() and named.isdigit() and len(named) < 19
+    found = SavedView.objects.seen_by(user).filter(pk=named).first() if is_id else None
     if named and found is None:
         raise _no_such_view()
     changes.choose_start(user=user, view=found)

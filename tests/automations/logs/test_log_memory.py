@@ -34,8 +34,8 @@ def web_server(sandbox: Sandbox) -> Iterator[tuple[int, int]]:
     """One process of the web server on the test's database: its port and its process id."""
     address, mark, options = os.environ["DATABASE_URL"].partition("?")
     database = f"{address.rpartition('/')[0]}/{connection.settings_dict['NAME']}{mark}{options}"
-    argv = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", "127.0.0.1:0", "--worker-class", "gthread"]
-    argv += ["--workers", "1", "--threads", "4", "--no-control-socket"]
+    argv = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", "127.0.0.1:0", "--no-control-socket"]
+    argv += ["--workers", "1", "--worker-class", "portal.server.BufferingWorker"]
     known = {"DATABASE_URL": database, "ONA_BASE_URL": sandbox.base_url, "ONA_API_KEY": sandbox.token}
     process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | known, stderr=subprocess.PIPE, start_new_session=True)
     try:

@@ -25,6 +25,7 @@ from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.support import factories
+from tests.support.databases import full_disk
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +83,14 @@ def test_a_stopped_environment_is_started(sandbox: Sandbox, admin: User) -> None
     environment = known(sandbox, Condition("STOPPED"))
     assert starting(environment, actor=admin).outcome == Outcome.SUCCEEDED
     assert environment.phase == Phase.STARTING
+
+
+def test_what_could_not_be_recorded_is_not_sent(sandbox: Sandbox, admin: User) -> None:
+    environment = known(sandbox)
+    with full_disk(), pytest.raises(NotPossible, match="no space left.*was not sent to Ona"):
+        lifecycle.rename_environment(environment=environment, name="mine", actor=admin)
+    assert document(sandbox, environment)["metadata"]["name"] == environment.name != "mine"
+    assert not Operation.objects.exists()
 
 
 def test_keeping_awake_shows_who_did_and_when(sandbox: Sandbox, admin: User) -> None:

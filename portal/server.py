@@ -1,0 +1,133 @@
+"""The web server: gunicorn's processes, in each of which Waitress buffers what clients send and read.
+
+One thread of a process moves the bytes of all its connections; the others make pages. A request reaches one of them
+once it has been received whole, and a page leaves it at once: slow clients occupy memory, but no thread. Only what is
+streamed (logs, exports) waits for its reader, and not longer than STALLED_SECONDS.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+
+from django.conf import settings
+from gunicorn.workers.base import Worker
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher, WSGITask
+
+from portal.web.network import WAITED_SECONDS
+
+MEGABYTE = 1 << 20
+REQUEST_SECONDS = 60.0  # for a whole request to arrive, from its first byte
+IDLE_SECONDS = 30  # for the next request on a connection, and for a reader who stopped reading a page
+STALLED_SECONDS = 60.0  # for the reader of a stream to go on reading
+TICK_SECONDS = 1.0
+ADJUSTMENTS: dict[str, Any] = {
+    "connection_limit": 800,  # of a process, which may open 1,024 files; more clients wait
+    "asyncore_use_poll": True,  # select() ends at 1,024 files
+    "channel_timeout": IDLE_SECONDS,
+    "cleanup_interval": TICK_SECONDS,
+    "max_request_header_size": MEGABYTE // 16,
+    "max_request_body_size": 3 * MEGABYTE,  # Django takes 2.5
+    "inbuf_overflow": 4 * MEGABYTE,  # never reached: requests hold secrets, which must not reach a file
+    "outbuf_overflow": 8 * MEGABYTE,
+    "outbuf_high_watermark": MEGABYTE,  # where a stream begins to wait for its reader
+    "clear_untrusted_proxy_headers": False,  # Django ignores them unless PORTAL_BEHIND_PROXY
+    "ident": None,
+}
+
+
+class Request(HTTPRequestParser):
+    """A request that knows when its first byte and its last one arrived."""
+
+    def __init__(self, adj: Adjustments) -> None:
+        super().__init__(adj)
+        self.began = self.arrived = time.monotonic()
+
+    def received(self, data: bytes) -> int:
+        """Take some bytes; returns how many belong to this request."""
+        self.arrived = time.monotonic()
+        return super().received(data)
+
+
+class Task(WSGITask):
+    """One request in a thread of its own."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """The WSGI environ, with the seconds that the request waited for this thread."""
+        environ: dict[str, Any] = super().get_environment()
+        environ[WAITED_SECONDS] = time.monotonic() - self.request.arrived
+        return environ
+
+
+class Channel(HTTPChannel):
+    """A connection."""
+
+    parser_class = Request
+    task_class = Task
+
+    def is_too_slow(self, now: float) -> bool:
+        """Whether its client takes too long to send a request, or to read a stream. `now` is of time.time()."""
+        request = self.request
+        if request is not None and time.monotonic() - request.began > REQUEST_SECONDS:
+            return True
+        return bool(self.total_outbufs_len) and now - self.last_activity > STALLED_SECONDS
+
+
+class Server(TcpWSGIServer):
+    """Accepts connections and moves their bytes."""
+
+    channel_class = Channel
+
+    def maintenance(self, now: float) -> None:
+        """Close connections that are idle or too slow."""
+        super().maintenance(now)
+        for channel in list(self.active_channels.values()):
+            if channel.is_too_slow(now):
+                channel.will_close = True
+
+    def is_busy(self) -> bool:
+        """Whether a page is being made or sent."""
+        return any(channel.requests or channel.total_outbufs_len for channel in list(self.active_channels.values()))
+
+
+def serve_on(
+    application: Any,
+    listener: socket.socket,
+    connections: dict[int, Any],
+    dispatcher: ThreadedTaskDispatcher,
+    adjustments: Adjustments,
+) -> Server:
+    """Accept connections of a socket that listens already into `connections`, for the threads of `dispatcher`."""
+    address = (listener.family, listener.type, listener.proto, listener.getsockname())
+    return Server(application, connections, True, listener, dispatcher, adjustments, address, bind_socket=False)
+
+
+class BufferingWorker(Worker):
+    """A process of gunicorn's (`--worker-class`) with PORTAL_WEB_THREADS threads for pages."""
+
+    def run(self) -> None:
+        """Serve until gunicorn requests a stop, then end what has begun, for `--graceful-timeout` at most."""
+        adjustments = Adjustments(threads=settings.WEB_THREADS, **ADJUSTMENTS)
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(adjustments.threads)
+        connections: dict[int, Any] = {}
+        servers = [serve_on(self.wsgi, each.sock, connections, dispatcher, adjustments) for each in self.sockets]
+        while self.alive and self.ppid == os.getppid():
+            self._move_bytes(connections)
+        for server in servers:
+            server.accepting = False
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while any(server.is_busy() for server in servers) and time.monotonic() < deadline:
+            self._move_bytes(connections)
+        dispatcher.shutdown(timeout=0)
+
+    def _move_bytes(self, connections: dict[int, Any]) -> None:
+        self.notify()
+        wasyncore.loop(timeout=TICK_SECONDS, use_poll=True, map=connections, count=1)

@@ -1,0 +1,100 @@
+"""Connections give up on a server that does not answer, and the pool has one as soon as the server is back."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from portal.database import Connection, Overdue, Silent
+from portal.local.services import Services
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A Postgres of its own, to be stopped."""
+    with Services(tmp_path_factory.mktemp("postgres") / "data", durable=False, redis_url="redis://none") as started:
+        yield started
+
+
+@pytest.fixture
+def pool(services: Services, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectionPool[Connection]]:
+    """As Django makes it from the settings."""
+    monkeypatch.setattr(Connection, "failure", "")
+    options = settings.DATABASES["default"]["OPTIONS"]["pool"]
+    kwargs = {"connect_timeout": 2, "autocommit": True}
+    check = ConnectionPool.check_connection
+    with ConnectionPool(services.start().database_url, kwargs=kwargs, check=check, open=True, **options) as made:
+        with made.connection() as one, made.connection():
+            one.execute("SELECT 1")
+        yield made
+
+
+def seconds_of(act: Callable[[], object], *expected: type[Exception]) -> float:
+    began = time.monotonic()
+    with pytest.raises(expected):
+        act()
+    return time.monotonic() - began
+
+
+def answered(pool: ConnectionPool[Connection]) -> bool:
+    with pool.connection() as connection:
+        return connection.cursor().execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_page_of_a_silent_server_ends_and_is_back_with_it(
+    services: Services, pool: ConnectionPool[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connection, "patience", 1.0)
+    postmaster = psutil.Process(services.children[0].process.pid)
+    family = [postmaster, *postmaster.children()]
+    under_way = pool.getconn()
+    for process in family:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        assert seconds_of(lambda: under_way.cursor().execute("SELECT 1"), Silent) < 4
+        pool.putconn(under_way)
+        assert seconds_of(lambda: answered(pool), PoolTimeout) < 8
+        assert Connection.failure != ""
+    finally:
+        for process in family:
+            process.send_signal(signal.SIGCONT)
+    assert answered(pool)
+
+
+def test_a_page_is_back_at_once_when_the_server_is(services: Services, pool: ConnectionPool[Connection]) -> None:
+    postgres = services.children[0]
+    postgres.stop()
+    for _ in range(2):  # broken connections first, then none
+        assert seconds_of(lambda: answered(pool), PoolTimeout, psycopg.OperationalError) < 8
+    postgres.start_again()
+    began = time.monotonic()
+    while True:
+        try:
+            assert answered(pool)
+            break
+        except PoolTimeout:
+            assert time.monotonic() - began < 20
+    assert Connection.failure == ""
+
+
+def test_a_statement_that_takes_too_long_is_canceled_at_the_server(
+    pool: ConnectionPool[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connection, "patience", 0.2)
+    with pool.connection() as connection, pytest.raises(Overdue):
+        connection.cursor().execute("SELECT pg_sleep(60)")
+    assert connection.closed
+    monkeypatch.setattr(Connection, "patience", None)
+    asleep = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND state = 'active' AND pid <> %s"
+    )
+    with pool.connection() as other:
+        while other.cursor().execute(asleep, [other.info.backend_pid]).fetchone() != (0,):
+            pass
