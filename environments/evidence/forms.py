@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from environments.actions.forms.base import LONGEST_REASON
-from environments.as_of.context import NOW, AsOf
+from environments.as_of.context import AsOf
 from environments.evidence.build import PARTS, PackRequest
 
 PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "3650": "ten years"}
@@ -55,7 +55,8 @@ class EvidenceForm(forms.Form):
         """The time; None for now."""
         as_of = AsOf.read(self.cleaned_data["as_of"])
         if as_of.problem:
-            raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())
+            said = as_of.problem.message
+            raise forms.ValidationError(f"{said[:1].upper()}{said[1:]}.")
         return as_of.at
 
     def pack_request(self) -> PackRequest:

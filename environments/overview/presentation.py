@@ -16,6 +16,7 @@ from environments.models.overview import StartUp
 from portal.lists.readers import NONE
 from portal.web.formatting import phase_word
 
+from . import failures
 from .chart_drawing import format_number
 from .counted_conditions import CONDITIONS, Condition
 from .counts import BEFORE
@@ -167,22 +168,27 @@ def signed(difference: int) -> str:
     return f"{sign}{abs(difference):,}"
 
 
-def failure_groups(failures: Data) -> list[FailureGroup]:
+def failure_groups(data: Data) -> list[FailureGroup]:
     """The groups of failures, most frequent first."""
     return [
         FailureGroup(
             each["message"], each["count"], each["variants"], datetime.fromisoformat(each["first_seen_at"]),
-            list_url(q=each["query"]),
+            _failures_url(each),
             [(name, list(_hits(name, each)), each["hit"][name]["more"]) for name in AFFECTED],
         )
-        for each in failures["clusters"]
+        for each in data["clusters"]
     ]  # fmt: skip
 
 
 def _hits(name: str, cluster: Data) -> Iterator[AffectedItem]:
     for value, count, *ids in cluster["hit"][name]["top"]:
         *_, parameter = AFFECTED[name]
-        yield AffectedItem(value or "none", count, list_url(q=cluster["query"], **{parameter: ids}) if ids else "")
+        yield AffectedItem(value or "none", count, _failures_url(cluster, **{parameter: ids}) if ids else "")
+
+
+def _failures_url(cluster: Data, **more: Sequence[str]) -> str:
+    # "key" is not in figures of earlier versions, until the next refresh
+    return list_url(q=failures.QUERY, failure=cluster.get("key", ""), **more)
 
 
 def tops(data: Data, by: str) -> list[Tops]:

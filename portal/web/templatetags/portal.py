@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.web import formatting, navigation
+from portal.web import clock, formatting, navigation
 from portal.web.links import https_url
 
 register = template.Library()
@@ -19,9 +19,11 @@ register = template.Library()
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """A relative time with the absolute one in its tooltip; "unknown" for None."""
+    """A relative time with the absolute one in its tooltip, on pages of the past that alone; "unknown" for None."""
     if value is None or value == "":
         return formatting.UNKNOWN
+    if clock.is_past():
+        return at(value)
     moment = value.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
