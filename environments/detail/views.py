@@ -29,6 +29,7 @@ from environments.policies.policy import policy_at
 from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import change_token as secrets_change_token
+from environments.sync.connection import why_blocked
 from portal.directory.models import Entry, EnvironmentClass, Runner
 from portal.directory.standing import standings
 from portal.web.htmx import is_fragment, render_page
@@ -132,13 +133,15 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
     failures, warnings = sections.messages(document) if environment.gone_at is None else ([], [])
     organization, now = organization_of(environment), timezone.now()
+    blocked = why_blocked()
     facts, known = Facts.of(environment), policy_at(now)
     return {
         "environment": environment,
         "sighting": getattr(environment, "sighting", None),
-        "menu": menu(environment, organization, request.user, now),
+        "menu": menu(environment, organization, request.user, now, blocked),
         "banners": banners(facts, known, now, find_deletion(environment, facts, known)),
         "is_failing": bool(failures) and _has(environment, "failing", now),
+        "blocked": blocked,
         "standing": standings((environment.creator_id, environment.project_id, environment.runner_id)),
         "failures": failures,
         "warnings": warnings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -66,6 +66,7 @@ class Freshness:
     good: SyncRun | None
     latest: SyncRun | None
     now: datetime
+    blocked: SyncRun | None = None  # the failed listing of environments, without which there is nothing to ask for
 
     @property
     def as_of(self) -> datetime | None:
@@ -84,13 +85,31 @@ class Freshness:
     def state(self) -> str:
         if self.refused:
             return "refused"
+        if self.is_unread:
+            return "unread"
         return "never" if self.good is None else "late" if self.late else "fresh"
 
     @property
     def text(self) -> str:
         """The words beside the time in every page's frame."""
-        words = {"never": "Nothing read from Ona yet", "late": "behind", "fresh": "", "refused": "not allowed"}
+        words = {
+            "never": "Nothing read from Ona yet",
+            "late": "behind",
+            "fresh": "",
+            "refused": "not allowed",
+            "unread": "behind",
+        }
         return words[self.state]
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the newest run sent no request while Ona cannot be read: nothing to ask is then no success."""
+        return bool(self.blocked and self.good and self.good is self.latest and not self.good.requests)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it fails as the listing of environments does: every page says so once already."""
+        return bool(self.blocked and self.failure and self.failure.error_code == self.blocked.error_code)
 
     @property
     def failure(self) -> SyncRun | None:
@@ -112,7 +131,9 @@ def freshness(*kinds: str) -> list[Freshness]:
     chosen = kinds or tuple(SyncRun.Kind.values)
     runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(chosen), "good": SUCCESSFUL, "finished": FINISHED}))
     now = timezone.now()
-    return [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in chosen]
+    found = [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in chosen]
+    blocked = next((each.failure for each in found if each.kind == SyncRun.Kind.ENVIRONMENTS), None)
+    return [replace(each, blocked=blocked) for each in found]
 
 
 def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:

@@ -38,5 +38,7 @@ def edit_link(context: template.Context, slug: str, label: str = "Edit") -> dict
         "title": action.title or action.label,
         "url": reverse(f"environments:edit-{slug}", args=[environment.pk]),
         # no policy forbids editing as such
-        "why_not": action.why_not(environment) if user.has_perm(action.permission) else NOT_ALLOWED,
+        "why_not": (action.why_not(environment) or context.get("blocked", ""))
+        if user.has_perm(action.permission)
+        else NOT_ALLOWED,
     }
