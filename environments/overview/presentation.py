@@ -25,6 +25,7 @@ from .failures import AFFECTED
 Data = dict[str, Any]
 PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions shown beside the phases
 PHASE_NAMES = {raw: word for word, raw in search_keys.PHASES.items()}
+MOST_ERROR = 0.5
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -39,7 +40,7 @@ class CountChange:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A count, its list, and its changes; `means` explains those that need attention."""
+    """A count, its list, its changes and its `line` over the last day; `means` explains those that need attention."""
 
     name: str
     label: str
@@ -49,6 +50,7 @@ class Figure:
     tone: str = ""
     means: str = ""
     changes: list[CountChange] = field(default_factory=list)
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class Tops:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Startup times in seconds, with counts and links; None where none was measured."""
+    """Startup times in seconds, with counts and links; None where none was measured. A rough one may be wrong by more
+    than half."""
 
     name: str
     url: str
@@ -142,12 +145,29 @@ def _condition(condition: Condition, counts: Data) -> Figure:
     return Figure(
         condition.name, condition.label, count, list_url(q=condition.query), tone=condition.tone,
         means=condition.means, changes=list(_changes(counts, "condition", condition.name, count)),
+        line=_line(counts, "condition", condition.name),
     )  # fmt: skip
 
 
 def _phase(raw: str, count: int, counts: Data) -> Figure:
     url = list_url(q=f"phase:{PHASE_NAMES.get(raw, raw)}")
-    return Figure(raw, phase_word(raw), count, url, phase=raw, changes=list(_changes(counts, "phase", raw, count)))
+    changes = list(_changes(counts, "phase", raw, count))
+    return Figure(raw, phase_word(raw), count, url, phase=raw, changes=changes, line=_line(counts, "phase", raw))
+
+
+def _line(counts: Data, dimension: str, key: str) -> str:
+    """The count of the last hours as the points of a polyline in 100 × 20; empty with fewer than two of them."""
+    hours = counts.get("lately", {}).get(dimension, [])
+    known = [
+        (place, each.get(key, 0))
+        for place, each in enumerate(hours)
+        if each is not None and (dimension == "phase" or key in each)
+    ]
+    if len(known) < 2:
+        return ""
+    top = max(value for _, value in known) or 1
+    last = len(hours) - 1
+    return " ".join(f"{100 * place / last:.1f},{19 - 18 * value / top:.1f}" for place, value in known)
 
 
 def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[CountChange]:
@@ -224,10 +244,17 @@ def starts(data: Data) -> list[Starts]:
 
 def _start(name: str, url: str, chosen: Mapping[str, str], row: Data) -> Start:
     figures = [
-        {**row[kind], "url": _url("overview-starts", {**chosen, "kind": kind})} if kind in row else None
+        {**row[kind], "is_rough": _is_rough(row[kind]), "url": _url("overview-starts", {**chosen, "kind": kind})}
+        if kind in row
+        else None
         for kind in StartUp.Kind.values
     ]
     return Start(name, url, _url("overview-starts", chosen), figures)
+
+
+def _is_rough(figures: Data) -> bool:
+    """Whether the median may be wrong by more than half of itself: such a figure tells nothing."""
+    return bool(figures["uncertain"] > MOST_ERROR * figures["p50"])
 
 
 def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:

@@ -28,8 +28,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 def permission(*names: str, subject: str = "This page") -> Callable[[View[P]], View[P]]:
     """Require every permission named, such as "environments.view_environment".
 
-    Signed-out visitors sign in first; others get 403, which says what role `subject` needs and who can give it. The names
-    can be read as `view.permissions`.
+    Signed-out visitors sign in first; others get 403, which says what role `subject` needs and who can give it. The
+    names can be read as `view.permissions`.
     """
 
     def decorate(view: View[P]) -> View[P]:
