@@ -206,7 +206,7 @@ def _the_page_hatches_what_was_missed() -> None:
     counts = page[page.index('class="ov-figures"') : page.index('id="look-back"')]
     changes = re.findall(r'class="ov-change"', counts)
     assert len(changes) > 20
-    assert counts.count('<span class="visually-hidden">not observed</span>') == len(changes)
+    assert counts.count('<span class="visually-hidden">no data</span>') == len(changes)
 
 
 def _changes_are_against_the_truth(world: World, counts: dict[str, Any]) -> None:
