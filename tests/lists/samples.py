@@ -108,7 +108,8 @@ SAMPLES: Mapping[str, Sample] = {
     "environments:list": Sample(
         _environments,
         {
-            "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "failure": "0" * 24, "idle": "7", "project": "none",
+            "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7", "project": "none",
+            "failure": "0" * 24,
             "owner": "none", "runner": "none", "class": "none", "role": "default", "id": str(uuid.UUID(int=1)),
             "gone": "yes",
         },
