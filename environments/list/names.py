@@ -11,7 +11,6 @@ from django.db.models.functions import Concat
 
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
-from portal.directory.standing import standings
 from portal.lists.readers import NONE
 
 # of each kind of name: where names are stored, and the columns of an environment that hold id and name
@@ -43,7 +42,7 @@ def names_of(kind: str) -> Callable[[Iterable[str]], dict[str, str]]:
         if unknown := [identity for identity in wanted if not known.get(identity)]:
             rows = Environment.objects.filter(**{f"{id_column}__in": unknown}).exclude(**{name_column: ""})
             known |= dict(rows.values_list(id_column, name_column).distinct())
-        marks = {identity: f" ({word})" for identity, word in standings(wanted).items()}
+        marks = {identity: f" ({word})" for identity, word in recorded.standings(wanted).items()}
         return {
             value: f"{known.get(each) or f'{value[:8]}…'}{marks.get(each, '')}" if each else value
             for value, each in ids.items()

@@ -231,13 +231,14 @@ def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
 
 
 def starts(data: Data) -> list[Starts]:
-    """Startup times of all, by class and by project."""
+    """Startup times of all, by class and by project; without rows of which every figure is too rough."""
     groups = [Starts("", [_start("all", "", {}, data["all"])], 1)] if data["all"] else []
     for by in ("class", "project"):
         names, rows = data["names"][by], []
         for row in data[by]:
             chosen = {by: row["key"] or NONE}
             rows.append(_start(names[row["key"]], list_url(**chosen), chosen, row))
+        rows = [row for row in rows if any(figures and not figures["is_rough"] for figures in row.figures)]
         groups += [Starts(by, rows, data.get("keys", {}).get(by, 0))] if rows else []
     return groups
 

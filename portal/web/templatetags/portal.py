@@ -22,14 +22,12 @@ def ago(value: datetime | None) -> SafeString | str:
     """A relative time with the absolute one in its tooltip, on pages of the past that alone; "unknown" for None."""
     if value is None or value == "":
         return formatting.UNKNOWN
-    if clock.is_past():
-        return at(value)
     moment = value.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="seconds"),
         f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        formatting.ago_words(moment, timezone.now()),
+        f"{moment:%Y-%m-%d %H:%M} UTC" if clock.is_past() else formatting.ago_words(moment, timezone.now()),
     )
 
 

@@ -170,7 +170,7 @@ def test_every_time_of_a_page_of_the_past_is_absolute(now, viewer):
             assert not [text for text in shown if not text.endswith("UTC")], url
             assert not re.search(r">[^<]*\b\d+ (d|h|min|s) ago", html), url
     listed = page(viewer, "/environments/", now - 2.5 * DAY, lockdown="24h")
-    due = f"{now - 2 * DAY:%Y-%m-%d %H:%M:%S} UTC"
+    due = f"{now - 2 * DAY:%Y-%m-%d %H:%M} UTC"
     assert re.search(rf'class="tone-red"><time[^>]*>{due}', listed)
 
 
