@@ -9,6 +9,7 @@ from django.db.models import F, Model, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 
+from environments.as_of import recorded
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 from portal.lists.readers import NONE
