@@ -122,6 +122,13 @@ class Freshness:
         return self.latest if self.latest and self.latest.state == SyncRun.State.REFUSED else None
 
     @property
+    def trouble(self) -> str:
+        """The failure and what to do about it; the code alone of what every page says once already."""
+        if self.failure is None or self.is_shared:
+            return self.failure.error_code if self.failure else ""
+        return f"{self.failure.error or self.failure.error_code} {self.advice}".strip()
+
+    @property
     def advice(self) -> str:
         return ADVICE.get(self.failure.error_code.lower(), DEFAULT_ADVICE) if self.failure else ""
 
@@ -129,11 +136,12 @@ class Freshness:
 def freshness(*kinds: str) -> list[Freshness]:
     """Freshness of `kinds` (default: all), in one query."""
     chosen = kinds or tuple(SyncRun.Kind.values)
-    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(chosen), "good": SUCCESSFUL, "finished": FINISHED}))
+    asked = dict.fromkeys((*chosen, SyncRun.Kind.ENVIRONMENTS.value))
+    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(asked), "good": SUCCESSFUL, "finished": FINISHED}))
     now = timezone.now()
-    found = [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in chosen]
-    blocked = next((each.failure for each in found if each.kind == SyncRun.Kind.ENVIRONMENTS), None)
-    return [replace(each, blocked=blocked) for each in found]
+    found = {kind: _freshness(kind, [run for run in runs if run.kind == kind], now) for kind in asked}
+    blocked = found[SyncRun.Kind.ENVIRONMENTS].failure
+    return [replace(found[kind], blocked=blocked) for kind in chosen]
 
 
 def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:

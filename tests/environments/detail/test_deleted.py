@@ -34,7 +34,7 @@ def test_nothing_is_announced_or_offered_of_a_deleted_environment() -> None:
         assert "outside the portal" in html, tab
         for future in ("Will be", "Deletion:", "can be started", "Failure</strong>", "Not in sync</strong>", "wanted:"):
             assert future not in html, (tab, future)
-        assert "hx-get=\"/environments/" not in html.partition('id="environment-menu"')[2].partition("</div>")[0], tab
+        assert 'hx-get="/environments/' not in html.partition('id="environment-menu"')[2].partition("</div>")[0], tab
         assert 'class="btn btn-sm edit-link"' not in html, tab
     listed = admin.get("/environments/", {"gone": "only"}).content.decode()
     assert "last seen stopped" in listed
@@ -43,6 +43,6 @@ def test_nothing_is_announced_or_offered_of_a_deleted_environment() -> None:
 
 def test_who_deleted_it_is_named_if_the_portal_did() -> None:
     made = factories.environment(gone_at=timezone.now())
-    operations.succeeded(action="environment.delete", environment_id=made.pk, actor_name="ann")
+    operations.operation("environment.delete", ago=timedelta(hours=1), environment_id=made.pk, actor_name="ann")
     html = factories.client("Viewer").get(f"/environments/{made.pk}/").content.decode()
     assert "by ann through the portal" in html

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
+from portal.ledger.models import Outcome
 from tests.support import factories, operations
 
 pytestmark = pytest.mark.django_db
@@ -37,14 +38,16 @@ def test_a_refused_token_is_told_once_on_every_page_with_what_to_do() -> None:
     for url in (*PAGES, f"/environments/{environment.pk}/"):
         html = admin.get(url).content.decode()
         assert html.count("Ona rejects the token (wrong, expired or revoked). Set ONA_API_KEY") == 1, url
-        assert "Ona refused it." not in html, url
+        above = html.partition('id="runs"')[0]  # beneath are the runs as they ended, one by one
+        assert "Ona refused it." not in above, url
     assert admin.get("/sync/").content.decode().count("<code>unauthenticated</code>") >= len(SyncRun.Kind.values)
 
 
 def test_what_cannot_work_with_a_refused_token_is_not_offered() -> None:
     environment = factories.environment()
     admin = factories.client("Admin")
-    offers = {"/environments/": "/create/", "/secrets/": "/secrets/add/", f"/environments/{environment.pk}/": "/stop/"}
+    page = f"/environments/{environment.pk}/"
+    offers = {"/environments/": "/environments/new/", "/secrets/": "/secrets/add/", page: "/stop/"}
     for is_refused in (False, True):
         ran(**(REFUSED | {"started_at": timezone.now() + timedelta(seconds=1)} if is_refused else {}))
         for url, offer in offers.items():
@@ -60,11 +63,11 @@ def test_the_banner_says_what_is_the_matter_and_nothing_while_all_is_well() -> N
     assert "Ona lists no environments for this token" in banner(admin, "/operations/")
     SyncRun.objects.filter(pk=run.pk).update(listed=3)
     assert banner(admin, "/") == ""
-    made = operations.failed(code="permission_denied")
+    operations.operation(outcome=Outcome.FAILED, code="permission_denied")
     assert "The token may be read-only" in banner(admin, "/")
     assert banner(factories.client("Viewer"), "/") == ""
-    made.code = ""
-    made.delete() if False else type(made).objects.filter(pk=made.pk)
+    operations.operation(ago=timedelta(minutes=1))
+    assert banner(admin, "/") == ""
     ran(state=SyncRun.State.REFUSED, started_at=timezone.now() + timedelta(seconds=1))
     assert "The token may not read environments" in banner(admin, "/")
 
