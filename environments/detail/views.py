@@ -140,7 +140,7 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
         "sighting": getattr(environment, "sighting", None),
         "menu": menu(environment, organization, request.user, now, blocked),
         "banners": banners(facts, known, now, find_deletion(environment, facts, known)),
-        "is_failing": bool(failures) and _has(environment, "failing", now),
+        "is_failing": environment.has_failure and _has(environment, "failing", now),
         "blocked": blocked,
         "standing": standings((environment.creator_id, environment.project_id, environment.runner_id)),
         "failures": failures,

@@ -167,7 +167,7 @@ def _line(counts: Data, dimension: str, key: str) -> str:
         return ""
     top = max(value for _, value in known) or 1
     last = len(hours) - 1
-    return " ".join(f"{100 * place / last:.1f},{19 - 18 * value / top:.1f}" for place, value in known)
+    return " ".join(f"{100 * place / last:.1f},{19 - 15 * value / top:.1f}" for place, value in known)
 
 
 def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[CountChange]:
