@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.middleware.RequestLog",
+    "environments.as_of.middleware.PastTimes",
     "axes.middleware.AxesMiddleware",
 ]
 

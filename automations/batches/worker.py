@@ -31,6 +31,7 @@ from portal.ledger import recording
 from portal.ledger.models import BATCH, Operation, Outcome
 from portal.ledger.recording import RequestContext
 from portal.ona import OnaError
+from portal.web.formatting import sentence
 
 log = structlog.get_logger()
 THREADS = 4  # that ask Ona at the same time, whatever number of environments may be under way
@@ -226,7 +227,7 @@ def _close(batch: Batch) -> bool:
     outcome = Outcome.SUCCEEDED if is_good else Outcome.FAILED
     after = operation.after | {"results": {state.value: count for state, count in counts.items() if count}}
     recording.close(
-        operation, outcome, after=after, code="" if is_good else "incomplete", explanation=f"{words.capitalize()}."
+        operation, outcome, after=after, code="" if is_good else "incomplete", explanation=f"{sentence(words)}."
     )
     now = timezone.now()
     return bool(Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=now, changed_at=now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -38,9 +38,12 @@ class Menu:
     more: list[Button]
 
 
-def menu(environment: Environment, organization: Organization | None, user: Actor, now: datetime) -> Menu:
-    """All actions, those that cannot be done too."""
+def menu(
+    environment: Environment, organization: Organization | None, user: Actor, now: datetime, blocked: str = ""
+) -> Menu:
+    """All actions, those that cannot be done too; `blocked` says why none can, or is empty."""
     found = buttons(in_menu(), environment, organization, user.has_perm, now)
+    found = [replace(button, why_not=button.why_not or blocked) for button in found]
     split = sum(action.menu < UNDER_MORE for action in in_menu())
     return Menu(found[:split], found[split:])
 

@@ -27,7 +27,6 @@ from portal.web.templatetags.portal import due
 
 TAKES = "takes a moment in UTC such as 2026-10-31T23:59Z"
 MISSED_RUNS = 3  # so many intervals without a good sync run, and nothing counts as observed
-NOW = "; the page is as of now"
 T = TypeVar("T")
 
 
@@ -53,11 +52,13 @@ class Observed:
 
 @dataclass(frozen=True)
 class AsOf:
-    """The time that a page is asked about; None for now. `problem` says why one that was typed cannot be shown."""
+    """The time that a page is asked about; None for now. `problem` says why one that was typed cannot be shown, `first`
+    is the earliest that can: `environments.as_of.middleware` then shows nothing else."""
 
     at: datetime | None = None
     typed: str = ""
     problem: Problem | None = None
+    first: datetime | None = None
 
     @classmethod
     def read(cls, typed: str) -> Self:
@@ -70,11 +71,11 @@ class AsOf:
         except (ValueError, OverflowError):
             return cls(None, typed, _problem(typed, TAKES))
         if at > timezone.now():
-            return cls(None, typed, _problem(typed, "it lies in the future, of which nothing is known"))
+            return cls(None, typed, _problem(typed, "this time lies in the future"))
         first = _runs().order_by("started_at").values_list("started_at", flat=True).first()
         if first is None or at < first:
-            since = f"began on {first:%Y-%m-%d %H:%M} UTC" if first else "has not ended yet"
-            return cls(None, typed, _problem(typed, f"nothing was known then: the first sweep {since}"))
+            records = f"No records before {first:%Y-%m-%d %H:%M} UTC" if first else "No records yet"
+            return cls(None, typed, _problem(typed, records), first)
         return cls(at, typed)
 
     @contextmanager
@@ -174,7 +175,7 @@ def was_ever_synced() -> bool:
 
 
 def _problem(typed: str, message: str) -> Problem:
-    return Problem(f"as_of={typed}"[:60], f"{message}{NOW}")
+    return Problem(f"as_of={typed}"[:60], message)
 
 
 def _runs() -> Any:

@@ -26,7 +26,7 @@ USES = ("active_at", "last_started_at", "last_used_at")
 PARSED = "CASE WHEN w.{field} IS NULL THEN e.{field} ELSE nullif(w.{field}, '')::{type} END"
 VALUES: dict[str, str] = {
     **{field.value: f"coalesce(w.{field.value}, e.{field.value})" for field in TEXTS},
-    "failing": f"coalesce(w.{Field.FAILURE.value}, e.{Field.FAILURE.value}) <> ''",
+    "has_failure": f"coalesce(w.{Field.FAILURE.value}, e.{Field.FAILURE.value}) <> ''",
     **{field.value: PARSED.format(field=field.value, type="timestamptz") for field in TIMES},
     Field.SECRETS.value: PARSED.format(field=Field.SECRETS.value, type="boolean"),
     **{name: f"coalesce(d.{name}, e.{name})" for name in SPECIFIED},

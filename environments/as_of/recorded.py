@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
 
 from django.db.models import Q
 
 from environments.as_of import clock
 from environments.models import Field
-from environments.models.flags import FLAGS
+from portal.directory import standing
 
 # Told by transitions.
 TEXTS = (Field.PHASE, Field.MACHINE, Field.CONTENT, Field.DEVCONTAINER, Field.AUTOMATIONS, Field.FAILURE)
@@ -23,8 +24,8 @@ SPECIFIED = {
 # A past time cannot be searched by what git and runners report: no history of it is stored. Names, owners, projects and
 # classes are as of now too, but seldom change; pages say so.
 OF_NOW = frozenset(
-    ("unpushed_commits", "changed_files", "runner_spec_version", "devcontainer_in_sync", "shared_ports",
-     *(flag.column for flag in FLAGS.values() if not flag.is_recorded))
+    ("unpushed_commits", "changed_files", "unpushed_work", "runner_spec_version", "devcontainer_in_sync",
+     "not_in_sync", "shared_ports")
 )  # fmt: skip
 
 
@@ -34,10 +35,30 @@ def only(read: Callable[[str], Q]) -> Callable[[str], Q]:
     def recorded(text: str) -> Q:
         condition = read(text)
         if not is_recorded(condition):
-            raise ValueError(f"{text.lower()} cannot be told of a past moment; it is known as of now")
+            raise _unrecorded(text)
         return condition
 
     return recorded
+
+
+def only_now(read: Callable[[str], Q]) -> Callable[[str], Q]:
+    """A reader of what the directory says, which has no history: refuses past times."""
+
+    def of_now(text: str) -> Q:
+        if clock.is_rebuilt():
+            raise _unrecorded(text)
+        return read(text)
+
+    return of_now
+
+
+def standings(ids: Iterable[UUID | None]) -> Mapping[UUID, str]:
+    """Of these entries of the directory those that are not in order; of a past time that is unknown."""
+    return {} if clock.is_rebuilt() else standing.standings(ids)
+
+
+def _unrecorded(text: str) -> ValueError:
+    return ValueError(f"{text.lower()} cannot be told of a past moment; it is known as of now")
 
 
 def answerable(conditions: Mapping[str, Q]) -> dict[str, Q]:

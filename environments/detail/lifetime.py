@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from environments.detail.fields import Fact
-from environments.models import Phase
+from environments.models import Environment, Field, Phase, Transition
 from environments.policies import archiving, deletion, lockdown
 from environments.policies.policy import Policy
-from environments.policies.verdict import Facts
+from environments.policies.verdict import Facts, utc
+from portal.ledger.models import Operation, Outcome
 from portal.web.formatting import duration_words, phase_word
 
+DELETIONS = ("environment.delete", "environment.force_delete")
 UNKNOWN = "unknown: the organization's policies have not been read yet."
 
 
@@ -25,11 +27,43 @@ class Banner:
     text: str
 
 
-def banners(facts: Facts, policy: Policy | None, now: datetime) -> list[Banner]:
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """When an environment was deleted: after the first time, if known, and by the second; and who did it, in words."""
+
+    after: datetime | None
+    by: datetime
+    who: str
+
+    @property
+    def words(self) -> str:
+        between = f"between {utc(self.after)} and {utc(self.by)}" if self.after else f"before {utc(self.by)}"
+        return f"{between}, {self.who}"
+
+
+def find_deletion(environment: Environment, facts: Facts, policy: Policy | None) -> Deletion | None:
+    """Of a deleted environment: when, as exactly as it was observed, and by whom; two queries."""
+    if facts.gone_at is None:
+        return None
+    noticed = Transition.objects.filter(environment=environment, field=Field.GONE).exclude(new="")
+    seen = noticed.order_by("-seen_at", "-id").values_list("old_seen_at", flat=True).first()
+    done = Operation.objects.of_environment(environment.pk).filter(action__in=DELETIONS, outcome=Outcome.SUCCEEDED)
+    actor = done.newest_first().values_list("actor_name", flat=True).first()
+    due = facts.archived_at + policy.delete_after if facts.archived_at and policy and policy.delete_after else None
+    if actor:
+        who = f"by {actor} through the portal"
+    else:
+        who = "probably by policy" if due and due <= facts.gone_at else "outside the portal"
+    return Deletion(seen, facts.gone_at, who)
+
+
+def banners(facts: Facts, policy: Policy | None, now: datetime, deletion: Deletion | None = None) -> list[Banner]:
     """Of a deleted environment nothing else matters any more."""
-    if facts.gone_at:
-        text = "Ona confirmed that this environment is deleted. The page shows the last that was known of it."
-        return [Banner("gray", "Gone", facts.gone_at, text)]
+    if deletion:
+        text = (
+            f"That was {deletion.words}. The page shows the last that was recorded of it; nothing can be done any more."
+        )
+        return [Banner("gray", f"Deleted {deletion.by:%-d %b %Y}", None, text)]
     found = []
     if lockdown.has_come(facts, now):
         found.append(Banner("amber", "Locked down", facts.lockdown_at, lockdown_means(policy)))

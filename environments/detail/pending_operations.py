@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from environments.actions.acknowledgement import State, Step, acknowledgement, is_edit
 from environments.actions.registry import ACTIONS, Action
+from environments.detail.lifetime import DELETIONS
 from environments.models import Environment
 from portal.ledger.models import Operation, Outcome
 from portal.web.formatting import ago_words, duration_words, phase_word
@@ -80,6 +81,8 @@ def _success_notice(
     environment: Environment, operation: Operation, action: Action, now: datetime, asked: str
 ) -> OperationNotice | None:
     age = now - (operation.closed_at or operation.asked_at)
+    if environment.gone_at and operation.action not in DELETIONS:
+        return None  # nothing is to come of it any more
     if is_edit(operation):
         return _edit_notice(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,15 +20,18 @@ from environments.actions.specification_policies import organization_of
 from environments.actions.views.panel import find_environment
 from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
 from environments.detail.fields import Fact
-from environments.detail.lifetime import banners, lifetime
+from environments.detail.lifetime import banners, find_deletion, lifetime
 from environments.detail.pending_operations import OperationNotice, operation_notices
 from environments.documents.json_part import Document
 from environments.models import Environment
+from environments.models.flags import FLAGS
 from environments.policies.policy import policy_at
 from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import change_token as secrets_change_token
+from environments.sync.connection import why_blocked
 from portal.directory.models import Entry, EnvironmentClass, Runner
+from portal.directory.standing import standings
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -127,18 +131,28 @@ def _change_tokens(environment: Environment, change_token: str) -> tuple[str, st
 
 def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
-    failures, warnings = sections.messages(document)
+    failures, warnings = sections.messages(document) if environment.gone_at is None else ([], [])
     organization, now = organization_of(environment), timezone.now()
+    blocked = why_blocked()
+    facts, known = Facts.of(environment), policy_at(now)
     return {
         "environment": environment,
         "sighting": getattr(environment, "sighting", None),
-        "menu": menu(environment, organization, request.user, now),
-        "banners": banners(Facts.of(environment), policy_at(now), now),
+        "menu": menu(environment, organization, request.user, now, blocked),
+        "banners": banners(facts, known, now, find_deletion(environment, facts, known)),
+        "is_failing": environment.has_failure and _has(environment, "failing", now),
+        "blocked": blocked,
+        "standing": standings((environment.creator_id, environment.project_id, environment.runner_id)),
         "failures": failures,
         "warnings": warnings,
         "components": sections.components(document),
         "acknowledgement": sections.acknowledgement(document),
     }
+
+
+def _has(environment: Environment, flag: str, now: datetime) -> bool:
+    """Whether a flag holds for it, by the condition that lists and counts have."""
+    return Environment.objects.filter(FLAGS[flag].condition(now), pk=environment.pk).exists()
 
 
 def _entry(model: type[E], id_: UUID | None) -> E | None:

@@ -9,8 +9,9 @@ from django import forms
 from django.utils import timezone
 
 from environments.actions.forms.base import LONGEST_REASON
-from environments.as_of.context import NOW, AsOf
+from environments.as_of.context import AsOf
 from environments.evidence.build import PARTS, PackRequest
+from portal.web.formatting import sentence
 
 PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "3650": "ten years"}
 CONTROL, CHOICE = {"class": "form-control"}, {"class": "form-select"}
@@ -55,7 +56,7 @@ class EvidenceForm(forms.Form):
         """The time; None for now."""
         as_of = AsOf.read(self.cleaned_data["as_of"])
         if as_of.problem:
-            raise forms.ValidationError(f"{as_of.problem.message.removesuffix(NOW)}.".capitalize())
+            raise forms.ValidationError(f"{sentence(as_of.problem.message)}.")
         return as_of.at
 
     def pack_request(self) -> PackRequest:

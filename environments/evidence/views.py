@@ -24,7 +24,7 @@ FULL = "As many files are being made as the portal has room for. Try again in a 
 
 
 @require_http_methods(["GET", "POST"])
-@permission(*READ, *STREAM.permissions, PERMISSION)
+@permission(*READ, *STREAM.permissions, PERMISSION, subject="Evidence packs")
 def evidence(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, EvidenceForm(initial={"as_of": AsOf.read(request.GET.get("as_of", "")).field}))

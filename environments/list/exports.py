@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from environments.as_of import clock
 from environments.export_head import AS_THEN
+from environments.models.flags import with_flags
 from portal.lists.declaration import Table
 from portal.web.formatting import UNKNOWN, phase_word
 
@@ -20,7 +22,8 @@ COLUMNS = {
     "created_at": "created_at", "last_started_at": "last_started_at", "active_at": "active_at",
     "last_used_at": "last_used_at", "lockdown_at": "lockdown_at", "timeout_seconds": "timeout",
     "never_stops": "never_stops", "shared_ports": "shared_ports", "open_to_everyone": "open_to_everyone",
-    "failing": "failing", "failure": "failure", "warning": "warning", "unpushed_work": "unpushed_work",
+    "exposed_to_everyone": "is_open", "failing": "is_failing", "failed_at_last_start": "is_failed",
+    "failure": "failure", "warning": "warning", "unpushed_work": "unpushed_work",
     "unpushed_commits": "unpushed_commits", "changed_files": "changed_files", "not_in_sync": "not_in_sync",
     "secrets_in_sync": "secrets_in_sync", "devcontainer_in_sync": "devcontainer_in_sync",
     "machine_phase": "machine_phase", "content_phase": "content_phase", "devcontainer_phase": "devcontainer_phase",
@@ -49,5 +52,6 @@ TABLE = Table(
     title="Environments",
     columns=COLUMNS,
     row=_row,
+    every=lambda query: with_flags(query.rows(), clock.at()),
     about=lambda query: query.as_of.note(AS_THEN),
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from django.db.models import Q
 
 from environments.as_of import clock, recorded
 from environments.list import search_keys
+from environments.list.failure_messages import NO_WORDS, fingerprint, normalize
 from environments.list.names import NAMED, named, names_of
-from environments.models import Environment, EnvironmentQuerySet
+from environments.models import Environment, EnvironmentQuerySet, FailureKind
 from environments.models.flags import FLAGS
 from portal.lists.declaration import ListQuery
 from portal.lists.filters import (
@@ -90,6 +92,23 @@ def _chosen_words(values: Values) -> str:
     return f"{number} environment{'' if number == 1 else 's'}"
 
 
+def _kind(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{24}", text):
+        raise ValueError("takes a kind of failure, as the overview links to it")
+    return text
+
+
+def _of_kind(values: Values) -> Q:
+    """Environments of which the message is of these kinds, exactly; one query for the messages there are."""
+    there_are = Environment.objects.with_failure().order_by().values_list("failure", flat=True).distinct()
+    return Q(failure__in=[each for each in there_are if fingerprint(normalize(each)) in values])
+
+
+def _kind_words(values: Iterable[str]) -> dict[str, str]:
+    known = FailureKind.objects.in_bulk(list(values))
+    return {value: (known[value].message or NO_WORDS) if value in known else f"{value[:8]}…" for value in values}
+
+
 def _conditions(conditions: Mapping[str, Q]) -> Callable[[Values], Mapping[str, Q]]:
     return lambda selected: conditions
 
@@ -107,9 +126,9 @@ FILTERS = (
         facet=Conditional(lambda selected: {word: _lockdown(word) for word in search_keys.LOCKDOWN}),
     ),
     Filter(
-        "flag", "Needs a look", all_of(search_keys.FLAGS), _flag,
+        "flag", "Needs a look", lambda words: all_of(search_keys.flag_conditions())(words), _flag,
         words_of({word: flag.label for word, flag in FLAGS.items()}),
-        facet=Conditional(lambda selected: recorded.answerable(search_keys.FLAGS), adds_up=True),
+        facet=Conditional(lambda selected: recorded.answerable(search_keys.flag_conditions()), adds_up=True),
     ),
     Filter(
         "idle", "Idle for", lambda days: search_keys.idle(int(days[0])), _days,
@@ -120,6 +139,7 @@ FILTERS = (
     _ids("runner", "Runner"),
     _ids("class", "Class"),
     _raw("role", "Role", search_keys.ROLES, "environment_role_"),
+    Filter("failure", "Failure", _of_kind, _kind, _kind_words, single=True),
     # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
     Filter("id", "Chosen", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
     Filter(

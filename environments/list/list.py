@@ -15,11 +15,11 @@ from environments.as_of.context import AsOf
 from environments.list.change_token import revision
 from environments.list.exports import TABLE
 from environments.list.filters import FACETS, FILTERS, PANEL, without_gone
-from environments.list.rows import COLUMNS, list_rows
+from environments.list.rows import list_rows, read_rows
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, SyncRun
 from environments.sync.freshness import freshness
-from portal.lists.declaration import Heading, List, ListQuery, only
+from portal.lists.declaration import Heading, List, ListQuery
 from portal.lists.keyset import Sort
 from portal.web import cells
 
@@ -68,7 +68,7 @@ ENVIRONMENTS = List(
     facets=FACETS,
     panel=PANEL,
     base=without_gone,
-    read=only(*COLUMNS),
+    read=read_rows,
     display=lambda found, query, request: list_rows(found, reverse("environments:list")),
     as_of=AsOf.read,
     # words are looked up in a text index, and each hit in its row

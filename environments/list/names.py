@@ -9,6 +9,7 @@ from django.db.models import F, Model, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 
+from environments.as_of import recorded
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 from portal.lists.readers import NONE
@@ -30,8 +31,8 @@ LABELS: Mapping[str, Combinable] = {"class": Concat("name", Subquery(_RUNNER), o
 
 
 def names_of(kind: str) -> Callable[[Iterable[str]], dict[str, str]]:
-    """Names of ids (and "none") from the directory; of those it does not list, from an environment that has them. At
-    most two queries."""
+    """Names of ids (and "none") from the directory, with what is not in order ("Ann (left)"); of those it does not
+    list, from an environment that has them. At most three queries."""
     model, id_column, name_column = NAMED[kind]
 
     def names(values: Iterable[str]) -> dict[str, str]:
@@ -42,7 +43,11 @@ def names_of(kind: str) -> Callable[[Iterable[str]], dict[str, str]]:
         if unknown := [identity for identity in wanted if not known.get(identity)]:
             rows = Environment.objects.filter(**{f"{id_column}__in": unknown}).exclude(**{name_column: ""})
             known |= dict(rows.values_list(id_column, name_column).distinct())
-        return {value: known.get(each) or (value if each is None else f"{value[:8]}…") for value, each in ids.items()}
+        marks = {identity: f" ({word})" for identity, word in recorded.standings(wanted).items()}
+        return {
+            value: f"{known.get(each) or f'{value[:8]}…'}{marks.get(each, '')}" if each else value
+            for value, each in ids.items()
+        }
 
     return names
 

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from environments.as_of import clock, recorded
-from environments.models import Environment
-from environments.models.flags import FLAGS, Flag
+from environments.models import Environment, Phase
+from environments.models.flags import FLAGS, Flag, with_flags
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
 from portal.web import cells
+from portal.web.formatting import phase_word
 from portal.web.templatetags.portal import ago, due
 
 # what a row shows; lists never read the documents
 COLUMNS = (
     "name", "phase", "archived_at", "gone_at", "creator_id", "owner_name", "project_id", "project_name", "class_id",
-    "class_name", "repository", "branch", "created_at", "last_used_at", "lockdown_at", "failure", "unpushed_commits",
-    "changed_files", "desired_phase", "spec_version", "runner_spec_version", "secrets_in_sync", "devcontainer_in_sync",
-    *(flag.column for flag in FLAGS.values()),
+    "class_name", "runner_id", "runner_name", "repository", "branch", "created_at", "last_used_at", "lockdown_at",
+    "failure", "unpushed_commits", "changed_files", "desired_phase", "spec_version", "runner_spec_version",
+    "secrets_in_sync", "devcontainer_in_sync",
 )  # fmt: skip
 
 
 Row = dict[str, str]
+
+
+def read_rows(environments: QuerySet[Any]) -> QuerySet[Any]:
+    """What `list_rows` shows of environments."""
+    return with_flags(environments.only(*COLUMNS), clock.at())
 
 
 def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
@@ -34,25 +43,33 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
 
     Cells are plain dictionaries made here: see `portal.web.cells`.
     """
-    now, flags = clock.at(), [flag for flag in FLAGS.values() if recorded.is_recorded(flag.condition)]
-    return [_row(environment, url, now, flags) for environment in environments]
+    now = clock.at()
+    flags = [flag for flag in FLAGS.values() if recorded.is_recorded(flag.condition(now))]
+    environments = list(environments)
+    standing = recorded.standings(
+        identity for each in environments for identity in (each.creator_id, each.project_id, each.runner_id)
+    )
+    return [_row(environment, url, now, flags, standing) for environment in environments]
 
 
-def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag]) -> Row:
+def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag], standing: Mapping[UUID, str]) -> Row:
     return {
         "tick": cells.tick(environment.pk.hex, environment.name or str(environment.pk)),
         "state": "list-past" if environment.archived_at or environment.gone_at else "",
-        "phase": cells.phase(environment.phase) + _past(environment),
+        "phase": _phase(environment),
         "name": cells.link(
             f"{url}{environment.pk}/", environment.name or str(environment.pk), element_id=f"e{environment.pk.hex}"
         ),
-        "flags": _flags(environment, flags),
+        "flags": SafeString("") if environment.gone_at else _flags(environment, flags),
         "repository": cells.text(environment.repository),
         "source": cells.text(short_repository(environment.repository) or "no repository"),
         "branch": cells.text(environment.branch),
-        "owner": cells.named("owner", environment.creator_id, environment.owner_name, "unknown"),
-        "project": cells.named("project", environment.project_id, environment.project_name, "none"),
-        "class": cells.named("class", environment.class_id, environment.class_name, "unknown"),
+        "owner": cells.named("owner", environment.creator_id, environment.owner_name, "unknown")
+        + _standing("owner", environment.creator_id, standing),
+        "project": cells.named("project", environment.project_id, environment.project_name, "none")
+        + _standing("project", environment.project_id, standing),
+        "class": cells.named("class", environment.class_id, environment.class_name, "unknown")
+        + _standing("runner", environment.runner_id, standing, "runner "),
         "last_used": ago(environment.last_used_at),
         "lockdown": _lockdown(lockdown.at(Facts.of(environment), now), now),
         "created": ago(environment.created_at),
@@ -68,10 +85,21 @@ def short_repository(url: str) -> str:
     return path.removesuffix(".git") or url
 
 
-def _past(environment: Environment) -> SafeString:
+def _standing(kind: str, identity: UUID | None, standing: Mapping[UUID, str], of: str = "") -> SafeString:
+    """That a person left, a project was deleted …, leading to all alike."""
+    word = standing.get(identity) if identity else None
+    if word is None:
+        return SafeString("")
+    return SafeString(f' <a class="list-standing" href="?q={kind}:{word}">{of}{word}</a>')
+
+
+def _phase(environment: Environment) -> SafeString:
+    """The phase, and whether it is archived; a deleted environment has none any more."""
     if environment.gone_at:
-        return SafeString(' <span class="list-flag">gone</span>')
-    return SafeString(' <a class="list-flag" href="?archived=yes">archived</a>' if environment.archived_at else "")
+        last = escape(phase_word(environment.phase))
+        return cells.phase(Phase.DELETED) + SafeString(f' <span class="list-standing">last seen {last}</span>')
+    archived = ' <a class="list-flag" href="?archived=yes">archived</a>' if environment.archived_at else ""
+    return cells.phase(environment.phase) + SafeString(archived)
 
 
 def _flags(environment: Environment, flags: Sequence[Flag]) -> SafeString:
@@ -81,7 +109,7 @@ def _flags(environment: Environment, flags: Sequence[Flag]) -> SafeString:
             f' <a class="list-flag list-flag-{flag.word}" href="?flag={flag.word}" '
             f'title="{escape(flag.explain(environment) or f"All environments: {flag.label}")}">{escape(flag.label)}</a>'
             for flag in flags
-            if getattr(environment, flag.column)
+            if getattr(environment, flag.attribute)
         )
     )
 

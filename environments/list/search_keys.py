@@ -13,10 +13,13 @@ from django.db.models import Q, Value
 from django.db.models.functions import Upper
 
 from environments.as_of import clock, recorded
-from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase, flags
+from environments.list.names import NAMED
+from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
+from environments.models.flags import FLAGS
 from environments.policies import deletion
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
+from portal.directory.standing import words_of
 from portal.lists.readers import DAY, NONE, beginning_of_id, compared
 from portal.lists.search import Key, Search, listed, one_of
 
@@ -24,16 +27,25 @@ EVER = timedelta(days=36_500)
 
 PHASES: dict[str, str] = {phase.label: phase.value for phase in Phase} | {"unknown": ""}
 ROLES = {word: f"ENVIRONMENT_ROLE_{word.upper()}" for word in ("default", "prebuild", "workflow")} | {"unknown": ""}
-FLAGS = {word: flag.condition for word, flag in flags.FLAGS.items()}
 ARCHIVED = {"yes": Q(archived_at__isnull=False), "no": Q(archived_at__isnull=True)}
-IS = FLAGS | {
+CONDITIONS = {
     "archived": ARCHIVED["yes"],
     "active": ARCHIVED["no"],
     "unacknowledged": UNACKNOWLEDGED,
     "secrets-not-in-sync": SECRETS_NOT_IN_SYNC,
 }
+IS = (*FLAGS, *CONDITIONS)
 # "only" and "yes" differ in what the list starts from: see filters.EnvironmentFilters
 GONE = {"yes": Q(), "only": Q(gone_at__isnull=False), "no": Q(gone_at__isnull=True)}
+
+
+def flag_conditions() -> dict[str, Q]:
+    """The flags by word, at the time that is asked about."""
+    return {word: flag.condition(clock.at()) for word, flag in FLAGS.items()}
+
+
+def _is(text: str) -> Q:
+    return one_of(flag_conditions() | CONDITIONS)(text)  # type: ignore[no-any-return]
 
 
 def lockdown(word: str, now: datetime) -> Q:
@@ -83,6 +95,14 @@ def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
     return read
 
 
+def _entry(kind: str, *columns: str, searched: bool = True) -> Callable[[str], Q]:
+    """A part of a name, or a word for an entry of the directory that is not in order, such as "left"."""
+    named, (_, identity, _) = _part_of(*columns, searched=searched), NAMED[kind]
+    standings = words_of(kind)
+    of_standing = recorded.only_now(lambda text: Q(**{f"{identity}__in": standings[text.lower()].ids}))
+    return lambda text: of_standing(text) if text.lower() in standings else named(text)
+
+
 def _since(column: str) -> Callable[[str], Q]:
     """ "<7d": less than seven days ago; ">7d": longer ago."""
 
@@ -106,7 +126,7 @@ def _lockdown(text: str) -> Q:
 
 def _port(text: str) -> Q:
     if text.lower() == "everyone":
-        return FLAGS["open"]
+        return Q(open_to_everyone=True)
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
         raise ValueError("takes a port number such as 8080, or everyone")
     return Q(shared_ports__contains=[int(text)])
@@ -119,7 +139,7 @@ def _phase(text: str) -> Q:
     return Q(phase=value)
 
 
-read_flag = recorded.only(one_of(FLAGS))
+read_flag = recorded.only(lambda text: one_of(flag_conditions())(text))
 
 
 KEYS = {
@@ -128,24 +148,31 @@ KEYS = {
         Key("phase", listed(PHASES), "phase:running,starting", _phase),
         Key("name", "a part of the name", "name:otter", _part_of("name")),
         Key(
-            "owner", "a part of the owner's name or e-mail, or none", "owner:ann", _part_of("owner_name", "owner_email")
+            "owner", "a part of the owner's name or e-mail, left, suspended or none", "owner:ann",
+            _entry("owner", "owner_name", "owner_email"),
         ),
-        Key("project", "a part of the project's name, or none", 'project:"my proj"', _part_of("project_name")),
+        Key(
+            "project", "a part of the project's name, deleted or none", 'project:"my proj"',
+            _entry("project", "project_name"),
+        ),
         Key("repo", "a part of the repository's address, or none", "repo:petclinic", _part_of("repository")),
         Key("branch", "a part of the branch's name, or none", "branch:main", _part_of("branch")),
         Key("class", "a part of the class's name, or none", "class:large", _part_of("class_name", searched=False)),
-        Key("runner", "a part of the runner's name, or none", "runner:aws", _part_of("runner_name", searched=False)),
+        Key(
+            "runner", "a part of the runner's name, deleted, degraded or none", "runner:aws",
+            _entry("runner", "runner_name", searched=False),
+        ),
         Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text))),
-        Key("is", listed(IS), "is:failing", one_of(IS)),
+        Key("is", listed(IS), "is:failing", _is),
         Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
         Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
         Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at")),
-        Key("port", "a port number, or everyone", "port:everyone", _port),
+        Key("port", "a shared port's number, or everyone (running or not)", "port:everyone", _port),
         Key("id", "an environment's id or its beginning", "id:018f3c", beginning_of_id("an environment")),
         Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE)),
     )
-}
+}  # fmt: skip
 SEARCH = Search(
     KEYS,
     contains,

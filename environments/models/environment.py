@@ -51,8 +51,9 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
     def running(self) -> Self:
         return self.present().filter(phase=Phase.RUNNING)
 
-    def failing(self) -> Self:
-        return self.present().filter(failing=True)
+    def with_failure(self) -> Self:
+        """Whose last start told of a failure; whether anybody waits for it now: `environments.models.flags`."""
+        return self.present().filter(has_failure=True)
 
     def for_list(self) -> Self:
         """Without the documents, which lists never read."""
@@ -138,7 +139,7 @@ class Environment(models.Model):
         output_field=models.DateTimeField(null=True),
         db_persist=True,
     )
-    failing = models.GeneratedField(
+    has_failure = models.GeneratedField(
         expression=_expression(~Q(failure="")), output_field=models.BooleanField(), db_persist=True
     )
     unpushed_work = models.GeneratedField(
@@ -200,8 +201,8 @@ class Environment(models.Model):
                 fields=["phase", "id"],
                 include=[
                     "project_id", "creator_id", "runner_id", "class_id", "role", "created_at", "archived_at",
-                    "lockdown_at", "last_used_at", "failing", "unpushed_work", "open_to_everyone",
-                    "never_stops", "not_in_sync", "gone_at",
+                    "lockdown_at", "last_used_at", "last_started_at", "has_failure", "unpushed_work",
+                    "open_to_everyone", "never_stops", "not_in_sync", "gone_at",
                 ],
                 name="environment_facets",
                 condition=Q(gone_at=None),
@@ -209,11 +210,14 @@ class Environment(models.Model):
             # the few with an issue of any kind: ?flag=, is:failing, and their counts
             models.Index(
                 fields=["last_used_at", "id"],
-                include=["failing", "unpushed_work", "open_to_everyone", "never_stops", "not_in_sync", "phase"],
+                include=[
+                    "has_failure", "unpushed_work", "open_to_everyone", "never_stops", "not_in_sync", "phase",
+                    "archived_at", "last_started_at", "created_at", "gone_at",
+                ],
                 name="environment_flagged",
                 condition=Q(gone_at=None)
                 & (
-                    Q(failing=True)
+                    Q(has_failure=True)
                     | Q(unpushed_work=True)
                     | Q(open_to_everyone=True)
                     | Q(never_stops=True)
@@ -247,7 +251,9 @@ class Environment(models.Model):
 
     @property
     def not_in_sync_causes(self) -> list[str]:
-        """Why it is `not_in_sync`, in words; empty where it is in sync."""
+        """Why it is `not_in_sync`, in words; empty where it is in sync, or deleted."""
+        if self.gone_at:
+            return []
         version, applied, runs = self.spec_version, self.runner_spec_version, self.phase == Phase.RUNNING
         behind = f"The runner has not applied version {version} of the specification yet; it is at {applied}"
         causes = {

@@ -1,40 +1,83 @@
-"""The flags of environments: what of them deserves a look. Each is a column, so that it can be counted and searched.
+"""The flags of environments: what of them deserves a look. Each is a condition on columns, for counts and searches.
 
-The list's filter and marks, the search word `is:`, the counts of the overview, and what can be asked about the past are
-derived from these: see docs/lists.md.
+The list's filter and marks, the search word `is:`, the counts of the overview, exports, and what can be asked about the
+past are derived from these: see docs/lists.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
-from environments.models.environment import Environment
+from environments.models.environment import Environment, Phase
+
+# Phases in which somebody waits for an environment or works in it.
+STARTED = (Phase.CREATING, Phase.STARTING, Phase.RUNNING, Phase.UPDATING)
+REACHABLE = (Phase.RUNNING, Phase.UPDATING)
+RECENTLY = timedelta(hours=24)  # so long after a start that failed, somebody may still wait for the environment
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """`word` is what addresses and the search call it, `label` what pages do. `explain` says why an environment has it.
+    """`word` is what addresses and the search call it, `label` what pages do. `condition` is what it asks of rows at a
+    time. `explain` says why an environment has it.
 
     `counted` stands after a number of environments on the overview. There `weight` ranks what needs attention, highest
-    first, in a tone and with what it means; 0 is only counted. Without `is_recorded` it is stored as of now alone.
+    first, in a tone and with what it means; 0 is only counted.
     """
 
     word: str
-    column: str
+    condition: Callable[[datetime], Q]
     label: str
     counted: str
     explain: Callable[[Environment], str] = lambda environment: ""
     weight: int = 0
     tone: str = "gray"
     means: str = ""
-    is_recorded: bool = True
 
     @property
-    def condition(self) -> Q:
-        return Q(**{self.column: True})
+    def attribute(self) -> str:
+        """Whether a row of `with_flags` has it."""
+        return f"is_{self.word.replace('-', '_')}"
+
+
+def _present(**columns: object) -> Q:
+    """Neither deleted nor archived: nobody can start an archived environment before it is unarchived."""
+    return Q(gone_at=None, archived_at=None, **columns) & ~Q(phase=Phase.DELETED)
+
+
+def failing(now: datetime) -> Q:
+    """Somebody waits for it: it is up, or on its way, with a failure, or it failed in a start within the last day."""
+    since = now - RECENTLY
+    recent = Q(last_started_at__gt=since) | Q(last_started_at=None, created_at__gt=since)
+    return _present(has_failure=True) & (Q(phase__in=STARTED) | recent)
+
+
+def failed(now: datetime) -> Q:
+    """It failed in its last start, and nobody waits for it any more."""
+    since = now - RECENTLY
+    unstarted = Q(last_started_at=None) & (Q(created_at__lte=since) | Q(created_at=None))
+    return _present(has_failure=True) & ~Q(phase__in=STARTED) & (Q(last_started_at__lte=since) | unstarted)
+
+
+def exposed(now: datetime) -> Q:
+    return _present(open_to_everyone=True, phase__in=REACHABLE)
+
+
+def would_expose(now: datetime) -> Q:
+    return _present(open_to_everyone=True) & ~Q(phase__in=REACHABLE)
+
+
+def _column(name: str) -> Callable[[datetime], Q]:
+    return lambda now: Q(**{name: True})
+
+
+def _failure(environment: Environment) -> str:
+    return environment.failure
 
 
 def _unpushed(environment: Environment) -> str:
@@ -46,21 +89,35 @@ FLAGS = {
     flag.word: flag
     for flag in (
         Flag(
-            "failing", "failing", "failing", "failing now", lambda environment: environment.failure, 100, "red",
-            "Somebody waits for a machine that does not come up.",
-        ),
-        Flag("unpushed", "unpushed_work", "unpushed work", "with unpushed work", _unpushed, is_recorded=False),
-        Flag(
-            "open", "open_to_everyone", "port open to everyone", "with a port open to everyone", weight=80, tone="red",
-            means="Whoever has the link gets in, without signing in.",
+            "failing", failing, "failing", "failing now", _failure, 100, "red",
+            "Up or starting with a failure, or failed in a start of the last 24 hours: somebody waits.",
         ),
         Flag(
-            "never-stops", "never_stops", "never stops", "that never stop", weight=30, tone="amber",
-            means="No inactivity stops them.",
+            "failed", failed, "failed at last start", "failed at their last start (stopped)", _failure, 5, "gray",
+            "Nobody has tried again for a day. They fail again when they are started, unless the cause is gone.",
+        ),
+        Flag("unpushed", _column("unpushed_work"), "unpushed work", "with unpushed work", _unpushed),
+        Flag(
+            "open", exposed, "port open to everyone", "with a port exposed to everyone now", weight=80, tone="red",
+            means="Running: whoever has the link gets in, without signing in.",
         ),
         Flag(
-            "not-in-sync", "not_in_sync", "not in sync", "not in sync",
-            lambda environment: ". ".join(environment.not_in_sync_causes), is_recorded=False,
+            "opens", would_expose, "opens a port to everyone", "would expose a port to everyone when started",
+            weight=35, tone="amber", means="Not running now: nothing listens until they are started.",
+        ),
+        Flag("never-stops", _column("never_stops"), "never stops", "that never stop"),
+        Flag(
+            "not-in-sync", _column("not_in_sync"), "not in sync", "not in sync",
+            lambda environment: ". ".join(environment.not_in_sync_causes),
         ),
     )
 }  # fmt: skip
+
+
+def with_flags(environments: QuerySet[Any], now: datetime) -> QuerySet[Any]:
+    """With each flag at `now` as `Flag.attribute`."""
+    flags = {
+        flag.attribute: ExpressionWrapper(flag.condition(now), output_field=BooleanField()) for flag in FLAGS.values()
+    }
+    found: QuerySet[Any] = environments.annotate(**flags)
+    return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+
+from portal.web.formatting import duration_words
 
 WIDTH, HEIGHT = 1000, 200  # of the drawing; the page stretches it
 LABELLED = 18  # minimum height of a band with a label
@@ -50,12 +52,13 @@ class AxisTick:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One slot as a row of the table; `values` is empty if it was not observed."""
+    """One slot as a row of the table; `values` is empty if it was not observed. Hours are rounded to hundredths."""
 
     begin: datetime
-    observed: int
+    observed: float
     hours: int
     values: list[str]
+    is_now: bool = False
 
     @property
     def cells(self) -> SafeString:
@@ -64,20 +67,25 @@ class TableRow:
 
     @property
     def share(self) -> str:
-        return f"{self.observed} of {self.hours}"
+        return f"{self.observed:g} of {self.hours}"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the template renders; `observed` of `hours` hours were observed."""
+    """What the template renders; `observed` of `hours` hours until now were observed."""
 
     bands: list[Band]
     gaps: list[ChartGap]
     ticks_y: list[AxisTick]
     ticks_x: list[AxisTick]
     rows: list[TableRow]
-    observed: int
-    hours: int
+    observed: float
+    hours: float
+
+    @property
+    def observed_words(self) -> str:
+        seen, whole = (duration_words(timedelta(hours=hours)) for hours in (self.observed, self.hours))
+        return f"{seen} of {whole}"
 
 
 def draw_chart(data: dict[str, Any]) -> Picture:
@@ -90,6 +98,8 @@ def draw_chart(data: dict[str, Any]) -> Picture:
         TableRow(begin, seen, size, [format_number(value) for value in each or ()])
         for begin, (_, seen, each) in zip(begins, data["slots"], strict=True)
     ]
+    if rows and "now" in data:
+        rows[-1] = replace(rows[-1], is_now=True)
     return Picture(
         bands=list(_bands(data["series"], values, top)),
         gaps=list(_gaps(values)),
@@ -97,8 +107,15 @@ def draw_chart(data: dict[str, Any]) -> Picture:
         ticks_x=_ticks(begins, timedelta(hours=size)),
         rows=rows[::-1],
         observed=sum(row.observed for row in rows),
-        hours=size * len(rows),
+        hours=_hours_until_now(data, begins),
     )
+
+
+def _hours_until_now(data: dict[str, Any], begins: Sequence[datetime]) -> float:
+    """Of all slots; the last one may not have ended."""
+    hours: float = data["hours"] * len(begins)
+    elapsed = (datetime.fromisoformat(data["now"]) - begins[0]) / timedelta(hours=1) if "now" in data else hours
+    return min(hours, elapsed)
 
 
 def format_number(value: float) -> str:

@@ -49,24 +49,48 @@ CONDITIONS = {
             "Archived; the deletion by policy takes the work along.",
         ),
         Condition(
-            "lockdown-24h", "locking down within 24 hours", "lockdown:<24h", 70, "amber",
+            "lockdown-24h", "locking down within 24 hours", "lockdown:<24h is:active", 70, "amber",
             "Their owners may want more time.",
         ),
         Condition(
             "unacknowledged", "not acknowledged by their runner", "is:unacknowledged", 60, "amber",
-            "The runner has not taken up what was asked of it.",
+            "The runner has not taken up what was requested of it.",
+        ),
+        Condition(
+            "runner-deleted", "on a runner that was deleted", "runner:deleted is:active", 55, "amber",
+            "They cannot be started any more.",
+        ),
+        Condition(
+            "runner-degraded", "running on a degraded runner", "runner:degraded phase:running", 52, "amber",
+            "The runner reports a fault; theirs may follow.",
         ),
         Condition(
             "secrets", "running with secrets not in sync", "is:secrets-not-in-sync", 50, "amber",
             "They run with old values of secrets.",
         ),
         Condition(
+            "owner-away", "running for an owner who left or is suspended", "owner:left,suspended phase:running", 45,
+            "amber", "Nobody is there to use or stop them.",
+        ),
+        Condition(
             "idle", "running without use for more than a day", "phase:running idle:>1d", 40, "amber",
             "They cost and nobody uses them.",
         ),
         Condition(
-            "lockdown-7d", "locking down within 7 days", "lockdown:<7d", 20, "blue",
+            "never-stop-running", "running that never stop", "phase:running is:never-stops", 30, "amber",
+            "No inactivity stops them.",
+        ),
+        Condition(
+            "lockdown-7d", "locking down within 7 days", "lockdown:<7d is:active", 20, "blue",
             "Including those of the next 24 hours.",
+        ),
+        Condition(
+            "owner-left", "not archived, of an owner who left or is suspended", "owner:left,suspended is:active", 10,
+            "blue", "Running ones included. Hand over what is needed, archive the rest.",
+        ),
+        Condition(
+            "project-deleted", "not archived, of a deleted project", "project:deleted is:active", 8, "blue",
+            "Its configuration does not change any more.",
         ),
     )
 }  # fmt: skip

@@ -17,6 +17,7 @@ from .counted_conditions import CONDITIONS, RARE
 
 Counts = dict[str, int]
 HOUR = timedelta(hours=1)
+LATELY = 24  # hours
 BEFORE = {"yesterday": timedelta(days=1), "last week": timedelta(days=7)}
 GROUPS = {"phase": "phase", "project": "project_id", "class": "class_id", "owner": "creator_id"}
 GROUPED = f"""
@@ -88,11 +89,22 @@ def part(at: datetime, census: Census) -> dict[str, Any]:
     return {
         "condition": census.conditions,
         "phase": census.groups["phase"],
+        "lately": _lately(at),
         "before": {
             name: {dimension: _as_json(nearest(snapshots, dimension, at - delay)) for dimension in dimensions}
             for name, delay in BEFORE.items()
         },
     }
+
+
+def _lately(at: datetime) -> dict[str, list[Counts | None]]:
+    """The counts of each of the last 24 hours by dimension, oldest first (None: not counted)."""
+    hours = [hour_of(at) - back * HOUR for back in reversed(range(LATELY))]
+    found: dict[str, dict[datetime, Counts]] = {Snapshot.Dimension.CONDITION: {}, Snapshot.Dimension.PHASE: {}}
+    rows = Snapshot.objects.filter(dimension__in=found, hour__gte=hours[0], hour__lte=hours[-1])
+    for dimension, hour, counts in rows.values_list("dimension", "hour", "counts"):
+        found[dimension][hour] = counts
+    return {dimension: [counts.get(hour) for hour in hours] for dimension, counts in found.items()}
 
 
 def nearest(snapshots: Iterable[Snapshot], dimension: str, at: datetime) -> Snapshot | None:

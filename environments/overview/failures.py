@@ -11,12 +11,11 @@ from typing import Any
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from environments.models import Environment, Field, Transition
+from environments.list.failure_messages import fingerprint, normalize
+from environments.models import Environment, EnvironmentQuerySet, Field, Transition
+from environments.models.flags import FLAGS
 from environments.models.overview import FailureKind
 from portal.lists.readers import NONE
-from portal.lists.search import LONGEST, Term, render
-
-from .failure_messages import fingerprint, literal_parts, normalize
 
 TOP = 12
 NAMED = 3  # projects, runners and classes named per cluster
@@ -27,12 +26,13 @@ AFFECTED = {
     "classes": ("class_name", "class_id", "class"),
 }
 COLUMNS = [column for name, identity, _ in AFFECTED.values() for column in (name, identity)]
-FAILING = Term("is", ("failing",))
+QUERY = "is:failing,failed"  # the environments that are counted here
 
 
 @dataclass
 class Cluster:
-    """Similar failures: how many environments, where (by name, with the ids of that name), and their messages."""
+    """Failures with equal messages but for numbers, ids and paths: how many environments, where (by name, with the
+    ids of that name), and their messages."""
 
     message: str
     count: int = 0
@@ -41,29 +41,22 @@ class Cluster:
     hit: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in AFFECTED})
     ids: defaultdict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    @property
-    def query(self) -> str:
-        """The search that finds them."""
-        return render([FAILING, *(Term("", (part,)) for part in literal_parts(self.message, self.messages))])[:LONGEST]
-
 
 def part(at: datetime) -> dict[str, Any]:
     """The most frequent failures, and how many kinds and environments there are in total."""
-    found = clusters()
+    found = clusters(at)
     _record_first_seen(found, at)
-    ranked = sorted(found.values(), key=lambda each: (-each.count, each.message))
-    shown = [_as_json(each) for each in ranked[:TOP]]
-    return {"kinds": len(ranked), "environments": sum(each.count for each in ranked), "clusters": shown}
+    ranked = sorted(found.items(), key=lambda pair: (-pair[1].count, pair[1].message))
+    shown = [_as_json(key, each) for key, each in ranked[:TOP]]
+    return {"kinds": len(ranked), "environments": sum(each.count for each in found.values()), "clusters": shown}
 
 
-def clusters() -> dict[str, Cluster]:
-    """The failing environments by fingerprint of their message; one query."""
+def clusters(at: datetime) -> dict[str, Cluster]:
+    """The environments that fail, now or at their last start, by fingerprint of their message; one query."""
     found: dict[str, Cluster] = {}
-    normalized: dict[str, str] = {}
-    rows = Environment.objects.failing().order_by().values_list("failure", *COLUMNS)
+    rows = _counted(at).order_by().values_list("failure", *COLUMNS)
     for message, *where, count in rows.annotate(count=Count("pk")).iterator():
-        text = normalized.setdefault(message, "") or normalize(message)
-        normalized[message] = text
+        text = normalize(message)
         cluster = found.setdefault(fingerprint(text), Cluster(text))
         cluster.count += count
         cluster.messages.add(message)
@@ -73,12 +66,17 @@ def clusters() -> dict[str, Cluster]:
     return found
 
 
+def _counted(at: datetime) -> EnvironmentQuerySet:
+    with_failure = Environment.objects.with_failure()
+    return with_failure.filter(FLAGS["failing"].condition(at) | FLAGS["failed"].condition(at))
+
+
 def _record_first_seen(found: dict[str, Cluster], at: datetime) -> None:
     """Record when each kind was first seen: later, none of those environments may be failing any more."""
     recorded = FailureKind.objects.in_bulk(list(found))
     new = {message: key for key, each in found.items() if key not in recorded for message in each.messages}
     first = {key: kind.first_seen_at for key, kind in recorded.items()}
-    for message, seen_at in _first_seen_times() if new else ():
+    for message, seen_at in _first_seen_times(at) if new else ():
         if key := new.get(message):
             first[key] = min(first.get(key, seen_at), seen_at)
     for key, cluster in found.items():
@@ -90,20 +88,20 @@ def _record_first_seen(found: dict[str, Cluster], at: datetime) -> None:
     )  # fmt: skip
 
 
-def _first_seen_times() -> Iterator[tuple[str, datetime]]:
+def _first_seen_times(at: datetime) -> Iterator[tuple[str, datetime]]:
     """Each present failure, and when it was first seen: at its last change, or at the first observation."""
     changes = Transition.objects.filter(environment=OuterRef("pk"), field=Field.FAILURE).order_by("-seen_at", "-id")
     seen_at = Coalesce(Subquery(changes.values("seen_at")[:1]), "first_seen_at")
-    return Environment.objects.failing().order_by().annotate(at=seen_at).values_list("failure", "at").iterator()
+    return _counted(at).order_by().annotate(at=seen_at).values_list("failure", "at").iterator()
 
 
-def _as_json(cluster: Cluster) -> dict[str, Any]:
+def _as_json(key: str, cluster: Cluster) -> dict[str, Any]:
     return {
+        "key": key,
         "message": cluster.message,
         "count": cluster.count,
         "variants": len(cluster.messages),
         "first_seen_at": cluster.first_seen_at and cluster.first_seen_at.isoformat(),
-        "query": cluster.query,
         "hit": {name: _most(cluster, name) for name in AFFECTED},
     }
 

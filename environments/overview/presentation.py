@@ -16,6 +16,7 @@ from environments.models.overview import StartUp
 from portal.lists.readers import NONE
 from portal.web.formatting import phase_word
 
+from . import failures
 from .chart_drawing import format_number
 from .counted_conditions import CONDITIONS, Condition
 from .counts import BEFORE
@@ -24,6 +25,7 @@ from .failures import AFFECTED
 Data = dict[str, Any]
 PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions shown beside the phases
 PHASE_NAMES = {raw: word for word, raw in search_keys.PHASES.items()}
+MOST_ERROR = 0.5
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -47,7 +49,7 @@ class CountChange:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A count, its list, and its changes; `means` explains those that need attention."""
+    """A count, its list, its changes and its `line` over the last day; `means` explains those that need attention."""
 
     name: str
     label: str
@@ -57,6 +59,7 @@ class Figure:
     tone: str = ""
     means: str = ""
     changes: list[CountChange] = field(default_factory=list)
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ class Tops:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Startup times in seconds, with counts and links; None where none was measured."""
+    """Startup times in seconds, with counts and links; None where none was measured. A rough one may be wrong by more
+    than half."""
 
     name: str
     url: str
@@ -150,12 +154,29 @@ def _condition(condition: Condition, counts: Data) -> Figure:
     return Figure(
         condition.name, condition.label, count, list_url(q=condition.query), tone=condition.tone,
         means=condition.means, changes=list(_changes(counts, "condition", condition.name, count)),
+        line=_line(counts, "condition", condition.name),
     )  # fmt: skip
 
 
 def _phase(raw: str, count: int, counts: Data) -> Figure:
     url = list_url(q=f"phase:{PHASE_NAMES.get(raw, raw)}")
-    return Figure(raw, phase_word(raw), count, url, phase=raw, changes=list(_changes(counts, "phase", raw, count)))
+    changes = list(_changes(counts, "phase", raw, count))
+    return Figure(raw, phase_word(raw), count, url, phase=raw, changes=changes, line=_line(counts, "phase", raw))
+
+
+def _line(counts: Data, dimension: str, key: str) -> str:
+    """The count of the last hours as the points of a polyline in 100 × 20; empty with fewer than two of them."""
+    hours = counts.get("lately", {}).get(dimension, [])
+    known = [
+        (place, each.get(key, 0))
+        for place, each in enumerate(hours)
+        if each is not None and (dimension == "phase" or key in each)
+    ]
+    if len(known) < 2:
+        return ""
+    top = max(value for _, value in known) or 1
+    last = len(hours) - 1
+    return " ".join(f"{100 * place / last:.1f},{19 - 15 * value / top:.1f}" for place, value in known)
 
 
 def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[CountChange]:
@@ -176,22 +197,27 @@ def signed(difference: int) -> str:
     return f"{sign}{abs(difference):,}"
 
 
-def failure_groups(failures: Data) -> list[FailureGroup]:
+def failure_groups(data: Data) -> list[FailureGroup]:
     """The groups of failures, most frequent first."""
     return [
         FailureGroup(
             each["message"], each["count"], each["variants"], datetime.fromisoformat(each["first_seen_at"]),
-            list_url(q=each["query"]),
+            _failures_url(each),
             [(name, list(_hits(name, each)), each["hit"][name]["more"]) for name in AFFECTED],
         )
-        for each in failures["clusters"]
+        for each in data["clusters"]
     ]  # fmt: skip
 
 
 def _hits(name: str, cluster: Data) -> Iterator[AffectedItem]:
     for value, count, *ids in cluster["hit"][name]["top"]:
         *_, parameter = AFFECTED[name]
-        yield AffectedItem(value or "none", count, list_url(q=cluster["query"], **{parameter: ids}) if ids else "")
+        yield AffectedItem(value or "none", count, _failures_url(cluster, **{parameter: ids}) if ids else "")
+
+
+def _failures_url(cluster: Data, **more: Sequence[str]) -> str:
+    # "key" is not in figures of earlier versions, until the next refresh
+    return list_url(q=failures.QUERY, failure=cluster.get("key", ""), **more)
 
 
 def tops(data: Data, by: str) -> list[Tops]:
@@ -214,23 +240,31 @@ def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
 
 
 def starts(data: Data) -> list[Starts]:
-    """Startup times of all, by class and by project."""
+    """Startup times of all, by class and by project; without rows of which every figure is too rough."""
     groups = [Starts("", [_start("all", "", {}, data["all"])], 1)] if data["all"] else []
     for by in ("class", "project"):
         names, rows = data["names"][by], []
         for row in data[by]:
             chosen = {by: row["key"] or NONE}
             rows.append(_start(names[row["key"]], list_url(**chosen), chosen, row))
+        rows = [row for row in rows if any(figures and not figures["is_rough"] for figures in row.figures)]
         groups += [Starts(by, rows, data.get("keys", {}).get(by, 0))] if rows else []
     return groups
 
 
 def _start(name: str, url: str, chosen: Mapping[str, str], row: Data) -> Start:
     figures = [
-        {**row[kind], "url": _url("overview-starts", {**chosen, "kind": kind})} if kind in row else None
+        {**row[kind], "is_rough": _is_rough(row[kind]), "url": _url("overview-starts", {**chosen, "kind": kind})}
+        if kind in row
+        else None
         for kind in StartUp.Kind.values
     ]
     return Start(name, url, _url("overview-starts", chosen), figures)
+
+
+def _is_rough(figures: Data) -> bool:
+    """Whether the median may be wrong by more than half of itself: such a figure tells nothing."""
+    return bool(figures["uncertain"] > MOST_ERROR * figures["p50"])
 
 
 def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:

@@ -9,9 +9,11 @@ from typing import Any
 
 from environments.models import Phase
 from environments.models.overview import Snapshot
+from environments.timeline.lanes import Period as Observed
 from portal.web.formatting import phase_word
 
 from .counts import HOUR, hour_of
+from .observed_time import observed_periods, time_within
 from .top_consumers import names_of
 
 Counts = Mapping[str, float]
@@ -47,10 +49,9 @@ DIMENSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Some hours with the mean counts of the observed ones; None if there are none."""
+    """Some hours with the mean of the counts made in them; None if there are none."""
 
     begin: datetime
-    observed: int
     counts: Counts | None
 
 
@@ -65,9 +66,9 @@ def slots(period: Period, hours: Mapping[datetime, Counts], at: datetime) -> lis
 def _slot(begin: datetime, size: int, hours: Mapping[datetime, Counts]) -> Slot:
     seen = [hours[hour] for each in range(size) if (hour := begin + each * HOUR) in hours]
     if not seen:
-        return Slot(begin, 0, None)
+        return Slot(begin, None)
     keys = {key for counts in seen for key in counts}
-    return Slot(begin, len(seen), {key: sum(counts.get(key, 0) for counts in seen) / len(seen) for key in keys})
+    return Slot(begin, {key: sum(counts.get(key, 0) for counts in seen) / len(seen) for key in keys})
 
 
 def rank_keys(slots_found: Sequence[Slot]) -> list[str]:
@@ -79,20 +80,52 @@ def rank_keys(slots_found: Sequence[Slot]) -> list[str]:
     return sorted(sums, key=lambda key: (-sums[key], key))
 
 
-def part(period: Period, by: str, hours: Mapping[datetime, Counts], at: datetime) -> dict[str, Any]:
-    """A chart for the page: series in order, and the values of each slot in that order (None: not observed)."""
+def part(
+    period: Period, by: str, hours: Mapping[datetime, Counts], at: datetime, seen: Sequence[Observed] = ()
+) -> dict[str, Any]:
+    """A chart for the page: series in order, and of each slot the hours observed and the values in that order (None:
+    not observed). `seen` are the times that were observed."""
     slots_found = slots(period, hours, at)
     keys = rank_keys(slots_found)
     shown = keys if len(keys) <= SERIES + 1 else keys[:SERIES]
-    names = {key: phase_word(key) for key in shown} if by == "phase" else names_of(by, shown)
+    names = _names(by, shown)
     series = [{"key": key, "name": names[key]} for key in shown]
     if len(shown) < len(keys):
         series.append({"key": OTHERS, "name": f"{len(keys) - len(shown)} others"})
     return {
         "series": series,
         "hours": period.hours,
-        "slots": [[slot.begin.isoformat(), slot.observed, _values(slot, keys, len(shown))] for slot in slots_found],
+        "slots": [
+            [slot.begin.isoformat(), _hours_observed(slot.begin, period, at, seen), _values(slot, keys, len(shown))]
+            for slot in slots_found
+        ],
     }
+
+
+def _hours_observed(begin: datetime, period: Period, at: datetime, seen: Sequence[Observed]) -> float:
+    return round(time_within(seen, begin, min(begin + period.hours * HOUR, at)) / HOUR, 2)
+
+
+def with_now(data: Mapping[str, Any], by: str, live: Counts, at: datetime) -> dict[str, Any]:
+    """A stored chart with the newest counts as its last step, so that it says what the figures above it say."""
+    live = _shown(DIMENSIONS[by], live)
+    series, slots_found = list(data["series"]), [list(slot) for slot in data["slots"]]
+    keys = [each["key"] for each in series if each["key"] != OTHERS]
+    rest = [key for key in sorted(live) if key not in keys]
+    if rest and len(keys) == len(series):
+        is_room = len(keys) + len(rest) <= SERIES + 1
+        names = _names(by, rest) if is_room else {OTHERS: f"{len(rest)} others"}
+        series += [{"key": key, "name": name} for key, name in names.items()]
+        for slot in slots_found:
+            slot[2] = slot[2] and [*slot[2], *[0] * len(names)]
+    shown = [each["key"] for each in series]
+    others = sum(live[key] for key in live if key not in shown)
+    slots_found[-1][2] = [others if key == OTHERS else live.get(key, 0) for key in shown]
+    return {**data, "series": series, "slots": slots_found, "now": at.isoformat()}
+
+
+def _names(by: str, keys: Sequence[str]) -> dict[str, str]:
+    return {key: phase_word(key) for key in keys} if by == "phase" else names_of(by, keys)
 
 
 def _values(slot: Slot, keys: Sequence[str], shown: int) -> list[float] | None:
@@ -109,17 +142,27 @@ def parts(at: datetime, periods: Sequence[Period]) -> dict[str, dict[str, Any]]:
         return {}
     since = hour_of(at) - max(period.length for period in periods)
     made: dict[str, dict[str, Any]] = {}
+    seen = observed_periods(since, at)
     for by, dimension in DIMENSIONS.items():
         hours = _hours(dimension, since, at)
-        made |= {part_name(period.name, by): part(period, by, hours, at) for period in periods}
+        made |= {part_name(period.name, by): part(period, by, hours, at, seen) for period in periods}
     return made
 
 
 def _hours(dimension: str, since: datetime, at: datetime) -> dict[datetime, Counts]:
     rows = Snapshot.objects.filter(dimension=dimension, hour__gte=since, hour__lte=at).values_list("hour", "counts")
+    return {hour: _shown(dimension, counts) for hour, counts in rows}
+
+
+def _shown(dimension: str, counts: Counts) -> Counts:
     if dimension != Snapshot.Dimension.PHASE:
-        return dict(rows)
-    return {hour: {key: count for key, count in counts.items() if key not in EXCLUDED_PHASES} for hour, counts in rows}
+        return counts
+    return {key: count for key, count in counts.items() if key not in EXCLUDED_PHASES}
+
+
+def newest(by: str) -> Snapshot | None:
+    """The newest counts of a dimension: those of the last sync; one query."""
+    return Snapshot.objects.filter(dimension=DIMENSIONS[by]).order_by("-hour").first()
 
 
 def part_name(period: str, by: str) -> str:

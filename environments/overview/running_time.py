@@ -14,8 +14,8 @@ from django.db.models import Sum
 
 from environments.models import Phase
 from environments.models.overview import RunningTime
-from environments.timeline.lanes import Period, subtract_periods
-from environments.timeline.observed import find_outages
+
+from .observed_time import observed_periods
 
 DAYS = 7  # covered by the page
 KEYS = {"owner": "creator_id", "project": "project_id", "class": "class_id"}
@@ -65,16 +65,10 @@ ADD = f"""
 def add_running_time(begin: datetime, end: datetime, after: int, until: int) -> None:
     """Add the running time between two look-backs, given the transitions between: ids above `after`, up to `until`."""
     with connection.cursor() as cursor:
-        for seen in _observed(Period(begin, end)):
+        for seen in observed_periods(begin, end):
             for day_begin, day_end in split_days(seen.start, seen.end):
                 period = {"begin": day_begin, "end": day_end, "day": day_begin.astimezone(UTC).date()}
                 cursor.execute(ADD, {**period, "after": after, "until": until, "running": Phase.RUNNING})
-
-
-def _observed(period: Period) -> list[Period]:
-    """The period without outages."""
-    missed = [Period(start or period.start, end or period.end) for start, end in find_outages(period)]
-    return subtract_periods([period], missed)
 
 
 def split_days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

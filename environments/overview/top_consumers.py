@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from environments.list import names
@@ -12,6 +12,7 @@ from portal.lists.readers import NONE
 
 from . import running_time
 from .counts import Census
+from .observed_time import observed_periods, time_within
 
 TOP = 8
 
@@ -23,7 +24,13 @@ def part(at: datetime, census: Census) -> dict[str, Any]:
     """
     spent = running_time.totals(at)
     dimensions = {name: _dimension(name, census, spent[name]) for name in running_time.KEYS}
-    return {"observed": spent[RunningTime.OBSERVED].get("", 0), "days": running_time.DAYS, **dimensions}
+    since = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=running_time.DAYS - 1
+    )
+    seen = time_within(observed_periods(since, at), since, at) if spent[RunningTime.OBSERVED] else timedelta(0)
+    return {
+        "observed": seen.total_seconds(), "of": (at - since).total_seconds(), "days": running_time.DAYS, **dimensions
+    }  # fmt: skip
 
 
 def _dimension(name: str, census: Census, seconds: dict[str, float]) -> dict[str, Any]:

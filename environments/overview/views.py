@@ -68,7 +68,7 @@ def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> Http
     if said.get("fresh") != _ages(kinds):
         environments = next(kind for kind in kinds if kind.kind == SyncRun.Kind.ENVIRONMENTS)
         context |= {"kinds": kinds, "freshness": environments}
-    if said.get("looked") != _looked(_of_look_back(moments)):
+    if said.get("looked") != _looked(moments):
         context["look_back"] = _look_back(asked, moments)
     if len(context) == 1:
         return HttpResponse(status=204)
@@ -86,11 +86,6 @@ def _part_times(asked: Mapping[str, str]) -> Moments:
     """The time of each part that the page shows; one query that reads none of them."""
     parts = OverviewPart.objects.filter(pk__in=["counts", *_look_back_parts(asked)]).order_by("name")
     return tuple(parts.values_list("name", "at"))
-
-
-def _of_look_back(moments: Moments) -> Moments:
-    """Those of the parts that cover days."""
-    return tuple((name, at) for name, at in moments if name != "counts")
 
 
 def _poll(moments: Moments, kinds: Iterable[Freshness]) -> str:
@@ -139,13 +134,13 @@ def _look_back_parts(asked: Mapping[str, str]) -> list[str]:
 
 
 def _look_back(asked: Mapping[str, str], moments: Moments) -> SafeString:
-    return look_back(tuple(asked.items()), _of_look_back(moments))
+    return look_back(tuple(asked.items()), moments)
 
 
 @lru_cache(maxsize=CACHED_LOOK_BACKS)
 def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeString:
     """Parts that cover days: charts, tops, start-ups. Equal for everybody and most of the page, so rendered once per
-    refresh.
+    refresh. The chart ends with the counts of the last sync, as the figures show them.
     """
     asked = dict(choices)
     parts, chart = (
@@ -155,8 +150,11 @@ def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeStr
     context: dict[str, Any] = {"asked": asked, "choices": {name: _choices(name, asked) for name in CHOICES}}
     context["looked"] = _looked(moments)
     if chart in parts:
-        drawn = draw_chart(parts[chart].data)
-        context |= {"picture": drawn, "picture_at": parts[chart].at, "legend": _legend(drawn, asked["by"])}
+        data, at, live = parts[chart].data, parts[chart].at, running_chart.newest(asked["by"])
+        if live and live.at >= at:
+            data, at = running_chart.with_now(data, asked["by"], live.counts, live.at), live.at
+        drawn = draw_chart(data)
+        context |= {"picture": drawn, "picture_at": at, "legend": _legend(drawn, asked["by"])}
     if "tops" in parts:
         context |= {"tops": presentation.tops(parts["tops"].data, asked["top"]), "tops_data": parts["tops"].data}
     if "startups" in parts:

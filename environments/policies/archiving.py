@@ -99,7 +99,7 @@ def _stopped(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
     between = f"{duration_words(policy.archive_after)}: {_between(facts, policy, at)}"
     because = (_since(facts), f"The policy archives after {between}.")
     if at + GRACE < now:
-        return Verdict("overdue", at, (*because, f"It should have been archived {duration_words(now - at)} ago."))
+        return Verdict("overdue", at, (*because, f"It should have been archived by {utc(at)}."))
     return Verdict("due", at, because)
 
 
@@ -113,7 +113,7 @@ def _archived(facts: Facts, archived_at: datetime, policy: Policy | None, now: d
         return Verdict("archived", archived_at, (said, "The policy never deletes archived environments."))
     because = (said, f"The policy deletes {duration_words(policy.delete_after)} later: {deletion.words(at)}.")
     if at + GRACE < now:
-        return Verdict("overdue", at, (*because, f"It should have been deleted {duration_words(now - at)} ago."))
+        return Verdict("overdue", at, (*because, f"It should have been deleted by {utc(at)}."))
     return Verdict("deletion", at, because)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -69,6 +69,7 @@ class Freshness:
     good: SyncRun | None
     latest: SyncRun | None
     now: datetime
+    blocked: SyncRun | None = None  # the failed listing of environments, without which there is nothing to ask for
 
     @property
     def as_of(self) -> datetime | None:
@@ -87,13 +88,31 @@ class Freshness:
     def state(self) -> str:
         if self.refused:
             return "refused"
+        if self.is_unread:
+            return "unread"
         return "never" if self.good is None else "late" if self.late else "fresh"
 
     @property
     def text(self) -> str:
         """The words beside the time in every page's frame."""
-        words = {"never": "Nothing read from Ona yet", "late": "behind", "fresh": "", "refused": "not allowed"}
+        words = {
+            "never": "Nothing read from Ona yet",
+            "late": "behind",
+            "fresh": "",
+            "refused": "not allowed",
+            "unread": "behind",
+        }
         return words[self.state]
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the newest run sent no request while Ona cannot be read: nothing to ask is then no success."""
+        return bool(self.blocked and self.good and self.good is self.latest and not self.good.requests)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it fails as the listing of environments does: every page says so once already."""
+        return bool(self.blocked and self.failure and self.failure.error_code == self.blocked.error_code)
 
     @property
     def failure(self) -> SyncRun | None:
@@ -106,6 +125,13 @@ class Freshness:
         return self.latest if self.latest and self.latest.state == SyncRun.State.REFUSED else None
 
     @property
+    def trouble(self) -> str:
+        """The failure and what to do about it; the code alone of what every page says once already."""
+        if self.failure is None or self.is_shared:
+            return self.failure.error_code if self.failure else ""
+        return f"{self.failure.error or self.failure.error_code} {self.advice}".strip()
+
+    @property
     def advice(self) -> str:
         return ADVICE.get(self.failure.error_code.lower(), DEFAULT_ADVICE) if self.failure else ""
 
@@ -113,9 +139,12 @@ class Freshness:
 def freshness(*kinds: str) -> list[Freshness]:
     """Freshness of `kinds` (default: all), in one query."""
     chosen = kinds or tuple(SyncRun.Kind.values)
-    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(chosen), "good": SUCCESSFUL, "finished": FINISHED}))
+    asked = dict.fromkeys((*chosen, SyncRun.Kind.ENVIRONMENTS.value))
+    runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(asked), "good": SUCCESSFUL, "finished": FINISHED}))
     now = timezone.now()
-    return [_freshness(kind, [run for run in runs if run.kind == kind], now) for kind in chosen]
+    found = {kind: _freshness(kind, [run for run in runs if run.kind == kind], now) for kind in asked}
+    blocked = found[SyncRun.Kind.ENVIRONMENTS].failure
+    return [replace(found[kind], blocked=blocked) for kind in chosen]
 
 
 def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:

@@ -7,15 +7,22 @@ from typing import Any
 from django.http import HttpRequest
 
 from environments.models import SyncRun
+from environments.sync.connection import connection
 from environments.sync.freshness import freshness
 from portal.directory.models import Organization
+from portal.web import clock
 from portal.web.htmx import is_fragment
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `organization` and `freshness` on full pages of signed-in users; two queries."""
+    """Context processor: `organization`, `connection` and `freshness` on full pages of signed-in users.
+
+    Three queries."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or is_fragment(request):
         return {}
     (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
-    return {"organization": Organization.objects.present().order_by("id").first(), "freshness": environments}
+    organization = Organization.objects.present().order_by("id").first()
+    context = {"organization": organization, "connection": connection(user, environments)}
+    # beside the time of a page of the past, "as of" the last sync would be a second one
+    return context if clock.is_past() else context | {"freshness": environments}

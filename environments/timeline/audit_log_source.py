@@ -14,6 +14,7 @@ from environments.models import Environment
 from environments.timeline.lanes import Mark, Period
 from environments.timeline.source import Contribution, Entry, Place, Slice, Source, take_first
 from portal.ledger.models import AuditLog
+from portal.web.formatting import sentence
 
 LETTER: Final = "l"
 LANE: Final = "outside"
@@ -33,7 +34,7 @@ def contribute(environment: Environment, period: Period) -> Contribution:
 
 
 def _mark(entry: AuditLog, names: Names, url: str) -> Mark:
-    label = f"{_words(entry).capitalize()}, by {actor(entry, names)}, {_where(entry)}"
+    label = f"{sentence(_words(entry))}, by {actor(entry, names)}, {_where(entry)}"
     return Mark(LANE, "outside", entry.at, label, key=f"{LETTER}{entry.pk}", url=url)
 
 

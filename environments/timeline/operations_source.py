@@ -12,6 +12,7 @@ from environments.timeline.lanes import Mark, Period
 from environments.timeline.source import Contribution, Entry, Place, Slice, Source, take_first
 from portal.ledger.models import Operation
 from portal.ledger.rows import COLUMNS, Row, rows
+from portal.web.formatting import sentence
 
 LETTER: Final = "o"
 LANE: Final = "operations"
@@ -29,7 +30,7 @@ def contribute(environment: Environment, period: Period) -> Contribution:
 
 
 def _mark(row: Row) -> Mark:
-    label = f"{row.action.capitalize()}, asked for by {row.actor}: {row.outcome}"
+    label = f"{sentence(row.action)}, asked for by {row.actor}: {row.outcome}"
     return Mark(LANE, "operation", row.asked_at, label, key=f"{LETTER}{row.id}", url=row.url)
 
 

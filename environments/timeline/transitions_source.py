@@ -18,6 +18,7 @@ from environments.timeline.lanes import Mark, ObservedState, Period
 from environments.timeline.source import Contribution, Entry, Place, Selection, Slice, Source, compare_fields, parse_id
 from portal.ledger.models import Operation
 from portal.ledger.rows import Row, rows
+from portal.web.formatting import sentence
 
 LETTER: Final = "e"
 # the lanes with states, and the field of each
@@ -150,7 +151,7 @@ def _mark(row: TransitionRow) -> Mark:
     """The mark of a transition other than a phase; archiving at the time that Ona reports."""
     reported = as_time(row.new) if row.field == Field.ARCHIVED else None
     text = f": {row.new[:NAMED]}" if row.field == Field.FAILURE else ""
-    label = f"{describe_transition(row.field, row.old, row.new).capitalize()}{text}"
+    label = f"{sentence(describe_transition(row.field, row.old, row.new))}{text}"
     after = None if reported else row.old_seen_at
     return Mark("environment", KINDS[row.field], reported or row.seen_at, label, after, f"{LETTER}{row.id}")
 
@@ -202,7 +203,7 @@ def find(environment: Environment, id_: str) -> Selection | None:
     before = fields_at(environment, row.seen_at)
     after = before | {each.field: each.new for each in together}
     before |= {each.field: each.old for each in reversed(together)}
-    title = describe_transition(row.field, row.old, row.new).capitalize()
+    title = sentence(describe_transition(row.field, row.old, row.new))
     changes = compare_fields(_named(before), _named(after))
     operations = operations_between(environment, row.old_seen_at or row.seen_at, row.seen_at)
     return Selection(f"{LETTER}{row.pk}", title, row.seen_at, row.old_seen_at, changes, operations, kept=KEPT)

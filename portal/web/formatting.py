@@ -43,6 +43,11 @@ FAR_AHEAD = timedelta(days=36_500)
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
+def sentence(text: str) -> str:
+    """With a capital at its beginning and all else as it is: "UTC" stays so, as it does not in `str.capitalize`."""
+    return text[:1].upper() + text[1:]
+
+
 def phase_word(value: str | None) -> str:
     """ "ENVIRONMENT_PHASE_RUNNING" → "running"; unlisted values stay raw; absent is "unknown"."""
     if not value:

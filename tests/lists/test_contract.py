@@ -290,12 +290,13 @@ def test_the_past_is_shown_where_it_is_offered(listing: List, reader: Client) ->
     sample(listing).make(2)
     then = {"as_of": written(timezone.now() - timedelta(days=1))}
     is_offered = bool(listing.as_of(then["as_of"]).problems)
-    if not is_offered:
-        assert page(listing, reader, "?" + urlencode(then))["here"] == address(listing, listing.page_url, "?")
-        return
-    (problem,) = page(listing, reader, "?" + urlencode(then))["problems"]
-    assert problem.typed.startswith("as_of=")
+    refused = page(listing, reader, "?" + urlencode(then))
+    assert refused["title"] == "This time cannot be shown"
+    assert "page" not in refused
     swept(timezone.now() - timedelta(days=2), timezone.now() - timedelta(hours=25))
+    if not is_offered:
+        assert page(listing, reader, "?" + urlencode(then))["title"] == "Not recorded over time"
+        return
     shown = page(listing, reader, "?" + urlencode(then))
     assert shown["problems"] == ()
     assert shown["changes_url"] == ""

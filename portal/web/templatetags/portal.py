@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.web import formatting, navigation
+from portal.web import clock, formatting, navigation
 from portal.web.links import https_url
 
 register = template.Library()
@@ -20,7 +20,8 @@ register = template.Library()
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """When something happened, relative to now, with the absolute time in its tooltip; "unknown" for None."""
+    """When something happened, relative to now, with the absolute time in its tooltip, on pages of the past that alone;
+    "unknown" for None."""
     return _relative(value, formatting.ago_words)
 
 
@@ -33,8 +34,8 @@ def due(value: datetime | None) -> SafeString | str:
 def _relative(value: datetime | None, words: Callable[[datetime, datetime], str]) -> SafeString | str:
     if value is None or value == "" or formatting.stands_for_none(value):
         return formatting.UNKNOWN
-    title = formatting.time_words(value)
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), title, words(value, timezone.now()))
+    shown = f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if clock.is_past() else words(value, timezone.now())
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), formatting.time_words(value), shown)
 
 
 @register.filter

@@ -45,7 +45,7 @@ def test_a_moment_is_part_of_a_view(ann: User, url_name: str) -> None:
 def test_a_moment_that_is_not_understood_is_told_when_the_view_is_opened(ann: User) -> None:
     client = browser(ann)
     page = client.get(save(client, query="as_of=soon")["Location"])
-    assert "<code>as_of=soon</code> was left out" in text(page)
+    assert "as_of=soon: takes a moment in UTC" in text(page)
 
 
 def test_a_whole_list_can_be_saved_too(ann: User) -> None:

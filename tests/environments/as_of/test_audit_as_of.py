@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
@@ -68,11 +70,11 @@ def test_phase_failure_lockdown_archiving_and_deletion_are_as_they_were_known(no
     audits.moved(row, Field.GONE, None, now - HOUR, by=now - HOUR)
     assert then(now - 11 * DAY) == {}
     first = then(now - 9 * DAY)["otter"]
-    assert (first.phase, first.failure, first.failing) == (Phase.RUNNING, "", False)
+    assert (first.phase, first.failure, first.has_failure) == (Phase.RUNNING, "", False)
     assert (first.lockdown_at, first.archived_at) == (now + 5 * DAY, None)
-    assert then(now - 7.5 * DAY)["otter"].failing
+    assert then(now - 7.5 * DAY)["otter"].has_failure
     later = then(now - 3.5 * DAY)["otter"]
-    assert (later.phase, later.failing, later.lockdown_at) == (Phase.STOPPED, False, now + 9 * DAY)
+    assert (later.phase, later.has_failure, later.lockdown_at) == (Phase.STOPPED, False, now + 9 * DAY)
     last = then(now - 2 * HOUR)["otter"]
     assert (last.lockdown_at, last.archived_at) == (None, now - DAY)
     assert then(now) == {}
@@ -126,24 +128,66 @@ MOMENTS = [
     ("soon", "takes a moment in UTC"),
     ("2026-13-01", "takes a moment in UTC"),
     ("0001-01-01T00:00+23:59", "takes a moment in UTC"),
-    ("9999-12-31T23:59Z", "it lies in the future"),
-    ("2001-01-01", "nothing was known then: the first sweep began on"),
+    ("9999-12-31T23:59Z", "this time lies in the future"),
+    ("2001-01-01", "No records before"),
 ]
 
 
 @pytest.mark.parametrize("url", ["/environments/", "/audit/", "/audit/lockdown/", "/audit/archive/"])
 @pytest.mark.parametrize(("text", "said"), MOMENTS)
-def test_a_moment_that_cannot_be_shown_is_explained(now, viewer, url, text, said):
-    html = page(viewer, url, text)
+def test_of_a_moment_that_cannot_be_shown_nothing_is_shown(now, viewer, url, text, said):
+    """Not today's rows, figures or files either: under an address of the past they would pass for those of then."""
+    row = factories.environment(name="of-today", first_seen_at=now - DAY)
+    answer = viewer.get(url, {"as_of": text, "q": "otter"})
+    html = answer.content.decode()
     assert said in html
-    assert "as it was known then" not in html
+    for told in ("as it was known then", "of-today", str(row.pk), "<table", "env-figure", "export/", "facet"):
+        assert told not in html, told
+    assert f'href="{url}?q=otter">Show now' in html
+    assert ("Show earliest available" in html) == (said == "No records before")
+    export = factories.client("Auditor").get(f"{url}export/", {"as_of": text, "format": "csv"})
+    assert url == "/audit/" or (export.status_code == 400 and "Content-Disposition" not in export)
+    fragment = viewer.get(url, {"as_of": text}, headers={"HX-Request": "true"})
+    assert fragment["HX-Redirect"]
+    assert fragment.content == b""
+
+
+def test_the_earliest_moment_on_offer_can_be_shown(now, viewer):
+    factories.environment(name="first", first_seen_at=now - 10 * DAY)
+    html = viewer.get("/environments/", {"as_of": "2001-01-01"}).content.decode()
+    address = unescape(re.findall(r'href="([^"]*)">Show earliest available', html)[0])
+    assert "as it was known then" in viewer.get(address).content.decode()
+
+
+def test_pages_of_now_alone_say_so_under_an_address_of_the_past(now, viewer):
+    row = factories.environment(first_seen_at=now - 10 * DAY)
+    for url in ("/", "/operations/", "/automations/", f"/environments/{row.pk}/", "/secrets/"):
+        html = viewer.get(url, {"as_of": (now - DAY).isoformat()}).content.decode()
+        assert "Not recorded over time" in html, url
+        assert f'href="{url}?">Show now' in html, url
+
+
+def test_every_time_of_a_page_of_the_past_is_absolute(now, viewer):
+    """Cells, templates and frame: "2 d ago" would be counted from now. Colours and marks are as of the moment."""
+    factories.environment(first_seen_at=now - 10 * DAY, lockdown_at=now - 2 * DAY, archived_at=now - 4 * DAY,
+                          phase=Phase.STOPPED, created_at=now - 9 * DAY)  # fmt: skip
+    audits.policies(ago=9 * DAY, delete=3)
+    for url in ("/environments/", "/audit/", "/audit/lockdown/", "/audit/archive/", "/audit/lockdown/changes/"):
+        for moment in (now - 3 * DAY, now - HOUR):
+            html = page(viewer, url, moment)
+            shown = re.findall(r"<time[^>]*>([^<]*)</time>", html)
+            assert not [text for text in shown if not text.endswith("UTC")], url
+            assert not re.search(r">[^<]*\b\d+ (d|h|min|s) ago", html), url
+    listed = page(viewer, "/environments/", now - 2.5 * DAY, lockdown="24h")
+    due = f"{now - 2 * DAY:%Y-%m-%d %H:%M} UTC"
+    assert re.search(rf'class="tone-red"><time[^>]*>{due}', listed)
 
 
 def test_before_any_sweep_no_moment_is_known():
     as_of = AsOf.read("2026-01-01")
     assert as_of.at is None
     assert as_of.problem is not None
-    assert "the first sweep has not ended yet" in as_of.problem.message
+    assert as_of.problem.message == "No records yet"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +233,7 @@ def test_a_transaction_that_may_not_write_reads_the_past_alike(now):
     def seen(moment: datetime) -> list[tuple[object, ...]]:
         with AsOf(moment).reading():
             rows = with_stops(Environment.objects.present()).order_by("name")
-            return list(rows.values_list("name", "phase", "failing", "stop_seen_at", "spec_version"))
+            return list(rows.values_list("name", "phase", "has_failure", "stop_seen_at", "spec_version"))
 
     moments = [now - 8 * DAY, now - 5 * DAY, now - HOUR]
     written = [seen(moment) for moment in moments]

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from environments.as_of import clock, rebuild, recorded
-from environments.list.search_keys import FLAGS, IS
+from environments.list.search_keys import CONDITIONS, flag_conditions
 from environments.models import Environment
 
 ROOMS = ("environments", "automations", "portal")
@@ -27,10 +27,12 @@ def test_nothing_else_asks_whether_the_past_is_asked_about() -> None:
 
 
 def test_what_can_be_asked_of_the_past_follows_from_the_columns_that_a_condition_reads() -> None:
-    assert recorded.answerable(IS) == IS
+    flags = flag_conditions()
+    conditions = flags | CONDITIONS
+    assert recorded.answerable(conditions) == conditions
     with clock.set_to(timezone.now() - timedelta(days=1), is_rebuilt=True):
-        assert set(FLAGS) - set(recorded.answerable(FLAGS)) == {"unpushed", "not-in-sync"}
-        assert set(IS) - set(recorded.answerable(IS)) == {"unpushed", "not-in-sync", "unacknowledged"}
+        assert set(flags) - set(recorded.answerable(flags)) == {"unpushed", "not-in-sync"}
+        assert set(conditions) - set(recorded.answerable(conditions)) == {"unpushed", "not-in-sync", "unacknowledged"}
         assert not recorded.is_recorded(Q(phase="x") | ~Q(spec_version=F("runner_spec_version")))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from environments.models import Environment, Field, Phase, Stop, Transition
 from environments.policies import archiving, lockdown
 from environments.policies.policy import Policy
-from environments.policies.verdict import Changed, Facts, with_stops
+from environments.policies.verdict import Changed, Facts, utc, with_stops
 from tests.support import audits, factories
 from tests.support.profiles import examples
 
@@ -89,8 +89,13 @@ ARCHIVES = [
     ("due", LIMITED, {"stop": OLD_STOP, "last_used_at": NOW - DAY}, "last known use was at 2026-10-31"),
     ("due", LIMITED, {"last_used_at": NOW - DAY}, "since when is not known"),
     ("overdue", LIMITED, {"stop": OLD_STOP}, "It should have been archived"),
-    ("overdue", LIMITED, {"stop": (None, NOW - 3 * DAY - HOUR - MINUTE)}, "It should have been archived 1 h 1 min ago"),
-    ("overdue", LIMITED, {"archived_at": NOW - 15 * DAY}, "It should have been deleted 1 d ago"),
+    (
+        "overdue",
+        LIMITED,
+        {"stop": (None, NOW - 3 * DAY - HOUR - MINUTE)},
+        f"It should have been archived by {utc(NOW - HOUR - MINUTE)}",
+    ),
+    ("overdue", LIMITED, {"archived_at": NOW - 15 * DAY}, f"deleted by {utc(NOW - DAY)}"),
     ("overdue", LIMITED, {"archived_at": NOW - 15 * DAY, "phase": ""}, "should have been deleted"),
     ("deletion", LIMITED, {"archived_at": NOW - DAY}, "2026-11-14 12:00 UTC"),
     ("deletion", LIMITED, {"archived_at": NOW - 14 * DAY}, "The policy deletes 14 d later"),

@@ -71,9 +71,9 @@ def test_moment_period_and_parts_are_as_asked(auditor):
     [
         ({"reason": ""}, "Say what it is for"),
         ({"parts": []}, "Choose at least one"),
-        ({"as_of": "2999-01-01T00:00"}, "It lies in the future"),
-        ({"as_of": "1999-01-01T00:00"}, "Nothing was known then"),
-        ({"as_of": "soon"}, "Takes a moment in utc"),
+        ({"as_of": "2999-01-01T00:00"}, "This time lies in the future"),
+        ({"as_of": "1999-01-01T00:00"}, "No records before"),
+        ({"as_of": "soon"}, "Takes a moment in UTC"),
         ({"days": "12"}, "Select a valid choice"),
         ({"parts": ["everything"]}, "Select a valid choice"),
     ],

@@ -74,7 +74,7 @@ def test_figures_at_any_time_of_a_month_are_the_truth(settings: Any) -> None:
         true = true_conditions(facts, at, kept_for(truth_of(world).policies_at(at)))
         assert parts["counts"]["phase"] == dict(Counter(each.phase for each in facts)), at
         assert parts["counts"]["condition"] == {name: true[name] for name in CONDITIONS}, at
-        assert parts["failures"]["environments"] == true["failing"], at
+        assert parts["failures"]["environments"] == true["failing"] + true["failed"], at
         _tops_are_the_truth(parts["tops"], facts)
         found += true
     assert len(kept) > 35
@@ -111,22 +111,33 @@ def _conditions(facts: Facts, at: datetime, keep_for: timedelta) -> dict[str, bo
     stale = has_container and not container.get("secretsInSync", False)
     rebuilt = has_container and not container.get("devcontainerconfigInSync", False)
     left = lockdown - at if lockdown else None
+    begun = datetime_of(instant_of(started or metadata["createdAt"]))
+    active = facts.archived_at is None
+    fails = bool(facts.failures) and active
+    is_started = facts.phase in (Phase.CREATING, Phase.STARTING, Phase.RUNNING, Phase.UPDATING)
+    awaited = is_started or begun > at - DAY
+    is_open = any(port.get("admission") == "ADMISSION_LEVEL_EVERYONE" for port in spec.get("ports", []))
+    never_stops, listens = facts.timeout == "0s", facts.phase in (Phase.RUNNING, Phase.UPDATING)
     return {
         "total": True,
         "archived": facts.archived_at is not None,
         "unpushed": unpushed,
         "locked-down": left is not None and left <= timedelta(0),
         "not-in-sync": (late and facts.archived_at is None and is_up) or (runs and (stale or rebuilt)),
-        "failing": bool(facts.failures),
+        "failing": fails and awaited,
+        "failed": fails and not awaited,
         "past-running": runs and left is not None and left <= timedelta(0),
         "deletion": bool(facts.archived_at and facts.archived_at + keep_for <= at + 3 * DAY) and unpushed,
-        "open": any(port.get("admission") == "ADMISSION_LEVEL_EVERYONE" for port in spec.get("ports", [])),
-        "lockdown-24h": left is not None and timedelta(0) < left <= DAY,
-        "lockdown-7d": left is not None and timedelta(0) < left <= 7 * DAY,
+        "open": is_open and active and listens,
+        "opens": is_open and active and not listens,
+        "lockdown-24h": active and left is not None and timedelta(0) < left <= DAY,
+        "lockdown-7d": active and left is not None and timedelta(0) < left <= 7 * DAY,
         "unacknowledged": late and facts.archived_at is None and is_up,
         "secrets": runs and stale,
         "idle": runs and used <= at - DAY,
-        "never-stops": facts.timeout == "0s",
+        "never-stops": never_stops,
+        "never-stop-running": never_stops and runs,
+        **dict.fromkeys(("runner-deleted", "runner-degraded", "owner-away", "owner-left", "project-deleted"), False),
     }
 
 
@@ -195,7 +206,7 @@ def _the_page_hatches_what_was_missed() -> None:
     counts = page[page.index('class="ov-figures"') : page.index('id="look-back"')]
     changes = re.findall(r'class="ov-change"', counts)
     assert len(changes) > 20
-    assert counts.count('<span class="visually-hidden">not observed</span>') == len(changes)
+    assert counts.count('<span class="visually-hidden">no data</span>') == len(changes)
 
 
 def _changes_are_against_the_truth(world: World, counts: dict[str, Any]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
 READ, LONGEST = 2000, 300  # characters read of a message, and characters of a normalized one
-PIECES = 3  # literal parts of a message in a search for similar ones
-SHORTEST_PIECE, LONGEST_PIECE = 4, 100
+CACHED = 4096  # messages
 GAP = "…"
+NO_WORDS = "a message without words"
 NEXT_LINE = " · "
 # The order matters: ids contain numbers, URLs contain paths.
 _PATTERNS = (
@@ -26,6 +27,7 @@ _BLANKS = re.compile(r"\s+")
 _GAPS = re.compile(rf"{GAP}(?:[\s,:;/.]*{GAP})+")
 
 
+@lru_cache(maxsize=CACHED)
 def normalize(message: str) -> str:
     """`message` with "…" for times, URLs, ids, digests, paths and numbers; one line of at most 300 characters.
 
@@ -52,12 +54,3 @@ def _lines(message: str) -> Iterator[str]:
 def fingerprint(normalized: str) -> str:
     """A short key of a normalized message."""
     return hashlib.blake2b(normalized.encode(errors="replace"), digest_size=12).hexdigest()
-
-
-def literal_parts(normalized: str, messages: Iterable[str]) -> list[str]:
-    """Up to three literal parts that occur in each of `messages`, longest first, to search for them."""
-    texts = [message.upper() for message in messages]
-    parts = (part.strip(" :;,.()[]\"'\\") for part in re.split(f"{GAP}|{NEXT_LINE}", normalized))
-    whole = [part[:LONGEST_PIECE].strip() for part in parts]
-    found = {part for part in whole if len(part) >= SHORTEST_PIECE and all(part.upper() in text for text in texts)}
-    return sorted(found, key=lambda part: (-len(part), part))[:PIECES]

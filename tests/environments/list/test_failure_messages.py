@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.overview.failure_messages import GAP, LONGEST, fingerprint, literal_parts, normalize
+from environments.list.failure_messages import LONGEST, fingerprint, normalize
 
 ALIKE = [
     (
@@ -59,18 +59,6 @@ def test_a_normalised_message_stays_as_it_is(message: str) -> None:
 @given(st.integers(0, 10**12), st.integers(0, 10**12), st.uuids(), st.uuids())
 def test_numbers_and_ids_never_make_a_difference(one: int, other: int, an_id: object, another: object) -> None:
     assert normalize(f"attempt {one} of {an_id} failed") == normalize(f"attempt {other} of {another} failed")
-
-
-@given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
-def test_what_is_searched_for_stands_in_every_message(messages: list[str]) -> None:
-    found = literal_parts(normalize(messages[0]), messages)
-    assert all(piece.upper() in message.upper() for piece in found for message in messages)
-    assert GAP not in "".join(found)
-
-
-def test_the_longest_literal_parts_are_searched_for() -> None:
-    message = "step 3: devcontainer build failed: exit status 1 in /tmp/a/b"
-    assert literal_parts(normalize(message), [message]) == ["devcontainer build failed: exit status", "step"]
 
 
 def test_what_a_component_says_again_counts_once() -> None:
