@@ -184,7 +184,9 @@ CONTENT_SECURITY_POLICY = {
 }
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
+AXES_HANDLER = "portal.accounts.throttling.SignInThrottle"
+SIGN_IN_LIMITS = (AXES_FAILURE_LIMIT, 15, 15)  # for each of the parameters
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "portal.accounts.views.locked_out"
 AXES_CLIENT_IP_CALLABLE = "portal.web.network.client_address"
