@@ -53,9 +53,9 @@ def changes_export(request: HttpRequest) -> HttpResponseBase:
         with as_of.reading():
             return lockdown_changes(Asking.of(request), read())
 
-    with as_of.reading():
-        problems = [*as_of.problems, *read().problems]
-    return respond(request, "lockdown-changes", build, problems)
+    with as_of.reading():  # the whole query, though statuses and order make no difference to the figures
+        whole = audit_query.read(request.GET, AUDITS["lockdown"], as_of, policy_at(clock.at()))
+    return respond(request, "lockdown-changes", build, [*as_of.problems, *whole.problems])
 
 
 @require_GET
@@ -78,8 +78,10 @@ def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseB
     """All of the list's period and lane, of the sources that this person may see."""
     environment, sources = find_environment(environment_id), sources_of(request.user)
     view = timeline_query.read_view(request.GET, environment, timezone.now())
+    lanes = [lane for source in sources for lane in source.lanes]
+    problems = list(timeline_query.find_problems(request.GET, lanes))
     name = f"timeline-{environment_id}"
-    return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources))
+    return respond(request, name, lambda: timeline(Asking.of(request), environment, view, sources), problems)
 
 
 def _audit(request: HttpRequest, slug: str) -> HttpResponseBase:
