@@ -13,9 +13,12 @@ from portal.web.htmx import is_fragment
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `organization` and `freshness` on full pages of signed-in users; two queries."""
+    """Context processor: `organization` and `freshness` on full pages of those who may see environments; two queries.
+
+    Others, error pages included, are told nothing of the organization.
+    """
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or is_fragment(request):
+    if user is None or is_fragment(request) or not user.has_perm("environments.view_environment"):
         return {}
     (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
     return {"organization": Organization.objects.present().order_by("id").first(), "freshness": environments}

@@ -270,3 +270,12 @@ def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) 
                  "ledger/operation", "ledger/entry", "ledger/verification", "environments/secret",
                  "environments/specificationversion"):  # fmt: skip
         assert client.get(f"/admin/{name}/").status_code == 200, name
+
+
+@pytest.mark.django_db
+def test_who_has_no_role_does_not_learn_the_organizations_name(client: Client) -> None:
+    organization = factories.organization(name="Quarry Works")
+    client.force_login(User.objects.create_user("newcomer"))
+    for path in ("/environments/", "/accounts/password/", "/nothing-here/"):
+        assert organization.name not in client.get(path).content.decode(), path
+    assert organization.name in factories.client("Viewer").get("/accounts/password/").content.decode()
