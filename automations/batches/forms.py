@@ -15,8 +15,8 @@ from automations.batches.plan import MOST
 from automations.batches.registry import KINDS, Kind
 from automations.batches.start import AT_ONCE
 from environments.actions.forms.base import ActionForm
-from environments.actions.forms.lifecycle import PASSED, MomentField
 from environments.actions.forms.limits import SOONEST_LOCKDOWN
+from environments.actions.forms.moments import PASSED, MomentField
 
 NOTHING = "Tick at least one environment."
 NOT_OURS = "What was ticked makes no sense: open the form again."

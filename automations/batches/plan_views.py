@@ -24,10 +24,10 @@ from automations.batches.start import start_batch
 from automations.models import Batch
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Actor
-from environments.actions.views.panel import NOT_ACCEPTED
 from environments.list.list import ENVIRONMENTS
 from environments.models import EnvironmentQuerySet
 from portal.ledger.models import Operation
+from portal.ledger.recording import OtherContent
 from portal.lists.declaration import ListQuery, Now
 from portal.lists.query import read_query
 from portal.web.htmx import render_page
@@ -89,13 +89,15 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
         )
     except NotPossible as reason:
         form.add_error(None, str(reason))
-        return None
+    except OtherContent as reason:
+        form.refuse_content(str(reason))
+    return None
 
 
 def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> HttpResponse:
     data = QueryDict(form["chosen_from"].value() or "") if form else request.GET
     plan = _plan(kind, form.data if form else data, data)
-    is_refused = form is not None
+    status = form.refusal if form else 200
     form = form or (form_of(kind)(initial=_initial(kind, plan, data)) if kind else None)
     context = {
         "plan": plan,
@@ -113,7 +115,7 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
         "automations/batches/batch_new.html",
         "automations/batches/_batch_new.html",
         context,
-        status=NOT_ACCEPTED if is_refused else 200,
+        status=status,
     )
 
 

@@ -69,6 +69,8 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
     is_good = form.is_valid()
     if "text" in form.errors or "upload" in form.errors or form.reading.problems:
         return _show(request, environment, form, NOT_ACCEPTED)
+    if is_final and is_good and _was_sent(form):
+        return _apply(request, environment, form, None)
     if is_final:
         _refresh(environment)
     found = build_preview(form.reading.message, *_present(environment))
@@ -80,12 +82,19 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
     return _apply(request, environment, form, found)
 
 
-def _apply(request: HttpRequest, environment: Environment, form: FileForm, found: Preview) -> HttpResponse:
+def _was_sent(form: FileForm) -> bool:
+    """Whether the form is sent once more: then the answer is that of the first time, or that its content is another."""
+    return Operation.objects.filter(pk=form.cleaned_data["operation_id"], action=APPLY_FILE.name).exists()
+
+
+def _apply(request: HttpRequest, environment: Environment, form: FileForm, found: Preview | None) -> HttpResponse:
     """Apply the file; if that fails, show the form again with everything typed."""
     message, context = form.reading.message, form.request_context(request.user)
     operation = submit(request, form, lambda: apply_automations_file(environment=environment, file=message, **context))
     if operation is None or operation.outcome == Outcome.FAILED:
-        return _show(request, environment, form, NOT_ACCEPTED, found, operation=operation)
+        found = found or build_preview(message, *_present(environment))
+        form.replace(shown=found.digest)
+        return _show(request, environment, form, form.refusal, found, operation=operation)
     if operation.outcome != Outcome.SUCCEEDED:
         return close_panel(request, environment, operation, "automations")
     if is_fragment(request):

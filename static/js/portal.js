@@ -102,7 +102,6 @@
     400: "The portal did not understand this request. Reload the page and try again.",
     403: "You may not do this with your roles, or this page was open for too long. Reload it to see.",
     404: "This is not here any more. Reload the page to see what is.",
-    409: "Somebody else changed this in the meantime. Reload the page to see how it is now.",
     429: "Too many requests. Wait a moment, then try again.",
     500: "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal.",
     503: "The portal cannot answer at the moment. Try again in a minute.",

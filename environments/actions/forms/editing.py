@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from django import forms
@@ -13,6 +12,7 @@ from django.http import HttpRequest, QueryDict
 
 from environments.actions import specification_parts as parts
 from environments.actions.forms.base import ActionForm
+from environments.actions.forms.made_from import UNREADABLE, Difference, compared
 from environments.actions.specification_parts import Seen
 from environments.actions.specification_policies import organization_of
 from environments.models import Environment, Phase
@@ -21,28 +21,7 @@ from portal.ledger.models import Operation
 from portal.ledger.recording import plain
 
 SALT = "environments.actions.forms.editing"
-UNREADABLE = "This form can no longer tell what it was made from. Compare it with the environment, then save it again."
 UNCHANGED = "Nothing is changed yet: this is how Ona has it."
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One line of a conflict: what it was when the form was opened, what Ona has now, what was typed."""
-
-    label: str
-    before: str
-    theirs: str
-    mine: str
-
-    @property
-    def is_theirs(self) -> bool:
-        """Whether somebody else changed it."""
-        return self.before != self.theirs
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this form changes it."""
-        return self.before != self.mine
 
 
 class EditForm(ActionForm):
@@ -52,6 +31,7 @@ class EditForm(ActionForm):
     """
 
     values: ClassVar[parts.Values]
+    not_content = ActionForm.not_content | {"seen_spec_version", "seen_values"}
     seen_spec_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
     seen_values = forms.CharField(widget=forms.HiddenInput)
 
@@ -123,9 +103,7 @@ class EditForm(ActionForm):
 
     def differences(self, operation: Operation) -> list[Difference]:
         """The lines of a conflict, which an operation tells that ended in one."""
-        sides = [self.texts(values) for values in (self.seen.values, operation.before, operation.after)]
-        labels = dict.fromkeys(label for side in sides for label in side)
-        return [Difference(label, *(side.get(label, "") for side in sides)) for label in labels]
+        return compared(self.texts(values) for values in (self.seen.values, operation.before, operation.after))
 
     def rebase(self, operation: Operation) -> None:
         """Show it again over what Ona has after a conflict: saved as it stands, it makes that what was typed."""

@@ -82,6 +82,8 @@ class Operation(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     origin = models.TextField(choices=Origin.choices, default=Origin.PAGE)
+    # a keyed digest of the form that requested it; empty for what was requested without one
+    content_digest = models.TextField(blank=True, default="", db_default="")
     asked_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
