@@ -17,6 +17,7 @@ from portal.ledger.filters import SPANS as LEDGER_SPANS
 from portal.ledger.filters import time_words
 from portal.lists import readers
 from portal.lists.filters import Conditional, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
+from portal.lists.folding import nfc
 from portal.lists.readers import NONE
 from portal.lists.search import one_of
 
@@ -96,7 +97,7 @@ def _each(conditions: Iterable[str], condition: Callable[[str], Q]) -> Callable[
 
 
 def _named(column: str) -> Callable[[str], Q]:
-    return lambda text: search_keys.contains(text) & Q(**{f"{column}__icontains": text})
+    return lambda text: search_keys.contains(text) & Q(**{f"{column}__says": text})
 
 
 def _ids(name: str, label: str, model: type[Model]) -> Filter:
@@ -128,7 +129,10 @@ FILTERS = (
         words_of(DURATIONS, lambda value: f"{value[0]} {value[1:]}"), single=True,
         facet=Conditional(_each(DURATIONS, search_keys.duration)),
     ),
-    Filter("reference", "Task", in_column("reference"), facet=Grouped("reference", str, find=_named("reference"))),
+    Filter(
+        "reference", "Task", in_column("reference"), lambda text: nfc(readers.plain_text(text)),
+        facet=Grouped("reference", nfc, find=_named("reference")),
+    ),
     _ids("project", "Project", Project),
     _ids("owner", "Owner", Member),
     Filter(
