@@ -24,8 +24,10 @@ from automations.batches.start import start_batch
 from automations.models import Batch
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Actor
+from environments.actions.views.action import status_of
 from environments.list.list import ENVIRONMENTS
 from environments.models import EnvironmentQuerySet
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.ledger.models import Operation
 from portal.ledger.recording import OtherContent
 from portal.lists.declaration import ListQuery, Now
@@ -53,19 +55,22 @@ class Plan:
         return f"?{urlencode(own | again)}&{filters.removeprefix('?')}"
 
 
+@keeps_form
 @permission(*SEE)
 def batch_new(request: HttpRequest) -> HttpResponse:
     """Show the plan: eligible and skipped environments, and what would be lost; a POST starts the batch."""
-    kind = _kind(request)
-    form = form_of(kind)(request.POST) if kind and request.method == "POST" else None
-    if kind and form and form.is_valid() and (batch := _start(request, kind, form)):
+    fields = sent(request)
+    kind = _kind(request, fields)
+    form = form_of(kind)(fields) if kind and fields is not None else None
+    is_sent = request.method == "POST" and form is not None and form.is_valid()
+    if kind and form and is_sent and (batch := _start(request, kind, form)):
         return redirect("automations:batch", batch.pk)
     return _show(request, kind, form)
 
 
-def _kind(request: HttpRequest) -> Kind | None:
+def _kind(request: HttpRequest, fields: QueryDict | None) -> Kind | None:
     """What is asked for, or None; PermissionDenied for those who may not, or where nothing is asked for may nothing."""
-    asked = request.POST if request.method == "POST" else request.GET
+    asked = request.GET if fields is None else fields
     kind = KINDS.get(asked.get("action", ""))
     if not any(may(request.user, each) for each in ([kind] if kind else KINDS.values())):
         raise PermissionDenied(NOT_ALLOWED)
@@ -97,7 +102,7 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
 def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> HttpResponse:
     data = QueryDict(form["chosen_from"].value() or "") if form else request.GET
     plan = _plan(kind, form.data if form else data, data)
-    status = form.refusal if form else 200
+    status = status_of(request, form) if form else 200
     form = form or (form_of(kind)(initial=_initial(kind, plan, data)) if kind else None)
     context = {
         "plan": plan,

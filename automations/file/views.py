@@ -24,6 +24,7 @@ from environments.actions.menu import NOT_ALLOWED
 from environments.actions.views.action import submit
 from environments.actions.views.panel import NOT_ACCEPTED, close_panel, find_environment, show_panel
 from environments.models import Environment
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.directory.connection import ona_now
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaError
@@ -37,6 +38,7 @@ OTHER_THAN_SHOWN = (
 )
 
 
+@keeps_form
 @permission(*SEE)
 def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     environment = find_environment(environment_id)
@@ -44,6 +46,8 @@ def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse
         return _handle_post(request, environment)
     if applied := request.GET.get("applied"):
         return _show_result(request, environment, _applied(environment, applied))
+    if kept := sent(request):
+        return _show(request, environment, FileForm(kept))
     described = _describe(environment)
     text = write(described.message) if "present" in request.GET else ""
     return _show(request, environment, FileForm(initial={"text": text}), described=described)

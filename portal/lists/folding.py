@@ -46,7 +46,7 @@ class Says(Contains):
 
     lookup_name = "says"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_values = self.process_lhs(compiler, connection)
         right, right_values = self.process_rhs(compiler, connection)
-        return f"{FOLDED % left} LIKE {FOLDED % right}", [*left_values, *right_values]
+        return f"{FOLDED % left} LIKE {FOLDED % right}", (*left_values, *right_values)

@@ -126,6 +126,17 @@
     delete trouble.dataset.text;
   }
 
+  // Signed out: a page that asks for news must not take away what is being typed in it. Sending it keeps it.
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest('form[method="post"]');
+    if (form) form.dataset.typed = "";
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const leads = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (!leads || event.detail.requestConfig.verb !== "get" || !document.querySelector("form[data-typed]")) return;
+    event.preventDefault();
+    complain("You are signed out. What you typed is still here: send it, and it is filled in again after you sign in.");
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const answer = event.detail.xhr;
     const plain = (answer.getResponseHeader("Content-Type") || "").startsWith("text/plain");

@@ -24,6 +24,7 @@ from environments.actions.forms.made_from import UNREADABLE, Difference, compare
 from environments.documents.labels import TRIGGERS
 from environments.models import Environment
 from environments.secrets.reach import secrets_for
+from portal.accounts.kept_forms import sent
 from portal.ledger.models import Operation
 
 SALT = "automations.actions.forms.definition"
@@ -109,7 +110,7 @@ class DefinitionForm(ActionForm):
         environment = subject if isinstance(subject, Environment) else subject.environment
         changed = None if isinstance(subject, Environment) else subject
         return cls(
-            request.POST if request.method == "POST" else None,
+            sent(request),
             environment=environment,
             subject=changed,
             secrets=_secrets(environment),

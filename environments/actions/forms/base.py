@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from environments.actions.forms import made_from
 from environments.actions.forms.made_from import Difference, MadeFrom
+from portal.accounts.kept_forms import sent
 from portal.ledger.models import Operation
 from portal.ledger.recording import RequestContext
 
@@ -66,8 +67,8 @@ class ActionForm(forms.Form):
     @classmethod
     def of(cls, request: HttpRequest, subject: Any, **options: Any) -> Self:
         """The form about `subject` that a request opens or sends."""
-        is_sent = request.method == "POST"
-        return cls(request.POST if is_sent else None, files=request.FILES if is_sent else None, **options)
+        files = request.FILES if request.method == "POST" else None
+        return cls(sent(request), files=files, **options)
 
     def clean_typed_name(self) -> str:
         """Blanks around it are forgiven, nothing else."""

@@ -16,6 +16,7 @@ from environments.actions.forms.made_from import UNREADABLE, Difference, compare
 from environments.actions.specification_parts import Seen
 from environments.actions.specification_policies import organization_of
 from environments.models import Environment, Phase
+from portal.accounts.kept_forms import sent
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
 from portal.ledger.recording import plain
@@ -57,9 +58,9 @@ class EditForm(ActionForm):
     @classmethod
     def of(cls, request: HttpRequest, subject: Environment, **options: Any) -> Self:
         """Where more rows are requested, it is not looked at yet."""
-        sent = request.POST if request.method == "POST" else None
-        only_more = sent is not None and "more" in sent
-        data, typed = (None, sent) if only_more else (sent, None)
+        fields = sent(request)
+        only_more = fields is not None and "more" in fields
+        data, typed = (None, fields) if only_more else (fields, None)
         return cls(data, typed=typed, environment=subject, organization=organization_of(subject), **options)
 
     def initial_values(self) -> dict[str, Any]:

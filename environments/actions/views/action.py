@@ -16,6 +16,7 @@ from environments.actions.forms.base import ActionForm
 from environments.actions.registry import Action, Danger
 from environments.actions.views.panel import close_panel, find_environment, show_panel
 from environments.models import Environment
+from portal.accounts.kept_forms import keeps_form
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import OtherContent
 from portal.web.permissions import permission
@@ -52,6 +53,7 @@ class Stage:
 def action_view(action: Action, stage: Stage) -> Callable[..., HttpResponseBase]:
     """The view of an action on a stage."""
 
+    @keeps_form
     @permission(*stage.permissions, action.permission)
     def view(request: HttpRequest, /, **ids: UUID) -> HttpResponse:
         subject, page = stage.find(**ids)
