@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from automations.actions.tasks import START_TASK
-from automations.batches.forms import BatchForm, form_of
+from automations.batches.forms import BatchForm, LockdownBatchForm, form_of
 from automations.batches.list import SEE, TO_DO_AGAIN, may
 from automations.batches.plan import MOST, Choice, references
 from automations.batches.registry import KINDS, Kind, lockdown_of
@@ -80,11 +80,15 @@ def _kind(request: HttpRequest, fields: QueryDict | None) -> Kind | None:
 def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
     """The batch; None where it is not possible, which the form then says."""
     given = form.cleaned_data
+    candidates = kind.chosen(given["target"])
+    chosen = [each.environment for each in candidates]
+    if isinstance(form, LockdownBatchForm) and not _was_sent(form) and form.refuse_changed(chosen):
+        return None
     try:
         return start_batch(
             action=kind.action,
             reference=given["reference"] if kind.has_reference else "",
-            candidates=kind.chosen(given["target"]),
+            candidates=candidates,
             at_once=given["at_once"],
             stop_after=given["stop_after"],
             lockdown_at=form.moment,
@@ -99,11 +103,18 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
     return None
 
 
+def _was_sent(form: BatchForm) -> bool:
+    """Whether the form is sent once more: then the answer is that of the first time."""
+    return Operation.objects.filter(pk=form.cleaned_data["operation_id"]).exists()
+
+
 def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> HttpResponse:
     data = QueryDict(form["chosen_from"].value() or "") if form else request.GET
     plan = _plan(kind, form.data if form else data, data)
     status = status_of(request, form) if form else 200
     form = form or (form_of(kind)(initial=_initial(kind, plan, data)) if kind else None)
+    if isinstance(form, LockdownBatchForm) and not form.is_bound and plan.choice:
+        form.show(each.environment for each in plan.choice.candidates)
     context = {
         "plan": plan,
         "form": form,

@@ -32,6 +32,7 @@ class EditForm(ActionForm):
     """
 
     values: ClassVar[parts.Values]
+    reason_needed: ClassVar[str] = ""  # when one is required, for the label: "to add keys"
     not_content = ActionForm.not_content | {"seen_spec_version", "seen_values"}
     seen_spec_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
     seen_values = forms.CharField(widget=forms.HiddenInput)
@@ -51,6 +52,8 @@ class EditForm(ActionForm):
         self.is_readable, self.seen = seen is not None, seen or Seen.of(environment, type(self).values)
         initial = self.initial_values() | (_typed(typed) if typed else {}) | self._carry()
         super().__init__(data, initial=initial, **options)
+        if self.reason_needed:
+            self.fields["reason"].label = f"Reason (required {self.reason_needed})"
         self.prepare()
         if data is not None and not self.is_readable:
             self.replace(**self._carry())
@@ -90,10 +93,16 @@ class EditForm(ActionForm):
         """What to know before saving, policies above all."""
         return ()
 
+    def needs_reason(self) -> bool:
+        """Whether what is typed destroys something or lets somebody in; for a form whose fields are valid."""
+        return False
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.is_readable:
             raise ValidationError(UNREADABLE)
+        if not self.errors and self.needs_reason() and not cleaned.get("reason"):
+            self.add_error("reason", self.fields["reason"].error_messages["required"])
         if not self.errors and self._is_same():
             raise ValidationError(UNCHANGED)
         return cleaned
