@@ -94,8 +94,8 @@ def submit(request: HttpRequest, form: ActionForm, do: Callable[[], Operation]) 
 
 
 def status_of(request: HttpRequest, form: ActionForm) -> int:
-    """Of an answer that shows the form: 200 where it was not sent."""
-    return form.refusal if request.method == "POST" else 200
+    """Of an answer that shows the form: 200 where it was not sent, or not to be looked at yet."""
+    return form.refusal if request.method == "POST" and form.is_bound else 200
 
 
 def _context(opened: ActionRequest, operation: Operation | None) -> dict[str, Any]:

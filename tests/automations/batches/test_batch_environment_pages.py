@@ -172,7 +172,7 @@ def test_again_is_for_those_that_failed_with_the_same_moment_as_long_as_it_lies_
     assert link
     page = admin.get(html.unescape(link[1])).content.decode()
     assert ticked(page) == [str(failed.pk)]
-    assert (f'value="{ahead:%Y-%m-%dT%H:%M}"' in page) is is_kept
+    assert (f'value="{ahead:%Y-%m-%d %H:%M}"' in page) is is_kept
 
 
 def _as_if_asked_for(batch: Batch, moment: datetime) -> None:

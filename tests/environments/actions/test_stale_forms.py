@@ -19,8 +19,7 @@ from environments.models import Environment
 from portal.ledger.models import Operation, Outcome
 from portal.sandbox.server import Sandbox
 from tests.environments.actions.test_acting import address, known, words
-from tests.support import factories
-from tests.support.editor import ED25519
+from tests.support import editor, factories
 
 pytestmark = pytest.mark.django_db
 
@@ -133,22 +132,18 @@ def test_every_action_whose_form_sets_a_value_of_its_subject_is_made_from_it() -
 
 
 def test_a_reason_is_required_where_access_widens_and_the_form_says_when(sandbox: Sandbox, admin: Client) -> None:
-    environment = known(sandbox)
-    level = "ADMISSION_LEVEL_{}".format
-    sandbox.world.change(str(environment.pk), spec={"ports": []})
-    cases = (
-        ("edit-ports", "to open a port wider", {"ports-0-port": "8123", "ports-0-name": "x",
-            "ports-0-admission": level("EVERYONE"), "ports-0-protocol": "PROTOCOL_HTTP"}, 422),
-        ("edit-ports", "to open a port wider", {"ports-0-port": "8123", "ports-0-name": "x",
-            "ports-0-admission": level("OWNER_ONLY"), "ports-0-protocol": "PROTOCOL_HTTP"}, 302),
-        ("edit-ssh-keys", "to add keys", {"add": ED25519}, 422),
-        ("edit-git", "", {"username": "Bo"}, 302),
-    )  # fmt: skip
-    for act, when, typed, status in cases:
-        opened = admin.get(address(environment, act))
-        assert f"Reason ({f'required {when}' if when else 'optional'})" in words(opened), act
-        form = {name: value for name, value in fields(opened).items() if "DELETE" not in name} | typed
-        answer = admin.post(address(environment, act), form | {"reason": ""})
-        assert answer.status_code == status, (act, typed)
-        assert ("Say why" in words(answer)) is (status == 422), act
+    environment = editor.maximal(sandbox)
+    port = {"ports__3__port": "8123", "ports__3__name": "x", "ports__3__protocol": "PROTOCOL_HTTP"}
+    cases: tuple[tuple[str, str, dict[str, str], int], ...] = (
+        ("ports", "to open a port wider", port | {"ports__3__admission": "ADMISSION_LEVEL_EVERYONE"}, 422),
+        ("ports", "to open a port wider", port | {"ports__3__admission": "ADMISSION_LEVEL_OWNER_ONLY"}, 302),
+        ("ssh-keys", "to add keys", {"add": f"{editor.ECDSA} bo"}, 422),
+        ("git", "", {"username": "Bo"}, 302),
+    )
+    for part, when, typed, status in cases:
+        label = f"Reason ({f'required {when}' if when else 'optional'})"
+        assert label in words(admin.get(editor.address(environment, part))), part
+        answer = editor.send(admin, environment, part, **typed)
+        assert answer.status_code == status, (part, typed)
+        assert ("Say why" in words(answer)) is (status == 422), part
     assert 'class="env-required"' in admin.get(address(environment, "stop")).content.decode()
