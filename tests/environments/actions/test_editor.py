@@ -189,8 +189,6 @@ def test_keys_are_shown_by_fingerprint_added_and_removed(sandbox: Sandbox, admin
     assert "not a valid key (id key-a)" in words(opened)
     typed = {"remove": ["key-a"], "add": f"# mine\r\n{ECDSA} bo\r\n", "reason": "joins"}
     assert saved(send(admin, environment, "ssh-keys", opened, **typed))
-        send(admin, environment, "ssh-keys", opened, remove=["key-a"], add=f"# mine\r\n{ECDSA} bo\r\n", reason="joins")
-    )
     keys = spec_of(sandbox, environment)["sshPublicKeys"]
     assert [key["value"] for key in keys] == [MAXIMAL["sshPublicKeys"][0]["value"], f"{ECDSA} bo"]
 
