@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -15,10 +16,15 @@ from automations.batches.plan import MOST
 from automations.batches.registry import KINDS, Kind
 from automations.batches.start import AT_ONCE
 from environments.actions.forms.base import ActionForm
-from environments.actions.forms.lifecycle import PASSED, MomentField
 from environments.actions.forms.limits import SOONEST_LOCKDOWN
+from environments.actions.forms.moments import PASSED, MomentField, moment_words
+from environments.models import Environment
+from portal.ledger.recording import plain
 from portal.lists.readers import LONGEST_STORED
 
+SALT = "automations.batches.forms.lockdowns"
+NAMED = 10
+CHANGED = "Nothing was started: somebody set other lockdowns since this plan was shown."
 NOTHING = "Tick at least one environment."
 NOT_OURS = "What was ticked makes no sense: open the form again."
 
@@ -79,6 +85,10 @@ class BatchForm(ActionForm):
 
 
 class LockdownBatchForm(BatchForm):
+    """It carries the lockdowns that the plan showed, so that none that was set since is overwritten unseen."""
+
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
+    not_content = BatchForm.not_content | {"shown"}
     lockdown_at = MomentField(
         label="Lock down at, in UTC",
         help_text="One moment for all of them. It replaces the one that each has now.",
@@ -88,11 +98,39 @@ class LockdownBatchForm(BatchForm):
         in_a_week = (timezone.now() + timedelta(days=7)).replace(second=0, microsecond=0)
         super().__init__(data, initial={"lockdown_at": in_a_week, **(initial or {})})
 
+    def show(self, environments: Iterable[Environment]) -> None:
+        """Carry the lockdowns of these environments."""
+        shown = signing.dumps(lockdowns(environments), salt=SALT, compress=True)
+        self.initial["shown"] = shown
+        if self.is_bound:
+            self.replace(shown=shown)
+
+    def refuse_changed(self, environments: Sequence[Environment]) -> bool:
+        """Whether lockdowns changed since they were shown, which the form then says, and carries as they are now."""
+        try:
+            shown = signing.loads(self.cleaned_data["shown"], salt=SALT) if self.cleaned_data["shown"] else {}
+        except signing.BadSignature:
+            shown = {}
+        now = lockdowns(environments)
+        changed = [each for each in environments if shown.get(str(each.pk), now[str(each.pk)]) != now[str(each.pk)]]
+        if changed:
+            lines = [f"{each}: was {moment_words(shown[str(each.pk)])}, is {moment_words(each.lockdown_at)}"
+                     for each in changed[:NAMED]]  # fmt: skip
+            more = f"; and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+            self.add_error(None, f"{CHANGED} {'; '.join(lines)}{more}. Send it again to replace them.")
+            self.show(environments)
+        return bool(changed)
+
     def clean_lockdown_at(self) -> datetime:
         at: datetime = self.cleaned_data["lockdown_at"]
         if at < timezone.now() + SOONEST_LOCKDOWN:
             raise ValidationError(PASSED)
         return at
+
+
+def lockdowns(environments: Iterable[Environment]) -> dict[str, str | None]:
+    """The lockdowns of environments by id, as they travel in a form."""
+    return {str(each.pk): plain(each.lockdown_at) for each in environments}
 
 
 def form_of(kind: Kind) -> type[BatchForm]:

@@ -112,7 +112,7 @@ def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Ch
 
 def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:
     """These environments, without deleted ones."""
-    found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS)
+    found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS, "lockdown_at")
     return [Candidate(environment, environment.pk) for environment in found]
 
 

@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from automations.actions.tasks import START_TASK
-from automations.batches.forms import BatchForm, form_of
+from automations.batches.forms import BatchForm, LockdownBatchForm, form_of
 from automations.batches.list import SEE, TO_DO_AGAIN, may
 from automations.batches.plan import MOST, Choice, reference_named, references
 from automations.batches.registry import KINDS, Kind, lockdown_of
@@ -24,10 +24,12 @@ from automations.batches.start import start_batch
 from automations.models import Batch
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Actor
-from environments.actions.views.panel import NOT_ACCEPTED
+from environments.actions.views.action import status_of
 from environments.list.list import ENVIRONMENTS
 from environments.models import EnvironmentQuerySet
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.ledger.models import Operation
+from portal.ledger.recording import OtherContent
 from portal.lists.declaration import ListQuery, Now
 from portal.lists.query import read_query
 from portal.lists.readers import LONGEST_STORED
@@ -54,19 +56,22 @@ class Plan:
         return f"?{urlencode(own | again)}&{filters.removeprefix('?')}"
 
 
+@keeps_form
 @permission(*SEE)
 def batch_new(request: HttpRequest) -> HttpResponse:
     """Show the plan: eligible and skipped environments, and what would be lost; a POST starts the batch."""
-    kind = _kind(request)
-    form = form_of(kind)(request.POST) if kind and request.method == "POST" else None
-    if kind and form and form.is_valid() and (batch := _start(request, kind, form)):
+    fields = sent(request)
+    kind = _kind(request, fields)
+    form = form_of(kind)(fields) if kind and fields is not None else None
+    is_sent = request.method == "POST" and form is not None and form.is_valid()
+    if kind and form and is_sent and (batch := _start(request, kind, form)):
         return redirect("automations:batch", batch.pk)
     return _show(request, kind, form)
 
 
-def _kind(request: HttpRequest) -> Kind | None:
+def _kind(request: HttpRequest, fields: QueryDict | None) -> Kind | None:
     """What is asked for, or None; PermissionDenied for those who may not, or where nothing is asked for may nothing."""
-    asked = request.POST if request.method == "POST" else request.GET
+    asked = request.GET if fields is None else fields
     kind = KINDS.get(asked.get("action", ""))
     if not any(may(request.user, each) for each in ([kind] if kind else KINDS.values())):
         raise PermissionDenied(NOT_ALLOWED)
@@ -76,11 +81,15 @@ def _kind(request: HttpRequest) -> Kind | None:
 def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
     """The batch; None where it is not possible, which the form then says."""
     given = form.cleaned_data
+    candidates = kind.chosen(given["target"])
+    chosen = [each.environment for each in candidates]
+    if isinstance(form, LockdownBatchForm) and not _was_sent(form) and form.refuse_changed(chosen):
+        return None
     try:
         return start_batch(
             action=kind.action,
             reference=given["reference"] if kind.has_reference else "",
-            candidates=kind.chosen(given["target"]),
+            candidates=candidates,
             at_once=given["at_once"],
             stop_after=given["stop_after"],
             lockdown_at=form.moment,
@@ -90,14 +99,23 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
         )
     except NotPossible as reason:
         form.add_error(None, str(reason))
-        return None
+    except OtherContent as reason:
+        form.refuse_content(str(reason))
+    return None
+
+
+def _was_sent(form: BatchForm) -> bool:
+    """Whether the form is sent once more: then the answer is that of the first time."""
+    return Operation.objects.filter(pk=form.cleaned_data["operation_id"]).exists()
 
 
 def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> HttpResponse:
     data = QueryDict(form["chosen_from"].value() or "") if form else request.GET
     plan = _plan(kind, form.data if form else data, data)
-    is_refused = form is not None
+    status = status_of(request, form) if form else 200
     form = form or (form_of(kind)(initial=_initial(kind, plan, data)) if kind else None)
+    if isinstance(form, LockdownBatchForm) and not form.is_bound and plan.choice:
+        form.show(each.environment for each in plan.choice.candidates)
     context = {
         "plan": plan,
         "form": form,
@@ -114,7 +132,7 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
         "automations/batches/batch_new.html",
         "automations/batches/_batch_new.html",
         context,
-        status=NOT_ACCEPTED if is_refused else 200,
+        status=status,
     )
 
 

@@ -35,7 +35,7 @@ def any_word_in(*columns: str) -> Filter:
     """The words of a search box without a language: each has to be in one of the columns."""
 
     def asks(values: Values) -> Q:
-        each = ([Q(**{f"{column}__icontains": word}) for column in columns] for word in values[0].split())
+        each = ([Q(**{f"{column}__says": word}) for column in columns] for word in values[0].split())
         return Q(*(Q(*conditions, _connector=Q.OR) for conditions in each))
 
     return Filter("q", "", asks, single=True)

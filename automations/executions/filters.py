@@ -17,6 +17,7 @@ from portal.ledger.filters import SPANS as LEDGER_SPANS
 from portal.ledger.filters import time_words
 from portal.lists import readers
 from portal.lists.filters import Conditional, EnumWords, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
+from portal.lists.folding import nfc
 from portal.lists.readers import NONE
 
 TODAY = "today"
@@ -83,7 +84,7 @@ def _each(conditions: Iterable[str], condition: Callable[[str], Q]) -> Callable[
 
 
 def _named(column: str) -> Callable[[str], Q]:
-    return lambda text: search_keys.contains(text) & Q(**{f"{column}__icontains": text})
+    return lambda text: search_keys.contains(text) & Q(**{f"{column}__says": text})
 
 
 def _ids(name: str, label: str, model: type[Model]) -> Filter:
@@ -114,8 +115,8 @@ FILTERS = (
         facet=Conditional(_each(DURATIONS, search_keys.duration)),
     ),
     Filter(
-        "reference", "Task", in_column("reference"), readers.stored_text, is_exact=True,
-        facet=Grouped("reference", str, find=_named("reference")),
+        "reference", "Task", in_column("reference"), lambda text: nfc(readers.stored_text(text)), is_exact=True,
+        facet=Grouped("reference", nfc, find=_named("reference")),
     ),
     _ids("project", "Project", Project),
     _ids("owner", "Owner", Member),

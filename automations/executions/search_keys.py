@@ -8,12 +8,12 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Q, Value
-from django.db.models.functions import Upper
 from django.utils import timezone
 
 from automations.models import UNDER_WAY, ExecutionPhase
 from environments.documents.labels import TRIGGERS
 from portal.lists import readers
+from portal.lists.folding import Folded, folded
 from portal.lists.readers import NONE
 from portal.lists.search import Key, Search, keys, listed, one_of
 
@@ -23,7 +23,7 @@ PHASES: dict[str, str] = {phase.label: phase.value for phase in ExecutionPhase} 
 
 def contains(text: str) -> Q:
     """Executions of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Upper(Value(text)))
+    return Q(search__contains=Folded(Value(text)))
 
 
 def compared(text: str) -> tuple[bool, timedelta]:
@@ -40,8 +40,8 @@ def duration(text: str) -> Q:
 
 def started_by(text: str) -> Q:
     """Executions started by a member whose name contains the text, or by a trigger that is called so."""
-    triggers = [name for name, words in TRIGGERS.items() if text.lower() in words]
-    return contains(text) & Q(started_by_name__icontains=text) | Q(started_by__in=triggers)
+    triggers = [name for name, words in TRIGGERS.items() if folded(text) in words]
+    return contains(text) & Q(started_by_name__says=text) | Q(started_by__in=triggers)
 
 
 def _created(text: str) -> Q:
@@ -56,7 +56,7 @@ def _part_of(*columns: str) -> Callable[[str], Q]:
     def read(text: str) -> Q:
         if text.lower() == NONE:
             return Q(**dict.fromkeys(columns, ""))
-        found: Q = reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns))
+        found: Q = reduce(or_, (Q(**{f"{column}__says": text}) for column in columns))
         return contains(text) & found
 
     return read

@@ -19,6 +19,7 @@ NOTHING = "Paste a file, or choose one of at most 256 KiB."
 class FileForm(ActionForm):
     """The file's `text`, or an upload that replaces it. `shown` is the digest of the preview that was shown."""
 
+    not_content = ActionForm.not_content | {"shown"}
     # not a CharField, which would strip, and reject characters without saying where
     text = forms.Field(
         label="Automations file",

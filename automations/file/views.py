@@ -24,6 +24,7 @@ from environments.actions.menu import NOT_ALLOWED
 from environments.actions.views.action import submit
 from environments.actions.views.panel import NOT_ACCEPTED, close_panel, find_environment, show_panel
 from environments.models import Environment
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.directory.connection import ona_now
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaError
@@ -37,6 +38,7 @@ OTHER_THAN_SHOWN = (
 )
 
 
+@keeps_form
 @permission(*SEE)
 def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     environment = find_environment(environment_id)
@@ -44,6 +46,8 @@ def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse
         return _handle_post(request, environment)
     if applied := request.GET.get("applied"):
         return _show_result(request, environment, _applied(environment, applied))
+    if kept := sent(request):
+        return _show(request, environment, FileForm(kept))
     described = _describe(environment)
     text = write(described.message) if "present" in request.GET else ""
     return _show(request, environment, FileForm(initial={"text": text}), described=described)
@@ -69,6 +73,8 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
     is_good = form.is_valid()
     if "text" in form.errors or "upload" in form.errors or form.reading.problems:
         return _show(request, environment, form, NOT_ACCEPTED)
+    if is_final and is_good and _was_sent(form):
+        return _apply(request, environment, form, None)
     if is_final:
         _refresh(environment)
     found = build_preview(form.reading.message, *_present(environment))
@@ -80,12 +86,19 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
     return _apply(request, environment, form, found)
 
 
-def _apply(request: HttpRequest, environment: Environment, form: FileForm, found: Preview) -> HttpResponse:
+def _was_sent(form: FileForm) -> bool:
+    """Whether the form is sent once more: then the answer is that of the first time, or that its content is another."""
+    return Operation.objects.filter(pk=form.cleaned_data["operation_id"], action=APPLY_FILE.name).exists()
+
+
+def _apply(request: HttpRequest, environment: Environment, form: FileForm, found: Preview | None) -> HttpResponse:
     """Apply the file; if that fails, show the form again with everything typed."""
     message, context = form.reading.message, form.request_context(request.user)
     operation = submit(request, form, lambda: apply_automations_file(environment=environment, file=message, **context))
     if operation is None or operation.outcome == Outcome.FAILED:
-        return _show(request, environment, form, NOT_ACCEPTED, found, operation=operation)
+        found = found or build_preview(message, *_present(environment))
+        form.replace(shown=found.digest)
+        return _show(request, environment, form, form.refusal, found, operation=operation)
     if operation.outcome != Outcome.SUCCEEDED:
         return close_panel(request, environment, operation, "automations")
     if is_fragment(request):

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Cast, Concat, Upper
 
 from environments.models import NEW_LINE, Environment
+from portal.lists.folding import Folded
 
 
 class ServicePhase(models.TextChoices):
@@ -175,7 +176,7 @@ class TaskExecution(Automation):
         expression=F("completed_at") - F("started_at"), output_field=models.DurationField(null=True), db_persist=True
     )
     search = models.GeneratedField(
-        expression=Upper(
+        expression=Folded(
             Concat(
                 F("reference"), NEW_LINE, F("task_name"), NEW_LINE, F("environment_name"), NEW_LINE, F("project_name"),
                 NEW_LINE, F("owner_name"), NEW_LINE, F("started_by_name"), NEW_LINE, F("failure"), NEW_LINE,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.directory.models import EntryQuerySet, EnvironmentClass, Organization, Project, Runner
+from portal.lists.folding import folded
 from portal.web.formatting import phase_word
 
 Choice = tuple[str, str]
@@ -27,7 +28,7 @@ def projects() -> Projects:
 def find_project(text: str, known: Projects) -> Project | None:
     """The project that `text` means: its text among those `known` in any case, or its id."""
     text = text.strip()
-    alike = [project for label, project in known.items() if label.casefold() == text.casefold()]
+    alike = [project for label, project in known.items() if folded(label) == folded(text)]
     by_id = [project for project in known.values() if str(project.pk) == text.lower()]
     found = [known[text]] if text in known else by_id or alike
     return found[0] if len(found) == 1 else None

@@ -110,11 +110,21 @@ def execute(change: Change, context: RequestContext) -> Operation:
     if client is None:
         return _end(operation, change.action, trouble)
     try:
+        _refuse_stale(context.get("made_from"), operation)
         change.check()
     except NotPossible as reason:
         recording.close(operation, Outcome.FAILED, code=reason.code, explanation=str(reason))
         return operation
     return _carry_out(operation, change, client)
+
+
+def _refuse_stale(seen: Values | None, operation: Operation) -> None:
+    """Conflict where Ona has the values neither as the form was made from nor as it requests them."""
+    theirs = {name: operation.before[name] for name in seen or {} if name in operation.before}
+    before = {name: (seen or {})[name] for name in theirs}
+    mine = {name: operation.after.get(name) for name in theirs}
+    if theirs not in (before, mine):
+        raise Conflict(mine, theirs, before)
 
 
 def _read(change: Change) -> tuple[OnaClient | None, Values, OnaError | ValueError | None]:

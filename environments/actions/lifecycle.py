@@ -16,6 +16,8 @@ from environments.actions.error_messages import not_started
 from environments.actions.execute import NotPossible, change_environment, version
 from environments.actions.forms.lifecycle import DeleteForm, LockdownForm, RenameForm
 from environments.actions.forms.limits import SOONEST_LOCKDOWN
+from environments.actions.forms.made_from import MadeFrom
+from environments.actions.forms.moments import moment_words
 from environments.actions.losses import losses
 from environments.actions.reconcile import by_absence, by_state
 from environments.actions.registry import CHANGE, GONE, OPERATE, Action, Danger, Many, unless_deleted
@@ -278,6 +280,7 @@ RENAME = Action(
     slug="rename",
     explanation="The name is what people see in lists; nothing in the environment depends on it.",
     form=RenameForm,
+    made_from=MadeFrom(name_of, lambda values: {"Name": values["name"]}),
     menu=20,
     proof=by_state(name_of),
 )
@@ -292,6 +295,7 @@ SET_LOCKDOWN = Action(
     explanation="From its lockdown on, under a strict policy of the organization, an environment cannot be started any "
     "more.",
     form=LockdownForm,
+    made_from=MadeFrom(lockdown, lambda values: {"Lockdown": moment_words(values["lockdownAt"])}),
     template="environments/actions/_lockdown.html",
     danger=Danger.REASON,
     title="Lockdown of",

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from environments.actions.error_messages import not_changed
 from environments.actions.forms.base import ActionForm
+from environments.actions.forms.made_from import MadeFrom
 from environments.actions.losses import Loss
 from environments.actions.specification_parts import EditedPart
 from environments.actions.specification_policies import organization_of
@@ -100,6 +101,7 @@ class Action:
     slug: str = ""
     explanation: str = ""
     form: type[ActionForm] = ActionForm
+    made_from: MadeFrom | None = None  # what its form shows of the subject and sets: see docs/actions.md
     danger: Danger = Danger.NONE
     losses: Callable[[Any, datetime], list[Loss]] | None = None  # what would be lost
     impossible: Impossible = unless_deleted  # says in words why it cannot be done now, or nothing

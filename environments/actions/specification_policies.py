@@ -20,6 +20,7 @@ OPENNESS = {
     "ADMISSION_LEVEL_ORGANIZATION": 2,
     "ADMISSION_LEVEL_EVERYONE": 3,
 }
+OWN, WIDEST = 1, 4
 SHARING_DISABLED = "The organization's policy has port sharing switched off: what is shared can stay, nothing new."
 
 
@@ -41,6 +42,11 @@ def refused_timeout(after: timedelta, organization: Organization | None) -> str:
         return ""
     asked = "never stopping" if not after else duration_words(after)
     return f"The organization's policy allows at most {duration_words(longest)}; {asked} is above it."
+
+
+def openness(admission: str) -> int:
+    """How many a port is open to, for comparison; none given is its owner alone, unknown is the widest."""
+    return OPENNESS.get(admission, WIDEST) if admission else OWN
 
 
 def is_above_limit(admission: str, organization: Organization | None) -> bool:

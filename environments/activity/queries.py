@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Upper
 
 from environments.activity.filters import period
 from environments.list.search_keys import contains
@@ -20,6 +19,7 @@ from portal.ledger.labels import action_words
 from portal.ledger.models import AuditLog, Operation
 from portal.ledger.models.audit_log import AuditLogQuerySet
 from portal.lists.declaration import ListQuery
+from portal.lists.folding import Folded, folded
 from portal.lists.keyset import Cursor, Order, Page
 
 PORTAL, ONA = "portal", "ona"
@@ -98,13 +98,13 @@ def _operations(query: ListQuery) -> Q:
     """Names and actions by a part of them are looked up first: there are few, and each has an index."""
     asked = _within(query, "asked_at")
     if who := query.one("who"):
-        names = [name for name in occurring("actor_name", MOST_OCCURRING) if who.lower() in name.lower()]
+        names = [name for name in occurring("actor_name", MOST_OCCURRING) if folded(who) in folded(name)]
         asked &= Q(actor_name__in=names)
     if environment := query.one("environment"):
         asked &= Q(environment_id__in=_environments(environment))
-    if what := query.one("what").lower():
+    if what := folded(query.one("what")):
         names = occurring("action", MOST_OCCURRING)
-        asked &= Q(action__in=[name for name in names if what in f"{name}\n{action_words(name)}".lower()])
+        asked &= Q(action__in=[name for name in names if what in folded(f"{name}\n{action_words(name)}")])
     return asked
 
 
@@ -116,7 +116,7 @@ def _entries(query: ListQuery) -> Q:
     if environment := query.one("environment"):
         asked &= Q(subject_id__in=_environments(environment))
     if what := query.one("what"):
-        asked &= Q(search__contains=Upper(Value(what)))
+        asked &= Q(search__contains=Folded(Value(what)))
     return asked
 
 
@@ -130,14 +130,14 @@ def _people(text: str) -> list[UUID] | QuerySet[Any]:
     """The accounts that an id, or a part of a name or an address, means."""
     if identity := _identity(text):
         return [identity]
-    return _named(Member.objects.filter(Q(name__icontains=text) | Q(email__icontains=text)))
+    return _named(Member.objects.filter(Q(name__says=text) | Q(email__says=text)))
 
 
 def _environments(text: str) -> list[UUID] | QuerySet[Any]:
     """The environments, those that are gone too, that an id or a part of a name means."""
     if identity := _identity(text):
         return [identity]
-    return _named(Environment.objects.filter(contains(text), name__icontains=text))
+    return _named(Environment.objects.filter(contains(text), name__says=text))
 
 
 def _named(found: QuerySet[Any]) -> list[UUID] | QuerySet[Any]:

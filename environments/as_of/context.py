@@ -25,7 +25,7 @@ from portal.lists.place import Pair, Place
 from portal.lists.search import Problem
 from portal.web.templatetags.portal import due
 
-TAKES = "takes a moment in UTC such as 2026-10-31T23:59Z"
+TAKES = "takes a moment in UTC such as 2026-10-31 23:59"
 MISSED_RUNS = 3  # so many intervals without a good sync run, and nothing counts as observed
 T = TypeVar("T")
 
@@ -100,8 +100,8 @@ class AsOf:
 
     @property
     def field(self) -> str:
-        """As a field of date and time has it."""
-        return f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M}" if self.at else ""
+        """As its field shows it."""
+        return f"{self.at.astimezone(UTC):%Y-%m-%d %H:%M}" if self.at else ""
 
     @property
     def pairs(self) -> list[Pair]:

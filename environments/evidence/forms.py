@@ -24,7 +24,7 @@ class EvidenceForm(forms.Form):
         label="Moment, in UTC",
         required=False,
         max_length=60,
-        widget=forms.DateTimeInput(attrs=CONTROL | {"type": "datetime-local"}),
+        widget=forms.TextInput(attrs=CONTROL | {"placeholder": "YYYY-MM-DD HH:MM", "autocomplete": "off"}),
         help_text="Empty: now.",
     )
     days = forms.ChoiceField(

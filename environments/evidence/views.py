@@ -15,6 +15,7 @@ from environments.audit.query import READ
 from environments.evidence import signing
 from environments.evidence.build import build_pack
 from environments.evidence.forms import EvidenceForm
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.exports.download import HEADERS, PERMISSION, PLACES
 from portal.ledger.chain import entries
 from portal.web.permissions import permission
@@ -23,9 +24,12 @@ NOT_ACCEPTED, UNAVAILABLE = 422, 503
 FULL = "As many files are being made as the portal has room for. Try again in a minute."
 
 
+@keeps_form
 @require_http_methods(["GET", "POST"])
 @permission(*READ, *STREAM.permissions, PERMISSION, subject="Evidence packs")
 def evidence(request: HttpRequest) -> HttpResponseBase:
+    if request.method != "POST" and (kept := sent(request)):
+        return _page(request, EvidenceForm(kept))
     if request.method != "POST":
         return _page(request, EvidenceForm(initial={"as_of": AsOf.read(request.GET.get("as_of", "")).field}))
     form = EvidenceForm(request.POST)

@@ -55,4 +55,4 @@ def names_of(kind: str) -> Callable[[Iterable[str]], dict[str, str]]:
 def named(kind: str) -> Callable[[str], Q]:
     """Environments of which the owner, project, class or runner has this text in its name."""
     model, column, _ = NAMED[kind]
-    return lambda text: Q(**{f"{column}__in": model._default_manager.filter(name__icontains=text).values("pk")})
+    return lambda text: Q(**{f"{column}__in": model._default_manager.filter(name__says=text).values("pk")})

@@ -10,7 +10,6 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Q, Value
-from django.db.models.functions import Upper
 
 from environments.as_of import clock, recorded
 from environments.list.names import NAMED
@@ -20,6 +19,7 @@ from environments.policies import deletion
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
 from portal.directory.standing import words_of
+from portal.lists.folding import Folded
 from portal.lists.readers import DAY, NONE, beginning_of_id, compared
 from portal.lists.search import Key, Search, listed, one_of
 
@@ -80,7 +80,7 @@ def idle(days: int) -> Q:
 
 def contains(text: str) -> Q:
     """Environments of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Upper(Value(text)))
+    return Q(search__contains=Folded(Value(text)))
 
 
 def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
@@ -89,7 +89,7 @@ def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:
     def read(text: str) -> Q:
         if text.lower() == NONE:
             return Q(**dict.fromkeys(columns, ""))
-        found: Q = reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns))
+        found: Q = reduce(or_, (Q(**{f"{column}__says": text}) for column in columns))
         return contains(text) & found if searched else found
 
     return read

@@ -12,6 +12,8 @@ from django.db.models import F, Q, Value
 from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Coalesce, Concat, Greatest, NullIf, Upper
 
+from portal.lists.folding import Folded
+
 NO_TEXT = Value("", output_field=models.TextField())
 NEW_LINE = Value("\n", output_field=models.TextField())
 
@@ -158,7 +160,7 @@ class Environment(models.Model):
         db_persist=True,
     )
     search = models.GeneratedField(
-        expression=Upper(
+        expression=Folded(
             Concat(
                 F("name"), NEW_LINE, F("git_repository"), NEW_LINE, F("spec_repository"), NEW_LINE, F("context_url"),
                 NEW_LINE, F("git_branch"), NEW_LINE, F("spec_branch"), NEW_LINE, F("owner_name"), NEW_LINE,

@@ -8,9 +8,10 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Cast, Concat, Upper
+from django.db.models.functions import Cast, Concat
 
 from environments.models.secret_scope import Scope, ScopeKind
+from portal.lists.folding import Folded
 
 NEW_LINE = Value("\n", output_field=models.TextField())
 
@@ -73,7 +74,7 @@ class Secret(models.Model):
     changed_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True)
     search = models.GeneratedField(
-        expression=Upper(
+        expression=Folded(
             Concat(
                 F("name"), NEW_LINE, F("mount_target"), NEW_LINE, F("scope_name"), NEW_LINE, F("creator_name"),
                 NEW_LINE, F("proxy_header"), NEW_LINE, Cast("id", models.TextField()),

@@ -17,6 +17,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from environments.actions.execute import Change, NotPossible, execute
+from environments.actions.forms.made_from import MadeFrom
+from environments.actions.forms.moments import moment_words
 from environments.actions.registry import Action, Danger, Verdict, always
 from environments.models import Environment, Secret
 from environments.models.secret_scope import Scope
@@ -210,6 +212,10 @@ def _on_the_same(operation: Operation) -> OperationQuerySet:
     return Operation.objects.beside(operation).filter(target_id=_target_id(operation))
 
 
+def _value_words(values: Mapping[str, Any]) -> dict[str, str]:
+    return {"Value": f"given {moment_words(values['updatedAt'])}" if "updatedAt" in values else "a new one, not shown"}
+
+
 def _cannot_change(secret: Secret, organization: Organization | None, now: datetime) -> str:
     return "It is gone: Ona does not list it any more." if secret.gone_at else ""
 
@@ -224,6 +230,7 @@ UPDATE_SECRET = Action(
     name="secret.update_value", label="New value", past="changed", in_ledger="give secret a new value",
     permission="environments.change_secret", do=update_secret_value, subject="secret",
     danger=Danger.REASON, impossible=_cannot_change, form=ValueForm, template="environments/secrets/_value.html",
+    made_from=MadeFrom(lambda secret: {"updatedAt": secret.updated_at}, _value_words),
     tab="access", proof=_updated, is_sensitive=True,
 )  # fmt: skip
 DELETE_SECRET = Action(

@@ -21,6 +21,7 @@ from environments.sync.freshness import freshness
 from portal.directory.models import Project
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, any_of, words_of
+from portal.lists.folding import Folded
 from portal.lists.keyset import Sort
 from portal.lists.readers import word_of
 from portal.lists.search import Key, Search, keys, listed, one_of
@@ -50,12 +51,12 @@ MOUNTS = {str(kind.value): str(kind.label) for kind in Mount}
 
 def contains(text: str) -> Q:
     """Secrets of which name, target, scope, creator, header or id contains the text, in any case."""
-    return Q(search__contains=Upper(Value(text)))
+    return Q(search__contains=Folded(Value(text)))
 
 
 def _part_of(column: str, kind: str = "") -> Callable[[str], Q]:
     only = Q(scope_kind=kind) if kind else Q()
-    return lambda text: only & Q(**{f"{column}__icontains": text})
+    return lambda text: only & Q(**{f"{column}__says": text})
 
 
 KEYS = keys(

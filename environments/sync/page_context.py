@@ -15,11 +15,13 @@ from portal.web.htmx import is_fragment
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `organization`, `connection` and `freshness` on full pages of signed-in users.
+    """Context processor: `organization`, `connection` and `freshness` on full pages of those who may see environments;
+    three queries.
 
-    Three queries."""
+    Others, error pages included, are told nothing of the organization.
+    """
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or is_fragment(request):
+    if user is None or is_fragment(request) or not user.has_perm("environments.view_environment"):
         return {}
     (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
     organization = Organization.objects.present().order_by("id").first()

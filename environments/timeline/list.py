@@ -10,6 +10,7 @@ from environments.models import Environment
 from environments.timeline.event_labels import state_word
 from environments.timeline.query import Choice, View
 from environments.timeline.source import Entry, Place, Slice, Source
+from portal.lists.folding import folded
 
 ROWS = 50
 MAX_SEARCHED = 200  # rows searched per page, so that a page is quick however long the history is
@@ -70,14 +71,14 @@ def _newest_entries(environment: Environment, sources_of_lane: Iterable[Source],
 
 def _matching(found: list[Entry], view: View) -> list[Entry]:
     """The entries that contain the view's search words."""
-    words = view.words.casefold().split()
+    words = folded(view.words).split()
     return [entry for entry in found if _matches(entry, words)] if words else found
 
 
 def _matches(entry: Entry, words: Iterable[str]) -> bool:
     """Whether an entry contains all words in what, old, new, who or why."""
     values = [_as_text(value) for value in (entry.old, entry.new)]
-    text = "\n".join((entry.what, entry.who, entry.why, *values)).casefold()
+    text = folded("\n".join((entry.what, entry.who, entry.why, *values)))
     return all(word in text for word in words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,6 +15,7 @@ from environments.documents.json_part import as_time
 from environments.models import Environment
 from environments.timeline.lanes import Period
 from environments.timeline.source import Place
+from portal.lists.search import Problem, suggestion
 
 ALL: Final = "all"
 ZOOMS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
@@ -21,6 +23,8 @@ LABELS = {"hour": "Hour", "day": "Day", "week": "Week", ALL: "All"}
 OLDEST = timedelta(days=400)  # before the first observation: earlier time shows nothing
 TOO_LITTLE = 120  # with less than one part in so many left before now, the period ends now and moves on with time
 LONGEST_WORDS = 200
+LONGEST_LANE = 200
+PARAMETERS = ("zoom", "to", "lane", "transition", "q", "before")
 AFTER_DELETION = 12  # one part in so many of the period is shown after an environment was deleted
 
 
@@ -104,9 +108,25 @@ def read_view(data: QueryDict, environment: Environment, now: datetime) -> View:
     to = min(max(requested, life.start), life.end) if requested and zoom != ALL else None
     to = to if to and to < life.end else None
     period = _period(zoom, to, life, environment.gone_at)
-    lane, chosen = data.get("lane", "")[:200], data.get("transition", "")[:40]
+    lane, chosen = data.get("lane", "")[:LONGEST_LANE], data.get("transition", "")[:40]
     words = " ".join(data.get("q", "")[:LONGEST_WORDS].split())
     return View(zoom, to, period, life, lane, chosen, words, parse_cursor(data.get("before", "")))
+
+
+def find_problems(data: QueryDict, lanes: Collection[str]) -> Iterator[Problem]:
+    """What `read_view` makes nothing of: the page shows its defaults, an export refuses the query."""
+    takes = {
+        "zoom": (data.get("zoom", "") in LABELS, f"Zoom: takes {', '.join(LABELS)}"),
+        "to": (as_time(data.get("to")) is not None, "To: takes a time such as 2026-12-31T18:00:00Z"),
+        "lane": (data.get("lane", "") in lanes, f"Lane: takes {', '.join(filter(None, lanes))}"),
+        "q": (len(data.get("q", "")) <= LONGEST_WORDS, f"Search: takes at most {LONGEST_WORDS} characters"),
+        "before": (parse_cursor(data.get("before", "")) is not None, "Before: takes a place as the list writes it"),
+    }
+    for name, value in data.items():
+        is_good, why = takes.get(name, (name in (*PARAMETERS, "format"), f"there is no filter {name[:40]}"))
+        if value and not is_good:
+            hint = suggestion(name, PARAMETERS) if name not in takes else ""
+            yield Problem(f"{name}={value}"[:100], f"{why}{hint}")
 
 
 def _life(environment: Environment, now: datetime) -> Period:

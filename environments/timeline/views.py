@@ -73,8 +73,9 @@ def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseB
     """All of the list's period and lane, of the sources that this person may see."""
     environment, sources = find_environment(environment_id), sources_of(request.user)
     view = query.read_view(request.GET, environment, timezone.now())
+    problems = list(query.find_problems(request.GET, [lane for source in sources for lane in source.lanes]))
     name = f"timeline-{environment_id}"
-    return respond(request, name, lambda: exports.timeline(Asking.of(request), environment, view, sources))
+    return respond(request, name, lambda: exports.timeline(Asking.of(request), environment, view, sources), problems)
 
 
 def sources_of(user: Actor) -> list[Source]:

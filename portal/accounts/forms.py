@@ -74,6 +74,12 @@ class ViewForm(forms.Form):
         return name
 
 
+class ChangedViewForm(ViewForm):
+    """It carries when the view was last changed as the form was made, so that no later change is overwritten unseen."""
+
+    seen_at = forms.DateTimeField(widget=forms.HiddenInput, required=False)
+
+
 class SavedViewForm(ViewForm):
     """With its list, by URL name, and the query after "?"."""
 

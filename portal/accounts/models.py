@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.models import User
@@ -96,3 +96,22 @@ class Start(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KeptForm(models.Model):
+    """A form that was sent by somebody signed out, encrypted (portal.accounts.kept_forms); at most an hour old.
+
+    `digest` is that of the cookie that reads it.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    content = models.BinaryField()
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"a form sent at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -13,6 +13,7 @@ from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts import sign_in_links
+from portal.accounts import sign_in_links, throttling
 from portal.accounts.forms import LinkForm, SignInForm, as_controls
 from portal.web.formatting import duration_words
 
@@ -60,6 +61,20 @@ class ChangePassword(auth_views.PasswordChangeView):
         as_controls(form)
         return form
 
+    def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """Passwords are guessed here as slowly as at sign-in."""
+        user = request.user
+        if isinstance(user, User) and not throttling.may_try(request, user):
+            return locked_out(request)
+        return super().post(request, *args, **options)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Count a wrong old password."""
+        user = self.request.user
+        if isinstance(user, User) and form.has_error("old_password", "password_incorrect"):
+            throttling.count_failure(self.request, user)
+        return super().form_invalid(form)
+
     def form_valid(self, form: Any) -> HttpResponse:
         """Confirm on the next page."""
         messages.success(
@@ -94,7 +109,7 @@ def _link_is_over(request: HttpRequest) -> HttpResponse:
 
 
 def locked_out(request: HttpRequest, *_details: Any) -> HttpResponse:
-    """Too many failed sign-ins for one name from one address (AXES_LOCKOUT_CALLABLE)."""
+    """Too many wrong passwords for one name, from one address, or both (AXES_LOCKOUT_CALLABLE)."""
     pause = get_cool_off(request)
     response = render(request, "accounts/locked_out.html", {"pause": pause and duration_words(pause)}, status=429)
     if pause:

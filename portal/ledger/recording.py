@@ -28,8 +28,9 @@ NOT_KEPT = "[not kept]"
 class RequestContext(TypedDict, total=False):
     """Who requests a change, why, and from where.
 
-    A form carries `operation_id`, so that sending it twice requests it once. `parent_id` is the operation it is
-    a part of.
+    A form carries `operation_id`, so that sending it twice requests it once; `content` is the digest of what was sent
+    with it, by which other content under the same id is refused. `made_from` is what the form was made from, by the
+    names that the operation's `before` has. `parent_id` is the operation it is a part of.
     """
 
     actor: Required[User | AbstractBaseUser | AnonymousUser]
@@ -37,6 +38,12 @@ class RequestContext(TypedDict, total=False):
     origin: Origin
     operation_id: uuid.UUID | None
     parent_id: uuid.UUID | None
+    content: str
+    made_from: Mapping[str, Any] | None
+
+
+class OtherContent(Exception):
+    """The operation of this id was requested with other content; `args[0]` says so, in words for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,8 @@ def begin(
 ) -> tuple[Operation, bool]:
     """Commit an operation as pending and return it with True, or return the earlier one of the same id with False.
 
-    PermissionDenied if the id belongs to another request; RuntimeError inside a transaction, whose rollback would
-    remove the row.
+    PermissionDenied if the id belongs to another request, OtherContent if to this one with other content; RuntimeError
+    inside a transaction, whose rollback would remove the row.
     """
     actor = context["actor"]
     columns = {
@@ -78,6 +85,7 @@ def begin(
         "request": plain(request or {}),
         "before": plain(before or {}),
         "after": plain(after or {}),
+        "content_digest": context.get("content", ""),
         "asked_at": timezone.now(),
     }
     with transaction.atomic(durable=True):
@@ -89,7 +97,7 @@ def begin(
 
 
 def earlier(action: str, target: Target, context: RequestContext) -> Operation | None:
-    """The earlier operation of this id, if any; PermissionDenied as in `begin`."""
+    """The earlier operation of this id, if any; raises what `begin` does."""
     identifier = context.get("operation_id")
     operation = Operation.objects.filter(pk=identifier).first() if identifier else None
     if operation:
@@ -103,6 +111,12 @@ def _refuse_others(operation: Operation, action: str, target: Target, context: R
     same_target = target.id is None or operation.target_id == target.id
     if theirs != (context["actor"].pk, action) or not (same_place and same_target):
         raise PermissionDenied("This form was already used for something else. Open it again and send it once more.")
+    content = context.get("content", "")
+    if content and operation.content_digest and content != operation.content_digest:
+        raise OtherContent(
+            f"This form was already sent with other content, at {operation.asked_at:%H:%M:%S} UTC, and that is "
+            f"{operation.outcome}. What it holds now was not sent: check it, then send it once more."
+        )
 
 
 def sent(operation: Operation) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.db.models import Q, Value
-from django.db.models.functions import Upper
 from django.utils import timezone
 
 from portal.ledger.labels import ACTIONS
 from portal.ledger.models import Origin, Outcome
 from portal.lists import readers
+from portal.lists.folding import Folded, folded
 from portal.lists.search import Key, Search, keys, listed, one_of
 
 OUTCOMES: dict[str, Q] = {"open": Q(closed_at=None)} | {value: Q(outcome=value) for value in Outcome.values}
@@ -20,7 +20,7 @@ ORIGINS: dict[str, Q] = {value: Q(origin=value) for value in Origin.values}
 
 def contains(text: str) -> Q:
     """Operations of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Upper(Value(text)))
+    return Q(search__contains=Folded(Value(text)))
 
 
 def since(text: str) -> Q:
@@ -43,7 +43,7 @@ def target(text: str) -> Q:
     try:
         identity = UUID(text)
     except ValueError:
-        return contains(text) & Q(target_name__icontains=text)
+        return contains(text) & Q(target_name__says=text)
     # no index is on target_id: the text index narrows it
     return Q(environment_id=identity) | contains(str(identity)) & Q(target_id=identity)
 
@@ -52,13 +52,13 @@ def _action(text: str) -> Q:
     """An action by its name, else all whose name or words contain the text."""
     if text in ACTIONS:
         return Q(action=text)
-    known = [name for name, words in ACTIONS.items() if text.lower() in words.lower()]
-    return contains(text) & Q(action__icontains=text) | Q(action__in=known)
+    known = [name for name, words in ACTIONS.items() if folded(text) in folded(words)]
+    return contains(text) & Q(action__says=text) | Q(action__in=known)
 
 
 def _part_of(column: str) -> Callable[[str], Q]:
     """A part of a column; the text index narrows."""
-    return lambda text: contains(text) & Q(**{f"{column}__icontains": text})
+    return lambda text: contains(text) & Q(**{f"{column}__says": text})
 
 
 def _reason(text: str) -> Q:

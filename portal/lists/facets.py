@@ -66,7 +66,15 @@ def find(query: ListQuery, name: str, text: str) -> Facet | None:
         asked |= wanted.asks(selected)
     rows = query.rows(without=name).filter(asked).order_by().values_list(column)
     pairs = rows.annotate(count=Count("*")).order_by("-count", column)[:MOST_FOUND]
-    return _facet(query, wanted, {_value(wanted.facet, value): count for value, count in pairs}, 0)
+    return _facet(query, wanted, _summed((_value(wanted.facet, value), count) for value, count in pairs), 0)
+
+
+def _summed(pairs: Iterable[tuple[str, int]]) -> Counts:
+    """Texts that a column holds in two forms are one value."""
+    counts: Counts = {}
+    for value, count in pairs:
+        counts[value] = counts.get(value, 0) + count
+    return counts
 
 
 def _counted(query: ListQuery) -> list[Filter]:
@@ -103,7 +111,7 @@ def _groups(rows: QuerySet[Any], facets: dict[str, Grouped]) -> dict[str, Counts
     inner, values = rows.order_by().values(*columns).query.sql_with_params()
     quoted = [connection.ops.quote_name(column) for column in columns]
     sets = ", ".join(f"({column})" for column in quoted)
-    counts: dict[str, Counts] = {name: {} for name in names}
+    found: dict[str, list[tuple[str, int]]] = {name: [] for name in names}
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT GROUPING({', '.join(quoted)}), {', '.join(f'{column}::text' for column in quoted)}, count(*)"  # noqa: S608
@@ -113,8 +121,8 @@ def _groups(rows: QuerySet[Any], facets: dict[str, Grouped]) -> dict[str, Counts
         for mask, *texts, count in cursor.fetchall():
             # GROUPING has a bit for each column, set where the row is not grouped by it; the first column's is highest
             place = next(at for at in range(len(names)) if not mask >> (len(names) - 1 - at) & 1)
-            counts[names[place]][_value(facets[names[place]], texts[place])] = count
-    return counts
+            found[names[place]].append((_value(facets[names[place]], texts[place]), count))
+    return {name: _summed(pairs) for name, pairs in found.items()}
 
 
 def _conditions(rows: QuerySet[Any], asked: dict[tuple[str, str], Q]) -> dict[str, Counts]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from portal.lists.folding import nfc_and_nfd
 from portal.lists.readers import NONE, plain_text
 from portal.lists.search import one_of
 
@@ -115,8 +116,8 @@ def all_of(conditions: Mapping[str, Q]) -> Callable[[Values], Q]:
 
 
 def in_column(column: str) -> Callable[[Values], Q]:
-    """The column equals one of these texts."""
-    return lambda values: Q(**{f"{column}__in": values})
+    """The column equals one of these texts, in whichever form it holds them."""
+    return lambda values: Q(**{f"{column}__in": [form for value in values for form in nfc_and_nfd(value)]})
 
 
 def in_ids(column: str) -> Callable[[Values], Q]:

@@ -91,13 +91,13 @@ def compared(text: str, examples: str = "<7d or >12h") -> tuple[bool, timedelta]
 def time(text: str, *, at_the_end: bool = False) -> datetime:
     """A time in UTC unless it names its zone, to the minute; a day alone is its first minute, or its last."""
     text = text.upper()
-    is_day = "T" not in text
+    is_day = len(text) <= len("2026-01-31")
     try:
         value = datetime.fromisoformat(text)
         value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         last = value + (DAY - MINUTE) if is_day and at_the_end else value
     except (ValueError, OverflowError):
-        raise ValueError(f"takes a time such as 2026-01-31 or 2026-01-31T09:30, not {text[:60]}") from None
+        raise ValueError(f"takes a time such as 2026-01-31 or 2026-01-31 09:30, not {text[:60]}") from None
     return last.replace(second=0, microsecond=0)
 
 

@@ -22,7 +22,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403: the form's token does not match the cookie (CSRF_FAILURE_VIEW)."""
+    """403: the form's token does not match the cookie."""
     return _answer(
         request,
         403,

@@ -91,7 +91,6 @@
     400: "The portal did not understand this request. Reload the page and try again.",
     403: "You may not do this with your roles, or this page was open for too long. Reload it to see.",
     404: "This is not here any more. Reload the page to see what is.",
-    409: "Somebody else changed this in the meantime. Reload the page to see how it is now.",
     429: "Too many requests. Wait a moment, then try again.",
     500: "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal.",
     503: "The portal cannot answer at the moment. Try again in a minute.",
@@ -116,6 +115,17 @@
     delete trouble.dataset.text;
   }
 
+  // Signed out: a page that asks for news must not take away what is being typed in it. Sending it keeps it.
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest('form[method="post"]');
+    if (form) form.dataset.typed = "";
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const leads = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (!leads || event.detail.requestConfig.verb !== "get" || !document.querySelector("form[data-typed]")) return;
+    event.preventDefault();
+    complain("You are signed out. What you typed is still here: send it, and it is filled in again after you sign in.");
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const answer = event.detail.xhr;
     const plain = (answer.getResponseHeader("Content-Type") || "").startsWith("text/plain");

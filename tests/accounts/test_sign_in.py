@@ -134,3 +134,36 @@ def test_a_weak_password_is_refused_with_the_reason(client: Client, ann: User) -
     assert b"too short" in answer.content
     ann.refresh_from_db()
     assert ann.check_password(PASSWORD)
+
+
+def test_many_names_from_one_address_and_one_name_from_many_are_slowed(client: Client, ann: User) -> None:
+    for n in range(15):
+        assert sign_in(client, "wrong", f"name-{n}").status_code == (200 if n < 14 else 429), n
+    assert sign_in(client).status_code == 429
+    assert sign_in(Client(), REMOTE_ADDR="10.1.1.1").status_code == 302
+    for n in range(15):
+        fail(client, 1, REMOTE_ADDR=f"10.2.2.{n}")
+    assert sign_in(client, REMOTE_ADDR="10.3.3.3").status_code == 429
+
+
+def test_an_own_account_does_not_clear_the_failures_of_an_address(client: Client, ann: User) -> None:
+    for n in range(14):
+        sign_in(client, "wrong", f"name-{n}")
+    assert sign_in(client).status_code == 302
+    assert sign_in(Client(), "wrong", "one-more").status_code == 429
+
+
+def test_wrong_old_passwords_are_throttled_like_sign_ins(client: Client, ann: User) -> None:
+    client.force_login(ann)
+    new = "quite another phrase"
+    answers = [_change(client, "wrong", new) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
+    refused = _change(client, PASSWORD, new)
+    assert refused.status_code == 429
+    assert refused["Retry-After"] == "900"
+    ann.refresh_from_db()
+    assert ann.check_password(PASSWORD)
+
+
+def _change(client: Client, old: str, new: str) -> Any:
+    return client.post(PASSWORD_PAGE, {"old_password": old, "new_password1": new, "new_password2": new})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from environments.models import Environment
 from environments.templatetags.editor import EDITS
+from portal.directory.models import Organization
 from tests.support import automation_factories, factories, operations
 from tests.support.profiles import THOROUGH
 
@@ -281,3 +284,13 @@ def test_every_table_of_the_cache_has_a_list_in_admin(environment: Environment) 
                  "ledger/operation", "ledger/entry", "ledger/verification", "environments/secret",
                  "environments/specificationversion"):  # fmt: skip
         assert client.get(f"/admin/{name}/").status_code == 200, name
+
+
+@pytest.mark.django_db
+def test_who_has_no_role_does_not_learn_the_organizations_name(client: Client) -> None:
+    now = timezone.now()
+    organization = Organization.objects.create(id=uuid.uuid4(), name="Quarry Works", first_seen_at=now, seen_at=now)
+    client.force_login(User.objects.create_user("newcomer"))
+    for path in ("/environments/", "/accounts/password/", "/nothing-here/"):
+        assert organization.name not in client.get(path).content.decode(), path
+    assert organization.name in factories.client("Viewer").get("/accounts/password/").content.decode()

@@ -19,10 +19,12 @@ from automations.actions.forms.variables import LAST, ValueRows, rows_of
 from automations.models import Service, Task
 from environments.actions.execute import Conflict
 from environments.actions.forms.base import CAUTION, ActionForm
-from environments.actions.forms.editing import UNCHANGED, UNREADABLE, Difference
+from environments.actions.forms.editing import UNCHANGED
+from environments.actions.forms.made_from import UNREADABLE, Difference, compared
 from environments.documents.labels import TRIGGERS
 from environments.models import Environment
 from environments.secrets.reach import secrets_for
+from portal.accounts.kept_forms import sent
 from portal.ledger.models import Operation
 
 SALT = "automations.actions.forms.definition"
@@ -47,6 +49,7 @@ class DefinitionForm(ActionForm):
 
     spec_fields: ClassVar[tuple[str, ...]] = SPEC
     order: ClassVar[tuple[str, ...]] = ()
+    not_content = ActionForm.not_content | {"seen_values", "is_closed"}
     lines_of_text: ClassVar[tuple[str, ...]] = ()  # fields of several lines, named as their values
     seen_values = forms.CharField(required=False, widget=forms.HiddenInput)
     is_closed = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -107,7 +110,7 @@ class DefinitionForm(ActionForm):
         environment = subject if isinstance(subject, Environment) else subject.environment
         changed = None if isinstance(subject, Environment) else subject
         return cls(
-            request.POST if request.method == "POST" else None,
+            sent(request),
             environment=environment,
             subject=changed,
             secrets=_secrets(environment),
@@ -200,9 +203,7 @@ class DefinitionForm(ActionForm):
         """The lines of a conflict that differ."""
         names = {**self.secrets} | {str(other.pk): str(other) for other in self.others}
         theirs = values_of(self.subject) if self.subject else {}
-        sides = [definitions.texts_of(values, names) for values in (self.seen, theirs, self.mine())]
-        labels = dict.fromkeys(label for side in sides for label in side)
-        lines = [Difference(label, *(side.get(label, "") for side in sides)) for label in labels]
+        lines = compared(definitions.texts_of(values, names) for values in (self.seen, theirs, self.mine()))
         return [line for line in lines if line.is_theirs or line.is_mine]
 
     def rebase(self, operation: Operation) -> None:

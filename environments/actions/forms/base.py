@@ -3,19 +3,28 @@ where it cannot be undone."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
-from typing import Any, Self
+from hashlib import sha256
+from typing import Any, ClassVar, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.signing import BadSignature
 from django.db.models import Model
 from django.http import HttpRequest, QueryDict
+from django.utils.crypto import salted_hmac
 
+from environments.actions.forms import made_from
+from environments.actions.forms.made_from import Difference, MadeFrom
+from portal.accounts.kept_forms import sent
 from portal.ledger.models import Operation
 from portal.ledger.recording import RequestContext
 
+SALT = "environments.actions.forms.content"
 LONGEST_REASON = 1000
+NOT_ACCEPTED, SENT_WITH_OTHER_CONTENT = 422, 409
 # for fields whose text is not prose
 CAUTION = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
@@ -23,9 +32,11 @@ CAUTION = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none
 class ActionForm(forms.Form):
     """`operation_id` is new with each form shown, and again after a failure, so that the next try is one of its own.
 
-    `name_of` is that whose name has to be typed.
+    `name_of` is that whose name has to be typed. `not_content` names what is sent besides what a person typed or chose.
     """
 
+    not_content: ClassVar[frozenset[str]] = frozenset({"csrfmiddlewaretoken", "operation_id", "made_from"})
+    refusal = NOT_ACCEPTED  # the status of an answer that shows the form again
     operation_id = forms.UUIDField(widget=forms.HiddenInput)
     reason = forms.CharField(
         max_length=LONGEST_REASON,
@@ -56,8 +67,8 @@ class ActionForm(forms.Form):
     @classmethod
     def of(cls, request: HttpRequest, subject: Any, **options: Any) -> Self:
         """The form about `subject` that a request opens or sends."""
-        is_sent = request.method == "POST"
-        return cls(request.POST if is_sent else None, files=request.FILES if is_sent else None, **options)
+        files = request.FILES if request.method == "POST" else None
+        return cls(sent(request), files=files, **options)
 
     def clean_typed_name(self) -> str:
         """Blanks around it are forgiven, nothing else."""
@@ -70,12 +81,47 @@ class ActionForm(forms.Form):
         """What the action's function is given besides its subject; for a valid form."""
         return {}
 
-    def differences(self, operation: Operation) -> Sequence[Any]:
+    _made_from: MadeFrom | None = None
+    _is_unreadable = False
+    made_from_values: made_from.Values | None = None  # what it was made from; None where it does not tell
+
+    def compare(self, source: MadeFrom, subject: Model) -> None:
+        """Have the form carry what it is made from, or read what it was made from."""
+        self._made_from, self._subject = source, subject
+        field = forms.CharField(required=False, widget=forms.HiddenInput, initial=source.sign(subject))
+        self.fields["made_from"] = field
+        if sent := self.is_bound and self["made_from"].data:
+            try:
+                self.made_from_values = made_from.read(sent, subject)
+            except BadSignature:
+                self.replace(made_from=source.sign(subject))
+                self._is_unreadable = True
+
+    def clean(self) -> dict[str, Any]:
+        """It is not sent where nobody can tell what it would overwrite."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self._is_unreadable:
+            self.add_error(None, made_from.UNREADABLE)
+        return cleaned
+
+    def differences(self, operation: Operation) -> Sequence[Difference]:
         """The lines of a conflict, which an operation tells that ended in one."""
-        return ()
+        if self._made_from is None or self.made_from_values is None:
+            return ()
+        sides = (self.made_from_values, operation.before, operation.after)
+        return made_from.compared(map(self._made_from.words, sides))
 
     def rebase(self, operation: Operation) -> None:
         """Show it again over what Ona has after a conflict: saved as it stands, it makes that what was typed."""
+        if self.made_from_values is not None:
+            theirs = {name: operation.before.get(name) for name in self.made_from_values}
+            self.replace(made_from=made_from.sign(theirs, self._subject))
+
+    def refuse_content(self, why: str) -> None:
+        """Show it again as it was sent: its next try is an operation of its own."""
+        self.add_error(None, why)
+        self.refusal = SENT_WITH_OTHER_CONTENT
+        self.tried()
 
     def tried(self) -> None:
         """Give a form that is shown again the id of another operation."""
@@ -95,7 +141,21 @@ class ActionForm(forms.Form):
             "actor": actor,
             "reason": self.cleaned_data["reason"],
             "operation_id": self.cleaned_data["operation_id"],
+            "content": self.content_digest(),
+            "made_from": self.made_from_values,
         }
+
+    def content_digest(self) -> str:
+        """Tells one content from another and nothing else about it, secrets included."""
+        data = dict(self.data.lists()) if isinstance(self.data, QueryDict) else dict(self.data)
+        sent = {name: data[name] for name in sorted(set(data) - self.not_content)}
+        sent |= {name: [_digest(file)] for name, file in sorted(self.files.items())}
+        return salted_hmac(SALT, json.dumps(sent, default=str), algorithm="sha256").hexdigest()
+
+
+def _digest(file: Any) -> str:
+    file.seek(0)
+    return sha256(file.read()).hexdigest()
 
 
 def _css_class(widget: forms.Widget) -> str:

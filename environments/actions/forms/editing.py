@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from django import forms
@@ -13,36 +12,17 @@ from django.http import HttpRequest, QueryDict
 
 from environments.actions import specification_parts as parts
 from environments.actions.forms.base import ActionForm
+from environments.actions.forms.made_from import UNREADABLE, Difference, compared
 from environments.actions.specification_parts import Seen
 from environments.actions.specification_policies import organization_of
 from environments.models import Environment, Phase
+from portal.accounts.kept_forms import sent
 from portal.directory.models import Organization
 from portal.ledger.models import Operation
 from portal.ledger.recording import plain
 
 SALT = "environments.actions.forms.editing"
-UNREADABLE = "This form can no longer tell what it was made from. Compare it with the environment, then save it again."
 UNCHANGED = "Nothing is changed yet: this is how Ona has it."
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One line of a conflict: what it was when the form was opened, what Ona has now, what was typed."""
-
-    label: str
-    before: str
-    theirs: str
-    mine: str
-
-    @property
-    def is_theirs(self) -> bool:
-        """Whether somebody else changed it."""
-        return self.before != self.theirs
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this form changes it."""
-        return self.before != self.mine
 
 
 class EditForm(ActionForm):
@@ -52,6 +32,8 @@ class EditForm(ActionForm):
     """
 
     values: ClassVar[parts.Values]
+    reason_needed: ClassVar[str] = ""  # when one is required, for the label: "to add keys"
+    not_content = ActionForm.not_content | {"seen_spec_version", "seen_values"}
     seen_spec_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
     seen_values = forms.CharField(widget=forms.HiddenInput)
 
@@ -70,6 +52,8 @@ class EditForm(ActionForm):
         self.is_readable, self.seen = seen is not None, seen or Seen.of(environment, type(self).values)
         initial = self.initial_values() | (_typed(typed) if typed else {}) | self._carry()
         super().__init__(data, initial=initial, **options)
+        if self.reason_needed:
+            self.fields["reason"].label = f"Reason (required {self.reason_needed})"
         self.prepare()
         if data is not None and not self.is_readable:
             self.replace(**self._carry())
@@ -77,9 +61,9 @@ class EditForm(ActionForm):
     @classmethod
     def of(cls, request: HttpRequest, subject: Environment, **options: Any) -> Self:
         """Where more rows are requested, it is not looked at yet."""
-        sent = request.POST if request.method == "POST" else None
-        only_more = sent is not None and "more" in sent
-        data, typed = (None, sent) if only_more else (sent, None)
+        fields = sent(request)
+        only_more = fields is not None and "more" in fields
+        data, typed = (None, fields) if only_more else (fields, None)
         return cls(data, typed=typed, environment=subject, organization=organization_of(subject), **options)
 
     def initial_values(self) -> dict[str, Any]:
@@ -109,10 +93,16 @@ class EditForm(ActionForm):
         """What to know before saving, policies above all."""
         return ()
 
+    def needs_reason(self) -> bool:
+        """Whether what is typed destroys something or lets somebody in; for a form whose fields are valid."""
+        return False
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.is_readable:
             raise ValidationError(UNREADABLE)
+        if not self.errors and self.needs_reason() and not cleaned.get("reason"):
+            self.add_error("reason", self.fields["reason"].error_messages["required"])
         if not self.errors and self._is_same():
             raise ValidationError(UNCHANGED)
         return cleaned
@@ -123,9 +113,7 @@ class EditForm(ActionForm):
 
     def differences(self, operation: Operation) -> list[Difference]:
         """The lines of a conflict, which an operation tells that ended in one."""
-        sides = [self.texts(values) for values in (self.seen.values, operation.before, operation.after)]
-        labels = dict.fromkeys(label for side in sides for label in side)
-        return [Difference(label, *(side.get(label, "") for side in sides)) for label in labels]
+        return compared(self.texts(values) for values in (self.seen.values, operation.before, operation.after))
 
     def rebase(self, operation: Operation) -> None:
         """Show it again over what Ona has after a conflict: saved as it stands, it makes that what was typed."""

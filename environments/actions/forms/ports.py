@@ -13,7 +13,7 @@ from environments.actions import specification_parts as parts
 from environments.actions.forms.editing import EditForm
 from environments.actions.forms.limits import HIGHEST_PORT, LONGEST_PORT_NAME, LOWEST_PORT, SHORTEST_PORT_NAME
 from environments.actions.specification_parts import Port
-from environments.actions.specification_policies import SHARING_DISABLED, is_above_limit, refused_port
+from environments.actions.specification_policies import OWN, SHARING_DISABLED, is_above_limit, openness, refused_port
 from environments.documents.labels import enum_label
 from portal.directory.models import Organization
 
@@ -139,6 +139,7 @@ def typed_rows(data: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
 
 class PortsForm(EditForm):
     values = parts.ports
+    reason_needed = "to open a port wider"
 
     def __init__(self, data: QueryDict | None = None, *, typed: QueryDict | None = None, **options: Any) -> None:
         super().__init__(data, typed=typed, **options)
@@ -164,6 +165,11 @@ class PortsForm(EditForm):
         if self.rows.is_valid() and self._seen_rows() and not self.rows.filled():
             raise ValidationError(parts.LAST_PORT)
         return super().clean() if self.rows.is_valid() else self.cleaned_data
+
+    def needs_reason(self) -> bool:
+        """Wider than it was; a new port is wider than its owner's own, and a level newer than the list than any."""
+        was = {row["port"]: openness(row["admission"]) for row in self._seen_rows()}
+        return any(openness(port.admission) > was.get(port.was or port.port, OWN) for port in self.rows.ports())
 
     def mine(self) -> Mapping[str, Any]:
         return {"ports": parts.in_order(port.values() for port in self.rows.ports())}

@@ -180,6 +180,7 @@ class PathForm(EditForm):
 class DevcontainerForm(PathForm):
     values = parts.devcontainer_with_session
     name = "devcontainerFilePath"
+    reason_needed = "to rebuild"
     rebuild = forms.BooleanField(
         required=False,
         label="Rebuild the container now",
@@ -193,11 +194,8 @@ class DevcontainerForm(PathForm):
         self.fields["path"].help_text = "Such as .devcontainer/devcontainer.json. Left empty, Ona looks for one."
         self.order_fields(["path", "rebuild", "reason"])
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        if cleaned.get("rebuild") and not cleaned.get("reason"):
-            self.add_error("reason", self.fields["reason"].error_messages["required"])
-        return cleaned
+    def needs_reason(self) -> bool:
+        return bool(self.cleaned_data["rebuild"])
 
     def mine(self) -> Mapping[str, Any]:
         return {**super().mine(), **({"rebuild": True} if self.cleaned_data["rebuild"] else {})}

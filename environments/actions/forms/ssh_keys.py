@@ -21,6 +21,7 @@ ONLY_PUBLIC = (
 
 class SSHKeysForm(EditForm):
     values = parts.ssh_keys
+    reason_needed = "to add keys"
     remove = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     add = forms.CharField(
         label="Add keys",
@@ -56,6 +57,9 @@ class SSHKeysForm(EditForm):
         if errors:
             raise ValidationError(ONLY_PUBLIC if is_private(text) else errors)
         return lines
+
+    def needs_reason(self) -> bool:
+        return bool(self.cleaned_data["add"])
 
     def mine(self) -> Mapping[str, Any]:
         kept_ones = [key for key in self.keys() if key["id"] not in self.cleaned_data["remove"]]

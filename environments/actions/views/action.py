@@ -14,9 +14,11 @@ from django.utils import timezone
 from environments.actions.execute import Conflict, NotPossible
 from environments.actions.forms.base import ActionForm
 from environments.actions.registry import Action, Danger
-from environments.actions.views.panel import NOT_ACCEPTED, close_panel, find_environment, show_panel
+from environments.actions.views.panel import close_panel, find_environment, show_panel
 from environments.models import Environment
+from portal.accounts.kept_forms import keeps_form
 from portal.ledger.models import Operation, Outcome
+from portal.ledger.recording import OtherContent
 from portal.web.permissions import permission
 from portal.web.sensitive import discreet
 
@@ -51,16 +53,19 @@ class Stage:
 def action_view(action: Action, stage: Stage) -> Callable[..., HttpResponseBase]:
     """The view of an action on a stage."""
 
+    @keeps_form
     @permission(*stage.permissions, action.permission)
     def view(request: HttpRequest, /, **ids: UUID) -> HttpResponse:
         subject, page = stage.find(**ids)
         name_of = subject if action.danger is Danger.TYPED_NAME else None
         form = action.form.of(request, subject, needs_reason=action.needs_reason, name_of=name_of)
+        if action.made_from:
+            form.compare(action.made_from, subject)
         opened = ActionRequest(request, action, subject, page, form)
         operation = submit(request, form, lambda: _do(opened, stage))
         if operation and operation.outcome != Outcome.FAILED:
             return stage.close(opened, operation)
-        return stage.show(opened, _context(opened, operation), NOT_ACCEPTED if form.is_bound else 200)
+        return stage.show(opened, _context(opened, operation), status_of(request, form))
 
     return discreet(view) if action.is_sensitive else view
 
@@ -80,9 +85,17 @@ def submit(request: HttpRequest, form: ActionForm, do: Callable[[], Operation]) 
     except NotPossible as reason:
         form.add_error(None, str(reason))
         return None
+    except OtherContent as reason:
+        form.refuse_content(str(reason))
+        return None
     if operation.outcome == Outcome.FAILED:
         form.tried()
     return operation
+
+
+def status_of(request: HttpRequest, form: ActionForm) -> int:
+    """Of an answer that shows the form: 200 where it was not sent, or not to be looked at yet."""
+    return form.refusal if request.method == "POST" and form.is_bound else 200
 
 
 def _context(opened: ActionRequest, operation: Operation | None) -> dict[str, Any]:

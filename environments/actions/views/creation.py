@@ -13,9 +13,10 @@ from django_htmx.http import HttpResponseClientRedirect
 from environments.actions import creation_choices
 from environments.actions.creation import CREATIONS, create_environment, create_environment_from_project
 from environments.actions.forms.creation import FROM_PROJECT, FROM_URL, CreationForm
-from environments.actions.views.action import submit
-from environments.actions.views.panel import NOT_ACCEPTED, page_of
+from environments.actions.views.action import status_of, submit
+from environments.actions.views.panel import page_of
 from environments.models import Environment
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.directory.connection import ona_now
 from portal.directory.models import Member, Organization
 from portal.ledger.models import Operation, Outcome
@@ -34,13 +35,15 @@ class Owner:
     environments: int
 
 
+@keeps_form
 @permission("environments.view_environment", "environments.add_environment")
 def environment_create(request: HttpRequest) -> HttpResponseBase:
     if "operation" in request.GET:
         return _follow(request, _own(request, request.GET["operation"]))
-    if request.method != "POST":
+    fields = sent(request)
+    if fields is None:
         return _show(request, CreationForm(initial=_initial(request)))
-    form = CreationForm(request.POST)
+    form = CreationForm(fields)
     operation = submit(request, form, lambda: _create(request, form))
     if operation is None or operation.outcome == Outcome.FAILED:
         return _show(request, form, operation)
@@ -68,8 +71,7 @@ def _show(request: HttpRequest, form: CreationForm, failed: Operation | None = N
         "from_url": [form[name] for name in ("url", "branch", "environment_class")],
         "last": [form[name] for name in ("name", "reason")],
     }
-    status = NOT_ACCEPTED if request.method == "POST" else 200
-    return render(request, "environments/actions/create.html", context, status=status)
+    return render(request, "environments/actions/create.html", context, status=status_of(request, form))
 
 
 def _owner() -> Owner | None:

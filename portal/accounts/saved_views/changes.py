@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -23,6 +25,10 @@ class NotKept(Exception):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class Overtaken(NotKept):
+    """The view was changed after the form was made."""
 
 
 def canonical(url_name: str, query: str) -> str:
@@ -51,10 +57,14 @@ def keep_view(*, owner: User, name: str, url_name: str, query: str, is_shared: b
     return view
 
 
-def change_view(*, view: SavedView, name: str, is_shared: bool, is_start: bool) -> None:
-    """Change name, sharing and start. NotKept if another view has the name."""
+def change_view(
+    *, view: SavedView, name: str, is_shared: bool, is_start: bool, seen_at: datetime | None = None
+) -> None:
+    """Change name, sharing and start. NotKept if another view has the name; Overtaken if the view was changed after
+    `seen_at`."""
     with transaction.atomic():
         _one_at_a_time(view.owner)
+        _refuse_overtaken(view, seen_at)
         if SavedView.objects.filter(owner=view.owner, name=name).exclude(pk=view.pk).exists():
             raise NotKept(f"You already have a view called {name}. Choose another name.", "name")
         was_shared = view.is_shared
@@ -68,9 +78,12 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, is_start: bool) 
         log.info("view_shared" if is_shared else "view_kept_to_oneself", **_told(view))
 
 
-def refill_view(*, view: SavedView, query: str) -> None:
-    """Replace the filters. NotKept if they are too long."""
-    _write(view, query=canonical(view.url_name, query))
+def refill_view(*, view: SavedView, query: str, seen_at: datetime | None = None) -> None:
+    """Replace the filters. NotKept if they are too long; Overtaken if the view was changed after `seen_at`."""
+    with transaction.atomic():
+        _one_at_a_time(view.owner)
+        _refuse_overtaken(view, seen_at)
+        _write(view, query=canonical(view.url_name, query))
     log.info("view_refilled", **_told(view))
 
 
@@ -85,7 +98,7 @@ def delete_view(*, view: SavedView) -> None:
 
 def unshare_view(*, view: SavedView, actor: User) -> None:
     """Stop sharing somebody else's view; its owner keeps it."""
-    SavedView.objects.filter(pk=view.pk).update(is_shared=False)
+    SavedView.objects.filter(pk=view.pk).update(is_shared=False, changed_at=timezone.now())
     log.info("view_unshared_by_another", by=actor.pk, **_told(view))
 
 
@@ -118,6 +131,19 @@ def start_of(user: User) -> tuple[str, str]:
 def _one_at_a_time(owner: User) -> None:
     """Serialize changes of a person's views: names and counts are checked before writing."""
     User.objects.select_for_update(no_key=True).only("pk").get(pk=owner.pk)
+
+
+def _refuse_overtaken(view: SavedView, seen_at: datetime | None) -> None:
+    """Overtaken where it is not as the form showed it; `view` is then as it is now."""
+    if seen_at is None or not SavedView.objects.filter(pk=view.pk).exclude(changed_at=seen_at).exists():
+        return
+    view.refresh_from_db()
+    shared = "shared with everybody" if view.is_shared else "not shared"
+    filters = ", ".join(f"{name}: {value}" for name, value in view.pairs) or "none"
+    raise Overtaken(
+        f"This view was changed after you opened this. It is now called {view}, is {shared}, and has these filters: "
+        f"{filters}. Nothing was changed: save again to have it as you want it."
+    )
 
 
 def _write(view: SavedView, **columns: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -9,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.accounts.forms import SavedViewForm, ViewForm
+from portal.accounts.forms import ChangedViewForm, SavedViewForm
+from portal.accounts.kept_forms import keeps_form, sent
 from portal.accounts.models import SavedView, Start
 from portal.accounts.saved_views import changes
 from portal.accounts.saved_views.changes import NotKept
@@ -60,16 +63,17 @@ def views_menu(request: HttpRequest) -> HttpResponse:
     return _panel(request, _list(request, url_name), query_at_hand(request, url_name, ""))
 
 
+@keeps_form
 @permission(VIEW)
 def view_new(request: HttpRequest) -> HttpResponse:
     """The form for a new view, as a page or in the menu; POST creates it."""
     initial = {name: request.GET.get(name, "") for name in ("list", "query")}
-    form = SavedViewForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = SavedViewForm(sent(request), initial=initial)
     url_name = _list(request, form["list"].value() or "")
     query = query_at_hand(request, url_name, form["query"].value() or "")
     if request.method == "POST" and form.is_valid() and (view := _keep(request, form, url_name, query)):
         return _done(request, view, f"Saved as {view}.")
-    status = NOT_ACCEPTED if form.is_bound else 200
+    status = NOT_ACCEPTED if request.method == "POST" else 200
     if is_fragment(request):
         return _panel(request, url_name, query, form=form, status=status)
     view = SavedView(url_name=url_name, query=SAVABLE[url_name].canonical(QueryDict(query)))
@@ -86,22 +90,25 @@ def view(request: HttpRequest, view_id: int) -> HttpResponse:
     return redirect(found.url)
 
 
+@keeps_form
 @permission(VIEW)
 def view_edit(request: HttpRequest, view_id: int) -> HttpResponse:
     """Change name, sharing and start, by its owner."""
     found = _own(request, view_id)
     is_start = Start.objects.filter(user=found.owner, view=found).exists()
     initial = {"name": found.name, "is_shared": found.is_shared, "is_start": is_start}
-    form = ViewForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = ChangedViewForm(sent(request), initial=initial | {"seen_at": found.changed_at.isoformat()})
     if request.method == "POST" and form.is_valid():
         try:
             changes.change_view(view=found, **form.cleaned_data)
         except NotKept as reason:
             form.add_error(reason.field, str(reason))
+            form.data = request.POST.copy()
+            form.data["seen_at"] = found.changed_at.isoformat()
         else:
             messages.success(request, f"{found} is changed.")
             return redirect("accounts:views")
-    status = NOT_ACCEPTED if form.is_bound else 200
+    status = NOT_ACCEPTED if request.method == "POST" else 200
     return render(request, "accounts/views/edit.html", {"form": form, "view": found}, status=status)
 
 
@@ -113,7 +120,7 @@ def view_update(request: HttpRequest, view_id: int) -> HttpResponse:
     url_name = _list(request, found.url_name)
     query = query_at_hand(request, url_name, request.POST.get("query", ""))
     try:
-        changes.refill_view(view=found, query=query)
+        changes.refill_view(view=found, query=query, seen_at=_seen_at(request))
     except NotKept as reason:
         if is_fragment(request):
             return _panel(request, url_name, query, said=str(reason), status=NOT_ACCEPTED)
@@ -158,6 +165,14 @@ def view_unshare(request: HttpRequest, view_id: int) -> HttpResponse:
     changes.unshare_view(view=found, actor=_person(request))
     messages.success(request, f"{found} is not shared any more. {found.owner.get_username()} still has it.")
     return redirect("accounts:views")
+
+
+def _seen_at(request: HttpRequest) -> datetime | None:
+    """When the view had been changed last as the button was shown; None if it does not say."""
+    try:
+        return datetime.fromisoformat(request.POST.get("seen_at", ""))
+    except ValueError:
+        return None
 
 
 def _person(request: HttpRequest) -> User:

@@ -13,7 +13,9 @@ from uuid import UUID
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Cast, Concat, Upper
+from django.db.models.functions import Cast, Concat
+
+from portal.lists.folding import Folded
 
 NEW_LINE = Value("\n", output_field=models.TextField())
 ENVIRONMENT = "RESOURCE_TYPE_ENVIRONMENT"
@@ -59,7 +61,7 @@ class AuditLog(models.Model):
     # the operation that is probably behind it (portal.ledger.audit_log_matching); no foreign key, as in the ledger
     operation_id = models.UUIDField(null=True)
     search = models.GeneratedField(
-        expression=Upper(
+        expression=Folded(
             Concat(
                 F("action"), NEW_LINE, F("subject_type"), NEW_LINE, Cast("subject_id", models.TextField()), NEW_LINE,
                 Cast("actor_id", models.TextField()),

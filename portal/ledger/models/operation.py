@@ -13,7 +13,9 @@ from uuid import UUID
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Cast, Concat, Upper
+from django.db.models.functions import Cast, Concat
+
+from portal.lists.folding import Folded
 
 BATCH = "batch"  # the target type of an operation that others are part of
 NEW_LINE = Value("\n", output_field=models.TextField())
@@ -82,6 +84,8 @@ class Operation(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     origin = models.TextField(choices=Origin.choices, default=Origin.PAGE)
+    # a keyed digest of the form that requested it; empty for what was requested without one
+    content_digest = models.TextField(blank=True, default="", db_default="")
     asked_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -92,7 +96,7 @@ class Operation(models.Model):
     # the portal's own words: how the outcome was found out, or why it cannot be
     explanation = models.TextField(blank=True, default="")
     search = models.GeneratedField(
-        expression=Upper(
+        expression=Folded(
             Concat(
                 F("target_name"), NEW_LINE, F("actor_name"), NEW_LINE, F("action"), NEW_LINE, F("reason"), NEW_LINE,
                 F("message"), NEW_LINE, Cast("target_id", models.TextField()), NEW_LINE,

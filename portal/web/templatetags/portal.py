@@ -51,6 +51,12 @@ def _iso(value: datetime) -> str:
 
 
 @register.filter
+def typed_time(value: str | None) -> str:
+    """A time of an address as its field shows it: 2026-12-31 18:00."""
+    return (value or "").replace("T", " ")
+
+
+@register.filter
 def duration(value: timedelta | float | None) -> str:
     """A timedelta or a number of seconds in words; "unknown" for None."""
     if value is None or value == "":

@@ -172,7 +172,7 @@ def test_again_is_for_those_that_failed_with_the_same_moment_as_long_as_it_lies_
     assert link
     page = admin.get(html.unescape(link[1])).content.decode()
     assert ticked(page) == [str(failed.pk)]
-    assert (f'value="{ahead:%Y-%m-%dT%H:%M}"' in page) is is_kept
+    assert (f'value="{ahead:%Y-%m-%d %H:%M}"' in page) is is_kept
 
 
 def _as_if_asked_for(batch: Batch, moment: datetime) -> None:
@@ -214,3 +214,28 @@ def test_the_list_hands_its_environments_on_to_those_who_may_do_something() -> N
         page = factories.client(role).get("/environments/", {"q": "phase:running"}).content.decode()
         assert ("Bulk actions…" in page) is may
         assert (f'href="{NEW}?q=phase%3Arunning' in page) is may
+
+
+def test_a_plan_that_somebody_overtook_names_the_lockdowns_and_asks_again() -> None:
+    rows = [factories.environment(name=name, lockdown_at=None) for name in ("one", "two")]
+    admin = factories.client("Admin")
+
+    def shown(page: str) -> str:
+        found = re.search(r'name="shown" value="([^"]+)"', page)
+        assert found
+        return found[1]
+
+    form = asked("environment.set_lockdown", rows, lockdown_at=in_days(3))
+    form["shown"] = shown(admin.get(NEW, {"action": "environment.set_lockdown"}).content.decode())
+    Environment.objects.filter(pk=rows[1].pk).update(lockdown_at="2090-05-06T07:08Z")
+    answer = admin.post(NEW, form)
+    page = answer.content.decode()
+    assert (answer.status_code, Batch.objects.count()) == (422, 0)
+    assert "two: was none, is 2090-05-06 07:08 UTC" in page
+    assert "one: was" not in page
+    assert admin.post(NEW, form | {"shown": shown(page)}).status_code == 302
+    assert admin.post(NEW, form | {"shown": shown(page)}).status_code == 302  # the same again
+    other = admin.post(NEW, form | {"shown": shown(page), "at_once": "4"})
+    assert other.status_code == 409
+    assert "already sent with other content" in other.content.decode()
+    assert Batch.objects.count() == 1

@@ -84,7 +84,7 @@ def test_ports_are_added_changed_and_removed(sandbox: Sandbox, admin: Client) ->
     answer = send(
         admin, environment, "ports",
         ports__0__DELETE="on", ports__1__name="changed",
-        ports__3__port="9000", ports__3__name=" new ", ports__3__admission=EVERYONE,
+        ports__3__port="9000", ports__3__name=" new ", ports__3__admission=EVERYONE, reason="a demo",
     )  # fmt: skip
     assert saved(answer)
     odd, changed, _ = MAXIMAL["ports"]
@@ -187,7 +187,8 @@ def test_keys_are_shown_by_fingerprint_added_and_removed(sandbox: Sandbox, admin
     opened = admin.get(address(environment, "ssh-keys"))
     assert f"ssh-ed25519 {ED25519_FINGERPRINT} ann@laptop" in words(opened)
     assert "not a valid key (id key-a)" in words(opened)
-    assert saved(send(admin, environment, "ssh-keys", opened, remove=["key-a"], add=f"# mine\r\n{ECDSA} bo\r\n"))
+    typed = {"remove": ["key-a"], "add": f"# mine\r\n{ECDSA} bo\r\n", "reason": "joins"}
+    assert saved(send(admin, environment, "ssh-keys", opened, **typed))
     keys = spec_of(sandbox, environment)["sshPublicKeys"]
     assert [key["value"] for key in keys] == [MAXIMAL["sshPublicKeys"][0]["value"], f"{ECDSA} bo"]
 

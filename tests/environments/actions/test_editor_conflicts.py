@@ -63,7 +63,7 @@ def test_using_my_keys_comes_to_mine_whatever_others_added_and_removed(sandbox: 
     opened = admin.get(address(environment, "ssh-keys"))
     theirs = [{"id": "theirs", "value": line("theirs")}]
     sandbox.world.change(str(environment.pk), spec={"sshPublicKeys": theirs})
-    answer = send(admin, environment, "ssh-keys", opened, add=f"{ECDSA} mine")
+    answer = send(admin, environment, "ssh-keys", opened, add=f"{ECDSA} mine", reason="joins")
     assert answer.status_code == 422
     assert fields(answer)["remove"] == ["theirs"]
     assert saved(send(admin, environment, "ssh-keys", answer))
@@ -83,7 +83,7 @@ def test_using_my_ports_comes_to_mine(sandbox: Sandbox, admin: Client) -> None:
     sandbox.world.change(str(environment.pk), spec={"ports": theirs})
     answer = send(admin, environment, "ports", opened, ports__1__name="mine")
     assert re.search(r"Port 5000 Before none Theirs their new one", words(answer))
-    assert saved(send(admin, environment, "ports", answer))
+    assert saved(send(admin, environment, "ports", answer, reason="it opens what they closed"))
     ports = spec_of(sandbox, environment)["ports"]
     assert [(port["port"], port.get("authNonce")) for port in ports] == [
         (8443, MAXIMAL["ports"][0]["authNonce"]), (3000, "7"), (1024, None)

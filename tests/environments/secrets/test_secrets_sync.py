@@ -187,7 +187,7 @@ def test_the_directory_is_written_to_rows_when_a_name_changes(cached: Sandbox) -
     count_environments()
     secret.refresh_from_db()
     assert secret.scope_name == "another name"
-    assert "ANOTHER NAME" in secret.search
+    assert "another name" in secret.search
 
 
 def test_a_scope_that_may_not_be_read_is_an_error_where_one_is_asked_for(cached: Sandbox) -> None:

@@ -9,7 +9,7 @@ FORGET = "UPDATE environments_snapshot SET counts = counts - 'failing' - 'open' 
 
 
 class Migration(migrations.Migration):
-    dependencies = [("environments", "0009_not_in_sync")]
+    dependencies = [("environments", "0010_list_indexes")]
 
     operations = [
         migrations.RemoveIndex(model_name="environment", name="environment_facets"),
