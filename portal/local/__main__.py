@@ -100,10 +100,10 @@ def _prepare(address: str | None) -> None:
         _call(["signin_link", "--base-url", address, "--minutes", "60"], stdout=link)
         portal.write_private(portal.ENTRANCE_FILE, link.getvalue().strip())
     if "PORTAL_SANDBOX_PORT" not in os.environ:
-        portal.write_private(portal.TROUBLE_FILE, _trouble_with_ona())
+        portal.write_private(portal.TROUBLE_FILE, trouble_with_ona())
 
 
-def _trouble_with_ona() -> str:
+def trouble_with_ona() -> str:
     """In one line why Ona does not answer this token, and what to do; "" if it does. Django is loaded."""
     from portal.directory.connection import ona_now
     from portal.ona import OnaError, errors
@@ -114,8 +114,8 @@ def _trouble_with_ona() -> str:
         return "Ona refuses the token. Set ONA_API_KEY to a valid one and start again."
     except OnaError as error:
         return " ".join(error.for_people().split())
-    except ValueError as error:  # of the settings
-        return str(error)
+    except ValueError as error:
+        return f"ONA_API_KEY or ONA_BASE_URL cannot be right: {error}."
     return ""
 
 

@@ -32,6 +32,7 @@ PARTS = (
     "exports",
     "evidence",
     "chain",
+    "load",
 )
 
 
@@ -273,6 +274,18 @@ def bench_overview(rows: int) -> Iterator[Result]:
     yield Result("keeping it for the first time", f"{seconds['first']:.1f} s", "", "", "")
 
 
+def bench_load(rows: int) -> Iterator[Result]:
+    """50 readers, 20 of them slow, and 5 pages as of a week ago, all at once on the web server."""
+    from tests.benchmarks.load import PAST, QUICK, SLOW
+    from tests.benchmarks.load import measure as measure_load
+
+    for happened, load in measure_load(rows).items():
+        what = f"{QUICK + SLOW} readers at once, {SLOW} of them slow, and {PAST} of the past, {rows:,}{happened}"
+        answers = ", ".join(f"{count:,} × {status}" for status, count in sorted(load.statuses.items()))
+        for kind, name in (("quick", "a page"), ("past", "as of a week ago")):
+            yield Result(f"{what}: {name}, p95", f"{load.p95(kind) / 1000:.1f} s", answers, "", "no 503")
+
+
 def _against(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
     return Result(what, f"{run['seconds']:.2f} s", peer, f"{run['seconds'] / other['seconds']:.2f} ×", goal)
 
@@ -319,6 +332,7 @@ def main() -> None:
         "evidence": lambda: bench_evidence(10 * size),
         "overview": lambda: bench_overview(10 * size),
         "chain": lambda: bench_chain(20 * size),
+        "load": lambda: bench_load(10 * size),
     }
     prepare_database()
     chosen = [arguments.only] if arguments.only else list(benches)

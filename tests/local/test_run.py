@@ -11,14 +11,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from portal.directory import connection
 from portal.local import run as portal
+from portal.local.__main__ import trouble_with_ona
 from portal.local.services import free_port
+from portal.sandbox.world import World
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Loaded by seven processes on two busy cores, Django takes its time.
@@ -29,6 +33,7 @@ PATIENCE = 180.0
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for data and logs that is not the developer's own."""
     monkeypatch.setattr(portal, "DATA", tmp_path)
+    monkeypatch.setattr(portal, "ENTRANCE_FILE", tmp_path / "entrance")
     return tmp_path
 
 
@@ -116,7 +121,44 @@ def descendants(pid: int) -> list[int]:
     return found + [below for child in found for below in descendants(child)]
 
 
-def test_the_whole_portal_comes_up_signs_in_by_its_link_once_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def lose(pid: int, *names: str) -> None:
+    """Kill children by words of their command lines."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if any(name in Path(f"/proc/{child}/cmdline").read_text() for name in names):
+            os.kill(int(child), signal.SIGKILL)
+
+
+def ready(port: int) -> bool:
+    return portal.answer_of(port, "/readyz")[0] == 200
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_token_that_ona_refuses_is_told_in_one_line_and_not_called_ready(connect: Callable[..., Any]) -> None:
+    with connect(World(0, 1)):
+        assert trouble_with_ona() == ""
+    with connect(World(0, 1), token="expired"):
+        trouble = trouble_with_ona()
+    assert trouble == "Ona refuses the token. Set ONA_API_KEY to a valid one and start again."
+    assert portal.announcement(8000, trouble) == f"Portal not ready: {trouble} Its pages: http://127.0.0.1:8000/"
+    assert portal.announcement(8000, "") == "Portal ready: http://127.0.0.1:8000/"
+
+
+def test_an_ona_that_does_not_answer_is_told_in_one_line(settings: Any) -> None:
+    for address, means in (("http://127.0.0.1:9/api", "Ona did not answer"), ("http://ona.example", "ONA_API_KEY or")):
+        settings.ONA_BASE_URL = address
+        connection._client.cache_clear()
+        assert trouble_with_ona().startswith(means)
+        assert "\n" not in trouble_with_ona()
+    connection._client.cache_clear()
+
+
+def test_the_whole_portal_comes_up_again_after_a_loss_and_leaves_nothing_behind(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port) as (process, lines):
         assert lines[0].startswith(f"Portal ready: http://127.0.0.1:{port}/"), lines
@@ -127,14 +169,15 @@ def test_the_whole_portal_comes_up_signs_in_by_its_link_once_and_leaves_nothing_
         assert json.loads(surroundings.read_text())["DATABASE_URL"].startswith("postgresql://")
         link = lines[0].partition(": ")[2].strip()
         assert not [log.name for log in (tmp_path / "log").iterdir() if link in log.read_text(errors="replace")]
+        assert ready(port)
+        lose(process.pid, "redis-server", "beat")
+        eventually(lambda: not ready(port))
+        eventually(lambda: ready(port))
         family = descendants(process.pid)
         assert len(family) > 10
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
-    deadline = time.monotonic() + PATIENCE
-    while any(Path(f"/proc/{pid}").exists() for pid in family):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
     assert (tmp_path / "demo_12_1.world").exists()
     assert not surroundings.exists()
     assert not (tmp_path / "entrance").exists()

@@ -16,7 +16,8 @@ from django.test import Client
 from tests.support import factories
 
 PAGES = (
-    "/environments/facets/", "/audit/lockdown/?group=project", "/audit/archive/", "/automations/facets/", "/operations/",
+    "/environments/facets/", "/audit/lockdown/?group=project", "/audit/archive/", "/automations/facets/",
+    "/operations/",
 )  # fmt: skip
 
 

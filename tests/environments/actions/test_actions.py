@@ -87,7 +87,7 @@ def test_a_stopped_environment_is_started(sandbox: Sandbox, admin: User) -> None
 
 def test_what_could_not_be_recorded_is_not_sent(sandbox: Sandbox, admin: User) -> None:
     environment = known(sandbox)
-    with full_disk(), pytest.raises(NotPossible, match="no space left.*was not sent to Ona"):
+    with full_disk(), pytest.raises(NotPossible, match=r"no space left.*was not sent to Ona"):
         lifecycle.rename_environment(environment=environment, name="mine", actor=admin)
     assert document(sandbox, environment)["metadata"]["name"] == environment.name != "mine"
     assert not Operation.objects.exists()
