@@ -121,7 +121,7 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
 def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
     """`asked` is the form as it was sent, or the address; `data` the address."""
     typed = asked.get("reference", "").replace("\0", "")[:LONGEST_STORED]
-    reference = "" if kind and not kind.has_reference else reference_named(kind and kind.action, typed)
+    reference = "" if kind and not kind.has_reference else reference_named(kind.action if kind else None, typed)
     again = _again_of(asked.get("again_of", "") or asked.get("again", ""))
     state = read_query(ENVIRONMENTS, _of_environments(data), Now())
     is_whole = kind is not None and bool(reference or not kind.has_reference)

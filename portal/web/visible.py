@@ -45,7 +45,10 @@ class VisibleText:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Pages and sentences; files and streams are left as they are."""
         response = self.get_response(request)
-        is_page = isinstance(response, HttpResponse) and response.get("Content-Type", "").startswith(KINDS)
-        if is_page and _ANY.search(response.content):
+        if isinstance(response, HttpResponse) and _is_page(response) and _ANY.search(response.content):
             response.content = visible_html(response.content.decode()).encode()
         return response
+
+
+def _is_page(response: HttpResponse) -> bool:
+    return response.get("Content-Type", "").startswith(KINDS)
