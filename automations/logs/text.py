@@ -1,4 +1,4 @@
-"""Clean a log for browsers: text, tabs, line ends and, for the viewer, colours."""
+"""Clean a log for browsers: text, tabs, line ends and, for the viewer, colours and backspaces."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _UNWANTED = re.compile(
 # The start of an incomplete sequence.
 _BEGUN = re.compile(rf"\x1b(?:\[[0-?]{{0,99}}[ -/]{{0,9}}|{_STRING}\x1b?|[ -/]{{0,9}})?\Z")
 _HARMLESS = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F)])
+BACKSPACE = "\b"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class Cleaner:
-    """Decodes a log in chunks and removes control characters and sequences other than colours.
+    """Decodes a log in chunks and removes control characters and sequences other than colours and backspaces.
 
     The result does not depend on the chunking, so that a reader can resume.
     """
@@ -55,5 +56,5 @@ class Cleaner:
 
     def _in_place_of(self, found: re.Match[str]) -> str:
         if found["sequence"] is None:
-            return REPLACEMENT
+            return found[0] if self._colours and found[0] == BACKSPACE else REPLACEMENT
         return found[0] if self._colours and _COLOUR.fullmatch(found[0]) else ""

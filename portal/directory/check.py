@@ -10,6 +10,9 @@ from portal.ona import OnaClient, OnaError
 from portal.ona.documents.directory import Identity
 from portal.ona.documents.pages import Page
 
+SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"
+READS = ". Such a token reads and starts automations; for other changes Ona requires a personal access token."
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -48,9 +51,10 @@ def _describe(identity: Identity) -> Finding:
     kind = identity.subject.principal.removeprefix("PRINCIPAL_").lower().replace("_", " ") or "unknown principal"
     if identity.organization_id is None:
         return Finding("token", False, f"It is of a {kind} that belongs to no organization.", needed=True)
+    limits = READS if identity.subject.principal == SERVICE_ACCOUNT else ""
     tier = identity.organization_tier or "unknown"
     return Finding(
-        "token", True, f"{kind} {identity.subject.id} of organization {identity.organization_id}, tier {tier}"
+        "token", True, f"{kind} {identity.subject.id} of organization {identity.organization_id}, tier {tier}{limits}"
     )
 
 

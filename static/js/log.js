@@ -85,10 +85,30 @@
     return element;
   }
 
-  // a progress bar writes over its line: what stands there at last is what counts
-  function written(line) {
+  // backspaces go back one place each, and what follows writes over what stood there; those at the end are kept
+  function overwritten(text) {
+    if (!text.includes("\b")) return text;
+    const places = [];
+    let at = 0, colours = "";
+    for (const token of text.match(/\x1b\[[0-9;:]*m|./gsu) || []) {
+      if (token === "\b") at = Math.max(0, at - 1);
+      else if (token.length > 2) colours += token;
+      else { places[at] = colours + token; colours = ""; at += 1; }
+    }
+    return places.join("") + colours + "\b".repeat(places.length - at);
+  }
+
+  // a progress bar writes over its line: what stands there at last is what counts. It may not have ended yet, so a last
+  // "\r" and last backspaces stay. Cut only then, one character too long as a sign.
+  function settled(line) {
     const text = line.replace(/\r+$/, "");
-    return text.slice(text.lastIndexOf("\r") + 1);
+    const last = overwritten(text.slice(text.lastIndexOf("\r") + 1));
+    return (last.length > LONGEST_LINE ? last.slice(0, LONGEST_LINE + 1) : last) + (text === line ? "" : "\r");
+  }
+
+  function shown(line) {
+    const text = settled(line).replace(/[\b\r]+$/, "");
+    return text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)} …` : text;
   }
 
   class Viewer {
@@ -126,6 +146,7 @@
       this.bytes = this.total = this.dropped_lines = this.characters = this.tries = 0;
       this.waiting = [];
       this.unfinished = "";
+      this.partial = null;
       this.style = plain();
       this.hit = null;
       this.decoder = new TextDecoder();
@@ -142,7 +163,8 @@
     }
 
     count() {
-      return this.total === 1 ? "1 line" : `${number.format(this.total)} lines`;
+      const total = this.total + (shown(this.unfinished) ? 1 : 0);
+      return total === 1 ? "1 line" : `${number.format(total)} lines`;
     }
 
     // --- reading
@@ -189,11 +211,7 @@
       this.bytes += content.length;
       this.tries = 0;
       const lines = (this.unfinished + this.decoder.decode(content, { stream: true })).split("\n");
-      this.unfinished = lines.pop();
-      while (this.unfinished.length > LONGEST_LINE) {
-        lines.push(this.unfinished.slice(0, LONGEST_LINE));
-        this.unfinished = this.unfinished.slice(LONGEST_LINE);
-      }
+      this.unfinished = settled(lines.pop());
       for (const line of lines) this.keep(line);
       this.draw();
       // the page stays usable while a gigabyte goes by
@@ -202,7 +220,7 @@
 
     keep(line) {
       this.total += 1;
-      this.waiting.push(line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)} …` : line);
+      this.waiting.push(shown(line));
       if (this.waiting.length >= 2 * MOST_LINES) this.dropped_lines += this.waiting.splice(0, MOST_LINES).length;
     }
 
@@ -239,11 +257,12 @@
       if (over > 0) this.dropped_lines += this.waiting.splice(0, over).length;
       const added = document.createDocumentFragment();
       for (const line of this.waiting) {
-        const element = drawn(written(line), this.style);
+        const element = drawn(line, this.style);
         this.characters += element.textContent.length;
         added.append(element);
       }
       this.waiting = [];
+      this.putPartial(added);
       this.mark([...added.children]);
       this.lines.append(added);
       this.trim();
@@ -252,9 +271,19 @@
       if (this.query.value) this.tell();
     }
 
+    // the last line while it has not ended: a question, a progress bar
+    putPartial(added) {
+      if (this.partial && this.partial === this.hit) this.hit = null;
+      if (this.partial) this.partial.remove();
+      const text = shown(this.unfinished);
+      this.partial = text ? drawn(text, { ...this.style }) : null;
+      if (this.partial) added.append(this.partial);
+    }
+
     trim() {
       while (this.lines.childElementCount > MOST_LINES || this.characters > MOST_CHARACTERS) {
         const first = this.lines.firstElementChild;
+        if (first === this.partial) break;
         this.characters -= first.textContent.length;
         if (first === this.hit) this.hit = null;
         first.remove();

@@ -77,6 +77,26 @@ def test_colours_are_shown_and_everything_else_is_only_text(
     assert "\x1b" not in page.locator(".log-lines").inner_text()
 
 
+def test_what_a_terminal_would_show_is_shown(administering: Page, sandbox: Sandbox, service: Service) -> None:
+    page, key = administering, str(service.pk)
+    for body, shown, count in (
+        (b"line one\nProceed? [y/N] ", ["line one", "Proceed? [y/N] "], "2 lines so far."),
+        (b"".join(b"\r%3d%%" % done for done in range(90)), [" 89%"], "1 line so far."),
+        (b"10%\r20%\r", ["20%"], "1 line so far."),
+        (b"working |\b/\b-\b", ["working -"], "1 line so far."),
+    ):
+        sandbox.logs.scripts[key] = LogScript(body=body, is_endless=True)
+        open_log(page, service)
+        expect(lines(page)).to_have_text(shown)
+        expect(state(page)).to_have_text(count)
+    bar = b"".join(b"\r" + b"#" * 199 for _ in range(500))  # 100,000 characters of one line
+    ended = bar + b"\rbuilt\nabc\b\bX\n" + b"y" * 50_000 + b"\n" + b"z" * 50_000
+    sandbox.logs.scripts[key] = LogScript(body=ended)
+    open_log(page, service)
+    expect(state(page)).to_have_text("4 lines. The log ends here.")
+    expect(lines(page)).to_have_text(["built", "aXc", re.compile("^y{20000} …$"), re.compile("^z{20000} …$")])
+
+
 def test_lines_are_found_one_after_another_and_wrapped_or_not(
     administering: Page, sandbox: Sandbox, service: Service
 ) -> None:

@@ -1,5 +1,7 @@
 from collections.abc import Iterator
+from uuid import UUID
 
+import httpx
 import pytest
 
 from environments.models import Environment, SyncRun
@@ -8,6 +10,7 @@ from environments.sync.full_listing import sync_environments
 from portal.directory.check import check
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
 from portal.ona import OnaClient
+from portal.ona.transport import Transport
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 
@@ -96,3 +99,13 @@ def test_a_wrong_token_is_one_finding(sandbox: Sandbox) -> None:
         (finding,) = check(client)
     assert (finding.well, finding.needed) == (False, True)
     assert "ONA_API_KEY" in finding.text
+
+
+def test_a_token_of_a_service_account_is_told_from_a_persons() -> None:
+    subject = {"id": str(UUID(int=1)), "principal": "PRINCIPAL_SERVICE_ACCOUNT"}
+    answer = {"subject": subject, "organizationId": str(UUID(int=2))}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    with OnaClient.over(Transport("t", "https://ona.example/api", http=wire)) as client:
+        (token, *_) = check(client)
+    assert token.well
+    assert "personal access token" in token.text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from automations.sync.summaries import refresh
 from environments.models import Environment
-from portal.web.visible import visible, visible_html
+from portal.web.visible import has_signs, visible, visible_html
 from tests.support import factories
 from tests.support.automation_factories import execution, service, task
 from tests.support.exports import taken
@@ -35,6 +35,7 @@ def test_signs_stand_for_control_characters_and_everything_else_stays(text: str)
     assert not BAD.search(told)
     assert visible(told) == told
     assert BAD.search(text) or told == text
+    assert has_signs(text.encode()) == bool(BAD.search(text))
 
 
 def test_each_character_has_a_sign_of_its_own() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from django.test import Client
-from django.urls import resolve, reverse
+from django.urls import get_resolver, resolve, reverse
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -96,3 +96,14 @@ def test_every_row_leads_on_whatever_ona_called_it() -> None:
         assert taken(client, reverse("automations:task-export", args=[text]), "csv")
         plan = client.get(reverse("automations:batch-new"), {"action": "task.start", "reference": text}).context["plan"]
         assert plan.reference == text
+
+
+def test_no_address_takes_a_narrower_text() -> None:
+    def converters(patterns: Iterable[Any]) -> Iterator[object]:
+        for pattern in patterns:
+            yield from getattr(pattern.pattern, "converters", {}).values()
+            if getattr(pattern, "app_name", "") != "admin":
+                yield from converters(getattr(pattern, "url_patterns", ()))
+
+    kinds = {type(each).__name__ for each in converters(get_resolver().url_patterns)}
+    assert kinds <= {"UUIDConverter", "IntConverter", "AnyText"}

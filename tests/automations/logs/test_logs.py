@@ -107,10 +107,10 @@ def test_a_source_that_answers_502_at_first_is_asked_again(stage: Stage) -> None
     assert stage.read() == b"at last\n"
 
 
-def test_colours_are_for_the_viewer_only(stage: Stage) -> None:
+def test_colours_and_backspaces_are_for_the_viewer_only(stage: Stage) -> None:
     stage.says(b"\x1b[31mred\x1b[0m\x1b]0;title\x07\x1b[2J\x00\x08!\n")
     assert stage.read() == "red\ufffd\ufffd!\n".encode()
-    assert stage.viewed() == ("\x1b[31mred\x1b[0m\ufffd\ufffd!\n".encode(), {"state": "ended", "text": ""})
+    assert stage.viewed() == ("\x1b[31mred\x1b[0m\ufffd\b!\n".encode(), {"state": "ended", "text": ""})
 
 
 def test_no_log_can_end_itself_as_the_portal_does(stage: Stage) -> None:
