@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -49,6 +49,8 @@ class Targets(forms.Field):
 class BatchForm(ActionForm):
     """What is asked for stands in hidden fields: it was chosen, and shown, before."""
 
+    kind: ClassVar[str] = ""
+
     action = forms.ChoiceField(choices=[(name, name) for name in KINDS], widget=forms.HiddenInput)
     reference = forms.CharField(max_length=LONGEST_STORED, strip=False, required=False, widget=forms.HiddenInput)
     chosen_from = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
@@ -72,6 +74,16 @@ class BatchForm(ActionForm):
 
     def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, needs_reason=True, initial={**(initial or {})})
+
+    @property
+    def asked(self) -> list[forms.BoundField]:
+        """The fields that this kind of batch asks for besides."""
+        return [self[name] for name in KINDS[self.kind].many.fields] if self.kind else []
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What was typed in them."""
+        return {each.name: self.cleaned_data[each.name] for each in self.asked}
 
     @property
     def ticked(self) -> set[str] | None:
@@ -135,4 +147,6 @@ def lockdowns(environments: Iterable[Environment]) -> dict[str, str | None]:
 
 def form_of(kind: Kind) -> type[BatchForm]:
     """The form that begins a batch of this kind."""
-    return LockdownBatchForm if kind.needs_moment else BatchForm
+    base = LockdownBatchForm if kind.needs_moment else BatchForm
+    fields = {name: make() for name, make in kind.many.fields.items()}
+    return type(base.__name__, (base,), {**fields, "kind": kind.action.name})

@@ -93,6 +93,7 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
             at_once=given["at_once"],
             stop_after=given["stop_after"],
             lockdown_at=form.moment,
+            values=form.values,
             query=given["chosen_from"],
             again_of=given["again_of"],
             **form.request_context(request.user),
@@ -156,7 +157,8 @@ def _of_earlier(batch: Batch) -> dict[str, Any]:
     """What another batch takes over from the one it repeats: its moment, where that still lies ahead."""
     operation = Operation.objects.filter(pk=batch.pk).first()
     moment = lockdown_of(operation.request) if operation else None
-    return {"again_of": batch.pk} | ({"lockdown_at": moment} if moment and moment > timezone.now() else {})
+    values = operation.request.get("values", {}) if operation else {}
+    return {"again_of": batch.pk, **values} | ({"lockdown_at": moment} if moment and moment > timezone.now() else {})
 
 
 def _options(user: Actor, chosen: Kind | None) -> list[tuple[str, list[tuple[Kind, bool, bool]]]]:

@@ -16,7 +16,7 @@ from automations.batches.outcomes import End, ended, ended_environments
 from automations.batches.plan import Candidate, Choice, choose, choose_environments, chosen, chosen_environments
 from automations.models import BatchItem, Service, Task
 from automations.sync import poller
-from environments.actions import lifecycle
+from environments.actions import lifecycle, specification
 from environments.actions.registry import Action, Many
 from environments.detail.live_refresh import fetch_many
 from environments.models import Environment, EnvironmentQuerySet
@@ -80,7 +80,7 @@ class Kind:
 
 KINDS = {
     action.name: Kind(action, action.many)
-    for action in (*lifecycle.ACTIONS, *tasks.ACTIONS, *services.ACTIONS)
+    for action in (*lifecycle.ACTIONS, *specification.ACTIONS, *tasks.ACTIONS, *services.ACTIONS)
     if action.many
 }
 

@@ -48,6 +48,11 @@ class Line:
         """When the environments are to be locked down, if that was requested."""
         return lockdown_of(self.operation.request) if self.operation else None
 
+    @property
+    def chosen(self) -> list[tuple[str, str]]:
+        """What else was requested, as labels and words."""
+        return self.kind.many.chosen(self.operation.request) if self.operation else []
+
     def count(self, *states: str) -> int:
         return sum(count.count for count in self.counts if count.state in states)
 

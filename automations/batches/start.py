@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Unpack
@@ -38,12 +38,14 @@ def start_batch(
     at_once: int,
     stop_after: int | None,
     lockdown_at: datetime | None = None,
+    values: Mapping[str, str] | None = None,
     query: str = "",
     again_of: UUID | None = None,
     **context: Unpack[RequestContext],
 ) -> Batch:
     """Ask for `action` in all environments of `candidates`, `at_once` under way at the same time, no more of them after
-    `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown.
+    `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown,
+    `values` what `Many.fields` asked for.
     `query` is the environments' list they were chosen from.
 
     Returns before anything is sent: workers do it. Asked twice under one operation id, it is one batch.
@@ -64,6 +66,7 @@ def start_batch(
         "stopAfter": stop_after,
         "chosenFrom": query,
         **({"lockdownAt": lockdown_at} if lockdown_at else {}),
+        **({"values": values} if values else {}),
         **({"againOf": again_of} if again_of else {}),
     }
     count = len(candidates)

@@ -268,6 +268,7 @@ KEEP_AWAKE = Action(
     "page then shows the portal and your name as its source.",
     impossible=only_running,
     menu=10,
+    many=Many("Keep awake"),
     proof=by_state(activity),
 )
 RENAME = Action(

@@ -7,11 +7,12 @@ batches, the ledger's words and reconciliation are derived from it: see docs/act
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any
 
+from django.forms import ChoiceField
 from django.utils import timezone
 
 from environments.actions.error_messages import not_changed
@@ -75,11 +76,20 @@ def unless_deleted(environment: Environment, organization: Organization | None, 
 @dataclass(frozen=True, slots=True)
 class Many:
     """How an action is done to many: `words` and `joint` stand before a number of environments, as in "Start task …
-    in 3 environments". `arguments` are those of the function, from what the batch's operation requested."""
+    in 3 environments". `fields` are what the plan's form asks for besides; `arguments` are those of the function, from
+    what the batch's operation requested, which has the texts of the fields as `values`."""
 
     words: str
     joint: str = ""
     arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda request: {}
+    fields: Mapping[str, Callable[[], ChoiceField]] = field(default_factory=dict)
+
+    def chosen(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """What a batch's operation requested, as labels and words."""
+        values = request.get("values", {})
+        fields = {name: make() for name, make in self.fields.items() if name in values}
+        words = {name: dict(each.widget.choices) for name, each in fields.items()}
+        return [(str(each.label), str(words[name].get(values[name], values[name]))) for name, each in fields.items()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any, Unpack
 from environments.actions import specification_parts as parts
 from environments.actions import specification_policies as policies
 from environments.actions.execute import Conflict, NotPossible, change_environment, version
-from environments.actions.forms.ports import PortsForm
+from environments.actions.forms.ports import PortsForm, admission_field
 from environments.actions.forms.specification import (
     AutomationsFileForm,
     ContentForm,
@@ -24,11 +24,13 @@ from environments.actions.forms.specification import (
     GitForm,
     KernelControlsForm,
     TimeoutForm,
+    chosen_duration,
+    timeout_field,
 )
 from environments.actions.forms.ssh_keys import SSHKeysForm
 from environments.actions.losses import losses
 from environments.actions.reconcile import by_state
-from environments.actions.registry import CHANGE, Action, Danger
+from environments.actions.registry import CHANGE, Action, Danger, Many
 from environments.actions.specification_parts import EditedPart, PartValues, Port, Seen
 from environments.documents.json_part import Part, as_number
 from environments.models import Environment
@@ -78,6 +80,18 @@ def _ports(fresh: Environment, ports: Sequence[Port]) -> list[Mapping[str, Any]]
     origins = [(port, port.was if port.was in rows else port.port) for port in ports]
     origins.sort(key=lambda each: places.get(each[1], len(places)))
     return [_port(rows.get(origin, {}), port) for port, origin in origins]
+
+
+def limit_ports(*, environment: Environment, admission: str, **context: Unpack[RequestContext]) -> Operation:
+    """Every shared port that is open to more people than `admission` (ADMISSION_LEVEL_…) is open to those alone."""
+    narrow = policies.openness(admission)
+    ports = [
+        Port(**{**row, "admission": admission if policies.openness(row["admission"]) > narrow else row["admission"]})
+        for row in parts.ports(environment)["ports"]
+    ]
+    after = {"ports": [port.values() for port in ports]}
+    edit = Edit(LIMIT_PORTS, parts.PORTS, after, lambda fresh: {"ports": _ports(fresh, ports)})
+    return _edit(environment, edit, None, context)
 
 
 def _port(row: Mapping[str, Any], port: Port) -> Mapping[str, Any]:
@@ -159,6 +173,12 @@ def edit_devcontainer(
     return _edit(environment, Edit(DEVCONTAINER, parts.DEVCONTAINER, after, spec), seen, context)
 
 
+def rebuild_devcontainer(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
+    """Build the devcontainer anew, from the file that it has."""
+    path = parts.devcontainer(environment)["devcontainerFilePath"]
+    return edit_devcontainer(environment=environment, path=path, rebuild=True, **context)
+
+
 def edit_automations_file(
     *, environment: Environment, path: str, seen: Seen | None = None, **context: Unpack[RequestContext]
 ) -> Operation:
@@ -238,7 +258,17 @@ PORTS = _action(
 )  # fmt: skip
 TIMEOUT = _action(
     "timeout", "Timeout", parts.TIMEOUT, do=edit_timeout, slug="edit/timeout", form=TimeoutForm,
-    title="Inactivity timeout",
+    title="Inactivity timeout", many=Many(
+        "Set timeout", "of", lambda request: {"disconnected": chosen_duration(request["values"]["timeout"])},
+        {"timeout": timeout_field},
+    ),
+)  # fmt: skip
+LIMIT_PORTS = _action(
+    "port_limits", "Port limits", parts.PORTS, do=limit_ports, past="limited to fewer people",
+    in_ledger="limit ports of environment", many=Many(
+        "Limit ports", "of", lambda request: {"admission": request["values"]["admission"]},
+        {"admission": admission_field},
+    ),
 )  # fmt: skip
 GIT = _action(
     "git", "Git identity", parts.GIT, do=edit_git, slug="edit/git", form=GitForm, title="Git name and e-mail",
@@ -253,8 +283,8 @@ DEVCONTAINER = _action(
     form=DevcontainerForm, title="Devcontainer file", tab="content",
 )  # fmt: skip
 REBUILD = _action(
-    "devcontainer_session", "Devcontainer, rebuilt", parts.REBUILD, do=edit_devcontainer, danger=Danger.REASON,
-    in_ledger="rebuild devcontainer of environment",
+    "devcontainer_session", "Devcontainer, rebuilt", parts.REBUILD, do=rebuild_devcontainer, danger=Danger.REASON,
+    in_ledger="rebuild devcontainer of environment", many=Many("Rebuild devcontainer", "of"),
 )  # fmt: skip
 AUTOMATIONS_FILE = _action(
     "automations_file", "Automations file", parts.AUTOMATIONS_FILE, do=edit_automations_file,
@@ -272,5 +302,5 @@ KERNEL_CONTROLS = _action(
     form=KernelControlsForm, danger=Danger.REASON, title="Kernel controls: programs", tab="access",
 )  # fmt: skip
 ACTIONS = (
-    PORTS, TIMEOUT, GIT, SSH_KEYS, DEVCONTAINER, REBUILD, AUTOMATIONS_FILE, CONTENT, KERNEL_CONTROLS,
+    PORTS, LIMIT_PORTS, TIMEOUT, GIT, SSH_KEYS, DEVCONTAINER, REBUILD, AUTOMATIONS_FILE, CONTENT, KERNEL_CONTROLS,
 )  # fmt: skip

@@ -27,7 +27,7 @@ class Flag:
     time. `explain` says why an environment has it.
 
     `counted` stands after a number of environments on the overview. There `weight` ranks what needs attention, highest
-    first, in a tone and with what it means; 0 is only counted.
+    first, in a tone and with what it means; 0 is only counted. `remedy` is the action that is offered there, by name.
     """
 
     word: str
@@ -38,6 +38,7 @@ class Flag:
     weight: int = 0
     tone: str = "gray"
     means: str = ""
+    remedy: str = ""
 
     @property
     def attribute(self) -> str:
@@ -99,11 +100,12 @@ FLAGS = {
         Flag("unpushed", _column("unpushed_work"), "unpushed work", "with unpushed work", _unpushed),
         Flag(
             "open", exposed, "port open to everyone", "with a port exposed to everyone now", weight=80, tone="red",
-            means="Running: whoever has the link gets in, without signing in.",
+            means="Running: whoever has the link gets in, without signing in.", remedy="environment.edit_port_limits",
         ),
         Flag(
             "opens", would_expose, "opens a port to everyone", "would expose a port to everyone when started",
             weight=35, tone="amber", means="Not running now: nothing listens until they are started.",
+            remedy="environment.edit_port_limits",
         ),
         Flag("never-stops", _column("never_stops"), "never stops", "that never stop"),
         Flag(

@@ -14,7 +14,8 @@ from environments.models.flags import FLAGS, Flag
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`query` is the search in the list. `weight` ranks what needs attention, highest first; 0: only counted."""
+    """`query` is the search in the list. `weight` ranks what needs attention, highest first; 0: only counted. `remedy`
+    is the action, by name, whose batch is offered beside it."""
 
     name: str
     label: str
@@ -22,6 +23,7 @@ class Condition:
     weight: int = 0
     tone: str = "gray"
     means: str = ""
+    remedy: str = ""
 
     def as_of(self, at: datetime) -> Q:
         """The condition with durations counted from `at`."""
@@ -30,7 +32,7 @@ class Condition:
 
 
 def _of(flag: Flag) -> Condition:
-    return Condition(flag.word, flag.counted, f"is:{flag.word}", flag.weight, flag.tone, flag.means)
+    return Condition(flag.word, flag.counted, f"is:{flag.word}", flag.weight, flag.tone, flag.means, flag.remedy)
 
 
 CONDITIONS = {
@@ -42,15 +44,15 @@ CONDITIONS = {
         Condition("locked-down", "locked down", "lockdown:past"),
         Condition(
             "past-running", "locked down and still running", "lockdown:past phase:running", 90, "red",
-            "Running in spite of the maximum lifetime.",
+            "Running in spite of the maximum lifetime.", "environment.stop",
         ),
         Condition(
             "deletion", "to be deleted within 3 days with unpushed work", "deletion:<3d is:unpushed", 85, "red",
-            "Archived; the deletion by policy takes the work along.",
+            "Archived; the deletion by policy takes the work along.", "environment.unarchive",
         ),
         Condition(
             "lockdown-24h", "locking down within 24 hours", "lockdown:<24h is:active", 70, "amber",
-            "Their owners may want more time.",
+            "Their owners may want more time.", "environment.set_lockdown",
         ),
         Condition(
             "unacknowledged", "not acknowledged by their runner", "is:unacknowledged", 60, "amber",
@@ -58,7 +60,7 @@ CONDITIONS = {
         ),
         Condition(
             "runner-deleted", "on a runner that was deleted", "runner:deleted is:active", 55, "amber",
-            "They cannot be started any more.",
+            "They cannot be started any more.", "environment.archive",
         ),
         Condition(
             "runner-degraded", "running on a degraded runner", "runner:degraded phase:running", 52, "amber",
@@ -70,27 +72,27 @@ CONDITIONS = {
         ),
         Condition(
             "owner-away", "running for an owner who left or is suspended", "owner:left,suspended phase:running", 45,
-            "amber", "Nobody is there to use or stop them.",
+            "amber", "Nobody is there to use or stop them.", "environment.stop",
         ),
         Condition(
             "idle", "running without use for more than a day", "phase:running idle:>1d", 40, "amber",
-            "They cost and nobody uses them.",
+            "They cost and nobody uses them.", "environment.stop",
         ),
         Condition(
             "never-stop-running", "running that never stop", "phase:running is:never-stops", 30, "amber",
-            "No inactivity stops them.",
+            "No inactivity stops them.", "environment.edit_timeout",
         ),
         Condition(
             "lockdown-7d", "locking down within 7 days", "lockdown:<7d is:active", 20, "blue",
-            "Including those of the next 24 hours.",
+            "Including those of the next 24 hours.", "environment.set_lockdown",
         ),
         Condition(
             "owner-left", "not archived, of an owner who left or is suspended", "owner:left,suspended is:active", 10,
-            "blue", "Running ones included. Hand over what is needed, archive the rest.",
+            "blue", "Running ones included. Hand over what is needed, archive the rest.", "environment.archive",
         ),
         Condition(
             "project-deleted", "not archived, of a deleted project", "project:deleted is:active", 8, "blue",
-            "Its configuration does not change any more.",
+            "Its configuration does not change any more.", "environment.archive",
         ),
     )
 }  # fmt: skip

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from environments.actions.registry import ACTIONS
 from environments.list import search_keys
 from environments.models import Phase
 from environments.models.overview import StartUp
 from portal.lists.readers import NONE
 from portal.web.formatting import phase_word
+from portal.web.navigation import url_of
 
 from . import failures
 from .chart_drawing import format_number
@@ -60,6 +62,15 @@ class Figure:
     means: str = ""
     changes: list[CountChange] = field(default_factory=list)
     line: str = ""
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What can be done about it: leads to the plan of a batch in all of them."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +144,19 @@ def figures(counts: Data) -> list[Figure]:
     return [_condition(CONDITIONS["total"], counts), *(_phase(raw, count, counts) for raw, count in phases), *plain]
 
 
-def attention(counts: Data) -> list[Figure]:
-    """The conditions that need attention, most urgent first, including those without environments."""
+def attention(counts: Data, may: Callable[[str], bool]) -> list[Figure]:
+    """The conditions that need attention, most urgent first, including those without environments; each with its
+    remedy, where the reader has the permission."""
     ranked = sorted((each for each in CONDITIONS.values() if each.weight), key=lambda each: -each.weight)
-    return [_condition(each, counts) for each in ranked]
+    return [replace(_condition(each, counts), remedy=_remedy(each, may)) for each in ranked]
+
+
+def _remedy(condition: Condition, may: Callable[[str], bool]) -> Remedy | None:
+    action, url = ACTIONS.get(condition.remedy), url_of("automations:batch-new")
+    if action is None or action.many is None or not url or not may(action.permission):
+        return None
+    label = " ".join(filter(None, (action.many.words, action.many.joint and "of them")))
+    return Remedy(f"{label}…", f"{url}?{urlencode({'action': action.name, 'q': condition.query})}")
 
 
 def list_url(**query: str | Sequence[str]) -> str:

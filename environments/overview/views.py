@@ -117,7 +117,7 @@ def _live(user: User | AnonymousUser) -> dict[str, Any]:
     if "counts" not in parts:
         context["was_swept"] = SyncRun.objects.latest_successful(SyncRun.Kind.ENVIRONMENTS) is not None
     else:
-        lines = presentation.attention(parts["counts"].data)
+        lines = presentation.attention(parts["counts"].data, user.has_perm)
         context |= {
             "as_of": parts["counts"].at,
             "figures": presentation.figures(parts["counts"].data),

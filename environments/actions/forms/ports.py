@@ -137,6 +137,12 @@ def typed_rows(data: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
     return [row for row in rows if any(str(row[name]).strip() for name in ("was", "port", "name"))]
 
 
+def admission_field() -> forms.ChoiceField:
+    """To whom the ports of many environments are open at most."""
+    levels = ("ADMISSION_LEVEL_CREATOR_ONLY", "ADMISSION_LEVEL_ORGANIZATION")
+    return forms.ChoiceField(label="Open at most to", choices=[(level, enum_label(level)) for level in levels])
+
+
 class PortsForm(EditForm):
     values = parts.ports
     reason_needed = "to open a port wider"

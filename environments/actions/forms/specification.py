@@ -72,7 +72,7 @@ class TimeoutForm(EditForm):
         cast(forms.RadioSelect, self.fields["choice"].widget).choices = offered
 
     def _refused(self, choice: str) -> str:
-        return refused_timeout(_duration(choice), self.organization)
+        return refused_timeout(chosen_duration(choice), self.organization)
 
     def clean_exact(self) -> timedelta | None:
         if self.cleaned_data.get("choice") != EXACT:
@@ -95,7 +95,7 @@ class TimeoutForm(EditForm):
 
     def mine(self) -> Mapping[str, Any]:
         choice = self.cleaned_data["choice"]
-        return {"disconnected": self.cleaned_data["exact"] if choice == EXACT else _duration(choice)}
+        return {"disconnected": self.cleaned_data["exact"] if choice == EXACT else chosen_duration(choice)}
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -111,7 +111,12 @@ class TimeoutForm(EditForm):
         return [*unset, limit]
 
 
-def _duration(choice: str) -> timedelta:
+def timeout_field() -> forms.ChoiceField:
+    """One timeout for many environments."""
+    return forms.ChoiceField(label="Stop after", choices=[each for each in CHOICES if each[0] != EXACT], initial="3600")
+
+
+def chosen_duration(choice: str) -> timedelta:
     return timedelta(0) if choice == NEVER else timedelta(seconds=int(choice))
 
 

@@ -62,7 +62,8 @@ def test_the_page_is_for_those_who_may_do_the_action_and_says_of_others_that_the
     client, permission = factories.client(role), KINDS[action].action.permission
     is_allowed = role == "Admin" or (role == "Operator" and permission == registry.OPERATE)
     assert client.get(NEW, {"action": action}).status_code == (200 if is_allowed else 403)
-    answer = client.post(NEW, asked(action, [row], lockdown_at=in_days(3)))
+    chosen = {name: make().choices[0][0] for name, make in KINDS[action].many.fields.items()}
+    answer = client.post(NEW, asked(action, [row], lockdown_at=in_days(3), **chosen))
     assert answer.status_code == (302 if is_allowed else 403)
     assert Batch.objects.exists() is is_allowed
     if role == "Operator":

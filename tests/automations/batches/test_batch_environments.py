@@ -18,7 +18,7 @@ from automations.batches.registry import KINDS
 from automations.batches.start import cancel_batch, start_batch
 from automations.batches.tasks import drive_batches
 from automations.models import Batch, ItemState
-from environments.actions import lifecycle
+from environments.actions import lifecycle, specification
 from environments.actions.execute import NotPossible
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
@@ -117,6 +117,29 @@ def test_archived_brought_back_and_started_again(sandbox: Sandbox, admin: User) 
         assert states(batch) == {ItemState.SUCCEEDED: 2}
         rows = Environment.objects.filter(pk__in=ids)
         assert {(row.phase, row.archived_at is not None) for row in rows} == {(phase, archived)}
+
+
+def test_ports_timeouts_and_containers_are_changed_for_all(sandbox: Sandbox, admin: User) -> None:
+    ids = known(sandbox, 3, Condition("RUNNING", public_port=True, never_stops=True))
+    for action, values in (
+        (specification.LIMIT_PORTS, {"admission": "ADMISSION_LEVEL_CREATOR_ONLY"}),
+        (specification.TIMEOUT, {"timeout": "7200"}),
+        (specification.REBUILD, {}),
+        (lifecycle.KEEP_AWAKE, {}),
+    ):
+        batch = begin(action, ids, admin, values=values)
+        batches_worker.drive_batches()  # Ona's answer is the end of it
+        assert states(batch) == {ItemState.SUCCEEDED: 3}, action.name
+    for id_ in ids:
+        spec = at_ona(sandbox, id_)["spec"]
+        assert {port["admission"] for port in spec["ports"]} == {"ADMISSION_LEVEL_CREATOR_ONLY"}
+        assert spec["timeout"]["disconnected"] == "7200s"
+    again = begin(specification.LIMIT_PORTS, ids, admin, values={"admission": "ADMISSION_LEVEL_ORGANIZATION"})
+    batches_worker.drive_batches()
+    assert states(again) == {ItemState.SUCCEEDED: 3}
+    assert {port["admission"] for port in at_ona(sandbox, ids[0])["spec"]["ports"]} == {"ADMISSION_LEVEL_CREATOR_ONLY"}
+    rows = Environment.objects.filter(pk__in=ids)
+    assert set(rows.values_list("open_to_everyone", "timeout")) == {(False, timedelta(hours=2))}
 
 
 def test_a_lockdown_is_moved_for_all_and_cleared_for_all(sandbox: Sandbox, admin: User) -> None:
@@ -227,9 +250,11 @@ def test_who_may_do_it_in_one_environment_may_in_many_and_nobody_else(role: str,
     given: dict[str, Any] = {
         "action": action, "reference": "", "candidates": candidates, "at_once": 1, "stop_after": None,
         "lockdown_at": timezone.now() + DAY, "actor": user, "reason": "x",
+        "values": {"timeout": "3600", "admission": "ADMISSION_LEVEL_CREATOR_ONLY"},
     }  # fmt: skip
     if user.has_perm(action.permission):
-        assert role == "Admin" or (role == "Operator" and action in (lifecycle.START, lifecycle.STOP))
+        operable = (lifecycle.START, lifecycle.STOP, lifecycle.KEEP_AWAKE)
+        assert role == "Admin" or (role == "Operator" and action in operable)
         assert cancel_batch(batch=start_batch(**given), actor=user)
         return
     assert role != "Admin"
