@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,7 @@ from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
 from tests.browser.scenes import address
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 
@@ -177,3 +179,29 @@ def test_a_viewer_sees_what_could_be_done_and_why_not(signed_in: Page, sandbox: 
     page.locator("#environment-menu summary").click()
     expect(page.locator("#environment-menu a")).to_have_count(0)
     expect(page.locator("#environment-menu").get_by_text("Your roles do not let you do this").first).to_be_visible()
+
+
+def test_a_lockdown_s_result_is_shown_and_what_was_typed_survives_the_end_of_the_session(
+    administering: Page, sandbox: Sandbox
+) -> None:
+    page, environment = administering, known(sandbox)
+    page.goto(address(environment))
+    panel(page, "Lockdown")
+    expect(page.get_by_label("Time in UTC")).to_be_hidden()
+    page.get_by_label("at an exact time").check()
+    page.get_by_label("Time in UTC").fill("2090-05-06 07:08")
+    expect(page.locator("#lockdown-result")).to_contain_text("New lockdown: Saturday 2090-05-06 07:08 UTC")
+    page.get_by_label("Reason").fill("moved for the release")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Set lockdown").click()
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(factories.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("What you typed is filled in again")).to_be_visible()
+    expect(page.get_by_label("Time in UTC")).to_have_value("2090-05-06 07:08")
+    expect(page.get_by_label("Reason")).to_have_value("moved for the release")
+    assert Operation.objects.count() == 0
+    page.get_by_role("button", name="Set lockdown").click()
+    expect(page).to_have_url(address(environment))
+    environment.refresh_from_db()
+    assert f"{environment.lockdown_at:%Y-%m-%d %H:%M}" == "2090-05-06 07:08"

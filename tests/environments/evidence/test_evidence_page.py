@@ -100,7 +100,7 @@ def test_a_moment_in_the_address_is_filled_in(auditor):
     evidence.organization()
     moment = timezone.now() - 6 * HOUR
     page = auditor.get(URL, {"as_of": f"{moment:%Y-%m-%dT%H:%M:%S}Z"}).content.decode()
-    assert f'value="{moment:%Y-%m-%dT%H:%M}"' in page
+    assert f'value="{moment:%Y-%m-%d %H:%M}"' in page
     assert auditor.get(URL, {"as_of": "nonsense"}).status_code == 200
 
 
