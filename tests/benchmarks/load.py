@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO
 from urllib.parse import urlencode
 
 from portal.local.processes import Child
@@ -72,14 +73,21 @@ def web_server(redis_url: str) -> Iterator[int]:
     argv = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", "127.0.0.1:0", "--workers", "2", "--preload"]
     argv += ["--worker-class", "portal.server.BufferingWorker", "--no-control-socket"]
     environment = os.environ | {"REDIS_URL": redis_url, "PORTAL_LOG_LEVEL": "ERROR"}
-    process = subprocess.Popen(argv, cwd=ROOT, env=environment, stderr=subprocess.PIPE, start_new_session=True)
-    try:
-        assert process.stderr is not None
-        lines = (line.decode() for line in process.stderr)
-        yield next(int(found[1]) for line in lines if (found := re.search(r"Listening at: http://[\d.]+:(\d+)", line)))
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with TemporaryFile() as log:
+        process = subprocess.Popen(argv, cwd=ROOT, env=environment, stderr=log, start_new_session=True)
+        try:
+            while not (found := re.search(rb"Listening at: http://[\d.]+:(\d+)", _written(log))):
+                assert process.poll() is None, "the web server did not start"
+                time.sleep(0.1)
+            yield int(found[1])
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            sys.stderr.write(_written(log).decode()[-20_000:])
+
+
+def _written(log: IO[bytes]) -> bytes:
+    return os.pread(log.fileno(), 1 << 24, 0)
 
 
 def _cookie() -> str:

@@ -112,8 +112,10 @@ def running(directory: Path, port: int, **given: str) -> Iterator[tuple[subproce
     argv = [sys.executable, "-m", "portal.local", "run"]
     with subprocess.Popen(argv, env=kept | added, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process, [process.stdout.readline()]
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield process, [process.stdout.readline()]
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def descendants(pid: int) -> list[int]:
@@ -169,7 +171,7 @@ def test_the_whole_portal_comes_up_again_after_a_loss_and_leaves_nothing_behind(
         assert json.loads(surroundings.read_text())["DATABASE_URL"].startswith("postgresql://")
         link = lines[0].partition(": ")[2].strip()
         assert not [log.name for log in (tmp_path / "log").iterdir() if link in log.read_text(errors="replace")]
-        assert ready(port)
+        eventually(lambda: ready(port))
         lose(process.pid, "redis-server", "beat")
         eventually(lambda: not ready(port))
         eventually(lambda: ready(port))
