@@ -39,13 +39,13 @@ def has_come(facts: Facts, now: datetime) -> bool:
 
 
 def is_past(now: datetime) -> Q:
-    """`has_come`, among rows that are present. Postgres asks in this order: the time leaves out nearly all of them."""
-    return Q(lockdown_at__lte=now) & NOT_DELETED
+    """`has_come`, among rows that are present."""
+    return NOT_DELETED & Q(lockdown_at__lte=now)
 
 
 def is_ahead(after: datetime, by: datetime | None = None) -> Q:
     """Those that are locked down after a time, and by another, among rows that are present."""
-    return (Q(lockdown_at__gt=after, lockdown_at__lte=by) if by else Q(lockdown_at__gt=after)) & NOT_DELETED
+    return NOT_DELETED & (Q(lockdown_at__gt=after, lockdown_at__lte=by) if by else Q(lockdown_at__gt=after))
 
 
 def prevents_start(lockdown_at: datetime | None, *, is_strict: bool, now: datetime) -> bool:
