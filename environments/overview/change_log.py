@@ -99,4 +99,5 @@ CHANGE_LOG = List(
     body_template="",
     rows_template="environments/overview/_change_rows.html",
     empty_template="environments/overview/_no_changes.html",
+    css="ov-log",
 )

@@ -118,4 +118,5 @@ STARTS = List(
     rows_template="environments/overview/_start_rows.html",
     before_template="environments/overview/_start_choices.html",
     empty_template="environments/overview/_no_starts.html",
+    css="ov-started",
 )
