@@ -41,7 +41,7 @@ def counted_links(page: str, here: str) -> Iterator[tuple[int, str]]:
     for href, inside in LINK.findall(page):
         words = " ".join(unescape(re.sub(r"<[^>]*>", " ", inside)).split())
         url = urljoin(here, unescape(href))
-        if (found := NUMBER.search(words)) and not OTHER.search(url):
+        if (found := NUMBER.search(words)) and "%" not in words and not OTHER.search(url):
             yield int((found[1] or found[2]).replace(",", "")), url
 
 
