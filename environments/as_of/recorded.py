@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, Q, TextField, Value, When
+from django.db.models.expressions import Combinable
 
 from environments.as_of import clock
 from environments.models import Field
@@ -55,6 +56,13 @@ def only_now(read: Callable[[str], Q]) -> Callable[[str], Q]:
 def standings(ids: Iterable[UUID | None]) -> Mapping[UUID, str]:
     """Of these entries of the directory those that are not in order; of a past time that is unknown."""
     return {} if clock.is_rebuilt() else standing.standings(ids)
+
+
+def mark(kind: str) -> Combinable:
+    """What is not in order with an entry of the directory, as it stands behind its name; empty in the past."""
+    words = {} if clock.is_rebuilt() else standing.words_of(kind)
+    whens = [When(each.condition, then=Value(f" ({word})")) for word, each in words.items()]
+    return Case(*whens, default=Value(""), output_field=TextField()) if whens else Value("", output_field=TextField())
 
 
 def _unrecorded(text: str) -> ValueError:

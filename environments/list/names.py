@@ -32,22 +32,20 @@ LABELS: Mapping[str, Combinable] = {"class": Concat("name", Subquery(_RUNNER), o
 
 def names_of(kind: str) -> Callable[[Iterable[str]], dict[str, str]]:
     """Names of ids (and "none") from the directory, with what is not in order ("Ann (left)"); of those it does not
-    list, from an environment that has them. At most three queries."""
+    list, from an environment that has them. At most two queries."""
     model, id_column, name_column = NAMED[kind]
 
     def names(values: Iterable[str]) -> dict[str, str]:
         ids = {value: None if value == NONE else UUID(value) for value in values}
         wanted = [identity for identity in ids.values() if identity]
-        entries = model._default_manager.filter(pk__in=wanted).annotate(label=LABELS.get(kind, F("name")))
-        known = dict(entries.values_list("pk", "label")) if wanted else {}
+        entries = model._default_manager.filter(pk__in=wanted)  # an empty list is no query
+        entries = entries.annotate(label=LABELS.get(kind, F("name")), mark=recorded.mark(kind))
+        named = {identity: (name, mark) for identity, name, mark in entries.values_list("pk", "label", "mark")}
+        known = {identity: f"{name}{mark}" for identity, (name, mark) in named.items() if name}
         if unknown := [identity for identity in wanted if not known.get(identity)]:
             rows = Environment.objects.filter(**{f"{id_column}__in": unknown}).exclude(**{name_column: ""})
             known |= dict(rows.values_list(id_column, name_column).distinct())
-        marks = {identity: f" ({word})" for identity, word in recorded.standings(wanted).items()}
-        return {
-            value: f"{known.get(each) or f'{value[:8]}…'}{marks.get(each, '')}" if each else value
-            for value, each in ids.items()
-        }
+        return {value: known.get(each) or (value if each is None else f"{value[:8]}…") for value, each in ids.items()}
 
     return names
 

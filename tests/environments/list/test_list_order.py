@@ -121,7 +121,7 @@ def test_a_page_of_what_has_gone_says_so(viewer: Client, fleet: list[Environment
         ("owner=1234", "takes ids, or none"),
         ("phase=runing", "Did you mean running?"),
         ("lockdown=soon", "takes past, 24h, 7d or none"),
-        ("flag=nice", "takes failing, unpushed"),
+        ("flag=nice", "takes failing, failed"),
         ("archived=maybe", "takes yes or no"),
         ("idle=0", "takes a number of days"),
         ("idle=99999999999999999999", "takes a number of days"),

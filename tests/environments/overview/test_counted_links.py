@@ -41,7 +41,7 @@ def counted_links(page: str, here: str) -> Iterator[tuple[int, str]]:
     for href, inside in LINK.findall(page):
         words = " ".join(unescape(re.sub(r"<[^>]*>", " ", inside)).split())
         url = urljoin(here, unescape(href))
-        if (found := NUMBER.search(words)) and not OTHER.search(url):
+        if (found := NUMBER.search(words)) and "%" not in words and not OTHER.search(url):
             yield int((found[1] or found[2]).replace(",", "")), url
 
 
@@ -76,8 +76,8 @@ def remarkable(now: Any) -> None:
         (Member, "creator_id", {"gone_at": now}),
         (Member, "creator_id", {"status": "USER_STATUS_SUSPENDED"}),
         (Project, "project_id", {"gone_at": now}),
-        (Runner, "runner_id", {"phase": "RUNNER_PHASE_DEGRADED"}),
         (Runner, "runner_id", {"gone_at": now}),
+        (Runner, "runner_id", {"phase": "RUNNER_PHASE_DEGRADED"}),
     ):
         used = running.values_list(column, flat=True)
         entry = model.objects.filter(pk__in=list(used), gone_at=None).exclude(**changes).order_by("pk").first()

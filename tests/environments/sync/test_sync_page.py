@@ -76,7 +76,7 @@ def test_a_failure_is_shown_with_advice() -> None:
         request_id="r-17",
     )
     text = main(get())
-    assert "Ona refuses the token. Set ONA_API_KEY" in text
+    assert "Ona rejects the token (wrong, expired or revoked). Set ONA_API_KEY" in text
     assert "the token is &lt;b&gt;expired&lt;/b&gt;" in text
     assert "r-17" in text
 
