@@ -19,25 +19,16 @@ from environments.models import Environment, Field, Phase
 from environments.policies.verdict import Facts, with_stops
 from portal.directory.models import Organization
 from tests.support import audits, factories
-from tests.support.databases import SharedRows
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
-def _swept() -> datetime:
+@pytest.fixture
+def now() -> datetime:
     now = timezone.now()
     audits.swept(*(now - hours * HOUR for hours in range(20 * 24, -1, -1)))
     return now
-
-
-_SWEPT = SharedRows(_swept, "environments_")
-
-
-@pytest.fixture
-def now() -> datetime:
-    """Of the last of twenty days of hourly sweeps."""
-    return _SWEPT.put()
 
 
 @pytest.fixture
