@@ -104,6 +104,11 @@ def ago_words(when: datetime, now: datetime) -> str:
     return f"{_one_unit(now - when)} ago" if now - when >= JUST_NOW else "just now"
 
 
+def is_relative(words: str) -> bool:
+    """Whether these words of `ago_words` or `due_words` are true only for a moment."""
+    return words.endswith(" ago") or words.startswith("in ") or words == "just now"
+
+
 def so_far_words(since: datetime, now: datetime) -> str:
     """How long something runs already; nothing if it began by a clock that is ahead."""
     return UNKNOWN if stands_for_none(since) else duration_words(max(now - since, timedelta(0)))

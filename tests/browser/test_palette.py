@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from tests.support import factories
@@ -41,9 +43,22 @@ def test_anything_is_opened_by_its_name_with_the_keys_alone(signed_in: Page) -> 
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_hidden()
     page.keyboard.press("f")
     expect(page.get_by_label("Search operations")).to_be_focused()
     page.locator(".topbar-user").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Username")).to_be_visible()
     assert page.evaluate("localStorage.getItem('portal-recent')") is None
+
+
+def test_times_go_on_while_a_page_is_open(signed_in: Page) -> None:
+    page = signed_in
+    environment = factories.environment(created_at=timezone.now() - timedelta(hours=3))
+    page.clock.install()
+    page.goto(f"/environments/{environment.pk}/")
+    created = page.locator("main time[data-ago]").filter(has_text="3 h ago").first
+    expect(created).to_be_visible()
+    created.evaluate("element => { element.id = 'created' }")
+    page.clock.fast_forward(2 * 3_600_000)
+    expect(page.locator("#created")).to_have_text("5 h ago")

@@ -89,8 +89,10 @@ def test_every_time_has_words(when: datetime) -> None:
 def test_a_time_carries_its_absolute_form_in_the_tooltip() -> None:
     with time_machine.travel(NOW, tick=False):
         assert render("{{ t|ago }}", t=NOW - timedelta(minutes=3)) == (
-            '<time datetime="2026-03-01T11:57:00+00:00" title="2026-03-01 11:57:00 UTC">3 min ago</time>'
+            '<time datetime="2026-03-01T11:57:00+00:00" title="2026-03-01 11:57:00 UTC" data-ago>3 min ago</time>'
         )
+        assert "data-due>in 3 min<" in render("{{ t|due }}", t=NOW + timedelta(minutes=3, seconds=1))
+        assert "data-" not in render("{{ t|ago }}", t=NOW + timedelta(hours=1)), "it is ahead of the portal's clock"
 
 
 @pytest.mark.parametrize(

@@ -21,21 +21,23 @@ register = template.Library()
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
     """When something happened, relative to now, with the absolute time in its tooltip, on pages of the past that alone;
-    "unknown" for None."""
-    return _relative(value, formatting.ago_words)
+    "unknown" for None. It goes on while a page is open: static/js/clock.js."""
+    return _relative(value, "ago", formatting.ago_words)
 
 
 @register.filter
 def due(value: datetime | None) -> SafeString | str:
     """When something is to happen, in the same way."""
-    return _relative(value, formatting.due_words)
+    return _relative(value, "due", formatting.due_words)
 
 
-def _relative(value: datetime | None, words: Callable[[datetime, datetime], str]) -> SafeString | str:
+def _relative(value: datetime | None, name: str, words: Callable[[datetime, datetime], str]) -> SafeString | str:
     if value is None or value == "" or formatting.stands_for_none(value):
         return formatting.UNKNOWN
     shown = f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if clock.is_past() else words(value, timezone.now())
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), formatting.time_words(value), shown)
+    ticks = SafeString(f" data-{name}" if formatting.is_relative(shown) else "")
+    title = formatting.time_words(value)
+    return format_html('<time datetime="{}" title="{}"{}>{}</time>', _iso(value), title, ticks, shown)
 
 
 @register.filter
