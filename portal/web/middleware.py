@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_cache_control
 from django_structlog.middlewares import RequestMiddleware
 
@@ -50,6 +51,16 @@ class RefusedWhenBusy:
         if request.META.get(WAITED_SECONDS, 0) > settings.BUSY_SECONDS and request.path not in ("/healthz", "/readyz"):
             return outages.answer(request, outages.BUSY)
         return self.get_response(request)
+
+
+class CompressedPages(GZipMiddleware):
+    """Compress pages; files and logs leave as they are written, which buffers of a compressor would delay.
+
+    Nothing on a page is secret and the same on each visit: CSRF tokens are masked anew (BREACH).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return response if response.streaming else super().process_response(request, response)
 
 
 class PrivatePages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import runpy
 from typing import Any
 
@@ -128,3 +129,15 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_of_other_sites(client
         assert cookie["secure"]
         assert cookie["httponly"]
         assert cookie["samesite"] == "Lax"
+
+
+@pytest.mark.django_db
+def test_pages_are_compressed_and_files_are_not() -> None:
+    factories.environments(60, seed=8)
+    admin, gzipped = factories.client("Admin"), {"accept-encoding": "gzip"}
+    page = admin.get("/environments/", headers=gzipped)
+    assert page["Content-Encoding"] == "gzip"
+    assert len(page.content) < 20_000 < len(gzip.decompress(page.content))
+    export = admin.get("/environments/export/?format=csv", headers=gzipped)
+    assert "Content-Encoding" not in export
+    assert export.streaming
