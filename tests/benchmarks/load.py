@@ -152,7 +152,7 @@ def _read(port: int, cookie: str, path: str, pause: float = 0.0) -> int:
         connection.sock.connect(("127.0.0.1", port))
         connection.request("GET", path, headers={"Cookie": cookie})
         answer = connection.getresponse()
-        while answer.read(SIP if pause else -1):
+        while answer.read(SIP if pause else None):
             time.sleep(pause)
     except OSError:
         return 0
