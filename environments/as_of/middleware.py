@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from environments.as_of import clock
 from environments.as_of.context import AsOf
+from portal.lists.registry import LISTS
 from portal.web.clock import of_the_past
 from portal.web.htmx import htmx_of
 
@@ -49,7 +50,7 @@ class PastTimes:
 
 
 def _has_past(view: Callable[..., Any], name: str) -> bool:
-    listing = getattr(view, "listing", None)
+    listing = getattr(view, "listing", None) or LISTS.get(name)
     if listing is None:
         return name.startswith(PAST)
     return isinstance(listing.as_of(""), AsOf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
 
 from django import forms
@@ -23,6 +23,7 @@ LONGEST_NAME = 128  # UpdateEnvironmentRequest.Metadata.name
 EXACT, CLEAR = "exact", "clear"
 PRESETS = {"1": "in 1 day", "7": "in 7 days", "14": "in 14 days", "30": "in 30 days", "90": "in 90 days"}
 EXTENSIONS = {"+7": 7, "+14": 14, "+30": 30}  # days on the present lockdown
+FARTHEST = datetime(9999, 11, 1, tzinfo=UTC)  # which can still be extended: no time is after the year 9999
 
 
 class DeleteForm(ActionForm):
@@ -65,13 +66,17 @@ class LockdownForm(ActionForm):
         """What a request to see the result has chosen is chosen."""
         present = subject.lockdown_at
         chosen = {name: request.GET[name] for name in ("when", "at") if name in request.GET}
-        initial = ({"when": "+7"} if present else {}) | chosen
+        initial = ({"when": "+7"} if present and present < FARTHEST else {}) | chosen
         return super().of(request, subject, present=present, initial=initial, **options)
 
     def _choices(self) -> list[tuple[str, str]]:
-        later = [(name, f"{days} days later") for name, days in EXTENSIONS.items() if self.present]
+        later = [(name, f"{days} days later") for name, days in EXTENSIONS.items() if self._can_be_later]
         timed = [(name, f"{words}: {self._result(self._moment(name))}") for name, words in (*later, *PRESETS.items())]
         return [*timed, (EXACT, "at an exact time"), (CLEAR, "never: clear the lockdown")]
+
+    @property
+    def _can_be_later(self) -> bool:
+        return self.present is not None and self.present < FARTHEST
 
     def _moment(self, when: str) -> datetime:
         """Of a choice by days."""
@@ -92,7 +97,7 @@ class LockdownForm(ActionForm):
             return f"No lockdown{was}."
         try:
             moment = self.fields["at"].clean(self["at"].value()) if when == EXACT else self._moment(when)
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, OverflowError):
             return ""
         return f"New lockdown: {moment:%A} {self._result(moment)}{was}." if moment else ""
 

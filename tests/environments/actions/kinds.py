@@ -112,6 +112,9 @@ KINDS = {
     "ports": _edit(
         specification.edit_ports, ports=[Port(9123, "metrics", "PROTOCOL_HTTP", "ADMISSION_LEVEL_OWNER_ONLY")]
     ),
+    "port limits": Kind(
+        UPDATE, _of(specification.limit_ports, admission="ADMISSION_LEVEL_CREATOR_ONLY"), Condition(public_port=True)
+    ),
     "timeout": _edit(specification.edit_timeout, disconnected=timedelta(minutes=95)),
     "git": _edit(specification.edit_git, username="Somebody Else", email="somebody@else.example"),
     "ssh keys": _edit(specification.edit_ssh_keys, add=[f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} me@there"]),

@@ -88,7 +88,7 @@ def is_true(month: Month, identifier: str, said: Shown, moment: datetime) -> Non
         return
     was = month.truth.at(identifier, at)
     assert was is not None
-    assert (row.gone_at, row.phase, row.failing) == (None, was.phase, bool(was.failures)), where
+    assert (row.gone_at, row.phase, row.has_failure) == (None, was.phase, bool(was.failures)), where
     assert (row.archived_at, row.lockdown_at) == (was.archived_at, was.lockdown_at), where
     assert (row.spec_version, row.desired_phase) == (was.spec_version, was.desired_phase), where
     assert row.never_stops == (was.timeout == "0s"), where

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from environments.list.search_keys import IS
+from environments.list.search_keys import CONDITIONS
 from environments.models import Environment, Phase
 from tests.support import factories
 
@@ -47,6 +47,6 @@ def test_what_the_runner_did_not_acknowledge_is_not_in_sync_wherever_it_is_asked
     rows = list(Environment.objects.all())
     assert {row.pk for row in rows if row.not_in_sync} == {row.pk for row in rows if row.not_in_sync_causes}
     for word, cause in (("unacknowledged", "runner"), ("secrets-not-in-sync", "secrets")):
-        found = set(Environment.objects.filter(IS[word]).values_list("pk", flat=True))
+        found = set(Environment.objects.filter(CONDITIONS[word]).values_list("pk", flat=True))
         assert found == {row.pk for row in rows if any(cause in words for words in row.not_in_sync_causes)}
         assert found <= {row.pk for row in rows if row.not_in_sync}

@@ -38,7 +38,7 @@ def test_a_refused_token_is_told_once_on_every_page_with_what_to_do() -> None:
     for url in (*PAGES, f"/environments/{environment.pk}/"):
         html = admin.get(url).content.decode()
         assert html.count("Ona rejects the token (wrong, expired or revoked). Set ONA_API_KEY") == 1, url
-        above = html.partition('id="runs"')[0]  # beneath are the runs as they ended, one by one
+        above = html.partition('id="list"')[0]  # beneath are the runs as they ended, one by one
         assert "Ona refused it." not in above, url
     assert admin.get("/sync/").content.decode().count("<code>unauthenticated</code>") >= len(SyncRun.Kind.values)
 
@@ -80,7 +80,7 @@ def test_nothing_to_ask_is_no_success_while_ona_cannot_be_read() -> None:
     (unread, *_) = (each for each in freshness() if each.kind == SyncRun.Kind.AUTOMATIONS)
     assert unread.state == "unread"
     html = factories.client("Admin").get("/sync/").content.decode()
-    kinds = html[html.index('id="kinds"') : html.index('id="runs"')]
+    kinds = html[html.index('id="kinds"') : html.index('id="list"')]
     assert "current" not in kinds
     ran(SyncRun.Kind.AUTOMATIONS, requests=4, started_at=timezone.now() + timedelta(seconds=1))
     (read, *_) = (each for each in freshness() if each.kind == SyncRun.Kind.AUTOMATIONS)
