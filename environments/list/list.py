@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import F
 from django.db.models.functions import Upper
@@ -43,7 +43,7 @@ def last_sync() -> dict[str, Any]:
 
 def _selection(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     """What can be done to the environments selected; nothing in the past."""
-    user = request.user if query.as_of.at is None else None
+    user = cast(AsOf, query.as_of).acting(request.user)
     return {"selection": bulk.selection(bulk.on_environments(), user, query.place.at(None).removeprefix("?"))}
 
 
