@@ -157,5 +157,5 @@ def test_running_time_by_day_adds_up_to_the_overviews_figure() -> None:
 
 def test_days_on_which_nothing_was_observed_are_not_claimed() -> None:
     assert "Running time was not observed yet" in words(body(RUNNING_TIME))
-    assert "No such start was seen in this time." in words(body(STARTS))
-    assert "No changes seen yet" in words(body(CHANGES))
+    assert "No such start was observed in this period." in words(body(STARTS))
+    assert "No changes recorded yet" in words(body(CHANGES))
