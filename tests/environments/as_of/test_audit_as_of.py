@@ -99,7 +99,7 @@ def test_every_filter_and_count_of_the_list_is_as_of_then(now, viewer):
     assert f"e{row.pk.hex}" in page(viewer, url, now - 7 * DAY, phase="running")
     assert f"e{row.pk.hex}" not in page(viewer, url, now - 5 * DAY, phase="running")
     everything = page(viewer, url, now - 5 * DAY, facets="yes")
-    assert "as it was known then" in everything
+    assert "as recorded then" in everything
     assert "later" not in everything.partition("<tbody>")[2]
     assert 'hx-get="/environments/changes/' not in everything
     assert f"as_of={(now - 5 * DAY).strftime('%Y-%m-%dT%H')}" in everything
@@ -132,7 +132,7 @@ def test_of_a_moment_that_cannot_be_shown_nothing_is_shown(now, viewer, url, tex
     answer = viewer.get(url, {"as_of": text, "q": "otter"})
     html = answer.content.decode()
     assert said in html
-    for told in ("as it was known then", "of-today", str(row.pk), "<table", "env-figure", "export/", "facet"):
+    for told in ("as recorded then", "of-today", str(row.pk), "<table", "env-figure", "export/", "facet"):
         assert told not in html, told
     assert f'href="{url}?q=otter">Show now' in html
     assert ("Show earliest available" in html) == (said == "No records before")
@@ -147,7 +147,7 @@ def test_the_earliest_moment_on_offer_can_be_shown(now, viewer):
     factories.environment(name="first", first_seen_at=now - 10 * DAY)
     html = viewer.get("/environments/", {"as_of": "2001-01-01"}).content.decode()
     address = unescape(re.findall(r'href="([^"]*)">Show earliest available', html)[0])
-    assert "as it was known then" in viewer.get(address).content.decode()
+    assert "as recorded then" in viewer.get(address).content.decode()
 
 
 def test_pages_of_now_alone_say_so_under_an_address_of_the_past(now, viewer):

@@ -169,9 +169,9 @@ def test_numbers_of_a_group_lead_to_those_environments(viewer):
 def test_where_there_are_more_groups_than_are_shown_the_page_says_so(viewer):
     for number in range(51):
         factories.environment(owner_name=f"o{number}", creator_id=uuid.UUID(int=number + 1))
-    assert "The greatest 50 of 51." in get(viewer, LOCKDOWN, group="owner")
-    assert "The greatest" not in get(viewer, LOCKDOWN, group="owner", q="owner:o1")
-    assert "The greatest" not in get(viewer, LOCKDOWN, group="project")
+    assert "The largest 50 of 51." in get(viewer, LOCKDOWN, group="owner")
+    assert "The largest" not in get(viewer, LOCKDOWN, group="owner", q="owner:o1")
+    assert "The largest" not in get(viewer, LOCKDOWN, group="project")
 
 
 def test_the_forecast_has_every_day_as_a_bar_and_as_a_number(viewer):

@@ -160,7 +160,7 @@ def a_number_of_an_operation_is_written_otherwise(files: Files) -> tuple[Files, 
 
 def an_operation_is_taken_out(files: Files) -> tuple[Files, str]:
     files = with_rows(files, "operations.json", rows(files, "operations.json")[1][1:])
-    return signed(rehashed(recounted(files, "operations.json"))), "Operation .* is gone"
+    return signed(rehashed(recounted(files, "operations.json"))), "Operation .* is missing"
 
 
 def an_operation_and_what_is_told_of_it_are_taken_out(files: Files) -> tuple[Files, str]:
