@@ -20,7 +20,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
 @admin.register(Transition)
 class TransitionAdmin(ReadOnlyAdmin):
-    """Changes seen."""
+    """Changes recorded."""
 
     list_display = ("seen_at", "environment_id", "field", "old", "new")
     list_filter = ("field",)

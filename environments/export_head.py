@@ -22,9 +22,9 @@ from portal.ledger.models import AuditLogGap
 LOOKED_BACK = timedelta(days=30)
 NOT_READ = "unknown: the organization's policies had not been read."
 AS_THEN = (
-    "The environments that were known then. Phases, failure, archived_at, lockdown_at, gone_at, secrets_in_sync, "
-    "spec_version, desired_phase, never_stops and open_to_everyone are as they were known then; a use later than that "
-    "moment is left out; every other column is as it is known now."
+    "The environments that were recorded then. Phases, failure, archived_at, lockdown_at, gone_at, secrets_in_sync, "
+    "spec_version, desired_phase, never_stops and open_to_everyone are as recorded then; later activity is not "
+    "included; every other column is as of now."
 )
 
 

@@ -45,6 +45,6 @@ def register() -> None:
         {
             "overview": Savable("Overview", SEE, named(DEFAULTS, read_choices)),
             "audit:list": Savable("Audit", READ, lambda data: urlencode(AsOf.read(data.get("as_of", "")).typed_pairs)),
-            "audit:what-if": Savable("What if", READ, lambda data: urlencode(WhatIfForm(data).asked())),
+            "audit:what-if": Savable("Policy simulation", READ, lambda data: urlencode(WhatIfForm(data).asked())),
         }
     )

@@ -69,9 +69,9 @@ def _why_not(action: Action, subject: Subject) -> str:
 def while_both_exist(subject: Subject, organization: Organization | None, now: datetime) -> str:
     """Possible as long as it and its environment exist; otherwise why not, in words."""
     if subject.environment.gone_at:
-        return "Its environment is gone: Ona confirmed that it was deleted."
+        return "Its environment is deleted: Ona confirmed it."
     if subject.gone_at:
-        return "It is gone: Ona no longer has it."
+        return "It is deleted: Ona no longer has it."
     if ServicePhase.DELETED in (getattr(subject, "phase", ""), getattr(subject, "desired_phase", "")):
         return "It is being deleted."
     return ""
@@ -90,7 +90,7 @@ def if_in(words: str, subject: Subject, phases: Collection[str], desired: str = 
 
 
 def refresh(client: OnaClient, subject: Subject) -> None:
-    """Bring the row up to date with Ona; raises OnaError, NotFound after it was marked gone."""
+    """Bring the row up to date with Ona; raises OnaError, NotFound after it was marked as deleted."""
     try:
         observe.fetch_one(client, kind_of(subject), subject.pk)
     finally:

@@ -13,7 +13,7 @@ from portal.ona.documents.tokens import Secret
 Check = Callable[[], None]
 KEPT = "kept"  # of an item of `env`: the variable whose value it keeps
 STOP_FIRST = "It is not stopped, and Ona changes commands and surroundings of stopped services only. Stop it first."
-LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or delete the task and make it anew."
+LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or delete the task and create it again."
 LOST = "The variable {} has no value at Ona any more that could be kept. Nothing was changed: type its value."
 
 

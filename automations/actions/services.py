@@ -195,8 +195,8 @@ DELETE_SERVICE = Action(
     name="service.delete", label="Delete service", past="deleted", in_ledger="delete service",
     permission="automations.delete_service", do=delete_service, subject="service", slug="delete", danger=Danger.LOSS,
     impossible=while_both_exist, form=ForceForm, template="automations/actions/act.html", tab="automations",
-    explanation="The service is taken out of this environment for ever: its commands, triggers and variables. An "
-    "automations file that names it makes it anew.",
+    explanation="The service is permanently removed from this environment: its commands, triggers and variables. An "
+    "automations file that names it creates it again.",
     proof=by_absence(Service),
 )  # fmt: skip
 ACTIONS = (START_SERVICE, STOP_SERVICE, CREATE_SERVICE, UPDATE_SERVICE, DELETE_SERVICE)

@@ -202,8 +202,8 @@ DELETE_TASK = Action(
     name="task.delete", label="Delete task", past="deleted", in_ledger="delete task",
     permission="automations.delete_task", do=delete_task, subject="task", slug="delete", danger=Danger.LOSS,
     impossible=while_both_exist, template="automations/actions/act.html", tab="automations",
-    explanation="The task is taken out of this environment for ever: its command, triggers and variables. Its "
-    "executions stay. An automations file that names it makes it anew.",
+    explanation="The task is permanently removed from this environment: its command, triggers and variables. Its "
+    "executions stay. An automations file that names it creates it again.",
     proof=by_absence(Task),
 )  # fmt: skip
 STOP_EXECUTION = Action(

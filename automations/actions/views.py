@@ -28,7 +28,7 @@ def _find(model: type[Service | Task]) -> Callable[..., tuple[Service | Task, En
         if subject is None:
             thing = model._meta.verbose_name
             raise Http404(
-                f"The portal knows no {thing} {pk} of this environment. One that was made a moment ago appears after "
+                f"The portal knows no {thing} {pk} of this environment. A new one appears after "
                 "the next sync. Look for it on the environment's Automations tab."
             )
         subject.environment = environment

@@ -24,9 +24,9 @@ from portal.lists.readers import LONGEST_STORED
 
 SALT = "automations.batches.forms.lockdowns"
 NAMED = 10
-CHANGED = "Nothing was started: somebody set other lockdowns since this plan was shown."
-NOTHING = "Tick at least one environment."
-NOT_OURS = "What was ticked makes no sense: open the form again."
+CHANGED = "Nothing was started: lockdowns changed since this plan was shown."
+NOTHING = "Select at least one environment."
+NOT_OURS = "The selection is not valid: open the form again."
 
 
 class Targets(forms.Field):
@@ -60,16 +60,16 @@ class BatchForm(ActionForm):
         min_value=1,
         max_value=AT_ONCE,
         initial=10,
-        label="At the same time",
-        help_text=f"In how many environments it may be under way at once: 1 to {AT_ONCE}.",
+        label="Concurrency",
+        help_text=f"How many environments run at once: 1 to {AT_ONCE}.",
     )
     stop_after = forms.IntegerField(
         min_value=1,
         max_value=MOST,
         required=False,
         initial=5,
-        label="Stop after failures",
-        help_text="After so many failures nothing more is asked for; what is under way goes on. Empty: never.",
+        label="Stop after N failures",
+        help_text="No new runs start after this many failures; runs in progress finish. Leave empty for no limit.",
     )
 
     def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
@@ -102,8 +102,8 @@ class LockdownBatchForm(BatchForm):
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
     not_content = BatchForm.not_content | {"shown"}
     lockdown_at = MomentField(
-        label="Lock down at, in UTC",
-        help_text="One moment for all of them. It replaces the one that each has now.",
+        label="Lock down at (UTC)",
+        help_text="The same time for all. It replaces their current lockdowns.",
     )
 
     def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:

@@ -20,10 +20,10 @@ EXECUTIONS = {
 }
 LONGEST_RUN = timedelta(hours=24)
 LONGEST_WAIT = timedelta(minutes=15)  # for a service to come to what was asked for, or for what is late to be seen
-GONE = "Ona no longer has it, so how it ended is not known."
-TOO_LONG = "It was started and is still under way; the batch does not wait for it any longer."
-NOT_SEEN = "Ona accepted it, but could not be asked afterwards what came of it."
-NOT_FOLLOWED = "Ona accepted it, but the service has not come to it."
+GONE = "Ona no longer has it; its outcome is unknown."
+TOO_LONG = "It was started and is still in progress; the batch no longer waits for it."
+NOT_SEEN = "Ona accepted it, but its result could not be read afterwards."
+NOT_FOLLOWED = "Ona accepted it, but the service has not reached that state."
 
 
 def ended(action: str, items: Sequence[BatchItem], now: datetime) -> Iterator[tuple[BatchItem, End]]:

@@ -28,10 +28,10 @@ MOST = 500  # environments of one batch
 NAMED = 50  # of those where it cannot be, for each reason
 NOT_RUNNING = "not running"
 MISSING = {"task": "has no such task", "service": "has no such service"}
-SEVERAL = "has more than one of that reference"
-BUSY = "a run of it is under way"
+SEVERAL = "has more than one with that reference"
+BUSY = "already running"
 START_TASK, START_SERVICE = "task.start", "service.start"
-ALREADY = {START_SERVICE: "runs already", "service.stop": "is stopped already"}
+ALREADY = {START_SERVICE: "already running", "service.stop": "already stopped"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
 STANDING = (*COLUMNS, "lockdown_at", *losses.COLUMNS)
 

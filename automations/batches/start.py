@@ -55,7 +55,7 @@ def start_batch(
     if not 0 < len(candidates) <= MOST:
         raise NotPossible(f"Choose at least one environment, and at most {MOST}.")
     if not 1 <= at_once <= AT_ONCE or (stop_after is not None and stop_after < 1):
-        raise NotPossible(f"Between 1 and {AT_ONCE} environments can be under way at once.")
+        raise NotPossible(f"Between 1 and {AT_ONCE} environments can run at once.")
     if KINDS[action.name].needs_moment:
         check_lockdown(lockdown_at)
     request = {
@@ -106,7 +106,7 @@ def ring(batch: Batch) -> None:
 
 
 def cancel_batch(*, batch: Batch, actor: User | AnonymousUser) -> bool:
-    """Ask for nothing more; what is under way goes on. False where it has ended or was cancelled. PermissionDenied."""
+    """Ask for nothing more; runs in progress finish. False where it has ended or was cancelled. PermissionDenied."""
     if not actor.has_perm(KINDS[batch.action].action.permission):
         raise PermissionDenied("Your roles do not let you cancel this.")
     now = timezone.now()

@@ -20,5 +20,5 @@ def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Cancel: no further requests. Requires the permission of the batch's action."""
     batch = find(batch_id)
     if not cancel_batch(batch=batch, actor=request.user):
-        messages.info(request, "There was nothing left to cancel.")
+        messages.info(request, "Nothing was left to cancel.")
     return redirect("automations:batch", batch.pk)

@@ -38,10 +38,10 @@ THREADS = 4  # that ask Ona at the same time, whatever number of environments ma
 ATTEMPTS = 3
 TURN = timedelta(seconds=20)  # a worker drives one batch no longer than this before it looks at the others
 NOT_BEGUN = timedelta(minutes=2)
-NOTHING_BEGUN = "The portal's process ended before the batch was written down. Nothing was asked for."
-NO_LONGER_THERE = "The portal no longer knows it."
-NOT_ALLOWED = "The person who asked for the batch may no longer do this."
-NO_PERSON = "The person who asked for the batch no longer has an account."
+NOTHING_BEGUN = "The portal's process ended before the batch was recorded. Nothing was requested."
+NO_LONGER_THERE = "The portal no longer has it."
+NOT_ALLOWED = "The person who requested the batch may no longer do this."
+NO_PERSON = "The person who requested the batch no longer has an account."
 
 
 def drive_batches() -> int:
@@ -109,7 +109,7 @@ def _was_not_done(operation: Operation) -> bool:
 def _again(item: BatchItem) -> None:
     """Once more under another operation; after a few attempts it counts as failed."""
     if item.attempts >= ATTEMPTS:
-        _set(item, ItemState.FAILED, f"It was tried {item.attempts} times, and never came to anything.")
+        _set(item, ItemState.FAILED, f"{item.attempts} attempts, without a result.")
     else:
         _set(item, ItemState.WAITING)
 

@@ -103,7 +103,7 @@ TASKS = _list(
         ENVIRONMENTS,
         Sort("failed", "Failed, 7 days", F("failed_share"), None, first_click_descends=True, of=number),
         Sort("median", "Median", F("median"), None, first_click_descends=True, of=span),
-        Sort("p95", "95 % under", F("p95"), None, first_click_descends=True, of=span),
+        Sort("p95", "p95", F("p95"), None, first_click_descends=True, of=span),
         Sort("last_run", "Last run", F("last_run_at"), None, first_click_descends=True),
     ),
     default_order="-environments",
@@ -143,7 +143,7 @@ SERVICES = _list(
         Heading("run-phases", "Phases"),
         Heading("run-failed", sort="failed"),
         Heading("run-share", sort="share"),
-        Heading("run-failures", "What they say"),
+        Heading("run-failures", "Messages"),
     ),
     after_template="automations/by_reference/_messages.html",
     table=_table(

@@ -165,7 +165,7 @@ TASK_ENVIRONMENTS = _list(
         EnumWords(
             {str(phase.label): str(phase.value) for phase in ExecutionPhase} | {"never": ""}, "task_execution_phase_"
         ),
-        (("task.start", "Run in many environments"),),
+        (("task.start", "Bulk run"),),
     ),
     {"last_phase": "last_phase", "last_run_at": "last_run_at", "last_execution_id": "last_execution_id"},
     permissions=SEE_TASKS,
@@ -189,7 +189,7 @@ SERVICE_ENVIRONMENTS = _list(
         ServiceSummary,
         "phase",
         PHASES,
-        (("service.start", "Start in many environments"), ("service.stop", "Stop in many environments")),
+        (("service.start", "Bulk start"), ("service.stop", "Bulk stop")),
     ),
     {"phase": "phase", "failure": "failure"},
     permissions=SEE_SERVICES,

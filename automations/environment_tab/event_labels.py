@@ -13,7 +13,7 @@ ROWS = 200
 # the labels of a value that appeared, disappeared, or changed
 CHANGES = {
     "failure": ("failing", "no longer failing", "failing otherwise"),
-    "gone_at": ("gone", "back again", "gone again"),
+    "gone_at": ("deleted", "back again", "deleted again"),
 }
 STEP = "step:"  # prefix of a step's id; steps are shown in an execution's plan
 DROPPED = "no longer kept by Ona"  # for executions: their history stays here

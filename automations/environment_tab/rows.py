@@ -177,7 +177,7 @@ class Reader:
 
     def create(self, thing: str, action: Action) -> Button:
         """The button to create one."""
-        gone = "The environment is gone: Ona confirmed that it was deleted." if self.environment.gone_at else ""
+        gone = "The environment is deleted: Ona confirmed it." if self.environment.gone_at else ""
         url = reverse(f"automations:create-{thing}", args=[self.environment.pk])
         return Button(f"New {thing}", url, gone if self.user.has_perm(action.permission) else NOT_ALLOWED)
 

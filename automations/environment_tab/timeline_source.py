@@ -219,7 +219,7 @@ def _first(environment: Environment, id_: str) -> Selection | None:
     changed = later.order_by("field", "seen_at", "id").distinct("field").values_list("field", "old")
     state = {name: getattr(service, name) for name in KEPT_OF_SERVICES} | dict(changed)
     changes = compare_fields({}, {name: value for name, value in state.items() if value})
-    key, title = f"{OF_SERVICES}{service.pk}", f"Service {service} as first seen: {phase_word(state['phase'])}"
+    key, title = f"{OF_SERVICES}{service.pk}", f"Service {service} as first observed: {phase_word(state['phase'])}"
     return _chosen(environment, key, title, service.first_seen_at, None, changes, is_first=True)
 
 

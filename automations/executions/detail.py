@@ -38,8 +38,8 @@ from portal.web.permissions import permission
 WAITING_SECONDS, SECONDS = 2, 30
 OPERATIONS = 20
 FAILED_FOR = timedelta(minutes=15)
-STRANGER = "The portal does not know its environment: it is gone, or was never seen."
-TASK_GONE = "Its task is gone, or was never seen by the portal."
+STRANGER = "The portal has no record of its environment: it is deleted or was never observed."
+TASK_GONE = "Its task is deleted, or was never observed by the portal."
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,8 @@ def find(execution_id: UUID) -> TaskExecution:
     execution: TaskExecution | None = TaskExecution.objects.filter(pk=execution_id).first()
     if execution is None:
         raise Http404(
-            f"The portal has never seen an execution {execution_id}. One that was started a moment ago appears after "
-            "the next sync; one of another organization never does. Look for it by its task under Automations."
+            f"The portal has no record of an execution {execution_id}. A new one appears after the next sync; one of "
+            "another organization never does. Look for it by its task under Automations."
         )
     return execution
 
@@ -246,7 +246,7 @@ class Note:
 def _note(run: Run, operation: Operation, now: datetime) -> Note | None:
     if operation.action != STOP_EXECUTION.name:
         return None
-    title = f"Stop asked for by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
+    title = f"Stop requested by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
     match operation.outcome:
         case Outcome.PENDING:
             return Note("info", title, "Waiting for Ona's answer.", operation)

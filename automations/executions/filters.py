@@ -110,7 +110,7 @@ FILTERS = (
         single=True,
     ),
     Filter(
-        "duration", "Took", any_of(search_keys.duration), _duration_text,
+        "duration", "Duration", any_of(search_keys.duration), _duration_text,
         words_of(DURATIONS, lambda value: f"{value[0]} {value[1:]}"), single=True,
         facet=Conditional(_each(DURATIONS, search_keys.duration)),
     ),

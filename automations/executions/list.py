@@ -57,7 +57,7 @@ EXECUTIONS = List(
         Sort("phase", "Phase", F("phase"), ""),
         Sort("reference", "Task", F("reference"), ""),
         Sort("created", "Created", F("created_at"), None, first_click_descends=True),
-        Sort("duration", "Took", F("duration"), None, first_click_descends=True, of=span),
+        Sort("duration", "Duration", F("duration"), None, first_click_descends=True, of=span),
     ),
     default_order="-created",
     search=SEARCH,

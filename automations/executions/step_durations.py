@@ -59,7 +59,7 @@ def spells_of(execution: TaskExecution, transitions: Iterable[Transition]) -> di
         id_ = transition.field.removeprefix(STEP)
         window = Window(transition.old_seen_at, transition.seen_at)
         if transition.old == ExecutionPhase.RUNNING and id_ not in began:
-            began[id_] = Window(execution.started_at, execution.first_seen_at)  # it ran when it was first seen
+            began[id_] = Window(execution.started_at, execution.first_seen_at)  # it ran when it was first observed
         if transition.new and id_ not in began:
             began[id_] = Window(_within(window, execution.started_at) or window.after, window.by)
         if transition.new in SETTLED:

@@ -32,7 +32,7 @@ class FileForm(ActionForm):
         required=False,
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".yaml,.yml,.txt"}),
-        help_text="Text in UTF-8. It takes the place of what stands above.",
+        help_text="Text in UTF-8. Replaces the text above.",
     )
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
 

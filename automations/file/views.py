@@ -145,7 +145,7 @@ def _applied(environment: Environment, identifier: str) -> Operation:
         raise Http404("There is no such operation.") from None
     found = Operation.objects.filter(pk=asked_for, action=APPLY_FILE.name, environment_id=environment.pk)
     if (operation := found.first()) is None:
-        raise Http404("There is no such operation of this environment.")
+        raise Http404("This environment has no such operation.")
     return operation
 
 

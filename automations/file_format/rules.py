@@ -87,7 +87,7 @@ def _unknown(found: Check, key: Scalar, path: str, name: str, fields: Mapping[st
         found.more += 1
         return
     near = get_close_matches(name, fields, n=1) if len(name) <= 40 else []
-    hint = f"Did you mean {near[0]}?" if near else f"Known here: {_join_names(fields)}."
+    hint = f"Did you mean {near[0]}?" if near else f"Allowed: {_join_names(fields)}."
     found.report(key, path, f"Unknown field. {hint}")
 
 
@@ -141,7 +141,7 @@ def _word(words: tuple[str, ...]) -> Field:
         if isinstance(node, Scalar) and text not in words and not node.reads_as:
             near = get_close_matches(text, words, n=1) if len(text) <= 40 and not found.is_full else []
             hint = f"Did you mean {near[0]}?" if near else f"It can be {_join_names(word for word in words if word)}."
-            found.report(node, path, f"{shortened(text)!r} is none of the words known here. {hint}")
+            found.report(node, path, f"{shortened(text)!r} is not allowed here. {hint}")
         return text
 
     return read

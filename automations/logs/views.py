@@ -59,14 +59,16 @@ def service_stream(request: HttpRequest, service_id: UUID) -> HttpResponseBase:
 def _execution(execution_id: UUID) -> TaskExecution:
     execution: TaskExecution | None = TaskExecution.objects.filter(pk=execution_id).first()
     if execution is None:
-        raise Http404(f"The portal has never seen an execution {execution_id}. A new one appears after the next sync.")
+        raise Http404(
+            f"The portal has no record of an execution {execution_id}. A new one appears after the next sync."
+        )
     return execution
 
 
 def _service(service_id: UUID) -> Service:
     service: Service | None = Service.objects.filter(pk=service_id).first()
     if service is None:
-        raise Http404(f"The portal has never seen a service {service_id}. A new one appears after the next sync.")
+        raise Http404(f"The portal has no record of a service {service_id}. A new one appears after the next sync.")
     return service
 
 

@@ -58,12 +58,12 @@ class ItemState(models.TextChoices):
     """The state of an item; the last five are final."""
 
     WAITING = "waiting", "waiting"
-    ASKED = "asked", "asked for"
-    UNDER_WAY = "under_way", "under way"
+    ASKED = "asked", "requested"
+    UNDER_WAY = "under_way", "in progress"
     SUCCEEDED = "succeeded", "succeeded"
     FAILED = "failed", "failed"
     STOPPED = "stopped", "stopped"
-    LEFT_OUT = "left_out", "left out"
+    LEFT_OUT = "left_out", "skipped"
     UNKNOWN = "unknown", "unknown"
 
 

@@ -119,6 +119,6 @@ def _record_failure(error: OnaError | SyncError | ValueError) -> None:
         started_at=now,
         finished_at=now,
         error_code="configuration" if isinstance(error, ValueError) else error.code,
-        error=f"What is under way could not be followed. {words}",
+        error=f"What is in progress could not be followed. {words}",
         request_id=(error.request_id or "") if isinstance(error, OnaError) else "",
     )

@@ -23,7 +23,7 @@ COMING_UP = (Phase.CREATING, Phase.STARTING)
 
 
 class State(Enum):
-    ASKED = "asked for"
+    ASKED = "requested"
     ACKNOWLEDGED = "acknowledged"
     APPLIED = "applied"
     REFUSED = "refused by the runner"
@@ -80,12 +80,12 @@ def version_after(operation: Operation) -> int:
 def _waiting(environment: Environment, operation: Operation, answered: int, now: datetime) -> Step:
     versions = f"version {version_after(operation)} of the specification; its last answer is to version {answered}"
     if environment.phase not in WORKING:
-        return Step(State.ASKED, f"Ona has it. {_when(environment)}", is_final=_rests(environment))
+        return Step(State.ASKED, f"Accepted by Ona. {_when(environment)}", is_final=_rests(environment))
     age = now - (operation.closed_at or operation.asked_at)
     if age > PATIENCE:
         late = f"The runner has not acknowledged {versions}, {duration_words(age)} after Ona took it."
-        return Step(State.NOT_ACKNOWLEDGED, f"{late} Look at the runner's state, then restart the environment.")
-    return Step(State.ASKED, f"Ona has it. Waiting for the runner to acknowledge {versions}.")
+        return Step(State.NOT_ACKNOWLEDGED, f"{late} Check the runner's state, then restart the environment.")
+    return Step(State.ASKED, f"Accepted by Ona. Waiting for the runner to acknowledge {versions}.")
 
 
 def _refusal(answered: int, operation: Operation, reason: str) -> str:
@@ -109,15 +109,15 @@ def _acknowledged(environment: Environment, document: Document, operation: Opera
         words = f"The runner has acknowledged it. {_part(operation).unless_told}"
         return Step(State.ACKNOWLEDGED, words, is_final=True)
     if applied:
-        return Step(State.APPLIED, "The environment is as it was asked for.", is_final=True)
+        return Step(State.APPLIED, "Applied: the environment is as requested.", is_final=True)
     return Step(State.ACKNOWLEDGED, "The runner has acknowledged it and is applying it.")
 
 
 def _when(environment: Environment) -> str:
     """When the specification takes effect in an environment that does not run."""
     if environment.phase in COMING_UP:
-        return f"The environment is {phase_word(environment.phase)}: it is applied on the way."
-    return f"The environment is {phase_word(environment.phase)}: it is applied when it starts next."
+        return f"The environment is {phase_word(environment.phase)}: applied during the start."
+    return f"The environment is {phase_word(environment.phase)}: applied at the next start."
 
 
 def _rests(environment: Environment) -> bool:

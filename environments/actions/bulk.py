@@ -17,7 +17,7 @@ START_TASK = "task.start"  # of an app that this one does not know
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action by its name; `why_not` says in words why it is disabled, or is empty."""
+    """An action by its name; `why_not` reports why it is disabled, or is empty."""
 
     action: str
     label: str

@@ -64,7 +64,7 @@ def project_classes(project: Project | None) -> list[Choice]:
 def policies(organization: Organization | None) -> list[str]:
     """What the organization's policies say about new environments, a sentence each."""
     if organization is None or organization.policies_seen_at is None:
-        return ["The organization's policies are unknown: Ona tells what they do not allow."]
+        return ["The organization's policies are unknown: Ona reports violations."]
     found = organization.policies
     said = []
     if found.get("membersRequireProjects"):

@@ -17,7 +17,7 @@ DETAILS = {
 }
 # what Ona's codes mean for something that does not exist yet
 CREATING: dict[type[OnaError], tuple[str, str]] = {
-    errors.FailedPrecondition: ("Ona does not allow this.", "Look at what was chosen and at the policies below."),
+    errors.FailedPrecondition: ("Ona does not allow this.", "Check your choices and the policies below."),
     errors.InvalidArgument: ("Ona did not accept what was chosen.", "Correct it and try again."),
     errors.NotFound: ("Ona does not know the project or the class, or this token may not see it.", "Choose another."),
     errors.ResourceExhausted: (
@@ -59,5 +59,5 @@ def _sentences(first: str, error: OnaError) -> str:
         hosts = detail_texts(detail, "missingAuthenticationTokensForHosts") if name == HOSTS else []
         sentences += [f"Not signed in to: {', '.join(hosts)}."] if hosts else []
     if error.retry_after:
-        sentences.append(f"Ona asks to wait {error.retry_after:.0f} s.")
+        sentences.append(f"Ona requires a wait of {error.retry_after:.0f} s.")
     return " ".join(sentences)

@@ -26,8 +26,8 @@ from portal.web import outages
 
 log = structlog.get_logger()
 UNANSWERED = (
-    "Ona's answer did not come, so it is not known whether this was done. The portal looks at Ona's state and closes "
-    "the row as soon as that proves it; do not ask again before."
+    "Ona did not answer, so it is unknown whether this was done. The portal checks Ona's state and updates this "
+    "operation; do not repeat it before."
 )
 Values = Mapping[str, Any]
 
@@ -87,7 +87,7 @@ def authorize(action: Action, context: RequestContext) -> None:
     if not context["actor"].has_perm(action.permission):  # type: ignore[union-attr]
         raise PermissionDenied(f"Your roles do not let you do this ({action.name}).")
     if action.needs_reason and not context.get("reason", "").strip():
-        raise ReasonMissing("Say why: the reason is kept in the ledger.")
+        raise ReasonMissing("Enter a reason: it is recorded in the ledger.")
 
 
 def execute(change: Change, context: RequestContext) -> Operation:

@@ -45,7 +45,7 @@ def _work(environments: Sequence[Environment]) -> dict[UUID, list[Loss]]:
 
 def _git(environment: Environment) -> Loss:
     if environment.unpushed_commits is None or environment.changed_files is None:
-        return Loss("amber", "Whether work is unpushed is unknown. Take it as unsafe.")
+        return Loss("amber", "Unpushed work is unknown; assume there is some.")
     if not environment.unpushed_commits and not environment.changed_files:
         return Loss("gray", "No unpushed commits and no changed files were reported.")
     commits = _count(environment.unpushed_commits, "unpushed commit")

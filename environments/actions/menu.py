@@ -20,7 +20,7 @@ UNDER_MORE = 10
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Leads to the form of an action; `why_not` says in words why it is disabled, or is empty."""
+    """Leads to the form of an action; `why_not` reports why it is disabled, or is empty."""
 
     label: str
     url: str

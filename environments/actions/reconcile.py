@@ -28,10 +28,10 @@ log = structlog.get_logger()
 AT_ONCE = 200
 GIVE_UP = timedelta(days=1)
 Values = Callable[[Environment], Mapping[str, Any]]
-DIED = "The portal's process ended before it wrote down what became of this. Ona's state is being looked at."
+DIED = "The portal's process ended before the outcome was recorded. Ona's state is being checked."
 NEVER_SENT = "The portal's process ended before anything was sent to Ona. Nothing was changed."
 EXPLANATIONS = {
-    Verdict.DONE: "Ona's answer was never read, but what was asked for shows in Ona's state since then.",
+    Verdict.DONE: "Ona's answer was never read, but Ona's state shows that it was done.",
     Verdict.NOT_DONE: "Ona's answer was never read, but Ona's state shows that nothing was changed.",
     Verdict.UNPROVEN: "Ona's answer was never read, and Ona's state does not prove whether it was done: something else "
     "has changed since, or it was so before, or it leaves no trace. It stays unknown: before you repeat it, check what "

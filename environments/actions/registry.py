@@ -29,7 +29,7 @@ from portal.ona import OnaClient, OnaError
 
 OPERATE = "environments.operate_environment"
 CHANGE = "environments.change_environment"
-GONE = "It is gone: Ona confirmed that it was deleted."
+GONE = "It is deleted: Ona confirmed it."
 
 
 class Verdict(Enum):
@@ -114,7 +114,7 @@ class Action:
     made_from: MadeFrom | None = None  # what its form shows of the subject and sets: see docs/actions.md
     danger: Danger = Danger.NONE
     losses: Callable[[Any, datetime], list[Loss]] | None = None  # what would be lost
-    impossible: Impossible = unless_deleted  # says in words why it cannot be done now, or nothing
+    impossible: Impossible = unless_deleted  # reports why it cannot be done now, or nothing
     title: str = ""  # before the subject's name; the label, unless it is another
     button: str = ""  # the label, unless it is another
     template: str = "environments/actions/_action.html"

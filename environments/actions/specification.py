@@ -244,7 +244,7 @@ def _refuse_conflict(seen: Seen, theirs: Mapping[str, Any], mine: Mapping[str, A
 
 def _action(part: str, label: str, edited: EditedPart, **more: Any) -> Action:
     values: dict[str, Any] = {
-        "name": f"environment.edit_{part}", "label": label, "past": f"given other {label.lower()}",
+        "name": f"environment.edit_{part}", "label": label, "past": f"{label} changed",
         "in_ledger": f"change {label[0].lower()}{label[1:]} of environment",
         "permission": CHANGE, "part": edited, "proof": by_state(with_version(edited.values), "specVersion"),
         "template": "environments/actions/edit/_panel.html", "button": "Save",
@@ -264,7 +264,7 @@ TIMEOUT = _action(
     ),
 )  # fmt: skip
 LIMIT_PORTS = _action(
-    "port_limits", "Port limits", parts.PORTS, do=limit_ports, past="limited to fewer people",
+    "port_limits", "Port limits", parts.PORTS, do=limit_ports, past="ports limited",
     in_ledger="limit ports of environment", many=Many(
         "Limit ports", "of", lambda request: {"admission": request["values"]["admission"]},
         {"admission": admission_field},
@@ -283,7 +283,7 @@ DEVCONTAINER = _action(
     form=DevcontainerForm, title="Devcontainer file", tab="content",
 )  # fmt: skip
 REBUILD = _action(
-    "devcontainer_session", "Devcontainer, rebuilt", parts.REBUILD, do=rebuild_devcontainer, danger=Danger.REASON,
+    "devcontainer_session", "Devcontainer rebuild", parts.REBUILD, do=rebuild_devcontainer, danger=Danger.REASON,
     in_ledger="rebuild devcontainer of environment", many=Many("Rebuild devcontainer", "of"),
 )  # fmt: skip
 AUTOMATIONS_FILE = _action(
@@ -291,11 +291,11 @@ AUTOMATIONS_FILE = _action(
     slug="edit/automations-file", form=AutomationsFileForm, tab="content",
 )  # fmt: skip
 CONTENT = _action(
-    "content_session", "Content, made anew", parts.CONTENT, do=make_content_anew, slug="edit/content", form=ContentForm,
-    in_ledger="make content of environment anew", danger=Danger.TYPED_NAME, losses=losses, tab="content",
-    title="Make the content anew", button="Throw away and fetch again",
-    explanation="Everything in the environment's repository folder is thrown away and fetched again from where it came."
-    " Commits that are not pushed and files that are changed are lost for ever, and the container is built anew.",
+    "content_session", "Content re-created", parts.CONTENT, do=make_content_anew, slug="edit/content", form=ContentForm,
+    in_ledger="re-create content of environment", danger=Danger.TYPED_NAME, losses=losses, tab="content",
+    title="Re-create the content of", button="Delete and fetch again",
+    explanation="Everything in the environment's repository folder is deleted and fetched again from its source."
+    " Unpushed commits and changed files are lost permanently, and the container is rebuilt.",
 )  # fmt: skip
 KERNEL_CONTROLS = _action(
     "kernel_controls", "Kernel controls", parts.KERNEL_CONTROLS, do=edit_kernel_controls, slug="edit/kernel-controls",

@@ -56,7 +56,7 @@ class EditedPart:
     values: Values
     applied: Applied = _untold
     renewed: tuple[str, str, str] = ("", "", "")
-    unless_told: str = "Ona does not tell when this part is applied."
+    unless_told: str = "Ona does not report when this part is applied."
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ SSH_KEYS = EditedPart(ssh_keys, _keys_applied)
 DEVCONTAINER = EditedPart(
     devcontainer,
     _devcontainer_file_applied,
-    unless_told="The container still runs from the other file: it takes effect with the next rebuild.",
+    unless_told="The container still runs from the other file; the new one takes effect at the next rebuild.",
 )
 REBUILD = EditedPart(devcontainer_with_session, _rebuilt, ("devcontainer", "session", "devcontainerSession"))
 AUTOMATIONS_FILE = EditedPart(

@@ -24,7 +24,7 @@ OF_OPERATION = (
 )  # fmt: skip
 NOTE = (
     'Rows with the source "portal" are operations, those with "ona" entries of Ona\'s audit log. That log names no '
-    "operation: which entry tells of which operation is worked out from actor, subject and time, and only probable. "
+    "operation: entries are matched to operations by actor, subject and time, which is only probable. "
     "The parts of batches are rows of their own, which the page shows as one line."
 )
 

@@ -13,7 +13,7 @@ from portal.lists.declaration import ListQuery, Span
 from portal.lists.filters import Filter, Values, words_of
 
 SOURCES = {
-    "portal": "asked for through the portal",
+    "portal": "requested through the portal",
     "outside": "done outside the portal",
     "ona": "all of Ona's audit log",
 }

@@ -23,7 +23,7 @@ from portal.ledger.models.audit_log import ENVIRONMENT
 
 PREFIX = "RESOURCE_TYPE_"
 UNNAMED = "unnamed"
-OWN = "the account of the portal's own token, but no operation fits: done with it elsewhere, or to read a log"
+OWN = "the account of the portal's own token, no matching operation: used outside the portal, or to read a log"
 Named = Callable[[Iterable[UUID]], Mapping[UUID, str]]
 
 

@@ -25,7 +25,7 @@ from portal.lists.place import Pair, Place
 from portal.lists.search import Problem
 from portal.web.templatetags.portal import due
 
-TAKES = "takes a moment in UTC such as 2026-10-31 23:59"
+TAKES = "takes a time in UTC such as 2026-10-31 23:59"
 MISSED_RUNS = 3  # so many intervals without a good sync run, and nothing counts as observed
 T = TypeVar("T")
 

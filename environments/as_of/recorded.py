@@ -66,7 +66,7 @@ def mark(kind: str) -> Combinable:
 
 
 def _unrecorded(text: str) -> ValueError:
-    return ValueError(f"{text.lower()} cannot be told of a past moment; it is known as of now")
+    return ValueError(f"{text.lower()} is not recorded over time; it is available as of now")
 
 
 def answerable(conditions: Mapping[str, Q]) -> dict[str, Q]:

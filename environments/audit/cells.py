@@ -20,13 +20,13 @@ STATUS = (
     '<ul class="aud-because">{because}</ul></details>'
 )
 FOLLOW = '<li><a href="{url}">The operation</a></li>'
-UNSEEN = '<span class="aud-unseen">not observed, last known</span>'
+UNSEEN = '<span class="aud-unseen">not observed, last recorded</span>'
 SOURCE = '<div class="list-source">{}</div>'
 NONE = '<span class="text-secondary">{}</span>'
 ACTION = '<li><a href="{url}">{label}…<span class="visually-hidden"> {name}</span></a></li>'
 IMPOSSIBLE = (
     '<li><span class="env-disabled" title="{why}">{label}'
-    '<span class="visually-hidden"> of {name} is not possible: {why}</span></span></li>'
+    '<span class="visually-hidden"> of {name} is not available: {why}</span></span></li>'
 )
 Row = dict[str, SafeString]
 
@@ -74,7 +74,7 @@ def _archived(line: Line) -> str:
 
 def _work(words: str, as_of: AsOf) -> str:
     """What git reports is stored as of now alone; in the past, only the time that it has is of then."""
-    said = escape(words) if words else NONE.format("none known")
+    said = escape(words) if words else NONE.format("none recorded")
     return as_of.as_now(said, "work as now, time as of then" if ":" in words else "as now")
 
 

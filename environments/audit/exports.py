@@ -27,7 +27,7 @@ CHANGES = (
     "seen_by", "not_yet_at", "environment_id", "environment", "change", "lockdown_before", "lockdown_after", "who",
     "reason", "operation_id",
 )  # fmt: skip
-WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work known now would have had left at that moment."
+WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work recorded now would have had left at that time."
 
 
 def table_of(audit: Audit, state: Callable[[ListQuery], AuditState]) -> Table:

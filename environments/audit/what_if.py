@@ -1,4 +1,4 @@
-"""What other policies would hit: each question is a number, and its answer is which environments, and when."""
+"""Policy simulation: each question is a number, and its answer is which environments, and when."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ COLUMNS = {
     "lockdown_at": "lockdown_at", "unpushed_work": "unpushed_work", "unpushed_commits": "unpushed_commits",
     "changed_files": "changed_files", "counted_since": "since", "hit_at": "hit_at",
 }  # fmt: skip
-NOTE = "hit_at is empty where it cannot be told; such rows come last. Nothing was changed."
+NOTE = "hit_at is empty if unknown; such rows come last. Nothing was changed."
 
 
 def table_of(asked: Mapping[str, int], of_question: Callable[[List, str, int], List]) -> Table:
@@ -46,7 +46,7 @@ def table_of(asked: Mapping[str, int], of_question: Callable[[List, str, int], L
 
     return Table(
         name="what-if",
-        title="What other policies would hit",
+        title="Policy simulation",
         columns={name: name for name in ("question", *COLUMNS)},
         rows=rows,
         count=lambda query: sum(found.order_by().count() for _, found in each(query)),

@@ -30,5 +30,5 @@ class Fact:
 def sessions(wanted: Part, actual: Part) -> list[Fact]:
     """The desired and the actual session of a part; they differ while the part is re-created."""
     desired, current = wanted.text("session"), actual.text("session")
-    note = "differs from the wanted one: being made anew" if desired and current and desired != current else ""
-    return [Fact("Session wanted", desired, "code", NOT_SET), Fact("Session", current, "code", note=note)]
+    note = "differs from the desired one: being re-created" if desired and current and desired != current else ""
+    return [Fact("Desired session", desired, "code", NOT_SET), Fact("Session", current, "code", note=note)]

@@ -107,7 +107,7 @@ def _archiving(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]
     if facts.phase != Phase.STOPPED:
         return [no, Fact("Will be archived", "", absent=f"not while it is {phase_word(facts.phase)}")]
     after, by = facts.stop or (None, None)
-    seen = "it was seen to stop, or to be unarchived" if after else "it was already stopped when it was first seen"
+    seen = "it was seen to stop, or to be unarchived" if after else "it was already stopped when it was first observed"
     return [no, Fact("Stopped since", by if after else None, "time", note=seen), _archived_by(facts, policy, now)]
 
 

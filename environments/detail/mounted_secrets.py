@@ -103,7 +103,7 @@ def _secret_details(entry: Part) -> list[Fact]:
     federation = source.part("oidcJfrog")
     return [
         Fact("Source reference", entry.text("sourceRef"), "code"),
-        Fact("Given as text", "yes" if source.flag("verbatim") else ""),
+        Fact("Provided as text", "yes" if source.flag("verbatim") else ""),
         Fact("JFrog host", federation.text("host"), "code"),
         Fact("JFrog provider", federation.text("providerName")),
         Fact("Session", entry.text("session"), "code"),

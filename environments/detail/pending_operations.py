@@ -57,7 +57,7 @@ def operation_notices(environment: Environment, now: datetime) -> list[Operation
 
 def _notice(environment: Environment, operation: Operation, action: Action, now: datetime) -> OperationNotice | None:
     what = " ".join(filter(None, (action.label, _target_label(environment, operation))))
-    asked = f"{what} asked for by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
+    asked = f"{what} requested by {operation.actor_name}, {ago_words(operation.asked_at, now)}"
     match operation.outcome:
         case Outcome.PENDING:
             return OperationNotice(operation, "info", asked, "Waiting for Ona's answer.", is_waiting=True)
@@ -87,7 +87,7 @@ def _success_notice(
         return _edit_notice(acknowledgement(environment, operation, now), operation, age, asked)
     if action.followed is None or action.followed(environment, operation):
         name = _target_label(environment, operation)
-        done = f"{f'{name} {action.past}' if name else action.past.capitalize()} as {operation.actor_name} asked"
+        done = f"{f'{name} {action.past}' if name else action.past.capitalize()} by {operation.actor_name}"
         return OperationNotice(operation, "success", done, "") if age < DONE_FOR else None
     phase = phase_word(environment.phase)
     if age < action.patience:
@@ -95,9 +95,7 @@ def _success_notice(
             operation, "info", asked, f"Ona has accepted it. The environment is {phase}.", is_waiting=True
         )
     late = f"Ona accepted it {duration_words(age)} ago, but the environment is still {phase}."
-    return OperationNotice(
-        operation, "warning", f"{asked}: Ona has not followed", f"{late} Look at its messages below."
-    )
+    return OperationNotice(operation, "warning", f"{asked}: not done by Ona yet", f"{late} See its messages below.")
 
 
 def _edit_notice(step: Step, operation: Operation, age: timedelta, asked: str) -> OperationNotice | None:
@@ -105,7 +103,7 @@ def _edit_notice(step: Step, operation: Operation, age: timedelta, asked: str) -
     if step.is_final and age >= SHOWN_FOR.get(step.state, MAX_AGE):
         return None
     message = f" It says: {step.message}" if step.message else ""
-    title = f"{asked}: {step.state.value}"
+    title = asked if step.state == State.ASKED else f"{asked}: {step.state.value}"
     return OperationNotice(
         operation, EDIT_TONES[step.state], title, f"{step.words}{message}", is_waiting=not step.is_final
     )

@@ -218,8 +218,8 @@ def devcontainer(document: Document) -> list[Fact]:
     wanted, actual = document.spec.part("devcontainer"), document.status.part("devcontainer")
     return [
         Fact("Phase", actual.text("phase"), "phase"),
-        Fact("File wanted", wanted.text("devcontainerFilePath"), "code", "found by Ona"),
-        Fact("File used", actual.text("devcontainerFilePath"), "code"),
+        Fact("Configured file", wanted.text("devcontainerFilePath"), "code", "found by Ona"),
+        Fact("Active file", actual.text("devcontainerFilePath"), "code"),
         Fact("File is", enum_label(actual.text("devcontainerFilePresence"))),
         Fact("Configuration in sync", _in_sync(actual, "devcontainerconfigInSync"), "flag"),
         Fact("Secrets in sync", _in_sync(actual, "secretsInSync"), "flag"),
@@ -249,8 +249,8 @@ def automations_file(document: Document) -> list[Fact]:
     wanted, actual = document.spec.part("automationsFile"), document.status.part("automationsFile")
     return [
         Fact("Phase", actual.text("phase"), "phase"),
-        Fact("File wanted", wanted.text("automationsFilePath"), "code", "found by Ona"),
-        Fact("File used", actual.text("automationsFilePath"), "code"),
+        Fact("Configured file", wanted.text("automationsFilePath"), "code", "found by Ona"),
+        Fact("Active file", actual.text("automationsFilePath"), "code"),
         Fact("File is", enum_label(actual.text("automationsFilePresence"))),
         Fact("Only triggers", _triggers(wanted.parts("triggerFilter")), "list", "all"),
         *sessions(wanted, actual),
@@ -267,7 +267,7 @@ def machine(document: Document) -> list[Fact]:
     wanted, actual = document.spec.part("machine"), document.status.part("machine")
     versions = actual.part("versions")
     return [
-        Fact("Environment shall be", document.spec.text("desiredPhase"), "phase", NOT_SET),
+        Fact("Desired state", document.spec.text("desiredPhase"), "phase", NOT_SET),
         Fact("Phase", actual.text("phase"), "phase"),
         _timeout_of_machine(actual.text("timeout")),
         Fact("Supervisor version", versions.text("supervisorVersion")),

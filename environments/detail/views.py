@@ -179,11 +179,11 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
 def activity(environment: Environment, document: Document) -> list[Fact]:
     signal = document.status.part("activitySignal")
     return [
-        Fact("Last sign of use", signal.time("timestamp"), "time"),
-        Fact("Came from", signal.text("source")),
+        Fact("Last activity", signal.time("timestamp"), "time"),
+        Fact("Last activity source", signal.text("source")),
         Fact("Last started", environment.last_started_at, "time"),
         Fact("Created", environment.created_at, "time"),
-        Fact("First seen by the portal", environment.first_seen_at, "time"),
+        Fact("First observed", environment.first_seen_at, "time"),
     ]
 
 

@@ -59,7 +59,7 @@ With the portal:
 
     python manage.py verify_evidence FILE
 
-It says in words what holds and what does not. On another machine than the portal's, give it the portal's public key,
+It reports what holds and what does not. On another machine than the portal's, give it the portal's public key,
 which you should have from the portal itself (its page Audit, Evidence) and not from here:
 
     python manage.py verify_evidence FILE --offline --public-key KEY
@@ -110,7 +110,7 @@ def verify_policies(report: Report, chunks: Iterable[bytes], manifest: Manifest)
         document = msgspec.json.decode(b"".join(chunks), type=_Policies)
         seen = [each.seen_at for each in document.versions]
         if seen != sorted(seen, reverse=True) or any(each > manifest.moment for each in seen):
-            raise ValueError("its versions are not in order, or later than the moment")  # noqa: TRY301
+            raise ValueError("its versions are not in order, or later than the time")  # noqa: TRY301
         is_equal = document.policy == _policy(document.versions, document.known_at)
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         report_unreadable(report, POLICIES, error)

@@ -21,32 +21,32 @@ class EvidenceForm(forms.Form):
     """The time, the period before it, the contents, and the reason."""
 
     as_of = forms.CharField(
-        label="Moment, in UTC",
+        label="Time (UTC)",
         required=False,
         max_length=60,
         widget=forms.TextInput(attrs=CONTROL | {"placeholder": "YYYY-MM-DD HH:MM", "autocomplete": "off"}),
-        help_text="Empty: now.",
+        help_text="Leave empty for now.",
     )
     days = forms.ChoiceField(
-        label="What happened in",
+        label="Period",
         choices=[(days, f"{words} before it") for days, words in PERIODS.items()],
         initial="30",
         widget=forms.Select(attrs=CHOICE),
         help_text="Transitions, operations and Ona's log of this time.",
     )
     parts = forms.MultipleChoiceField(
-        label="What goes in",
+        label="Contents",
         choices=list(PARTS.items()),
         initial=list(PARTS),
         widget=forms.CheckboxSelectMultiple,
-        help_text="The policies and the gaps in observation always do.",
+        help_text="The policies and the gaps in observation are always included.",
         error_messages={"required": "Choose at least one."},
     )
     reason = forms.CharField(
         max_length=LONGEST_REASON,
         widget=forms.Textarea(attrs=CONTROL | {"rows": 2}),
-        help_text="Kept in the pack and in the ledger, with your name.",
-        error_messages={"required": "Say what it is for: the reason is kept in the ledger."},
+        help_text="Recorded in the pack and the ledger, with your name.",
+        error_messages={"required": "Enter a reason: it is recorded in the ledger."},
     )
 
     def __init__(self, data: Any = None, **options: Any) -> None:

@@ -60,7 +60,7 @@ def verify(file: BinaryIO, trust: Trust) -> Report:
     _note_claims(report, pack.manifest)
     _verify_signature(report, pack, signature, trust)
     if sum(each.size for each in pack.manifest.files) > LARGEST:
-        report.fail(f"The manifest tells of more than {LARGEST:,} bytes: no portal makes such a pack.")
+        report.fail(f"The manifest lists more than {LARGEST:,} bytes: no portal makes such a pack.")
         return report
     _verify_names(report, pack)
     for each in pack.manifest.files:
@@ -78,7 +78,7 @@ def _open(reader: Reader) -> _Pack:
 
 def _note_claims(report: Report, manifest: Manifest) -> None:
     """The pack's own claims, not verified yet."""
-    name = manifest.organization.name or "an organization whose name is not known"
+    name = manifest.organization.name or "an organization whose name is unknown"
     moment, since, made_at = map(written, (manifest.moment, manifest.since, manifest.made_at))
     report.note(f"It says: {name} as of {moment}, with what happened since {since};")
     report.note(f"made {made_at} by {manifest.made_by}, because: {manifest.reason}")
@@ -176,6 +176,6 @@ def _verify_meaning(report: Report, pack: _Pack, trust: Trust) -> None:
     if not has_ledger:
         report.note("The ledger's operations are not in this pack, or cannot be read.")
         for head in trust.heads:
-            report.fail(f"Whether the head {head} is in the chain cannot be told without the chain.")
+            report.fail(f"Whether the head {head} is in the chain is unknown without the chain.")
     if trust.has_portal:
         verify_against_portal.verify(report, pack.manifest, pack.raw)

@@ -36,7 +36,7 @@ def _verify_head(report: Report, manifest: Manifest) -> None:
     else:
         report.fail(
             f"This portal's chain has no entry {head.sequence} with the hash {head.hash[:12]}…: entries of it were "
-            "written anew or taken away, or the pack is of another portal (--offline leaves this portal out)."
+            "rewritten or removed, or the pack is of another portal (--offline leaves this portal out)."
         )
 
 

@@ -77,7 +77,7 @@ def verify(report: Report, read: Read, manifest: Manifest, heads: Iterable[Head]
     report.found += found.found - len(found.findings)
     if found.holds:
         report.hold(f"{CHAIN}: {found.entries:,} links, each over the one before it, up to the head.")
-        report.hold(f"{OPERATIONS}: {count:,} operations, each as its entries in the chain tell, and none left out.")
+        report.hold(f"{OPERATIONS}: {count:,} operations, each as its entries in the chain record, and none missing.")
 
 
 def _verify_links(

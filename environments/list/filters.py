@@ -126,7 +126,7 @@ FILTERS = (
         facet=Conditional(lambda selected: {word: _lockdown(word) for word in search_keys.LOCKDOWN}),
     ),
     Filter(
-        "flag", "Needs a look", lambda words: all_of(search_keys.flag_conditions())(words), _flag,
+        "flag", "Issues", lambda words: all_of(search_keys.flag_conditions())(words), _flag,
         words_of({word: flag.label for word, flag in FLAGS.items()}),
         facet=Conditional(lambda selected: recorded.answerable(search_keys.flag_conditions()), adds_up=True),
     ),
@@ -143,8 +143,8 @@ FILTERS = (
     # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
     Filter("id", "Chosen", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
     Filter(
-        "gone", "Gone", all_of(search_keys.GONE), word_of(search_keys.GONE),
-        words_of({"yes": "shown too", "only": "only these", "no": "hidden"}), single=True,
+        "gone", "Deleted", all_of(search_keys.GONE), word_of(search_keys.GONE),
+        words_of({"yes": "include", "only": "only", "no": "exclude"}), single=True,
     ),
 )  # fmt: skip
 FACETS = ("phase", "flag", "archived", "lockdown", "idle", "project", "owner", "class", "runner", "role")

@@ -84,6 +84,6 @@ ENVIRONMENTS = List(
     facets_template="environments/list/_gone.html",
     empty_template="environments/list/_nothing.html",
     empty=last_sync,
-    beyond="The environments after it have gone or changed.",
+    beyond="The environments after it were deleted or changed.",
     table=TABLE,
 )

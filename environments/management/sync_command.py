@@ -34,7 +34,7 @@ def run_sync(unit: str, kind: SyncRun.Kind, job: Callable[[OnaClient, Progress],
     with progress_bar(unit) as progress:
         run = run_with_client(kind, lambda client: job(client, progress))
     if run is None:
-        raise CommandError("Another run of this kind is under way.", returncode=IN_PROGRESS)
+        raise CommandError("Another run of this kind is in progress.", returncode=IN_PROGRESS)
     if run.state != SyncRun.State.SUCCEEDED:
         raise CommandError(f"{run.error} ({run.error_code}{f', request {run.request_id}' if run.request_id else ''})")
     refresh_after(run)

@@ -95,7 +95,7 @@ FLAGS = {
         ),
         Flag(
             "failed", failed, "failed at last start", "failed at their last start (stopped)", _failure, 5, "gray",
-            "Nobody has tried again for a day. They fail again when they are started, unless the cause is gone.",
+            "Nobody has tried again for a day. They fail again when they are started, unless the cause is fixed.",
         ),
         Flag("unpushed", _column("unpushed_work"), "unpushed work", "with unpushed work", _unpushed),
         Flag(

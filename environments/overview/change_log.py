@@ -1,4 +1,4 @@
-"""The change log: changes of every environment, by the time they were seen."""
+"""The change log: changes of every environment, by the time they were recorded."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ CHANGE_LOG = List(
     model=Transition,
     permissions=READ,
     # read from transition_telling, in both directions
-    sorts=(Sort("seen", "Seen", F("seen_at"), None, first_click_descends=True),),
+    sorts=(Sort("seen", "Recorded", F("seen_at"), None, first_click_descends=True),),
     default_order="-seen",
     base=lambda query: Transition.objects.telling(),
     read=_read,

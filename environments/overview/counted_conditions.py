@@ -48,7 +48,7 @@ CONDITIONS = {
         ),
         Condition(
             "deletion", "to be deleted within 3 days with unpushed work", "deletion:<3d is:unpushed", 85, "red",
-            "Archived; the deletion by policy takes the work along.", "environment.unarchive",
+            "Will be deleted by policy, including unpushed work.", "environment.unarchive",
         ),
         Condition(
             "lockdown-24h", "locking down within 24 hours", "lockdown:<24h is:active", 70, "amber",

@@ -72,7 +72,7 @@ def _counted(at: datetime) -> EnvironmentQuerySet:
 
 
 def _record_first_seen(found: dict[str, Cluster], at: datetime) -> None:
-    """Record when each kind was first seen: later, none of those environments may be failing any more."""
+    """Record when each kind was first observed: later, none of those environments may be failing any more."""
     recorded = FailureKind.objects.in_bulk(list(found))
     new = {message: key for key, each in found.items() if key not in recorded for message in each.messages}
     first = {key: kind.first_seen_at for key, kind in recorded.items()}
@@ -89,7 +89,7 @@ def _record_first_seen(found: dict[str, Cluster], at: datetime) -> None:
 
 
 def _first_seen_times(at: datetime) -> Iterator[tuple[str, datetime]]:
-    """Each present failure, and when it was first seen: at its last change, or at the first observation."""
+    """Each present failure, and when it was first observed: at its last change, or at the first observation."""
     changes = Transition.objects.filter(environment=OuterRef("pk"), field=Field.FAILURE).order_by("-seen_at", "-id")
     seen_at = Coalesce(Subquery(changes.values("seen_at")[:1]), "first_seen_at")
     return _counted(at).order_by().annotate(at=seen_at).values_list("failure", "at").iterator()

@@ -20,7 +20,7 @@ from .observed_time import observed_periods
 DAYS = 7  # covered by the page
 KEYS = {"owner": "creator_id", "project": "project_id", "class": "class_id"}
 # The changes of phase within the period, each with when the state before was last certain, and the environments that
-# ran all the time. None ran before it was first seen or restored.
+# ran all the time. None ran before it was first observed or restored.
 ADD = f"""
     WITH moved AS (
         SELECT environment_id, old, new, coalesce(old_seen_at, seen_at) AS left_at, seen_at,

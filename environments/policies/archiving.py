@@ -21,10 +21,10 @@ STATUSES = {
     "overdue": Status("overdue", "red", "Should have been archived or deleted by policy, and is not."),
     "deletion": Status("to be deleted", "amber", "Archived, and will be deleted by policy."),
     "due": Status("to be archived", "blue", "Stopped, and will be archived by policy."),
-    "archived": Status("archived", "gray", "Archived, and no policy is known that deletes it."),
+    "archived": Status("archived", "gray", "Archived, and no policy deletes it."),
     "active": Status("active", "green", "Neither stopped nor archived."),
     "unknown": Status("unknown", "gray", "Its phase is unknown, or it is stopped and the policies had not been read."),
-    "deleted": Status("deleted", "gray", "Deleted at Ona; shown where gone environments are asked for."),
+    "deleted": Status("deleted", "gray", "Deleted at Ona; shown when deleted environments are included."),
 }
 KEPT = NOT_DELETED & Q(archived_at=None)
 STOPPED = KEPT & Q(phase=Phase.STOPPED)
@@ -95,7 +95,7 @@ def _stopped(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
         return Verdict("unknown", None, (_since(facts), "The organization's policies had not been read."))
     at = due(facts, policy)
     if at is None:
-        return Verdict("unknown", None, ("It is stopped; since when, and when it was last used, is not known.",))
+        return Verdict("unknown", None, ("It is stopped; since when, and when it was last used, is unknown.",))
     between = f"{duration_words(policy.archive_after)}: {_between(facts, policy, at)}"
     because = (_since(facts), f"The policy archives after {between}.")
     if at + GRACE < now:
@@ -119,12 +119,12 @@ def _archived(facts: Facts, archived_at: datetime, policy: Policy | None, now: d
 
 def _since(facts: Facts) -> str:
     """Since when it is stopped, as far as that was observed."""
-    used = f" Its last known use was at {utc(facts.last_used_at)}." if facts.last_used_at else ""
+    used = f" Its last recorded use was at {utc(facts.last_used_at)}." if facts.last_used_at else ""
     if facts.stop is None:
-        return f"It is stopped; since when is not known.{used}"
+        return f"It is stopped; since when is unknown.{used}"
     after, by = facts.stop
     if after is None:
-        return f"It was stopped already when it was first seen, at {utc(by)}.{used}"
+        return f"It was stopped already when it was first observed, at {utc(by)}.{used}"
     return f"It was seen to stop, or to be unarchived, between {utc(after)} and {utc(by)}.{used}"
 
 

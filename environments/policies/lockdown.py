@@ -22,7 +22,7 @@ STATUSES = {
     "exempt": Status("exempt", "amber", "Has no lockdown although the organization has a maximum lifetime."),
     "none": Status("no policy", "gray", "Has no lockdown, and the organization has no maximum lifetime."),
     "unknown": Status("unknown", "gray", "Has no lockdown; whether there is a policy had not been read."),
-    "deleted": Status("deleted", "gray", "Deleted at Ona; shown where gone environments are asked for."),
+    "deleted": Status("deleted", "gray", "Deleted at Ona; shown when deleted environments are included."),
 }
 AHEAD = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 AT: Combinable = F("lockdown_at")
@@ -134,7 +134,7 @@ def _exemption(facts: Facts, policy: Policy) -> str:
     if by is None or facts.created_at is None or facts.created_at >= by:
         return "Why it has none was not observed: it was created under the policy."
     if after is None:
-        return f"It was created before the policy was first seen, at {utc(by)}; older policies are not known."
+        return f"It was created before the policy was first observed, at {utc(by)}; earlier policies were not recorded."
     if facts.created_at <= after:
         return f"It was created before the policy, which came between {utc(after)} and {utc(by)}."
     return f"It was created while the policy came, between {utc(after)} and {utc(by)}."

@@ -65,7 +65,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`stop` is the newest transition into "stopped" or out of the archive: after the first time and by the second. The
-    first is None where it was first seen stopped. `changed` is the newest change of its lockdown."""
+    first is None where it was first observed stopped. `changed` is the newest change of its lockdown."""
 
     phase: str
     created_at: datetime | None = None
@@ -112,7 +112,7 @@ def utc(at: datetime) -> str:
 def deleted(facts: Facts) -> Verdict:
     """Of a deleted environment."""
     if facts.gone_at:
-        because = f"Ona no longer found it at {utc(facts.gone_at)} (a sweep and GetEnvironment: not_found)."
+        because = f"Ona no longer found it at {utc(facts.gone_at)} (full listing and GetEnvironment: not_found)."
         return Verdict("deleted", facts.gone_at, (because,))
     return Verdict("deleted", None, ("status.phase is deleted.",))
 

@@ -34,7 +34,7 @@ from portal.ona.documents import tokens
 from portal.ona.documents.secrets import SecretDocument
 
 log = structlog.get_logger()
-NO_SCOPE = "Ona does not tell what this secret belongs to, so the portal cannot follow what becomes of it."
+NO_SCOPE = "Ona does not report this secret's scope, so the portal cannot follow it."
 Documents = Sequence[SecretDocument]
 Columns = dict[str, Any]
 
@@ -217,7 +217,7 @@ def _value_words(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _cannot_change(secret: Secret, organization: Organization | None, now: datetime) -> str:
-    return "It is gone: Ona does not list it any more." if secret.gone_at else ""
+    return "It is deleted: Ona no longer lists it." if secret.gone_at else ""
 
 
 ADD_SECRET = Action(
@@ -227,7 +227,7 @@ ADD_SECRET = Action(
     template="environments/secrets/_add.html", tab="access", proof=created, is_sensitive=True,
 )  # fmt: skip
 UPDATE_SECRET = Action(
-    name="secret.update_value", label="New value", past="changed", in_ledger="give secret a new value",
+    name="secret.update_value", label="Rotate", past="rotated", in_ledger="rotate secret",
     permission="environments.change_secret", do=update_secret_value, subject="secret",
     danger=Danger.REASON, impossible=_cannot_change, form=ValueForm, template="environments/secrets/_value.html",
     made_from=MadeFrom(lambda secret: {"updatedAt": secret.updated_at}, _value_words),

@@ -93,7 +93,7 @@ class ValueForm(ActionForm):
 class AddSecretForm(ValueForm):
     """A new secret. `scopes` are pairs of a `Scope` as text and its label."""
 
-    scope = forms.ChoiceField(label="For", error_messages={"required": "Say whose it shall be."})
+    scope = forms.ChoiceField(label="For", error_messages={"required": "Choose a scope."})
     name = forms.CharField(
         min_length=SHORTEST_NAME,
         max_length=LONGEST_NAME,

@@ -38,13 +38,13 @@ SORTS = (
     Sort("scope", "Belongs to", Upper("scope_name"), ""),
     Sort("mount", "Mounted as", F("mount_kind"), ""),
     Sort("uses", "Used by", _number("uses"), "", first_click_descends=True),
-    Sort("reach", "Reaches", _number("reach"), "", first_click_descends=True),
-    Sort("value", "Value given", F("updated_at"), None),
+    Sort("reach", "Available to", _number("reach"), "", first_click_descends=True),
+    Sort("value", "Last rotated", F("updated_at"), None),
     Sort("creator", "Created by", Upper("creator_name"), ""),
 )
 DAYS = {"90": "over 90 d old", "180": "over 180 d old"}
-USED = {"no": "by no environment", "yes": "by some"}
-GONE = {"yes": "shown too", "only": "only these"}
+USED = {"no": "unused", "yes": "in use"}
+GONE = {"yes": "include", "only": "only"}
 SCOPES = {str(kind.value): str(kind.label) for kind in ScopeKind}
 MOUNTS = {str(kind.value): str(kind.label) for kind in Mount}
 
@@ -100,7 +100,7 @@ FILTERS = (
     _one_of("mount", "Mounted as", MOUNTS, lambda word: Q(mount_kind=word)),
     _one_of("used", "Used", USED, {"no": Q(uses=0), "yes": Q(uses__gt=0)}),
     _one_of("age", "Value", DAYS, _older_than),
-    _one_of("gone", "Gone", GONE, {"yes": Q(), "only": Q(gone_at__isnull=False)}),
+    _one_of("gone", "Deleted", GONE, {"yes": Q(), "only": Q(gone_at__isnull=False)}),
 )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ SECRETS = List(
     before_template="environments/secrets/_sync_problems.html",
     top_template="environments/secrets/_as_of.html",
     empty_template="environments/secrets/_empty.html",
-    beyond="The secrets after it have gone or changed.",
+    beyond="The secrets after it were deleted or changed.",
     table=Table(
         name="secrets",
         title="Secrets, without their values",

@@ -103,10 +103,10 @@ def several(count: int) -> str:
 
 
 def others(count: int) -> str:
-    """ "reaches 12 other environments too"."""
+    """ "available to 12 other environments"."""
     if not count:
-        return "reaches no other environment today"
-    return f"reaches {count:,} other environment{'' if count == 1 else 's'} too"
+        return "available to no other environment today"
+    return f"available to {count:,} other environment{'' if count == 1 else 's'}"
 
 
 def change_token() -> str:

@@ -99,9 +99,7 @@ def _scopes() -> Iterator[Scope]:
     """All scopes except people's: those of the directory, and of recorded secrets."""
     organizations = list(Organization.objects.present().values_list("pk", flat=True))
     if not organizations:
-        raise SyncError(
-            "The directory has not been read yet, and secrets go by what it lists. The next run looks again."
-        )
+        raise SyncError("The directory has not been read yet, and secrets depend on it. The next run tries again.")
     yield from (Scope(ScopeKind.ORGANIZATION, id_) for id_ in organizations)
     yield from (Scope(ScopeKind.PROJECT, id_) for id_ in Project.objects.present().values_list("pk", flat=True))
     recorded = Secret.objects.present().exclude(scope_kind="").exclude(scope_kind=ScopeKind.USER)
@@ -162,7 +160,7 @@ def _describe_refused(refused: Counter[ScopeKind]) -> str:
     parts = [_count_of(kind, count) for kind, count in refused.items() if count]
     if not parts:
         return ""
-    return f"The token may not see the secrets of {_join(parts)}; what is known of them stays as it was."
+    return f"The token may not see the secrets of {_join(parts)}; their records stay as they were."
 
 
 def _count_of(kind: ScopeKind, count: int) -> str:

@@ -30,7 +30,7 @@ def _find(
     secret = Secret.objects.filter(pk=secret_id).first()
     if secret is None:
         raise Http404(
-            f"The portal knows no secret {secret_id}. One that was made a moment ago appears after the next sync of "
+            f"The portal knows no secret {secret_id}. A new one appears after the next sync of "
             "secrets. Look for it by name under Secrets."
         )
     return secret, environment

@@ -24,7 +24,7 @@ MAY_NOT_READ = (
 FIRST = "The first sync is in progress. Pages fill by themselves when it has ended."
 NONE = (
     "Ona lists no environments for this token. If the organization has some, the token belongs to somebody who may not "
-    "see them, or to another organization: manage.py check_ona tells which."
+    "see them, or to another organization: manage.py check_ona reports which."
 )
 READ_ONLY = (
     "Ona refused the newest change as not permitted. The token may be read-only: with such a one pages are true, but "
@@ -34,7 +34,7 @@ READ_ONLY = (
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A banner: `tone` is the style of a note. `blocks` says in words why no change can work, or is empty."""
+    """A banner: `tone` is the style of a note. `blocks` reports why no change can work, or is empty."""
 
     tone: str
     title: str

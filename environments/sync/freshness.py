@@ -29,22 +29,24 @@ CROSS JOIN LATERAL (
 ADVICE = {
     "unauthenticated": "Ona refuses the token. Set ONA_API_KEY to a valid one and restart; check_ona explains it.",
     "permission_denied": "The token may not read this. Give it more rights at Ona; check_ona lists what it lacks.",
-    "not_found": "Ona does not know what was asked for. Check ONA_BASE_URL; check_ona tells what answers there.",
-    "resource_exhausted": "Ona asks for fewer requests. Lower ONA_REQUESTS_PER_SECOND if this goes on.",
+    "not_found": "Ona does not know the request. Check ONA_BASE_URL; check_ona shows what answers there.",
+    "resource_exhausted": "Ona is limiting requests. Lower ONA_REQUESTS_PER_SECOND if this goes on.",
     "unreachable": "No connection to Ona. Check ONA_BASE_URL, the network and its proxy; the next run tries again.",
     "malformed_answer": "Something other than Ona's API answered. Check ONA_BASE_URL and what stands in between.",
-    "not_ona": "A proxy or another server answered. Check ONA_BASE_URL and what stands in between; it tells nothing of "
-    "what the token may read.",
-    "endless_listing": "Ona's list leads in a circle. Nothing was marked as deleted; the next run tries again.",
-    "unavailable": "Ona is out of order for the moment. The next run tries again.",
+    "not_ona": "A proxy or another server answered. Check ONA_BASE_URL and what stands in between; this says nothing "
+    "about the token's rights.",
+    "endless_listing": "Ona's list repeats its pages. Nothing was marked as deleted; the next run tries again.",
+    "unavailable": "Ona is temporarily unavailable. The next run tries again.",
     "internal": "Ona had an error of its own. The next run tries again; the request id helps the vendor's support.",
     "deadline_exceeded": "Ona answered too slowly. The next run tries again; if it goes on, raise ONA_TIMEOUT_SECONDS.",
     "too_slow": "It took longer than a run may. More ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND make it quicker.",
-    "interrupted": "The worker was stopped or crashed during the run; its log tells why. The next run starts afresh.",
-    "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked gone. See whether the token "
-    "still sees the whole organization; check_ona tells. If it was deleted on purpose, run the command named above.",
+    "interrupted": "The worker was stopped or crashed during the run; see its log. The next run starts over.",
+    "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked as deleted. See whether the "
+    "token "
+    "still sees the whole organization; check_ona reports it. If it was deleted on purpose, run the command named "
+    "above.",
 }
-DEFAULT_ADVICE = "The next run tries again; what is cached stays. If it goes on, check_ona tells what Ona answers."
+DEFAULT_ADVICE = "The next run tries again; what is cached stays. If it goes on, check_ona shows Ona's answer."
 
 
 def intervals() -> Mapping[str, timedelta]:

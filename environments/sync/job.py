@@ -158,7 +158,8 @@ def reject_mass_deletion(missing: int, present: int, things: str, command: str) 
     """
     if missing > max(LOSS_FLOOR, LOSS_SHARE * present):
         raise TooManyMissing(
-            f"{missing:,} of {present:,} {things} were missing from Ona's listing. Nothing was marked as gone, since a "
+            f"{missing:,} of {present:,} {things} were missing from Ona's listing. Nothing was marked as deleted, "
+            "since a "
             "token that sees less than before looks the same. If they were deleted on purpose, run "
             f"`manage.py {command} --accept-losses` once."
         )

@@ -17,7 +17,7 @@ from portal.lists.keyset import Sort
 from portal.lists.readers import word_of
 
 LATEST = 50  # runs that the change token covers
-COUNTS = ("Pages", "Requests", "Retries", "Listed", "Changed", "Transitions", "Malformed", "Missing", "Gone")
+COUNTS = ("Pages", "Requests", "Retries", "Listed", "Changed", "Transitions", "Malformed", "Missing", "Deleted")
 
 
 def _change_token() -> str:
@@ -60,7 +60,7 @@ SYNC_RUNS = List(
         Heading("", sort="started"),
         Heading("", "Kind"),
         Heading("", "State"),
-        Heading("text-end", "Took"),
+        Heading("text-end", "Duration"),
         *(Heading("text-end", label) for label in COUNTS),
     ),
     template="environments/sync/sync.html",

@@ -21,7 +21,7 @@ LANE: Final = "outside"
 LABELS = {LANE: "Outside the portal"}
 MOST_MARKS = 1000
 OUTSIDE_THE_PORTAL = "outside the portal"
-OWN = "by the account of the portal's own token, though no operation fits"
+OWN = "by the account of the portal's own token, with no matching operation"
 
 
 def contribute(environment: Environment, period: Period) -> Contribution:

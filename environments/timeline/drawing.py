@@ -36,10 +36,10 @@ SIGNS = {
     "specification": "Specification version",
     "lockdown": "Lockdown",
     "archive": "Archiving",
-    "gone": "Gone or back",
+    "gone": "Deleted or back",
     "created": "Created",
     "start": "Last started",
-    "activity": "Last sign of use",
+    "activity": "Last activity",
     "ended": "Execution ended",
     "several": "Several at once",
 }
@@ -184,7 +184,7 @@ def _draw_group(bars: Sequence[Bar], lane: str, scale: _Scale, view: View) -> Dr
         return _draw_single(first, lane, min(x, 100 - width), width, scale, view)
     is_failing = any(phase_tone(value) == "red" for value in {bar.value for bar in bars})
     failing = ", a failure among them," if is_failing else ""
-    words = f"{lane}: {len(bars)} states{failing} {_time_range(first.start, last.end)}. Look closer."
+    words = f"{lane}: {len(bars)} states{failing} {_time_range(first.start, last.end)}. Zoom in."
     url = view.around(first.start, last.end)
     return _bar("", min(x, 100 - width), width, 0, "mixed" if is_failing else "several", "", words, url, False)
 

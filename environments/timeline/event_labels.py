@@ -16,7 +16,7 @@ CHANGE_LABELS: dict[str, tuple[str, str, str]] = {
     Field.FAILURE: ("failing", "no longer failing", "failing otherwise"),
     Field.ARCHIVED: ("archived", "unarchived", "archived again"),
     Field.LOCKDOWN: ("lockdown set", "lockdown cleared", "lockdown moved"),
-    Field.GONE: ("gone", "back again", "gone again"),
+    Field.GONE: ("deleted", "back again", "deleted again"),
 }
 
 

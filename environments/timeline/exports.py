@@ -17,8 +17,8 @@ from portal.web.formatting import phase_word
 
 COLUMNS = ("id", "seen_at", "old_seen_at", "lane", "what", "old", "new", "who", "why")
 NOTE = (
-    "A change happened between old_seen_at, when it had not been seen yet, and seen_at; without an old_seen_at it is "
-    "only known that it was before seen_at."
+    "A change happened between old_seen_at, when it was not yet observed, and seen_at; without an old_seen_at it is "
+    "only certain that it was before seen_at."
 )
 
 

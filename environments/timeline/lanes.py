@@ -37,7 +37,7 @@ class ObservedState(NamedTuple):
 class Bar(NamedTuple):
     """The part of a state within an observed time. Before `certain_from` it may still be the state before.
 
-    `seen` is the whole state; `until` is when the next one was first seen, or None.
+    `seen` is the whole state; `until` is when the next one was first observed, or None.
     """
 
     start: datetime

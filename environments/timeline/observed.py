@@ -20,10 +20,10 @@ from environments.timeline.lanes import Period, clip, subtract_periods
 TOO_LONG = 3  # times the interval of full listings
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
-NEVER = "before the portal first saw it"
-OUTAGE = "no sweep ended well"
-SINCE = "not looked at since"
-GONE = "gone at Ona"
+NEVER = "before the portal first observed it"
+OUTAGE = "no sync succeeded"
+SINCE = "not observed since"
+GONE = "deleted at Ona"
 
 # Where full listings are too far apart: the start of the one before and the end of the one after, since an environment
 # is read somewhere within a listing. NULL stands for no listing before, or none after.

@@ -30,7 +30,7 @@ def contribute(environment: Environment, period: Period) -> Contribution:
 
 
 def _mark(row: Row) -> Mark:
-    label = f"{sentence(row.action)}, asked for by {row.actor}: {row.outcome}"
+    label = f"{sentence(row.action)}, requested by {row.actor}: {row.outcome}"
     return Mark(LANE, "operation", row.asked_at, label, key=f"{LETTER}{row.id}", url=row.url)
 
 
@@ -45,7 +45,7 @@ def _entry(row: Row) -> Entry:
     return Entry(
         Place(row.asked_at, LETTER, row.id),
         LANE,
-        f"{row.action} asked for",
+        f"{row.action} requested",
         new=row.outcome,
         after=row.asked_at,  # the portal's own time is exact
         who=row.actor,

@@ -42,8 +42,8 @@ ITS_OWN_NUMBER = "specVersion"
 LARGEST = 2**64 - 1
 
 OUTSIDE = "outside the portal"
-FIRST = "before the portal first saw it"
-PERHAPS = "perhaps through the portal: {} had been asked for, but its answer does not prove it"
+FIRST = "before the portal first observed it"
+PERHAPS = "perhaps through the portal: {} had been requested, but its answer does not prove it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ def find(environment: Environment, id_: str) -> Selection | None:
     changes = version.changes if previous else compare_fields({}, _without_number(row.spec))
     return Selection(
         f"{LETTER}{row.pk}",
-        f"{title}, held against version {previous.spec_version}" if previous else f"{title}, the first that was seen",
+        f"{title}, held against version {previous.spec_version}" if previous else f"{title}, the first recorded",
         row.seen_at,
         row.old_seen_at,
         changes,
@@ -282,7 +282,7 @@ def add_specification(environment: Environment, chosen: Selection, view: View) -
         words = f"Specification version {before.spec_version} before, version {after.spec_version} after"
         link = comparison_url(environment, before, after), words
     else:
-        since = ", before and after" if before else "" if chosen.is_first else ", the first that was seen"
+        since = ", before and after" if before else "" if chosen.is_first else ", the first recorded"
         words = f"Specification version {after.spec_version}{since}"
         link = f"{view.url(transition=f'{LETTER}{after.pk}')}#chosen", words
     return replace(chosen, links=[*chosen.links, link])

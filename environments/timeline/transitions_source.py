@@ -161,7 +161,7 @@ def _marks_from_columns(environment: Environment) -> list[Mark]:
     reported = {
         "created": (environment.created_at, "Created"),
         "start": (environment.last_started_at, "Last started"),
-        "activity": (environment.active_at, "Last sign of use"),
+        "activity": (environment.active_at, "Last activity"),
         "lockdown": (lockdown.at(Facts.of(environment), clock.at()), "Locked down from here on"),
     }
     return [Mark("environment", kind, at, label) for kind, (at, label) in reported.items() if at]
@@ -171,7 +171,7 @@ def _archived_before(environment: Environment, known: Sequence[TransitionRow]) -
     """Archiving before the first observation, which no transition records."""
     at = as_time(known[0].old if known else current_value(environment, Field.ARCHIVED))
     if at:
-        yield Mark("environment", "archive", at, "Archived before the portal first saw it, by what Ona says")
+        yield Mark("environment", "archive", at, "Archived before the portal first observed it, by what Ona says")
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:
@@ -213,7 +213,7 @@ def _first(environment: Environment, lane: str) -> Selection:
     """The first observation of a lane."""
     at = environment.first_seen_at
     state = fields_at(environment, at)
-    title = f"{LABELS[lane]} as first seen: {state_word(state[STATES[lane]])}"
+    title = f"{LABELS[lane]} as first observed: {state_word(state[STATES[lane]])}"
     operations = operations_between(environment, at, at)
     return Selection(
         f"{LETTER}{lane}", title, at, None, compare_fields({}, _named(state)), operations, is_first=True, kept=KEPT

@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 
 from portal.accounts.models import LONGEST_NAME
 
-WRONG = "This name and password do not belong together. Both are case-sensitive."
+WRONG = "Wrong name or password. Both are case-sensitive."
 
 
 class SignInForm(AuthenticationForm):
@@ -41,7 +41,7 @@ class ViewForm(forms.Form):
     name = forms.CharField(
         max_length=LONGEST_NAME,
         error_messages={
-            "required": "Give it a name.",
+            "required": "Enter a name.",
             "max_length": f"A name has at most {LONGEST_NAME} characters; this one has %(show_value)d.",
         },
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "form-control"}),

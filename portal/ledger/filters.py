@@ -48,7 +48,7 @@ def _whole_names(values: Iterable[str]) -> dict[str, str]:
 
 
 FILTERS = (
-    Filter("since", "Asked within", any_of(search_keys.since), readers.span_text, span_words, single=True),
+    Filter("since", "Requested within", any_of(search_keys.since), readers.span_text, span_words, single=True),
     Filter("from", "From", any_of(search_keys.from_), readers.first_time_text, time_words, single=True),
     Filter("to", "To", any_of(search_keys.to), readers.last_time_text, time_words, single=True),
     Filter(

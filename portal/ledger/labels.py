@@ -35,7 +35,7 @@ def action_words(name: str) -> str:
 def outcome_word(operation: Operation) -> str:
     """One or a few words for a list."""
     if operation.outcome == Outcome.UNKNOWN and operation.is_open:
-        return "unknown, being looked into"
+        return "unknown, being checked"
     return operation.outcome
 
 
@@ -54,10 +54,10 @@ def outcome_sentence(operation: Operation) -> str:
         case Outcome.FAILED:
             return "Not done."
         case Outcome.PENDING if operation.sent_at is None:
-            return "Asked for, not sent to Ona yet."
+            return "Requested, not sent to Ona yet."
         case Outcome.PENDING:
-            return "Sent to Ona, whose answer has not come yet."
-    return "It is not known whether Ona did it."
+            return "Sent to Ona, waiting for its answer."
+    return "It is unknown whether Ona did it."
 
 
 def advice(operation: Operation) -> str:
@@ -65,13 +65,13 @@ def advice(operation: Operation) -> str:
     if operation.outcome == Outcome.UNKNOWN and operation.is_open:
         return (
             "The call may have reached Ona, but its answer never reached the portal. The portal now reads from Ona "
-            "what became of it. Wait for that before you ask again: it might be done twice. This page updates itself."
+            "what became of it. Wait for that before you repeat it: it might be done twice. This page updates itself."
         )
     if operation.outcome == Outcome.UNKNOWN:
         return (
             "The call may have reached Ona, but its answer never reached the portal, and what was read from Ona later "
-            "proves neither that it was done nor that it was not. This row stays as it is. Look at how things are now, "
-            "and ask again if they are not as you want them."
+            "proves neither that it was done nor that it was not. This row stays as it is. Check the current state, "
+            "and request it again if needed."
         )
     return "This page updates itself when there is an answer." if operation.is_open else ""
 

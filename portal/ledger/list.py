@@ -71,7 +71,7 @@ OPERATIONS = List(
     model=Operation,
     permissions=("ledger.view_operation",),
     # read from operation_newest, in both directions
-    sorts=(Sort("asked", "Asked", F("asked_at"), None, first_click_descends=True),),
+    sorts=(Sort("asked", "Requested", F("asked_at"), None, first_click_descends=True),),
     default_order="-asked",
     search=SEARCH,
     filters=FILTERS,
@@ -90,7 +90,7 @@ OPERATIONS = List(
         Heading("op-target", "Target"),
         Heading("op-reason", "Reason"),
         Heading("op-outcome", "Outcome"),
-        Heading("op-took", "Took"),
+        Heading("op-took", "Duration"),
     ),
     template="ledger/list.html",
     rows_template="ledger/_rows.html",

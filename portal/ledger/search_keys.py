@@ -67,7 +67,7 @@ def _reason(text: str) -> Q:
 
 SEARCH = Search(
     keys(
-        Key("actor", "a part of the name of who asked", "actor:ann", _part_of("actor_name")),
+        Key("actor", "a part of the requester's name", "actor:ann", _part_of("actor_name")),
         Key("action", "an action, or a part of its words", "action:environment.stop", _action),
         Key("target", "a part of the name of what was changed, or an id", "target:otter", target),
         Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", one_of(OUTCOMES)),

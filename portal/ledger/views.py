@@ -25,7 +25,7 @@ def operation_detail(request: HttpRequest, operation_id: UUID) -> HttpResponse:
     if operation is None:
         raise Http404(
             f"The ledger has no operation {operation_id}. Its rows are never deleted, so the address may be cut short "
-            "or mistyped, or the operation was asked for at another portal. Look for it under Operations."
+            "or mistyped, or the operation belongs to another portal. Look for it under Operations."
         )
     if is_fragment(request) and request.GET.get("seen") == state_of(operation):
         return HttpResponse(status=204)

@@ -22,8 +22,8 @@ class OnaError(Exception):
     """A failed call; `code` is Connect's, or "unreachable" or "malformed_answer"."""
 
     code: ClassVar[str] = "unknown"
-    advice: ClassVar[str] = "Try again; if it stays, Ona's status page or support can tell more."
-    meaning: ClassVar[str] = "Ona could not do what was asked."
+    advice: ClassVar[str] = "Try again; if this continues, see Ona's status page or ask its support."
+    meaning: ClassVar[str] = "Ona could not carry out the request."
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class EndlessListing(MalformedAnswer):
     """The pages of a list would never end."""
 
     code = "endless_listing"
-    meaning = "Ona's list does not end: its pages lead in a circle."
+    meaning = "Ona's list does not end: its pages repeat."
     advice = "What was read stays, and nothing was marked as deleted. If it happens again, tell Ona's support the call."
 
     def for_people(self) -> str:
@@ -146,13 +146,13 @@ class InvalidArgument(Refused):
 class DeadlineExceeded(_Trouble):
     code = "deadline_exceeded"
     meaning = "Ona did not finish in time."
-    advice = "It may still have been done: look at the current state before trying again."
+    advice = "It may still have been done: check the current state before trying again."
 
 
 class NotFound(Refused):
     code = "not_found"
     meaning = "Ona does not know it, or this token may not see it."
-    advice = "It may have been deleted; the next sweep will tell."
+    advice = "It may have been deleted; the next sync will show."
 
 
 class AlreadyExists(Refused):
@@ -169,20 +169,20 @@ class PermissionDenied(Refused):
 
 class ResourceExhausted(Refused):
     code = "resource_exhausted"
-    meaning = "A limit at Ona is reached: too many requests, or too many of the thing asked for."
-    advice = "Wait a little and try again; if it stays, look at the organization's limits."
+    meaning = "A limit at Ona is reached: too many requests, or too many of its kind."
+    advice = "Wait a little and try again; if this continues, check the organization's limits."
 
 
 class FailedPrecondition(Refused):
     code = "failed_precondition"
     meaning = "The state it is in, or a policy of the organization, does not allow this."
-    advice = "Look at its phase, lockdown and policies, then try again."
+    advice = "Check its phase, lockdown and policies, then try again."
 
 
 class Aborted(Refused):
     code = "aborted"
     meaning = "Something else changed it at the same time."
-    advice = "Look at the current state and try again."
+    advice = "Check the current state and try again."
 
 
 class OutOfRange(Refused):
@@ -204,7 +204,7 @@ class Internal(_Trouble):
 
 class Unavailable(_Trouble):
     code = "unavailable"
-    meaning = "Ona is not available at the moment."
+    meaning = "Ona is currently not available."
     advice = "The portal keeps trying; what is shown may be out of date."
 
 

@@ -85,6 +85,6 @@ def _http_date(text: str) -> datetime | None:
 
 def _what_came(status: int, headers: Mapping[str, str], body: bytes) -> str:
     kind = plain(headers.get("content-type", ""), 60).split(";")[0] or "no content type"
-    who = "the address redirects elsewhere" if 300 <= status < 400 else "a proxy or another server answered"
+    who = "the address redirects to another one" if 300 <= status < 400 else "a proxy or another server answered"
     excerpt = plain(body[: EXCERPT * 4].decode(errors="replace"))
     return f"{who}: HTTP {status} with {kind}" + (f": {excerpt}" if excerpt else "")

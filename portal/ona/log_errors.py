@@ -22,7 +22,7 @@ class LogError(Exception):
     """A log that could not be read completely; the message says what happened, without a final full stop."""
 
     meaning: ClassVar[str] = "The log cannot be read."
-    advice: ClassVar[str] = "Try again in a moment."
+    advice: ClassVar[str] = "Try again shortly."
 
     def for_people(self) -> str:
         """One to three plain sentences: what happened, what it means, what to do."""
@@ -40,7 +40,7 @@ class InternalAddress(ForeignHost):
 
 
 class LogRedirected(LogError):
-    meaning = "The source of this log sends elsewhere, and the portal does not follow: a token would travel along."
+    meaning = "The source of this log redirects, which the portal does not follow: a token would travel along."
     advice = "Ask whoever runs the runner."
 
 
@@ -54,7 +54,7 @@ class LogForbidden(LogError):
 
 
 class LogGone(LogError):
-    meaning = "This log is gone: Ona keeps logs for a while, and not beyond the life of the environment."
+    meaning = "This log is deleted: Ona keeps logs for a while, and not beyond the life of the environment."
     advice = ""
 
 

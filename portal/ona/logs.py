@@ -141,7 +141,7 @@ def _failure(response: httpx.Response, host: str) -> LogError | None:
     status = response.status_code
     if status == 200:
         encoding = response.headers.get("content-encoding", "identity")
-        return None if encoding == "identity" else LogBroken(f"{host} sent it compressed, which was not asked for")
+        return None if encoding == "identity" else LogBroken(f"{host} sent it compressed, which was not requested")
     if 300 <= status < 400:
         return LogRedirected()
     kind = _BY_STATUS.get(status, LogBroken)

@@ -262,7 +262,7 @@ class Transport:
         try:
             self._budget.wait(self._longest_wait)
         except Paused as paused:
-            message = "Ona asked for a break that is not over yet"
+            message = "Ona requested a pause that is not over yet"
             raise ResourceExhausted(message, rpc=rpc, retry_after=paused.seconds, sent=False) from None
 
     def _count(self, *, requests: int = 0, retries: int = 0, size: int = 0) -> None:

@@ -34,7 +34,7 @@ AWAY = Outage(
     "Database away",
     "The portal's database cannot be reached",
     "Without it nothing can be shown or done, but nothing is lost: what Ona knows is read again when it is back. "
-    "Try again in a minute. If it stays like this, tell whoever runs the portal.",
+    "Try again in a minute. If this continues, tell whoever runs the portal.",
     30,
 )
 BUSY = Outage(

@@ -89,13 +89,13 @@
 
   const meanings = {
     400: "The portal did not understand this request. Reload the page and try again.",
-    403: "You may not do this with your roles, or this page was open for too long. Reload it to see.",
+    403: "Access denied with your roles, or this page was open for too long. Reload it to see.",
     404: "This is not here any more. Reload the page to see what is.",
     429: "Too many requests. Wait a moment, then try again.",
     500: "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal.",
     503: "The portal cannot answer at the moment. Try again in a minute.",
   };
-  const unreachable = "Could not reach the portal. What you see may be old, what you typed is still here. Try again in a moment.";
+  const unreachable = "Could not reach the portal. What you see may be old, what you typed is still here. Try again shortly.";
 
   function complain(text) {
     if (trouble.dataset.text === text) return;

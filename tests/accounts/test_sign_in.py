@@ -46,7 +46,7 @@ def test_a_failure_does_not_tell_what_was_wrong(client: Client, ann: User, usern
     User.objects.update(is_active=active)
     answer = sign_in(client, PASSWORD if not active else "wrong", username)
     assert answer.status_code == 200
-    assert b"do not belong together" in answer.content
+    assert b"Wrong name or password" in answer.content
     assert not is_signed_in(client)
 
 

@@ -54,7 +54,7 @@ def _lockdown(page: Page) -> None:
 def _delete(page: Page) -> None:
     page.get_by_label("Type the environment's name").fill("another name")
     page.get_by_label("Reason").fill("No longer needed since the project ended")
-    page.get_by_role("button", name="Delete for ever").click()
+    page.get_by_role("button", name="Delete permanently").click()
     expect(page.locator(".field-error").first).to_be_visible()
 
 

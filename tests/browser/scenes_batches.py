@@ -95,4 +95,4 @@ def _passed(page: Page) -> None:
 def _without_reason(page: Page) -> None:
     page.get_by_label("Reason").evaluate("field => field.required = false")
     page.get_by_role("button", name="in these environments").click()
-    expect(page.get_by_text("Say why")).to_be_visible()
+    expect(page.get_by_text("Enter a reason")).to_be_visible()

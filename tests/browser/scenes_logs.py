@@ -53,4 +53,4 @@ def _found(page: Page) -> None:
 
 
 def _gone(page: Page) -> None:
-    expect(page.locator(".log-state")).to_contain_text("This log is gone")
+    expect(page.locator(".log-state")).to_contain_text("This log is deleted")

@@ -48,11 +48,11 @@ def test_a_stop_is_asked_for_followed_and_done_on_the_open_page(administering: P
     panel(page, "Stop")
     expect(page.locator("#panel .env-losses")).to_contain_text("Last used")
     send(page, "Stop")
-    expect(page.locator("#environment .note").first).to_contain_text("Stop asked for by ada")
+    expect(page.locator("#environment .note").first).to_contain_text("Stop requested by ada")
     expect(page.locator(".env-phase")).to_contain_text("stopping")
     sandbox.world.advance(timedelta(minutes=2))
     expect(page.locator(".env-phase")).to_contain_text("stopped")
-    expect(page.locator("#environment .note").first).to_contain_text("Stopped as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("Stopped by ada")
     expect(page.locator("#environment-menu").get_by_role("link", name="Start…")).to_be_visible()
 
 
@@ -119,7 +119,7 @@ def test_an_environment_is_deleted_with_its_name_typed(administering: Page, sand
     panel(page, "Delete")
     page.locator("#panel").get_by_label("Type the environment's name").fill(environment.name)
     page.locator("#panel").get_by_label("Force").check()
-    send(page, "Delete for ever")
+    send(page, "Delete permanently")
     expect(page.locator(".env-phase")).to_contain_text("deleting")
     sandbox.world.advance(timedelta(minutes=5))
     expect(page.locator(".env-banner", has_text="Gone")).to_be_visible()

@@ -30,7 +30,7 @@ def test_a_service_is_started_by_one_press_and_comes_up_without_a_reload(adminis
     open_form(page, "New task")
     page.get_by_label("Reference").fill("half-typed")
     card.get_by_role("button", name="Start Web server").click()
-    expect(page.locator("#environment .note").first).to_contain_text("Web server started as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("Web server started by ada")
     expect(page.get_by_label("Reference")).to_have_value("half-typed")
     expect(card).to_contain_text(re.compile("starting|running"))
     sandbox.world.advance(timedelta(minutes=3))
@@ -63,7 +63,7 @@ def test_a_service_is_made_changed_and_deleted(administering: Page, sandbox: San
     card = page.locator(".auto-service", has_text="cache")
     expect(card).to_contain_text("1 min 30 s")
     expect(page.locator("#panel")).to_be_hidden()
-    expect(page.locator("#environment .note").first).to_contain_text("cache created as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("cache created by ada")
     open_form(page, "Edit Cache")
     expect(page.get_by_label("Value, row 1")).to_have_value("")
     expect(page.get_by_label("Value, row 1")).to_have_attribute("placeholder", "kept")
@@ -76,7 +76,7 @@ def test_a_service_is_made_changed_and_deleted(administering: Page, sandbox: San
     assert spec["env"] == [{"name": "MODE", "value": "fast"}]
     assert spec["runsOn"] == {"docker": {"image": "redis:7"}}
     # what is swapped between a mouse's down and up loses the click: the page has come to rest
-    expect(page.locator("#environment .note").first).to_contain_text("Cache changed as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("Cache changed by ada")
     open_form(page, "Delete Cache")
     page.get_by_label("Reason").fill("not needed")
     save(page, "Delete service")
@@ -142,7 +142,7 @@ def test_without_scripts_a_task_is_started_and_a_service_is_edited(
     page.goto(page_of(environment))
     page.get_by_role("button", name="Start Build").click()
     expect(page).to_have_url(re.compile(r"/automations/$"))
-    expect(page.locator("#environment .note").first).to_contain_text("Build started as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("Build started by ada")
     expect(page.locator(f"#task-{build.pk} .auto-mark")).to_have_count(1)
     open_form(page, "Edit Web server")
     page.get_by_label("Name", exact=True).fill("Shop")

@@ -31,7 +31,7 @@ def test_two_that_run_past_their_lockdown_are_selected_and_stopped(administering
     page.get_by_role("button", name="Stop… selected").click()
 
     expect(page.get_by_role("heading", name="Stop 2 environments")).to_be_visible()
-    targets = page.get_by_role("group", name="Where it will be asked for")
+    targets = page.get_by_role("group", name="Will run on")
     expect(targets.get_by_role("checkbox")).to_have_count(2)
     expect(targets.get_by_text("unpushed commit").first).to_be_visible()
     page.get_by_label("Reason").fill("locked down and still running")
@@ -46,7 +46,7 @@ def test_two_that_run_past_their_lockdown_are_selected_and_stopped(administering
     phases = dict(Environment.objects.filter(name__in=names).values_list("name", "phase"))
     assert phases == {names[0]: Phase.STOPPED, names[1]: Phase.STOPPED, names[2]: Phase.RUNNING}
 
-    page.get_by_role("link", name="those beneath it").click()
+    page.get_by_role("link", name="item operations").click()
     expect(page.locator("#list tbody tr")).to_have_count(2)
     expect(page.locator("#list tbody tr", has_text="Stop environment")).to_have_count(2)
     assert Operation.objects.filter(parent_id=Batch.objects.get().pk).count() == 2
@@ -63,13 +63,13 @@ def test_the_field_for_a_reference_is_there_for_what_has_one_and_what_was_typed_
     what.select_option(label="Start task")
     expect(reference).to_be_visible()
     what.select_option(label="Set lockdown")
-    page.get_by_role("button", name="See the plan").click()
-    page.get_by_label("Lock down at, in UTC").fill("2020-01-01T10:00")
+    page.get_by_role("button", name="Show plan").click()
+    page.get_by_label("Lock down at (UTC)").fill("2020-01-01T10:00")
     page.get_by_label("Reason").fill("extended by a week")
     page.get_by_role("button", name="Set lockdown of these environments").click()
     expect(page.get_by_text("This time has passed.")).to_be_visible()
     expect(page.get_by_label("Reason")).to_have_value("extended by a week")
-    expect(page.get_by_label("Lock down at, in UTC")).to_have_value("2020-01-01T10:00")
+    expect(page.get_by_label("Lock down at (UTC)")).to_have_value("2020-01-01T10:00")
 
 
 def test_a_selection_survives_swaps_and_is_stopped_in_four_clicks(administering: Page, sandbox: Sandbox) -> None:

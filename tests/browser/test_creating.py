@@ -38,11 +38,11 @@ def comes_up(page: Page, sandbox: Sandbox) -> Environment:
     """The new environment, on whose page the browser is, seen until it runs."""
     expect(page).to_have_url(re.compile(r"/environments/[0-9a-f-]{36}/$"))
     expect(page.locator(".env-phase")).to_contain_text("creating")
-    expect(page.locator("#environment .note").first).to_contain_text("asked for by ada")
+    expect(page.locator("#environment .note").first).to_contain_text("requested by ada")
     sandbox.world.advance(timedelta(minutes=10))
     fleet.read_environments(sandbox)
     expect(page.locator(".env-phase")).to_contain_text("running")
-    expect(page.locator("#environment .note").first).to_contain_text("Created as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("Created by ada")
     return Environment.objects.get(pk=page.url.rstrip("/").rpartition("/")[2])
 
 
@@ -115,7 +115,7 @@ def test_a_lost_answer_is_told_and_the_page_opens_once_it_is_known(administering
     choose_class(form)
     sandbox.faults.inject("reset_after", rpc=CREATE)
     form.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("alert").first).to_contain_text("It is not known whether it was created.")
+    expect(page.get_by_role("alert").first).to_contain_text("It is unknown whether it was created.")
     expect(page.get_by_role("link", name="The operation in the ledger")).to_be_visible()
     settle_operations()
     expect(page.locator(".env-phase")).to_contain_text("creating")

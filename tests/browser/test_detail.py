@@ -37,7 +37,7 @@ def test_a_name_that_is_a_script_is_text_on_every_page(signed_in: Page, sandbox:
 def test_each_tab_opens_and_is_the_current_one(signed_in: Page, sandbox: Sandbox) -> None:
     page = signed_in
     page.goto(address(hostile()))
-    sections = {"Content": "Git", "Secrets and access": "SSH keys", "Timeline": "Changes seen", "Overview": "Ports"}
+    sections = {"Content": "Git", "Secrets and access": "SSH keys", "Timeline": "Changes recorded", "Overview": "Ports"}
     tabs = page.get_by_role("navigation", name="About this environment")
     for tab, section in sections.items():
         tabs.get_by_role("link", name=tab).click()
@@ -81,7 +81,7 @@ def test_an_environment_nobody_knows_is_explained(signed_in: Page, sandbox: Sand
     watch.allowed_statuses.add(404)
     signed_in.goto("/environments/00000000-0000-4000-8000-000000000000/")
     expect(signed_in.get_by_role("heading", name="This page does not exist")).to_be_visible()
-    expect(signed_in.get_by_text("has never seen an environment")).to_be_visible()
+    expect(signed_in.get_by_text("has no record of an environment")).to_be_visible()
 
 
 def test_a_failed_run_tells_what_to_do(signed_in: Page, sandbox: Sandbox) -> None:

@@ -50,7 +50,7 @@ def test_ports_are_added_changed_and_removed_and_the_page_shows_it(administering
     expect(page.locator("#environment .note").first).to_contain_text("Ports")
     sandbox.world.advance(timedelta(seconds=5))
     expect(page.locator("#environment .note").first).to_contain_text(
-        re.compile("as it was asked for|Given other ports")
+        re.compile("Applied: the environment is as requested|Ports changed")
     )
 
 
@@ -146,14 +146,14 @@ def test_a_rebuild_and_content_made_anew_are_explicit(administering: Page, sandb
     open_form(page, "Edit Devcontainer file")
     page.get_by_label("Rebuild the container now").check()
     save(page)
-    expect(page.locator("#panel .field-error")).to_contain_text("Say why")
+    expect(page.locator("#panel .field-error")).to_contain_text("Enter a reason")
     page.get_by_label("Reason").fill("a newer image")
     saved(page)
     sandbox.world.advance(timedelta(minutes=10))
-    open_form(page, "Make anew… Make the content anew")
+    open_form(page, "Re-create… Make the content anew")
     page.get_by_label("Type the environment's name").fill(environment.name)
     page.get_by_label("Reason").fill("a broken checkout")
-    saved(page, "Throw away and fetch again")
+    saved(page, "Delete and fetch again")
     now = spec_of(sandbox, environment)
     assert all(now[part]["session"] != before[part]["session"] for part in ("devcontainer", "content"))
     assert Operation.objects.count() == 2

@@ -153,7 +153,7 @@ def test_a_log_goes_on_where_an_answer_ended(
 
 
 @pytest.mark.parametrize(
-    ("script", "words"), [({"status": 404}, "This log is gone"), ({"body": b""}, "The log is empty.")]
+    ("script", "words"), [({"status": 404}, "This log is deleted"), ({"body": b""}, "The log is empty.")]
 )
 def test_a_log_that_is_gone_or_empty_says_so(
     administering: Page, sandbox: Sandbox, service: Service, watch: chromium.Watch, script: Any, words: str

@@ -56,20 +56,20 @@ def test_a_secret_is_added_from_an_environments_page(administering: Page, sandbo
     expect(row).to_contain_text("not yet: it comes when")
     secret = Secret.objects.get(name="SHOP_KEY")
     assert sandbox.world.secret_matches(str(secret.pk), VALUE)
-    expect(page.locator("#environment .note").first).to_contain_text("added as ada asked")
+    expect(page.locator("#environment .note").first).to_contain_text("added by ada")
 
 
 def test_a_new_value_shows_in_the_age_of_the_old(administering: Page, sandbox: Sandbox) -> None:
     page, (secret, environment) = administering, of_project()
     page.goto(f"{address(environment)}?tab=access")
     row = page.locator(f"#secret-{secret.pk}")
-    expect(row).to_contain_text(re.compile(r"value given \d+ d"))
-    row.get_by_role("link", name="New value").click()
+    expect(row).to_contain_text(re.compile(r"rotated \d+ d"))
+    row.get_by_role("link", name="Rotate").click()
     page.locator("#panel").get_by_label("Or a file that holds the value").set_input_files(
         FilePayload(name="key.pem", mimeType="text/plain", buffer=b"line\nline\n")
     )
     fill(page, Reason="it leaked")
-    send(page, "Give new value")
+    send(page, "Rotate")
     expect(row).to_contain_text(re.compile(r"value given (just now|\d+ (s|min))"))
     assert sandbox.world.secret_matches(str(secret.pk), "line\nline\n")
 
@@ -83,13 +83,13 @@ def test_a_deleted_secret_says_so_where_it_is_still_mounted(
     row = page.locator(f"#secret-{secret.pk}")
     row.get_by_role("link", name="Delete").click()
     panel = page.locator("#panel")
-    expect(panel).to_contain_text("By its scope it reaches")
+    expect(panel).to_contain_text("It is available to")
     fill(page, **{"Type_the_secret's_name": "another"}, Reason="not used")
-    panel.get_by_role("button", name="Delete for ever").click()
+    panel.get_by_role("button", name="Delete permanently").click()
     expect(panel.locator(".field-error")).to_contain_text("This is not its name")
     expect(panel.get_by_label("Reason")).to_have_value("not used")
     fill(page, **{"Type_the_secret's_name": secret.name})
-    send(page, "Delete for ever")
+    send(page, "Delete permanently")
     expect(row.get_by_role("link", name="Delete")).to_have_count(0)
     secret.refresh_from_db()
     assert secret.gone_at
@@ -122,7 +122,7 @@ def test_the_list_is_filtered_sorted_and_found_again(administering: Page, sandbo
     files = Secret.objects.filter(mount_kind="file")
     expect(rows).to_have_count(min(50, files.count()))
     expect(page).to_have_url(re.compile("mount=file"))
-    page.get_by_role("link", name="Value given").click()
+    page.get_by_role("link", name="Last rotated").click()
     expect(page.locator("#list th.secret-value")).to_have_attribute("aria-sort", "ascending")
     oldest = files.order_by("updated_at")[0]
     expect(rows.first).to_have_attribute("id", f"secret-{oldest.pk}")

@@ -31,7 +31,7 @@ def test_a_wrong_password_is_told_and_the_name_is_kept(context: BrowserContext, 
     page = context.new_page()
     page.goto("/accounts/sign-in/")
     sign_in(page, "a-wrong-password")
-    expect(page.get_by_role("alert").filter(has_text="do not belong together")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="Wrong name or password")).to_be_visible()
     expect(page.get_by_label("Username")).to_have_value("vera")
     expect(page.get_by_label("Password")).to_have_value("")
     sign_in(page)

@@ -59,7 +59,7 @@ def test_a_state_that_was_there_from_the_beginning_is_opened_by_keyboard(signed_
     page.get_by_role("link", name=re.compile("^Content: .* from ")).first.focus()
     page.keyboard.press("Enter")
     chosen = page.locator("#chosen")
-    expect(chosen.get_by_role("heading")).to_have_text(re.compile("^Content as first seen: "))
+    expect(chosen.get_by_role("heading")).to_have_text(re.compile("^Content as first observed: "))
     expect(chosen.locator(".op-diff").last).to_contain_text("spec.")
 
 
@@ -111,7 +111,7 @@ def test_the_picture_goes_on_while_it_is_open(signed_in: Page, sandbox: Sandbox)
     expect(page.get_by_role("navigation", name="Period").locator("[aria-current]")).to_have_text("Hour")
     operations.operation("environment.mark_active", environment_id=environment.pk, target_id=environment.pk)
     page.clock.fast_forward(6_000)
-    expect(page.get_by_role("link", name=re.compile("^Keep environment awake, asked for by ann"))).to_be_attached()
+    expect(page.get_by_role("link", name=re.compile("^Keep environment awake, requested by ann"))).to_be_attached()
     expect(words).to_have_value("upda")
     words.press("Enter")
     expect(page).to_have_url(re.compile("lane=environment.*q=upda"))

@@ -43,7 +43,7 @@ def shown(page: str) -> list[uuid.UUID]:
 
 def chip_links(page: str) -> dict[str, str]:
     """The text of each chip, and the address without it."""
-    found = re.findall(r'<a class="chip"\s+href="([^"]*)".*?title="Take off">(.*?)<svg', page, re.DOTALL)
+    found = re.findall(r'<a class="chip"\s+href="([^"]*)".*?title="Remove">(.*?)<svg', page, re.DOTALL)
     return {" ".join(re.sub(r"<[^>]*>", " ", text).split()): html.unescape(url) for url, text in found}
 
 
@@ -61,7 +61,7 @@ def test_a_row_tells_who_asked_for_what_why_and_how_it_ended(viewer: Client) -> 
     ("outcome", "is_open", "said"),
     [
         (Outcome.PENDING, True, "<span>pending</span>"),
-        (Outcome.UNKNOWN, True, "unknown, being looked into"),
+        (Outcome.UNKNOWN, True, "unknown, being checked"),
         (Outcome.UNKNOWN, False, "<span>unknown</span>"),
         (Outcome.SUCCEEDED, False, "phase-green"),
         (Outcome.FAILED, False, "phase-red"),
@@ -169,7 +169,7 @@ def test_each_condition_is_a_chip_in_words_that_can_be_taken_off(viewer: Client)
     page = get(viewer, **query)
     chips = chip_links(page)
     assert list(chips) == [
-        "nobody", "reason:uses", "Asked within: last 7 days", "From: 2020-01-05 00:00 UTC", "Outcome: failed",
+        "nobody", "reason:uses", "Requested within: last 7 days", "From: 2020-01-05 00:00 UTC", "Outcome: failed",
         "Outcome: unknown", "Who: ann", "Action: stop environment", "Target: quiet-otter",
         "From where: a page of the portal",
     ]  # fmt: skip
@@ -192,7 +192,7 @@ def test_each_condition_is_a_chip_in_words_that_can_be_taken_off(viewer: Client)
         ({"q": "since:soon"}, "takes a span such as 24h or 7d, not soon"),
         ({"q": "id:xyz"}, "takes an operation&#x27;s id or its beginning"),
         ({"outcome": "lost"}, "Outcome: takes open, pending, succeeded, failed or unknown"),
-        ({"since": "0d"}, "Asked within: takes a span"),
+        ({"since": "0d"}, "Requested within: takes a span"),
         ({"from": "yesterday"}, "From: takes a time such as 2026-01-31"),
         ({"to": "9999-12-31T23:59-14:00"}, "To: takes a time"),
         ({"from": "0001-01-01T00:00+14:00"}, "From: takes a time"),
@@ -248,8 +248,8 @@ def test_hostile_text_is_only_text(viewer: Client) -> None:
 
 def test_an_empty_ledger_says_what_it_will_hold(viewer: Client) -> None:
     page = get(viewer)
-    assert "No operations here yet" in page
-    assert "Whatever somebody asks it to change is written down here first" in page
+    assert "No operations yet" in page
+    assert "Every change is recorded here before it is sent" in page
 
 
 def test_when_nothing_matches_the_chips_are_there_to_take_off(viewer: Client) -> None:

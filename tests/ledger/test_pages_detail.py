@@ -43,7 +43,7 @@ def test_everything_about_a_refused_operation_is_there(viewer: Client) -> None:
     for text in ("Stop environment: quiet-otter", "ann", "It runs since May. Nobody answers.", "a page of the portal",
                  "environment.stop", "Not done. Ona refused: it is locked down.", "failed_precondition",
                  "environment is locked", "req-7", str(made.pk), str(ENVIRONMENT), "desiredPhase",
-                 "ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_STOPPED", "Took 2 s", "5 min ago",
+                 "ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_STOPPED", "Duration 2 s", "5 min ago",
                  "The request, as sent to Ona"):  # fmt: skip
         assert text in said
     page = viewer.get(f"/operations/{made.pk}/").content.decode()
@@ -55,14 +55,14 @@ def test_everything_about_a_refused_operation_is_there(viewer: Client) -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"is_open": True, "was_sent": False}, "Asked for, not sent to Ona yet. "),
-        ({"is_open": True}, "Sent to Ona, whose answer has not come yet."),
+        ({"is_open": True, "was_sent": False}, "Requested, not sent to Ona yet. "),
+        ({"is_open": True}, "Sent to Ona, waiting for its answer."),
         ({}, "Done."),
         ({"outcome": Outcome.FAILED, "was_sent": False}, "Not done: nothing was sent to Ona."),
         ({"outcome": Outcome.FAILED, "was_sent": False}, "Sent to Ona never"),
-        ({"outcome": Outcome.UNKNOWN, "is_open": True}, "Wait for that before you ask again"),
+        ({"outcome": Outcome.UNKNOWN, "is_open": True}, "Wait for that before you repeat it"),
         ({"outcome": Outcome.UNKNOWN}, "proves neither that it was done nor that it was not"),
-        ({"outcome": Outcome.UNKNOWN}, "Look at how things are now"),
+        ({"outcome": Outcome.UNKNOWN}, "Check the current state"),
     ],
 )
 def test_the_outcome_is_told_in_sentences_and_what_is_unknown_with_what_to_do(
@@ -73,8 +73,8 @@ def test_the_outcome_is_told_in_sentences_and_what_is_unknown_with_what_to_do(
 
 def test_an_operation_without_values_says_so(viewer: Client) -> None:
     said = text_of(viewer, operation("environment.create_logs_token", reason="", request={}))
-    assert "No values were noted" in said
-    assert "none given" in said
+    assert "No values recorded" in said
+    assert "Reason none" in said
     assert "The request" not in said
 
 
@@ -96,7 +96,7 @@ def test_an_open_page_follows_the_operation_to_its_end(viewer: Client) -> None:
     assert viewer.get(poll, headers=HTMX).status_code == 204
     recording.sent(made)
     news = viewer.get(poll, headers=HTMX)
-    assert b"whose answer has not come yet" in news.content
+    assert b"Sent to Ona, waiting for its answer." in news.content
     assert b"<html" not in news.content
     recording.close(made, Outcome.SUCCEEDED)
     end = viewer.get(news.context["poll"], headers=HTMX)

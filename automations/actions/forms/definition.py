@@ -57,9 +57,9 @@ class DefinitionForm(ActionForm):
         max_length=128,
         validators=[RegexValidator(REFERENCE, "Letters, digits, _ and - only, at most 128.")],
         widget=forms.TextInput(attrs=CAUTION),
-        help_text="Letters, digits, _ and -. It stays for ever: automations files call it by this.",
+        help_text="Letters, digits, _ and -. Cannot be changed later; automations files refer to it.",
     )
-    name = forms.CharField(error_messages={"required": "Give it a name."})
+    name = forms.CharField(error_messages={"required": "Enter a name."})
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     triggers = forms.MultipleChoiceField(
         label="Started by", required=False, widget=forms.CheckboxSelectMultiple, choices=list(TRIGGERS.items())
@@ -127,7 +127,7 @@ class DefinitionForm(ActionForm):
         if self.subject:
             del self.fields["reference"]
         target = self.seen.get("runsOn", {}).get("target")
-        places = PLACES | ({OTHER: "as it is: this portal does not know how"} if target == OTHER else {})
+        places = PLACES | ({OTHER: "unchanged: not supported by this portal"} if target == OTHER else {})
         cast(forms.ChoiceField, self.fields["runs_on"]).choices = list(places.items())
         known = definitions.in_order([*TRIGGERS, *self.seen.get("triggers", [])])
         cast(forms.MultipleChoiceField, self.fields["triggers"]).choices = [

@@ -45,7 +45,7 @@ class ServiceForm(DefinitionForm):
         max_length=100,
         widget=forms.TextInput(attrs=CAUTION),
         help_text="How long it may take to be ready, such as 90s, 5m or 1h, at most 24 h. A number alone is minutes; "
-        "blank is none of its own.",
+        "leave empty for the default.",
     )
 
     def _prepare(self) -> None:

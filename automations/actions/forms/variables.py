@@ -15,7 +15,7 @@ from portal.ona.documents.tokens import Secret
 
 PLAIN, OTHER = "", "other"
 EXTRA = 3
-LAST = "The last variable cannot be taken away: for Ona an empty list is no change. Leave one, or make it anew."
+LAST = "The last variable cannot be taken away: for Ona an empty list is no change. Leave one, or create it again."
 
 
 class ValueRow(forms.Form):
@@ -27,7 +27,7 @@ class ValueRow(forms.Form):
     was = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     retype = forms.CharField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(
-        widget=forms.TextInput(attrs=CAUTION), error_messages={"required": "Give the variable a name."}
+        widget=forms.TextInput(attrs=CAUTION), error_messages={"required": "Enter a name for the variable."}
     )
     source = forms.ChoiceField(label="Comes from", required=False)
     value = forms.CharField(
@@ -45,7 +45,7 @@ class ValueRow(forms.Form):
         for variable in seen:
             if "from" in variable:
                 id_ = secret_of(variable["from"])
-                offered.setdefault(id_ or OTHER, f"secret {id_}" if id_ else "as it is: this portal does not know how")
+                offered.setdefault(id_ or OTHER, f"secret {id_}" if id_ else "unchanged: not supported by this portal")
         cast(forms.ChoiceField, self.fields["source"]).choices = list(offered.items())
         for name, css in (("name", "form-control"), ("source", "form-select"), ("value", "form-control")):
             self.fields[name].widget.attrs["class"] = css

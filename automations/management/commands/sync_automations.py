@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--accept-losses",
             action="store_true",
-            help="mark them gone even if that is more than a tenth of all (each is still asked for)",
+            help="mark them as deleted even if that is more than a tenth of all (each is still requested)",
         )
 
     def handle(self, *args: Any, running: bool, accept_losses: bool, **options: Any) -> str:

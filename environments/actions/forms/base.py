@@ -42,7 +42,7 @@ class ActionForm(forms.Form):
         max_length=LONGEST_REASON,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Kept in the ledger with your name.",
+        help_text="Recorded in the ledger with your name.",
     )
 
     def __init__(
@@ -57,7 +57,7 @@ class ActionForm(forms.Form):
             self.fields["typed_name"] = forms.CharField(label=label, widget=forms.TextInput(attrs=CAUTION))
         self.fields["reason"].required = needs_reason
         self.fields["reason"].label = "Reason" if needs_reason else "Reason (optional)"
-        self.fields["reason"].error_messages["required"] = "Say why: the reason is kept in the ledger."
+        self.fields["reason"].error_messages["required"] = "Enter a reason: it is recorded in the ledger."
         for field in self.fields.values():
             if css_class := _css_class(field.widget):
                 field.widget.attrs.setdefault("class", css_class)

@@ -195,5 +195,5 @@ class PortsForm(EditForm):
         if self.organization is None:
             return ["The organization's policies are unknown to the portal yet; Ona checks them."]
         level = enum_label(self.organization.max_port_admission_level)
-        limit = f"The organization's policy opens ports at most to: {level}. What is more open already may stay."
+        limit = f"Policy limit: {level}. Existing wider access is kept."
         return [*([SHARING_DISABLED] if self.organization.port_sharing_disabled else []), *([limit] if level else [])]

@@ -27,7 +27,7 @@ CHOICES = [
     (NEVER, "never: it runs until somebody stops it"),
     (EXACT, "another time"),
 ]
-LOOKED_FOR = "not set: Ona looks for one"
+LOOKED_FOR = "not set: found by Ona"
 NEW = "another one"
 
 
@@ -103,11 +103,11 @@ class TimeoutForm(EditForm):
         return {"Stops after": "not set" if after is None else write_duration(after)}
 
     def notes(self) -> Sequence[str]:
-        unset = [] if self._seen() is not None else ["It sets none of its own now. Once set, it cannot be unset again."]
+        unset = [] if self._seen() is not None else ["Default now. Once set, it cannot be unset."]
         longest = maximum_timeout(self.organization)
         if longest is None:
             return unset
-        limit = f"The organization's policy allows at most {duration_words(longest)}, and never is above that."
+        limit = f"Maximum {duration_words(longest)}; “never” is not allowed."
         return [*unset, limit]
 
 
@@ -189,14 +189,14 @@ class DevcontainerForm(PathForm):
     rebuild = forms.BooleanField(
         required=False,
         label="Rebuild the container now",
-        help_text="The container is thrown away and built anew from this file: what runs in it ends, and what was "
+        help_text="The container is deleted and rebuilt from this file: what runs in it ends, and what was "
         "installed or changed outside of the repository's folder is lost. Files in the repository's folder stay. "
         "It needs a reason. Without it, a new path takes effect with the next rebuild.",
     )
 
     def prepare(self) -> None:
         self.fields["path"].label = "Devcontainer file"
-        self.fields["path"].help_text = "Such as .devcontainer/devcontainer.json. Left empty, Ona looks for one."
+        self.fields["path"].help_text = "Such as .devcontainer/devcontainer.json. Leave empty to let Ona find one."
         self.order_fields(["path", "rebuild", "reason"])
 
     def needs_reason(self) -> bool:
@@ -217,7 +217,7 @@ class AutomationsFileForm(PathForm):
 
     def prepare(self) -> None:
         self.fields["path"].label = "Automations file"
-        self.fields["path"].help_text = "Such as .ona/automations.yaml. Left empty, Ona looks for one."
+        self.fields["path"].help_text = "Such as .ona/automations.yaml. Leave empty to let Ona find one."
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:

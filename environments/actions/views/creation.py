@@ -110,7 +110,7 @@ def _own(request: HttpRequest, text: str) -> Operation:
     try:
         return Operation.objects.get(pk=UUID(text), action__in=CREATIONS, actor_id=request.user.pk)
     except (ValueError, Operation.DoesNotExist):
-        raise Http404("You have not asked for a new environment under this id.") from None
+        raise Http404("You have not requested a new environment with this id.") from None
 
 
 def _follow(request: HttpRequest, operation: Operation) -> HttpResponse:

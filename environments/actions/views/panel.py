@@ -26,8 +26,8 @@ def find_environment(environment_id: UUID) -> Environment:
     environment = with_stops(Environment.objects.select_related("sighting")).filter(pk=environment_id).first()
     if environment is None:
         raise Http404(
-            f"The portal has never seen an environment {environment_id}. One that was created a moment ago appears "
-            "after the next sweep; one of another organization never does. Look for it by name under Environments."
+            f"The portal has no record of an environment {environment_id}. A new one appears after the next sync; one "
+            "of another organization never does. Look for it by name under Environments."
         )
     return environment
 

@@ -19,16 +19,18 @@ from portal.ledger.recording import RequestContext
 
 class Command(BaseCommand):
     help = (
-        "Make a signed evidence pack: the environments and both audits as of a moment, what happened in the days "
-        "before it, the policies, and the ledger's chain. That it was made goes into the ledger."
+        "Make a signed evidence pack: the environments and both audits as of a time, what happened in the days before "
+        "it, the policies, and the ledger's chain. That it was made goes into the ledger."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, help="the zip file to write; it must not be there yet")
         parser.add_argument("--by", metavar="USERNAME", help="the user of the portal in whose name it is made")
         parser.add_argument("--reason", help="what it is made for")
-        parser.add_argument("--as-of", default="", metavar="TIME", help="the moment, such as 2026-10-31T23:59Z; now")
-        parser.add_argument("--days", type=_days, default="30", help="how many days before the moment are told of (30)")
+        parser.add_argument(
+            "--as-of", default="", metavar="TIME", help="the time, such as 2026-10-31T23:59Z; default: now"
+        )
+        parser.add_argument("--days", type=_days, default="30", help="how many days before that time are included (30)")
         parser.add_argument("--part", action="append", choices=PARTS, help="only this; may be given several times")
         parser.add_argument("--public-key", action="store_true", help="print the public key, and make nothing")
 

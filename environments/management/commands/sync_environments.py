@@ -15,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--accept-losses",
             action="store_true",
-            help="mark environments gone even if that is more than a tenth of all (each is still asked for)",
+            help="mark environments as deleted even if that is more than a tenth of all (each is still requested)",
         )
 
     def handle(self, *args: Any, accept_losses: bool, **options: Any) -> str:

@@ -36,7 +36,7 @@ class Command(BaseCommand):
             default=[],
             type=_head,
             metavar="HASH[:NUMBER]",
-            help="a head of the chain that was kept elsewhere, within the period; may be given several times",
+            help="a head of the chain that was stored elsewhere, within the period; may be given several times",
         )
         parser.add_argument("--offline", action="store_true", help="do not ask this portal's database")
 

@@ -169,7 +169,7 @@ def _against(entry: Link, heads: Iterable[Head]) -> Iterator[str]:
         if kept.hash != entry.hash:
             yield (
                 f"Entry {entry.sequence} has the hash {entry.hash[:12]}…, and {kept.source} has {kept.hash[:12]}…: "
-                "it, or entries before it, were written anew."
+                "it, or entries before it, were rewritten."
             )
 
 
@@ -181,7 +181,7 @@ def _lacking(last: int, numbered: dict[int, list[Head]], anywhere: dict[str, Hea
     for each in anywhere.values():
         yield (
             f"No entry has the hash {each.hash[:12]}…, which {each.source} has: "
-            "entries were written anew, or the newest taken away."
+            "entries were rewritten, or the newest removed."
         )
 
 

@@ -49,7 +49,7 @@ def compare(identity: str, now: str | None, told: Told | None) -> Iterator[str]:
     name = _name(identity, tells)
     yield from (f"{name}: {words}" for words in _unlawful(told, writes))
     if now is None:
-        yield f"{name} is gone: {_entries(told)} of it, and it was deleted."
+        yield f"{name} is missing: {_entries(told)} of it, and it was deleted."
         return
     is_now = _exact(now)
     for column in dict.fromkeys((*tells, *is_now)):

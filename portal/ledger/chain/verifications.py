@@ -110,10 +110,10 @@ def in_words(report: entries.Report) -> Iterator[str]:
         yield "The chain has no entry yet."
     else:
         yield f"{report.entries:,} entries of {report.operations:,} operations were read."
-        yield f"The head is {report.head}. Keep it elsewhere: --head finds by it a chain that was written anew."
+        yield f"The head is {report.head}. Store it elsewhere: --head detects a rewritten chain with it."
     if report.holds:
         yield "The chain holds: every entry is as it was written and over the one before it."
-        yield "Every operation is as its entries tell. Every head that was kept is in the chain."
+        yield "Every operation matches its entries. Every stored head is in the chain."
     else:
         yield f"The chain does NOT hold: {report.found:,} finding{'s' if report.found != 1 else ''}."
         yield from (f"- {words}" for words in report.findings)

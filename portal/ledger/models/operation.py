@@ -156,7 +156,7 @@ class Entry(models.Model):
     class Kind(models.TextChoices):
         """What was written."""
 
-        BEGUN = "begun", "asked for"
+        BEGUN = "begun", "requested"
         SENT = "sent", "sent to Ona"
         UNKNOWN = "unknown", "outcome unknown"
         CLOSED = "closed", "ended"

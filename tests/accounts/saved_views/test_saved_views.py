@@ -45,7 +45,7 @@ def test_a_moment_is_part_of_a_view(ann: User, url_name: str) -> None:
 def test_a_moment_that_is_not_understood_is_told_when_the_view_is_opened(ann: User) -> None:
     client = browser(ann)
     page = client.get(save(client, query="as_of=soon")["Location"])
-    assert "as_of=soon: takes a moment in UTC" in text(page)
+    assert "as_of=soon: takes a time in UTC" in text(page)
 
 
 def test_a_whole_list_can_be_saved_too(ann: User) -> None:
@@ -182,7 +182,7 @@ def test_what_makes_no_sense_any_more_is_told_by_the_list(ann: User) -> None:
     saved = view(ann, query="phase=sleeping&flag=unpushed")
     page = browser(ann).get(address(saved), follow=True)
     assert page.status_code == 200
-    assert "was left out" in text(page)
+    assert "was ignored" in text(page)
 
 
 def test_the_open_view_is_known_in_whatever_order_its_filters_are_written(ann: User) -> None:

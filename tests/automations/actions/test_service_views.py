@@ -69,7 +69,13 @@ def test_errors_stand_beside_their_fields_and_nothing_typed_is_lost(environment:
     )  # fmt: skip
     text = words(answer)
     assert answer.status_code == 422
-    for error in ("Letters, digits, _ and - only", "needs a command", "At most 24 hours", "Name the image", "Say why"):
+    for error in (
+        "Letters, digits, _ and - only",
+        "needs a command",
+        "At most 24 hours",
+        "Name the image",
+        "Enter a reason",
+    ):
         assert error in text
     assert fields(answer)["description"] == ["kept words"]
     assert "canary" not in answer.content.decode()
@@ -177,9 +183,9 @@ def test_it_is_started_by_one_press_and_stopped_with_a_reason(
     answer = admin.post(url("start", service), {"operation_id": str(uuid.uuid4())})
     assert tab.saved(answer)
     assert there(sandbox, service)["spec"]["desiredPhase"] == "SERVICE_PHASE_RUNNING"
-    assert "started as" in words(admin.get(answer["Location"]))
+    assert "started by" in words(admin.get(answer["Location"]))
     sandbox.world.advance(timedelta(minutes=2))
-    assert "Say why" in words(send(admin, url("stop", service)))
+    assert "Enter a reason" in words(send(admin, url("stop", service)))
     assert tab.saved(send(admin, url("stop", service), reason="not needed"))
     assert there(sandbox, service)["spec"]["desiredPhase"] == "SERVICE_PHASE_STOPPED"
 

@@ -125,7 +125,7 @@ def test_viewers_see_everything_disabled_with_the_reason(sandbox: Sandbox, envir
     build = tab.task(sandbox, environment)
     viewer = factories.client("Viewer")
     text = words(viewer.get(f"/environments/{environment.pk}/automations/"))
-    assert "is not possible: Your roles do not let you do this" in text
+    assert "is not available: Your roles do not let you do this" in text
     for verb in ("start", "edit", "delete"):
         assert viewer.post(url(verb, build)).status_code == 403
 

@@ -75,7 +75,7 @@ def test_nothing_is_planned_before_it_is_said_what() -> None:
     factories.environment(name="quiet-otter")
     client = factories.client("Operator")
     assert "quiet-otter" not in client.get(NEW).content.decode()
-    assert "Name the task or service" in client.get(NEW, {"action": "task.start"}).content.decode()
+    assert "Enter the reference of a task or service" in client.get(NEW, {"action": "task.start"}).content.decode()
     assert "quiet-otter" not in client.get(NEW, {"action": "environment.delete"}).content.decode()
 
 
@@ -87,7 +87,7 @@ def test_the_plan_ticks_what_can_be_stopped_names_what_cannot_and_says_what_is_a
     assert "1 unpushed commit and 0 changed files." in page
     assert "1: It is not running." in page
     assert "sleeper" in page
-    assert "No condition narrows them down" in page
+    assert "No filter is set" in page
 
 
 def test_a_batch_of_environments_begins_and_has_a_page_and_a_line() -> None:
@@ -97,7 +97,7 @@ def test_a_batch_of_environments_begins_and_has_a_page_and_a_line() -> None:
     batch = Batch.objects.get()
     assert {item.target_id for item in batch.items.all()} == {row.pk for row in rows}
     page = client.get(answer["Location"]).content.decode()
-    assert re.search(r"<h1[^>]*>\s*Stop\s+many environments", page)
+    assert re.search(r"<h1[^>]*>\s*Stop\s+2 environments", page)
     assert "why not" in page
     listed = " ".join(client.get("/automations/batches/").content.decode().split())
     assert re.search(r">Stop</a> <div class=\"list-source\">\s*2 environments<", listed)
@@ -167,7 +167,7 @@ def test_again_is_for_those_that_failed_with_the_same_moment_as_long_as_it_lies_
         _as_if_asked_for(batch, timezone.now() + days * DAY)
     admin = factories.client("Admin")
     link = re.search(
-        r'href="([^"]+)">\s*Again where it failed \(1\)',
+        r'href="([^"]+)">\s*Retry failed \(1\)',
         admin.get(f"/automations/batches/{batch.pk}/").content.decode(),
     )
     assert link
@@ -190,7 +190,7 @@ def test_only_those_who_may_archive_can_cancel_or_repeat_an_archiving() -> None:
     batch = made.batch(factories.environment(), action="environment.archive", reference="")
     for role, may in (("Operator", False), ("Admin", True)):
         client = factories.client(role)
-        assert ("Cancel what waits" in client.get(f"/automations/batches/{batch.pk}/").content.decode()) is may
+        assert ("Cancel waiting" in client.get(f"/automations/batches/{batch.pk}/").content.decode()) is may
         answer = client.post(f"/automations/batches/{batch.pk}/cancel/")
         assert answer.status_code == (302 if may else 403)
     assert batch.items.get().state == ItemState.LEFT_OUT

@@ -206,7 +206,7 @@ def test_what_nobody_could_look_at_is_waited_for_and_not_called_as_it_was_before
         with time_machine.travel(began + timedelta(minutes=minutes)):
             batches_worker.drive_batches()
         assert states(batch) == {state: 1}
-    assert batch.items.get().why == "Ona accepted it, but could not be asked afterwards what came of it."
+    assert batch.items.get().why == "Ona accepted it, but its result could not be read afterwards."
 
 
 def test_what_is_seen_again_after_an_outage_ends_as_it_did(sandbox: Sandbox, admin: User) -> None:

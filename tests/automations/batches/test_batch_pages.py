@@ -51,7 +51,7 @@ def test_the_preview_ticks_where_it_will_run_and_names_where_it_cannot() -> None
     made.task(factories.environment(phase=Phase.STOPPED, name="sleeper"), "reindex")
     page = factories.client("Operator").get(NEW, {"action": "task.start", "reference": "reindex"}).content.decode()
     assert re.findall(r'name="target"\s+value="([^"]+)" checked', page) == [str(rows[1].pk)]
-    assert "1: a run of it is under way" in page
+    assert "1: already running" in page
     assert "1: not running" in page
     assert "sleeper" in page
 
@@ -85,12 +85,12 @@ def test_a_batch_begins_and_its_page_shows_who_why_and_each_environment(sandbox:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"reason": ""}, "Say why"),
+        ({"reason": ""}, "Enter a reason"),
         ({"at_once": "0"}, "greater than or equal to 1"),
         ({"at_once": "many"}, "Enter a whole number"),
         ({"stop_after": "-1"}, "greater than or equal to 1"),
-        ({"target": []}, "Tick at least one environment"),
-        ({"target": ["nonsense"]}, "makes no sense"),
+        ({"target": []}, "Select at least one environment"),
+        ({"target": ["nonsense"]}, "is not valid"),
         ({"target": [str(uuid.uuid4()) for _ in range(MOST + 1)]}, f"at most {MOST}"),
         ({"target": [str(uuid.uuid4())]}, "Choose at least one environment"),
     ],
@@ -138,7 +138,7 @@ def test_again_is_offered_where_it_failed_and_only_there() -> None:
     Batch.objects.update(closed_at=batch.asked_at)
     client = factories.client("Operator")
     page = client.get(f"/automations/batches/{batch.pk}/").content.decode()
-    link = re.search(r'href="([^"]+)">\s*Again where it failed \(1\)', page)
+    link = re.search(r'href="([^"]+)">\s*Retry failed \(1\)', page)
     assert link
     preview = client.get(link[1].replace("&amp;", "&")).content.decode()
     assert str(failed.pk) in preview

@@ -59,7 +59,7 @@ def test_a_plan_counts_all_that_cannot_and_names_the_first() -> None:
     assert [str(each) for each in counts["It is not running."].environments] == [
         f"e{number:02}" for number in range(50)
     ]
-    assert list(counts["It is gone: Ona confirmed that it was deleted."].environments) == [gone]
+    assert list(counts["It is deleted: Ona confirmed it."].environments) == [gone]
     assert choice.left_out == 61
 
 
@@ -93,7 +93,7 @@ def test_a_plan_of_what_can_lose_work_says_what_is_at_risk_in_each() -> None:
     said = {each.environment: [loss.text for loss in each.losses] for each in choice.candidates}
     assert said[busy] == ["2 unpushed commits and 1 changed file on fix.", "Running task executions: Build."]
     assert said[clean] == []
-    assert "Take it as unsafe" in said[unknown][0]
+    assert "assume there is some" in said[unknown][0]
     assert not any(
         each.losses for each in KINDS["environment.set_lockdown"].choose("", Environment.objects.all()).candidates
     )

@@ -1,4 +1,4 @@
-"""What waits for what, as a picture."""
+"""Order of tasks, as a picture."""
 
 from __future__ import annotations
 

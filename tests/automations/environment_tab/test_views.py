@@ -53,9 +53,9 @@ def main(text: str) -> str:
 
 def test_an_environment_without_automations_says_so() -> None:
     text = main(get(factories.environment()))
-    assert "No services known." in text
-    assert "No tasks known." in text
-    assert "No executions known." in text
+    assert "No services." in text
+    assert "No tasks." in text
+    assert "No executions." in text
 
 
 def test_services_tasks_and_executions_are_shown_with_phase_and_failure() -> None:
@@ -74,7 +74,7 @@ def test_services_tasks_and_executions_are_shown_with_phase_and_failure() -> Non
     assert "exit 2" in words
     assert 'href="http://logs' not in text
     assert re.search(r"Test .*?failed just now", words)
-    assert "no run known" in words
+    assert "never run" in words
 
 
 def test_failures_of_steps_are_shown() -> None:
@@ -96,7 +96,7 @@ def test_what_is_gone_is_left_out_but_its_name_stays() -> None:
     execution(task(environment, name="Old task", gone_at=now))
     text = main(get(environment))
     assert "Old service" not in text
-    assert "No tasks known." in text
+    assert "No tasks." in text
     assert "Old task" in text
 
 

@@ -131,20 +131,20 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
         seen_at=now,
     )  # fmt: skip
     told = page(execution)
-    for text in ("unknown", "Owner unknown", "Started by unknown", "Duration unknown", "Ona told no plan"):
+    for text in ("unknown", "Owner unknown", "Started by unknown", "Duration unknown", "Ona returned no plan"):
         assert text in told
-    assert "The portal does not know its environment" in told
+    assert "The portal has no record of its environment" in told
     for act in ("stop", "again"):
         answer = send(factories.client("Operator"), execution, act)
         assert answer.status_code == 422
-        assert "The portal does not know its environment" in words(answer)
+        assert "The portal has no record of its environment" in words(answer)
     assert not Operation.objects.exists()
 
 
 def test_one_that_ona_dropped_stays_and_says_so() -> None:
     execution = made.execution(made.task(factories.environment()), gone_at=timezone.now())
     told = page(execution)
-    assert "No longer kept by Ona , as the portal saw just now" in told
+    assert "No longer kept by Ona , as observed just now" in told
     assert "Last confirmed just now" in told
 
 
@@ -170,12 +170,12 @@ def test_hostile_documents_do_no_harm() -> None:
 
 def test_what_cannot_be_done_is_disabled_with_the_reason() -> None:
     ended = made.execution(made.task(factories.environment()))
-    assert "Stop is not possible: It has ended." in page(ended)
+    assert "Stop is not available: It has ended." in page(ended)
     assert "Your roles do not let you do this" in page(ended, "Viewer")
     gone = made.execution(made.task(factories.environment(), gone_at=timezone.now()))
-    assert "Run again is not possible: Its task is gone" in page(gone)
+    assert "Run again is not available: Its task is deleted" in page(gone)
     stopped = made.execution(made.task(factories.environment(phase="ENVIRONMENT_PHASE_STOPPED")))
-    assert "Run again is not possible: Its environment is not running." in page(stopped)
+    assert "Run again is not available: Its environment is not running." in page(stopped)
 
 
 def test_a_poll_answers_204_until_something_is_new_and_leaves_the_log_alone() -> None:
@@ -225,7 +225,7 @@ def test_polls_follow_an_execution_through_its_plan_to_its_end(sandbox: Sandbox)
 def test_a_stop_wants_a_reason_and_is_told_until_ona_has_followed(sandbox: Sandbox) -> None:
     execution, client = started(sandbox), factories.client("Operator")
     refused = send(client, execution, "stop", HTMX, reason="")
-    assert (refused.status_code, "Say why" in words(refused)) == (422, True)
+    assert (refused.status_code, "Enter a reason" in words(refused)) == (422, True)
     at_page = HTMX | {"HX-Current-URL": f"http://testserver{address(execution)}"}
     answer = send(client, execution, "stop", at_page, reason="not needed")
     assert answer.content.startswith(b'<section id="panel" hidden>')
@@ -256,7 +256,7 @@ def test_run_again_leads_to_the_new_execution_and_sent_twice_starts_one(sandbox:
 
 def test_who_started_it_through_the_portal_is_in_its_history(sandbox: Sandbox) -> None:
     told = page(started(sandbox))
-    assert "olga Start task none given" in told
+    assert "olga Start task none" in told
 
 
 def test_a_refusal_shows_the_form_again_with_what_was_typed_and_another_operation_id(sandbox: Sandbox) -> None:
@@ -268,7 +268,7 @@ def test_a_refusal_shows_the_form_again_with_what_was_typed_and_another_operatio
     assert "It failed." in words(answer)
     assert "kept as typed" in words(answer)
     assert first not in answer.content.decode()
-    assert "Stop asked for by" in words(client.get(address(execution)))
+    assert "Stop requested by" in words(client.get(address(execution)))
 
 
 def test_a_task_that_went_away_meanwhile_is_not_started(sandbox: Sandbox) -> None:

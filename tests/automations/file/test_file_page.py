@@ -166,7 +166,7 @@ def test_applying_wants_a_reason_and_keeps_the_preview(environment: Environment,
     checked = check(admin, environment, LEEWAY)
     answer = send(admin, environment, checked, LEEWAY, reason="")
     assert answer.status_code == 422
-    assert "Say why" in words(answer)
+    assert "Enter a reason" in words(answer)
     assert "Build Leeway Application" in words(answer)
     assert Operation.objects.count() == 0
 

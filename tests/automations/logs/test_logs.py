@@ -197,7 +197,7 @@ def test_a_log_that_breaks_off_says_so_as_its_last_line(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("script", "status", "words"),
     [
-        ({"status": 404}, 404, "This log is gone"),
+        ({"status": 404}, 404, "This log is deleted"),
         ({"status": 403}, 502, "does not let the portal read it"),
         ({"status": 500}, 502, "HTTP 500"),
         ({"status": 302, "location": "/logs/x"}, 502, "does not follow"),
@@ -294,7 +294,7 @@ def test_a_service_that_ona_has_forgotten_says_that_its_log_is_gone(stage: Stage
     stage.sandbox.world.drop("SERVICE", stage.document["id"])
     answer = stage.get()
     assert answer.status_code == 404
-    assert "This log is gone" in answer.content.decode()
+    assert "This log is deleted" in answer.content.decode()
 
 
 def test_an_execution_has_a_log_too(stage: Stage) -> None:
@@ -342,7 +342,7 @@ def test_ona_being_away_is_told_in_words(stage: Stage, settings: Any) -> None:
     stage.sandbox.faults.inject("error503", times=5)
     answer = stage.get()
     assert answer.status_code == 502
-    assert "Ona is not available" in answer.content.decode()
+    assert "Ona is currently not available" in answer.content.decode()
 
 
 PIECES = st.lists(

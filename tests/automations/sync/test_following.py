@@ -118,7 +118,7 @@ def test_an_execution_ona_has_dropped_is_marked_while_watched(sandbox: Sandbox) 
     sandbox.world.drop("TASK_EXECUTION", str(execution.pk))
     follow_execution(execution)
     assert execution.gone_at is not None
-    assert execution.phase == ExecutionPhase.RUNNING, "how it ended is not known"
+    assert execution.phase == ExecutionPhase.RUNNING, "its outcome is unknown"
 
 
 def test_where_ona_cannot_be_read_all_stays_as_it_was(sandbox: Sandbox, settings: Any) -> None:
@@ -221,7 +221,7 @@ def test_a_failure_to_follow_is_told_once_and_cleared_by_the_next_good_run(sandb
     failed = SyncRun.objects.get(state=SyncRun.State.FAILED)
     assert (failed.kind, failed.error_code) == (SyncRun.Kind.AUTOMATIONS, "internal")
     page = factories.client().get(reverse("sync")).content.decode()
-    assert "What is under way could not be followed." in page
+    assert "What is in progress could not be followed." in page
     sandbox.faults.clear()
     sync_automations(ona(), everything=False)
     follow_all()

@@ -129,7 +129,7 @@ def test_transitions_are_told_in_words() -> None:
     observe(SERVICE_KIND, [service(3, 3, "SERVICE_PHASE_RUNNING")])
     told = [event.what for event in reversed(events(ONE))]
     assert sorted(told[:2]) == ["failing", "service became failed"]
-    assert told[2] == "gone"
+    assert told[2] == "deleted"
     assert sorted(told[3:]) == ["back again", "no longer failing", "service became running"]
 
 

@@ -68,7 +68,7 @@ def test_without_scripts_a_form_leads_back_to_the_environment_which_says_what_is
     environment = known(sandbox)
     answer = send(admin, environment, "stop")
     assert (answer.status_code, answer["Location"]) == (302, address(environment))
-    assert "Stop asked for by" in words(admin.get(address(environment)))
+    assert "Stop requested by" in words(admin.get(address(environment)))
     assert "Ona has accepted it. The environment is stopping." in words(admin.get(address(environment)))
 
 
@@ -106,7 +106,7 @@ def test_a_reason_that_is_missing_is_asked_for_at_the_field_and_nothing_is_sent(
     environment = known(sandbox)
     answer = send(admin, environment, "lockdown", reason=" ", when="exact", at="2031-05-06T07:08")
     assert answer.status_code == 422
-    assert "Say why" in words(answer)
+    assert "Enter a reason" in words(answer)
     assert b'value="2031-05-06T07:08"' in answer.content  # what was typed is still there
     assert Operation.objects.count() == 0
 
@@ -177,15 +177,15 @@ def test_what_would_be_lost_is_said_before(sandbox: Sandbox, admin: Client) -> N
 def test_an_unknown_git_state_counts_as_unsafe(sandbox: Sandbox, admin: Client) -> None:
     environment = known(sandbox, Condition(git="absent"))
     for act in ("stop", "archive", "delete"):
-        assert "Take it as unsafe" in words(admin.get(address(environment, act)))
+        assert "assume there is some" in words(admin.get(address(environment, act)))
 
 
 def test_what_cannot_be_done_is_disabled_with_the_reason(sandbox: Sandbox) -> None:
     environment = known(sandbox, Condition("STOPPED"))
     page = words(factories.client("Admin").get(address(environment)))
-    assert "Stop is not possible: It is not running." in page
+    assert "Stop is not available: It is not running." in page
     page = words(factories.client("Viewer").get(address(environment)))
-    assert "Start is not possible: Your roles do not let you do this." in page
+    assert "Start is not available: Your roles do not let you do this." in page
 
 
 def test_an_environment_that_ona_has_no_more_can_be_asked_for_nothing(admin: Client) -> None:
@@ -201,7 +201,7 @@ def test_what_ona_does_not_follow_is_flagged(admin: Client) -> None:
     recording.close(operation, Outcome.SUCCEEDED)
     assert "Ona has accepted it" in words(admin.get(address(environment)))
     with time_machine.travel(timezone.now() + timedelta(minutes=10)):
-        assert "Ona has not followed" in words(admin.get(address(environment)))
+        assert "not done by Ona yet" in words(admin.get(address(environment)))
 
 
 def asked(environment: Environment, action: str) -> Operation:
@@ -214,8 +214,8 @@ def test_a_newer_wish_takes_the_place_of_an_older_one(admin: Client) -> None:
     for action in ("environment.stop", "environment.start"):
         recording.close(asked(environment, action), Outcome.SUCCEEDED)
     page = words(admin.get(address(environment)))
-    assert "Start asked for by" in page
-    assert "Stop asked for by" not in page
+    assert "Start requested by" in page
+    assert "Stop requested by" not in page
 
 
 def test_an_open_page_follows_what_was_asked_for_without_a_sweep(sandbox: Sandbox, admin: Client) -> None:
@@ -223,7 +223,7 @@ def test_an_open_page_follows_what_was_asked_for_without_a_sweep(sandbox: Sandbo
     send(admin, environment, "stop")
     sandbox.world.change(str(environment.pk), status={"phase": "ENVIRONMENT_PHASE_STOPPED"})
     poll = admin.get(address(environment), {"tab": "overview", "changed": "x", "seen": "y"}, headers=HTMX)
-    assert "Stopped as" in words(poll)
+    assert "Stopped by" in words(poll)
     environment.refresh_from_db()
     assert environment.phase == Phase.STOPPED
 

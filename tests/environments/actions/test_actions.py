@@ -199,7 +199,7 @@ def test_an_answer_that_was_lost_leaves_the_row_unknown_and_open(sandbox: Sandbo
     sandbox.faults.inject("reset_after", rpc="EnvironmentService/StopEnvironment")
     operation = lifecycle.stop_environment(environment=environment, actor=admin, reason="x")
     assert (operation.outcome, operation.is_open) == (Outcome.UNKNOWN, True)
-    assert "not known" in operation.explanation
+    assert "unknown" in operation.explanation
 
 
 def test_a_read_back_that_fails_does_not_make_a_failure_of_what_was_done(sandbox: Sandbox, admin: User) -> None:

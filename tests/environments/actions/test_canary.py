@@ -250,7 +250,7 @@ def test_a_form_that_is_not_accepted_does_not_show_the_value_again(
             sent = fields() | {"reason": ""} | wrong
             answer = everything.note(admin.post(address, sent))
             assert answer.status_code == 422, (wrong, address)
-            assert "values are not kept from one try" in answer.content.decode(), (wrong, address)
+            assert "values are not kept between attempts" in answer.content.decode(), (wrong, address)
     assert not Operation.objects.exists()
     assert everything.found() == []
 

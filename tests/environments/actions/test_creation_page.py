@@ -218,7 +218,7 @@ def test_a_lost_answer_is_told_with_ways_to_follow_it_until_the_page_opens(known
     sent = from_url(known)
     answer = client.post(NEW, sent, follow=True)
     operation = Operation.objects.get()
-    assert "It is not known whether it was created." in text(answer)
+    assert "It is unknown whether it was created." in text(answer)
     page = answer.content.decode()
     assert reverse("operations:detail", args=[operation.pk]) in page
     assert reverse("environments:list") in page
@@ -271,7 +271,7 @@ def test_the_form_is_there_when_ona_does_not_answer(known: Sandbox, client: Clie
     known.faults.inject("error503", rpc="IdentityService/GetAuthenticatedIdentity")
     answer = client.get(NEW)
     assert answer.status_code == 200
-    assert "Ona does not say at the moment" in text(answer)
+    assert "Ona does not report who that is" in text(answer)
 
 
 def test_policies_nobody_has_read_are_unknown(sandbox: Sandbox, client: Client) -> None:

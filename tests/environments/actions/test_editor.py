@@ -146,14 +146,14 @@ def test_ports_that_ona_would_refuse_are_refused_at_their_row_and_stay_typed(
         ("timeout", {"choice": "exact", "exact": ""}, "Write a duration"),
         ("timeout", {"choice": None}, "Choose one"),
         ("devcontainer", {"path": "/etc/passwd"}, "does not start with a /"),
-        ("devcontainer", {"rebuild": "on"}, "Say why"),
+        ("devcontainer", {"rebuild": "on"}, "Enter a reason"),
         ("automations-file", {"path": "/x"}, "does not start with a /"),
         ("git", {"email": "ann at acme"}, "not an e-mail address"),
         ("git", {"username": "Ann <root>"}, "Git takes no <"),
-        ("kernel-controls", {"denylist": "x"}, "Say why"),
+        ("kernel-controls", {"denylist": "x"}, "Enter a reason"),
         ("kernel-controls", {"action": "NEW", "reason": "x"}, "Select a valid choice"),
         ("content", {"typed_name": "x", "reason": "x"}, "This is not its name"),
-        ("content", {"reason": ""}, "Say why"),
+        ("content", {"reason": ""}, "Enter a reason"),
         ("ssh-keys", {"add": "ssh-rsa AAAA"}, "Line 1: The key is cut short"),
         ("ssh-keys", {"add": f"{ECDSA}\r\n{ECDSA}"}, "Line 2: This key is there already"),
         ("ssh-keys", {"add": ED25519}, "This key is there already"),
@@ -195,7 +195,7 @@ def test_keys_are_shown_by_fingerprint_added_and_removed(sandbox: Sandbox, admin
 
 def test_a_rebuild_is_asked_for_explicitly_and_says_what_it_does(sandbox: Sandbox, admin: Client) -> None:
     environment = maximal(sandbox)
-    assert "thrown away and built anew" in words(admin.get(address(environment, "devcontainer")))
+    assert "deleted and rebuilt" in words(admin.get(address(environment, "devcontainer")))
     assert saved(send(admin, environment, "devcontainer", path="d.json"))
     assert spec_of(sandbox, environment)["devcontainer"]["session"] == "d-1"
     assert saved(send(admin, environment, "devcontainer", rebuild="on", reason="the image is new"))
@@ -209,8 +209,8 @@ def test_a_rebuild_is_asked_for_explicitly_and_says_what_it_does(sandbox: Sandbo
 def test_content_is_made_anew_after_the_name_was_typed_and_the_danger_told(sandbox: Sandbox, admin: Client) -> None:
     environment = maximal(sandbox)
     opened = admin.get(address(environment, "content"))
-    assert "lost for ever" in words(opened)
-    assert "What is known of the work in it" in words(opened)
+    assert "lost permanently" in words(opened)
+    assert "Unsaved work" in words(opened)
     assert saved(send(admin, environment, "content", opened, typed_name=environment.name, reason="broken checkout"))
     assert spec_of(sandbox, environment)["content"]["session"] != "c-1"
 
@@ -227,7 +227,7 @@ def test_a_capped_timeout_offers_what_the_policy_allows_and_refuses_the_rest(san
     environment = maximal(sandbox)
     policy(environment, maximum_environment_timeout=timedelta(hours=3))
     opened = admin.get(address(environment, "timeout"))
-    assert "at most 3 h, and never is above that" in words(opened)
+    assert "Maximum 3 h; “never” is not allowed" in words(opened)
     values = re.findall(r'type="radio" name="choice" value="(\w+)"', opened.content.decode())
     assert values == ["1800", "3600", "7200", "exact"]
     refused = [
@@ -246,7 +246,7 @@ def test_port_policies_are_shown_and_held_against_new_rows_only(sandbox: Sandbox
     environment = maximal(sandbox)
     policy(environment, max_port_admission_level="ADMISSION_LEVEL_ORGANIZATION")
     opened = admin.get(address(environment, "ports"))
-    assert "opens ports at most to: everyone in the organization" in words(opened)
+    assert "Policy limit: everyone in the organization" in words(opened)
     assert "everyone with the link (above the organization's limit)" in words(opened)
     answer = send(admin, environment, "ports", opened, ports__1__admission=EVERYONE)
     assert "Port 3000: the organization's policy allows at most" in words(answer)
@@ -321,15 +321,15 @@ def test_links_to_the_forms_are_there_for_admins_and_disabled_with_the_reason_fo
         for part in each:
             assert f'href="{address(environment, part)}"' in admin.content.decode()
             assert f'href="{address(environment, part)}"' not in viewer.content.decode()
-        assert "is not possible: Your roles do not let you" in words(viewer)
+        assert "is not available: Your roles do not let you" in words(viewer)
 
 
 def test_what_is_gone_can_be_looked_at_but_not_saved(admin: Client) -> None:
     environment = factories.environment(gone_at=timezone.now())
     page = admin.get(address(environment, "timeout"))
-    assert "It is gone" in words(page)
+    assert "It is deleted" in words(page)
     assert re.search(r'class="btn btn-primary" disabled', page.content.decode())
-    assert "is not possible: It is gone" in words(admin.get(reverse("environments:detail", args=[environment.pk])))
+    assert "is not available: It is deleted" in words(admin.get(reverse("environments:detail", args=[environment.pk])))
 
 
 @pytest.mark.parametrize("part", EDITS)

@@ -72,9 +72,9 @@ def test_a_refusal_of_an_older_version_is_not_one_of_this_edit() -> None:
 @pytest.mark.parametrize(
     ("phase", "words", "is_final"),
     [
-        (Phase.STOPPED, "applied when it starts next", True),
-        (Phase.STOPPING, "applied when it starts next", False),
-        (Phase.STARTING, "applied on the way", False),
+        (Phase.STOPPED, "applied at the next start", True),
+        (Phase.STOPPING, "applied at the next start", False),
+        (Phase.STARTING, "applied during the start", False),
     ],
 )
 def test_an_environment_that_does_not_run_applies_it_when_it_does(
@@ -143,7 +143,7 @@ def test_what_ona_does_not_tell_is_not_called_applied() -> None:
     for action, after in ((specification.GIT, {}), (specification.TIMEOUT, {"disconnected": "0s"})):
         step = acknowledgement(environment(), edit(action, **after), NOW)
         assert (step.state, step.is_final) == (State.ACKNOWLEDGED, True)
-        assert "does not tell" in step.words
+        assert "does not report" in step.words
 
 
 def test_a_failed_rebuild_is_not_awaited_for_ever() -> None:

@@ -145,5 +145,5 @@ def test_a_reason_is_required_where_access_widens_and_the_form_says_when(sandbox
         assert label in words(admin.get(editor.address(environment, part))), part
         answer = editor.send(admin, environment, part, **typed)
         assert answer.status_code == status, (part, typed)
-        assert ("Say why" in words(answer)) is (status == 422), part
+        assert ("Enter a reason" in words(answer)) is (status == 422), part
     assert 'class="env-required"' in admin.get(address(environment, "stop")).content.decode()

@@ -120,7 +120,7 @@ def test_the_page_says_what_it_can_do_and_wants_a_reason(kind: str, environment:
     assert "one hour" in page
     answer = client.post(address(kind, environment), form(reason=""))
     assert answer.status_code == 422
-    assert "Say why" in answer.content.decode()
+    assert "Enter a reason" in answer.content.decode()
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "panel"])
@@ -196,7 +196,7 @@ def test_a_lost_answer_is_told_and_no_second_token_made(
     for _ in range(2):
         answer = client.post(address(kind, environment), sent)
         assert answer.status_code == 200
-        assert "not known whether a token was made" in answer.content.decode()
+        assert "unknown whether a token was created" in answer.content.decode()
         assert not SHOWN.search(answer.content.decode())
     assert len(sandbox.world.tokens) == 1
     assert Operation.objects.get().outcome == Outcome.UNKNOWN

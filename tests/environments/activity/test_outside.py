@@ -91,7 +91,7 @@ def test_what_is_an_operations_own_is_not_shown_a_second_time(viewer: Client, ot
 def test_what_the_portals_own_account_did_is_not_called_outside(viewer: Client, otter: Environment) -> None:
     own("create environment logs token", subject_id=otter.pk)
     shown = text(get(viewer, "timeline", otter, lane="outside"))
-    assert "by the account of the portal's own token, though no operation fits (Ona's audit log)" in shown
+    assert "by the account of the portal's own token, with no matching operation (Ona's audit log)" in shown
 
 
 def test_the_list_of_the_timeline_pages_across_entries(viewer: Client, otter: Environment) -> None:

@@ -99,7 +99,7 @@ def test_every_filter_and_count_of_the_list_is_as_of_then(now, viewer):
     assert f"e{row.pk.hex}" in page(viewer, url, now - 7 * DAY, phase="running")
     assert f"e{row.pk.hex}" not in page(viewer, url, now - 5 * DAY, phase="running")
     everything = page(viewer, url, now - 5 * DAY, facets="yes")
-    assert "as it was known then" in everything
+    assert "as recorded then" in everything
     assert "later" not in everything.partition("<tbody>")[2]
     assert 'hx-get="/environments/changes/' not in everything
     assert f"as_of={(now - 5 * DAY).strftime('%Y-%m-%dT%H')}" in everything
@@ -116,9 +116,9 @@ def test_lockdowns_are_past_or_ahead_as_seen_from_the_moment(now, viewer):
 
 
 MOMENTS = [
-    ("soon", "takes a moment in UTC"),
-    ("2026-13-01", "takes a moment in UTC"),
-    ("0001-01-01T00:00+23:59", "takes a moment in UTC"),
+    ("soon", "takes a time in UTC"),
+    ("2026-13-01", "takes a time in UTC"),
+    ("0001-01-01T00:00+23:59", "takes a time in UTC"),
     ("9999-12-31T23:59Z", "this time lies in the future"),
     ("2001-01-01", "No records before"),
 ]
@@ -132,7 +132,7 @@ def test_of_a_moment_that_cannot_be_shown_nothing_is_shown(now, viewer, url, tex
     answer = viewer.get(url, {"as_of": text, "q": "otter"})
     html = answer.content.decode()
     assert said in html
-    for told in ("as it was known then", "of-today", str(row.pk), "<table", "env-figure", "export/", "facet"):
+    for told in ("as recorded then", "of-today", str(row.pk), "<table", "env-figure", "export/", "facet"):
         assert told not in html, told
     assert f'href="{url}?q=otter">Show now' in html
     assert ("Show earliest available" in html) == (said == "No records before")
@@ -147,7 +147,7 @@ def test_the_earliest_moment_on_offer_can_be_shown(now, viewer):
     factories.environment(name="first", first_seen_at=now - 10 * DAY)
     html = viewer.get("/environments/", {"as_of": "2001-01-01"}).content.decode()
     address = unescape(re.findall(r'href="([^"]*)">Show earliest available', html)[0])
-    assert "as it was known then" in viewer.get(address).content.decode()
+    assert "as recorded then" in viewer.get(address).content.decode()
 
 
 def test_pages_of_now_alone_say_so_under_an_address_of_the_past(now, viewer):
@@ -202,8 +202,8 @@ def test_where_no_sweep_ended_well_nothing_was_observed(settings, viewer):
     assert (gap.last, gap.next) == (now - 238 * HOUR, now - 100 * HOUR)
     assert not observed(now).is_gap
     for url in ("/environments/", "/audit/", "/audit/lockdown/", "/audit/archive/"):
-        assert "Nothing was observed at that moment" in page(viewer, url, now - 200 * HOUR)
-        assert "Nothing was observed at that moment" not in page(viewer, url, now - 99 * HOUR)
+        assert "Nothing was observed at that time" in page(viewer, url, now - 200 * HOUR)
+        assert "Nothing was observed at that time" not in page(viewer, url, now - 99 * HOUR)
 
 
 def test_what_is_asked_outside_is_as_of_now_again(now):
@@ -282,10 +282,10 @@ UNANSWERABLE = [
 def test_what_is_known_of_now_alone_is_not_asked_about_the_past(now, viewer, url, query):
     row = factories.environment(first_seen_at=now - 10 * DAY)
     said = page(viewer, url, now - DAY, **query)
-    assert "known as of now" in said
-    assert "was left out" in said
+    assert "available as of now" in said
+    assert "was ignored" in said
     assert str(row.pk) in said
-    assert "known as of now" not in viewer.get(f"{url}?{urlencode(query, doseq=True)}").content.decode()
+    assert "available as of now" not in viewer.get(f"{url}?{urlencode(query, doseq=True)}").content.decode()
     export = f"{url}export/?{urlencode({'as_of': (now - DAY).isoformat(), 'format': 'csv'} | query, doseq=True)}"
     assert factories.client("Auditor").get(export).status_code == 400
 

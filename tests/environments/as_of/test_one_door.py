@@ -47,6 +47,6 @@ def test_a_reader_of_what_is_not_recorded_refuses_for_the_past_alone() -> None:
     assert read("3") == Q(changed_files=3)
     with (
         clock.set_to(timezone.now() - timedelta(days=1), is_rebuilt=True),
-        pytest.raises(ValueError, match="known as of now"),
+        pytest.raises(ValueError, match="available as of now"),
     ):
         read("3")

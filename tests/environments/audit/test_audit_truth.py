@@ -265,8 +265,8 @@ def test_the_numbers_on_the_page_are_the_truth(month: Month, slug: str, moment: 
     found = re.findall(r'env-count">([\d,]+)</span>\s*<span class="tone-\w+">([^<]*)</span>', page)
     numbers = {label: int(number) for number, label in found}
     is_gap = moment - at > 3 * EVERY
-    assert ("Nothing was observed at that moment" in page) == is_gap
-    assert page.count("not observed, last known") >= 25 * is_gap
+    assert ("Nothing was observed at that time" in page) == is_gap
+    assert page.count("not observed, last recorded") >= 25 * is_gap
     now, known = at if is_gap else moment, month.known(at)
     if slug == "lockdown":
         wanted = Counter(month.lockdown(identifier, at, now) for identifier in known)

@@ -243,7 +243,7 @@ def test_invalid_parameters_in_the_url_are_ignored(query: str) -> None:
 def test_an_unknown_id_is_not_found_and_says_what_to_do() -> None:
     response = factories.client().get(reverse("environments:detail", args=[uuid.uuid4()]))
     assert response.status_code == 404
-    assert "appears after the next sweep" in response.content.decode().replace("\n", " ")
+    assert "appears after the next sync" in response.content.decode().replace("\n", " ")
 
 
 @pytest.mark.parametrize("tab", TABS)

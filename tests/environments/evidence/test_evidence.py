@@ -71,7 +71,7 @@ def test_a_pack_that_was_just_made_holds_in_everything(made):
     said = "\n".join(line.words for line in report.lines)
     for words in (
         "The archive is plain: 20 entries", "The signature is that of one of this portal's", "environments.csv: ",
-        "operations.json: 6 operations, each as its entries in the chain tell, and none left out",
+        "operations.json: 6 operations, each as its entries in the chain record, and none missing",
         "the policy is that of the newest of 2 versions", "This portal's chain has the head still, as entry 12",
         "This portal's ledger has its making: operation ", "by iris",
     ):  # fmt: skip
@@ -181,7 +181,7 @@ def test_times_without_sweeps_are_told(made):
     seen = json.loads(unpacked(evidence.packed(since=timezone.now() - 10 * DAY))["observation.json"])
     assert seen["moment_was_observed"]
     assert seen["gaps"][0]["from"] == seen["since"]
-    assert seen["gaps"][0]["why"] == "no sweep ended well"
+    assert seen["gaps"][0]["why"] == "no sync succeeded"
 
 
 def test_only_the_operations_of_the_period_are_told_with_every_link_from_then_on(made):
@@ -326,7 +326,7 @@ def test_the_public_key_is_printed(db, capsys):
         (["--by", "nobody", "--reason", "x"], "no active user nobody"),
         (["--by", "vera", "--reason", "x"], "no active user vera who may export"),
         (["--by", "iris"], "--reason"),
-        (["--by", "iris", "--reason", "x", "--as-of", "soon"], "takes a moment"),
+        (["--by", "iris", "--reason", "x", "--as-of", "soon"], "takes a time"),
     ],
 )
 def test_the_command_says_what_is_missing(made, tmp_path: Path, words, said):

@@ -69,11 +69,11 @@ def test_moment_period_and_parts_are_as_asked(auditor):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"reason": ""}, "Say what it is for"),
+        ({"reason": ""}, "Enter a reason"),
         ({"parts": []}, "Choose at least one"),
         ({"as_of": "2999-01-01T00:00"}, "This time lies in the future"),
         ({"as_of": "1999-01-01T00:00"}, "No records before"),
-        ({"as_of": "soon"}, "Takes a moment in UTC"),
+        ({"as_of": "soon"}, "Takes a time in UTC"),
         ({"days": "12"}, "Select a valid choice"),
         ({"parts": ["everything"]}, "Select a valid choice"),
     ],

@@ -160,7 +160,7 @@ def a_number_of_an_operation_is_written_otherwise(files: Files) -> tuple[Files, 
 
 def an_operation_is_taken_out(files: Files) -> tuple[Files, str]:
     files = with_rows(files, "operations.json", rows(files, "operations.json")[1][1:])
-    return signed(rehashed(recounted(files, "operations.json"))), "Operation .* is gone"
+    return signed(rehashed(recounted(files, "operations.json"))), "Operation .* is missing"
 
 
 def an_operation_and_what_is_told_of_it_are_taken_out(files: Files) -> tuple[Files, str]:
@@ -208,7 +208,7 @@ def the_whole_chain_is_forged_with_its_head(files: Files) -> tuple[Files, str]:
     files = rehashed(with_rows(files, "chain.json", links))
     files = signed(with_manifest(files, lambda manifest: manifest["head"].update(hash=newest)))
     assert failures(zipped(files), has_portal=False) == ""
-    return files, "This portal's chain has no entry .* written anew or taken away"
+    return files, "This portal's chain has no entry .* rewritten or removed"
 
 
 def forged(files: Files, *, only_first: bool) -> tuple[list[bytes], str]:
@@ -314,7 +314,7 @@ def test_heads_that_were_kept_elsewhere_are_held_against_it(files):
     assert "Entry 4 has the hash" in failures(zipped(files), heads=[Head("1" * 64, 4)])
     assert "No entry has the hash 1111" in failures(zipped(files), heads=[Head("1" * 64)])
     without = unpacked(evidence.packed(parts=("environments",)))
-    assert "cannot be told without the chain" in failures(zipped(without), heads=kept[:1])
+    assert "is unknown without the chain" in failures(zipped(without), heads=kept[:1])
 
 
 @pytest.mark.parametrize("size", [0, 10, 21, 22, 1000, -1, -22, -200])

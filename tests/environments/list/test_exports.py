@@ -94,7 +94,7 @@ def test_a_past_moment_is_exported_as_it_was_known_then(auditor: Client, fleet: 
     file = read(auditor, f"{url}export/?as_of={then}")
     assert file.column("id") == list(listed(auditor, url, f"as_of={then}"))
     assert file.head["as_of"] == then
-    assert file.head["note"].startswith("The environments that were known then.")
+    assert file.head["note"].startswith("The environments that were recorded then.")
     phases = dict(zip(file.column("id"), file.column("phase"), strict=True))
     assert {phases.get(str(row.pk), "creating") for row in fleet[:40]} == {"creating"}
     assert "creating" not in {row["phase"] for row in read(auditor, f"{url}export/").rows if row["id"] in phases}
@@ -199,7 +199,7 @@ def test_the_head_names_the_times_in_which_nothing_was_observed(auditor: Client)
     first, second = observation["gaps"]
     assert (first["from"], first["until"]) == (observation["gaps_looked_for_since"], written(before[-1]))
     assert (second["from"], second["until"]) == (written(before[0]), written(after[-1]))
-    assert second["why"] == "no sweep ended well"
+    assert second["why"] == "no sync succeeded"
     assert observation["last_sweep_at"] == written(after[0])
 
 

@@ -41,7 +41,7 @@ def names_in(page: str) -> list[str]:
 
 def chip_links(page: str) -> dict[str, str]:
     """The text of each chip, and the address without it."""
-    found = re.findall(r'<a class="chip"\s+href="([^"]*)".*?title="Take off">(.*?)<svg', page, re.DOTALL)
+    found = re.findall(r'<a class="chip"\s+href="([^"]*)".*?title="Remove">(.*?)<svg', page, re.DOTALL)
     return {" ".join(re.sub(r"<[^>]*>", " ", text).split()): html.unescape(url) for url, text in found}
 
 
@@ -188,9 +188,9 @@ def test_each_condition_is_a_chip_that_can_be_taken_off(viewer: Client) -> None:
     factories.environment(name="one", creator_id=owner.pk, failure="x")
     page = get(viewer, owner=owner.pk, flag="failing", q="is:failing one", sort="name", size=25)
     chips = chip_links(page)
-    assert list(chips) == ["is:failing", "one", "Needs a look: failing", "Owner: Ann &lt;b&gt;"]
+    assert list(chips) == ["is:failing", "one", "Issues: failing", "Owner: Ann &lt;b&gt;"]
     assert chips["one"] == f"?q=is%3Afailing&flag=failing&owner={owner.pk}&sort=name&size=25"
-    assert chips["Needs a look: failing"] == f"?q=is%3Afailing+one&owner={owner.pk}&sort=name&size=25"
+    assert chips["Issues: failing"] == f"?q=is%3Afailing+one&owner={owner.pk}&sort=name&size=25"
     for url in chips.values():
         assert names(viewer, url) == ["one"]
 
@@ -218,7 +218,7 @@ def test_a_broken_search_is_explained_and_kept(viewer: Client, typed: str, expla
     page = get(viewer, q=f"{typed} ")
     assert explained in page
     assert f'value="{html.escape(typed)}"' in page
-    assert "was left out" in page
+    assert "was ignored" in page
 
 
 def test_hostile_names_are_only_text(viewer: Client) -> None:
@@ -240,7 +240,7 @@ def test_hostile_names_are_only_text(viewer: Client) -> None:
 
 
 def test_before_the_first_sweep_the_page_says_so(viewer: Client) -> None:
-    assert "No sweep has ended yet" in get(viewer)
+    assert "No sync has completed yet" in get(viewer)
 
 
 def test_after_a_failed_sweep_the_page_says_why(viewer: Client) -> None:
@@ -252,7 +252,7 @@ def test_after_a_failed_sweep_the_page_says_why(viewer: Client) -> None:
         error_code="unauthenticated",
     )
     page = get(viewer)
-    assert "The last sweep failed" in page
+    assert "The last sync failed" in page
     assert "Ona rejects the token" in page
     assert "the token &lt;is&gt; refused" not in page, "every page says it once already"
     SyncRun.objects.update(error_code="unreachable")
@@ -261,7 +261,7 @@ def test_after_a_failed_sweep_the_page_says_why(viewer: Client) -> None:
 
 def test_an_empty_organization_is_told_from_a_missing_sweep(viewer: Client) -> None:
     SyncRun.objects.create(kind="environments", state="succeeded", started_at=timezone.now())
-    assert "went well and found none" in get(viewer)
+    assert "succeeded and found none" in get(viewer)
 
 
 def test_when_nothing_matches_the_chips_are_there_to_take_off(viewer: Client) -> None:

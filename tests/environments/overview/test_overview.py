@@ -153,19 +153,19 @@ def test_what_nothing_is_wrong_with_is_named_in_one_line() -> None:
 
 def test_before_the_first_sweep_it_says_so() -> None:
     text = page()
-    assert "The first sweep has not ended yet" in text
-    assert "Not observed yet. The picture begins with the first sweep." in text
+    assert "The first sync has not completed yet" in text
+    assert "Not observed yet. The chart begins with the first sync." in text
 
 
 def test_what_was_swept_before_there_was_anything_to_keep_is_told() -> None:
     now = timezone.now()
     SyncRun.objects.create(kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED, started_at=now)
-    assert "The figures come with the next sweep." in page()
+    assert "The figures appear after the next sync." in page()
 
 
 def test_an_empty_organization_is_told_apart_from_one_not_read() -> None:
     refresh_parts(timezone.now())
-    assert "Ona told of none in the last sweep." in page()
+    assert "Ona returned none in the last sync." in page()
 
 
 def test_changes_are_told_against_yesterday_and_last_week() -> None:

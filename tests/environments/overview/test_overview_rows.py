@@ -149,13 +149,13 @@ def test_running_time_by_day_adds_up_to_the_overviews_figure() -> None:
     )[0]
     text = words(body(address))
     assert text.count("1 h ") >= 2
-    assert "Together 3 h 1 min 3 h 1 min" in text
+    assert "Total 3 h 1 min 3 h 1 min" in text
     assert "999" not in text
-    assert "Together 6 h 2 min 3 h 1 min" in words(body(RUNNING_TIME))
+    assert "Total 6 h 2 min 3 h 1 min" in words(body(RUNNING_TIME))
     assert f"/environments/?owner={owner}" in body(address)
 
 
 def test_days_on_which_nothing_was_observed_are_not_claimed() -> None:
     assert "Running time was not observed yet" in words(body(RUNNING_TIME))
-    assert "No such start was seen in this time." in words(body(STARTS))
-    assert "No changes seen yet" in words(body(CHANGES))
+    assert "No such start was observed in this period." in words(body(STARTS))
+    assert "No changes recorded yet" in words(body(CHANGES))

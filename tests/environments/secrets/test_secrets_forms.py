@@ -91,7 +91,7 @@ def test_what_the_form_takes_the_vendor_takes(fields: dict[str, str]) -> None:
         ({"proxy_hosts": "a.example"}, "proxy_header", "in which header"),
         ({"proxy_header": "X-Key"}, "proxy_hosts", "which hosts"),
         ({"proxy_hosts": "a.example", "proxy_header": "X Key"}, "proxy_header", "header's name"),
-        ({"reason": " "}, "reason", "Say why"),
+        ({"reason": " "}, "reason", "Enter a reason"),
     ],
 )
 def test_what_it_does_not_take_is_said_at_the_field(fields: dict[str, str], at: str, message: str) -> None:

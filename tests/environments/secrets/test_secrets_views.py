@@ -156,7 +156,7 @@ def test_there_are_two_empty_lists() -> None:
     run = SyncRun.objects.create(kind="secrets", state="succeeded", started_at=now, finished_at=now)
     assert "found none" in text(listing())
     assert "Nothing matches" in text(listing(scope="user"))
-    run.error = "The token may not see the secrets of 12 people; what is known of them stays as it was."
+    run.error = "The token may not see the secrets of 12 people; their records stay as they were."
     run.save()
     assert "secrets of 12 people" in text(listing())
 
@@ -206,7 +206,7 @@ def test_the_card_tells_scope_and_reach_and_offers_admins_what_can_be_done(ona_r
     mounted = environment.spec["secrets"][0]
     known = Secret.objects.get(pk=mounted["id"])
     content = card(admin, environment)
-    assert f"reaches {known.reach}, used by {known.uses}" in content
+    assert f"available to {known.reach}, used by {known.uses}" in content
     assert f"/environments/{environment.pk}/secrets/{known.pk}/value/" in content
     assert f"/environments/{environment.pk}/secrets/add/" in content
     assert "/secrets/add/" not in card(factories.client("Viewer"), environment)
@@ -253,7 +253,7 @@ def test_a_secret_is_added_from_the_page_of_an_environment(ona_read: Sandbox, ad
     url = f"/environments/{environment.pk}/secrets/add/"
     shown = text(admin.get(url))
     others = Environment.objects.present().filter(project_id=environment.project_id).count() - 1
-    assert f"reaches {others} other environment" in shown
+    assert f"available to {others} other environment" in shown
     answer = admin.post(url, new_secret(scope=f"project:{environment.project_id}"))
     assert answer.status_code == 302
     assert answer["Location"] == f"/environments/{environment.pk}/?tab=access"
@@ -287,7 +287,7 @@ def test_a_new_value_and_a_deletion_say_whom_they_reach(ona_read: Sandbox, admin
     secret = Secret.objects.filter(scope_kind=ScopeKind.PROJECT, uses__gt=0).order_by("id")[0]
     for kind in ("value", "delete"):
         said = text(admin.get(f"/secrets/{secret.pk}/{kind}/"))
-        assert f"By its scope it reaches {secret.reach} environment" in said
+        assert f"It is available to {secret.reach} environment" in said
         assert f"{secret.uses} environment" in said
     answer = admin.post(f"/secrets/{secret.pk}/value/", new_secret(value="other horse"))
     assert answer.status_code == 302
@@ -303,7 +303,7 @@ def test_a_deletion_wants_the_name_typed(ona_read: Sandbox, admin: Client) -> No
     assert admin.post(url, new_secret(typed_name=secret.name)).status_code == 302
     secret.refresh_from_db()
     assert secret.gone_at
-    assert "It is gone" in text(admin.get(url))
+    assert "It is deleted" in text(admin.get(url))
 
 
 def test_a_refusal_keeps_what_was_typed_but_the_value(ona_read: Sandbox, admin: Client) -> None:
@@ -325,7 +325,7 @@ def test_an_unknown_end_leads_back_with_a_warning(ona_read: Sandbox, admin: Clie
     secret = Secret.objects.filter(scope_kind=ScopeKind.PROJECT).order_by("id")[0]
     ona_read.faults.inject("lost", rpc="UpdateSecretValue")
     answer = admin.post(f"/secrets/{secret.pk}/value/", new_secret(), follow=True)
-    assert "not known whether this was done" in text(answer)
+    assert "unknown whether this was done" in text(answer)
 
 
 def test_a_secret_nobody_knows_is_explained(admin: Client) -> None:

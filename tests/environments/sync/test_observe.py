@@ -216,7 +216,7 @@ def _text(moment: datetime | None) -> str:
 
 
 def _assert_chained(field: Field, first: str, now: str) -> None:
-    """Each transition starts where the one before ended, from what was first seen to what is now."""
+    """Each transition starts where the one before ended, from what was first observed to what is now."""
     noted = list(Transition.objects.filter(field=field).order_by("id"))
     for transition in noted:
         assert transition.old != transition.new

@@ -94,13 +94,13 @@ def test_a_bar_of_the_time_before_versions_were_kept_says_so(viewer: Client) -> 
     assert "spec." not in chosen
     SpecificationVersion.objects.create(environment=environment, spec_version=7, spec={"a": "b"}, seen_at=row.seen_at)
     chosen = chosen_in(page(viewer, environment, transition=f"e{row.pk}"))
-    assert "Specification version 7, the first that was seen" in chosen
+    assert "Specification version 7, the first recorded" in chosen
     assert "spec.a" not in chosen, "it is not known to have come then"
 
 
 @pytest.mark.parametrize(
     ("lane", "title"),
-    [("Environment", "Environment as first seen: stopped"), ("Secrets", "Secrets as first seen: in sync")],
+    [("Environment", "Environment as first observed: stopped"), ("Secrets", "Secrets as first observed: in sync")],
 )
 def test_what_was_seen_first_is_opened_too_and_shows_everything_seen_then(
     viewer: Client, lane: str, title: str
@@ -116,7 +116,7 @@ def test_what_was_seen_first_is_opened_too_and_shows_everything_seen_then(
     ).content.decode()
     chosen = chosen_in(text)
     assert title in words(text)
-    assert "; nothing was seen before it. When it began is not known." in chosen
+    assert "; nothing was observed before. When it began is unknown." in chosen
     assert f"phase {Phase.STOPPED} " in chosen
     assert "secrets true " in chosen
     assert "spec.ports[1].port 1 " in chosen
@@ -139,19 +139,17 @@ def test_the_first_state_of_a_service_shows_what_was_seen_then(viewer: Client) -
     service_changed(environment, 3)
     service = Service.objects.get()
     text = page(viewer, environment, transition=f"a{service.pk}")
-    assert "Service Web as first seen: running" in words(text)
+    assert "Service Web as first observed: running" in words(text)
     assert f"phase {ServicePhase.RUNNING} " in chosen_in(text)
     other = known_for(timedelta(minutes=50))
-    assert "as first seen" not in words(page(viewer, other, transition=f"a{service.pk}"))
+    assert "as first observed" not in words(page(viewer, other, transition=f"a{service.pk}"))
 
 
 def test_the_first_version_shows_the_whole_of_it(viewer: Client) -> None:
     environment = known_for(timedelta(minutes=50))
     (first,) = versions_of(environment)
     chosen = chosen_in(page(viewer, environment, transition=f"v{first.pk}"))
-    assert "Specification version 1, the first that was seen" in words(
-        page(viewer, environment, transition=f"v{first.pk}")
-    )
+    assert "Specification version 1, the first recorded" in words(page(viewer, environment, transition=f"v{first.pk}"))
     assert "admission ADMISSION_LEVEL_OWNER_ONLY" in chosen
 
 

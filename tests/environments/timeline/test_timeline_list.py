@@ -114,9 +114,9 @@ def test_the_list_narrows_to_one_lane(viewer: Client) -> None:
 
     assert "Machine became running" in listed("machine")
     assert "Environment became" not in listed("machine")
-    assert "Stop environment asked for" in listed("operations")
+    assert "Stop environment requested" in listed("operations")
     assert "became" not in listed("operations")
-    assert "Nothing of this lane was seen" in listed("secrets")
+    assert "Nothing recorded in this lane" in listed("secrets")
 
 
 def test_the_list_is_searched_for_all_of_some_plain_words(viewer: Client) -> None:
@@ -127,7 +127,7 @@ def test_the_list_is_searched_for_all_of_some_plain_words(viewer: Client) -> Non
     operations.operation("environment.stop", environment_id=environment.pk, actor_name="bo")
 
     def listed(words_: str, **query: str) -> str:
-        return words(page(viewer, environment, q=words_, **query)).split("Changes seen", 1)[-1]
+        return words(page(viewer, environment, q=words_, **query)).split("Changes recorded", 1)[-1]
 
     assert "Failing" in listed("space no")
     assert "became" not in listed("space no")
@@ -174,8 +174,8 @@ def test_what_has_no_values_before_and_after_has_none_in_the_list(viewer: Client
     operations.operation("environment.stop", environment_id=environment.pk, reason="cost")
     SpecificationVersion.objects.create(environment=environment, spec_version=7, spec={}, seen_at=timezone.now())
     listed = words(page(viewer, environment)).split("Happened between", 1)[1]
-    assert "Stop environment asked for succeeded ann cost" in listed
-    assert "Specification version 7 first seen before the portal first saw it" in listed
+    assert "Stop environment requested succeeded ann cost" in listed
+    assert "Specification version 7 first seen before the portal first observed it" in listed
     assert "none" not in listed
 
 

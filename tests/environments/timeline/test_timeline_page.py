@@ -52,8 +52,8 @@ def test_what_was_not_observed_is_told_and_covered_by_no_bar(viewer: Client) -> 
     outage = environment.first_seen_at + 20 * MINUTE, environment.first_seen_at + 35 * MINUTE
     SyncRun.objects.filter(started_at__gt=outage[0], started_at__lt=outage[1]).delete()
     text = page(viewer, environment)
-    assert "no sweep ended well" in words(text)
-    assert "before the portal first saw it" in words(text)
+    assert "no sync succeeded" in words(text)
+    assert "before the portal first observed it" in words(text)
     assert len(bars(text, "Environment")) == 2
     for bar in text.split("<tr>")[1:]:
         times = [datetime.fromisoformat(moment) for moment in re.findall(r'datetime="([^"]+)"', bar)]
@@ -65,7 +65,7 @@ def test_without_any_sweep_nothing_is_claimed(viewer: Client) -> None:
     environment = factories.environment(first_seen_at=timezone.now() - timedelta(minutes=40))
     text = page(viewer, environment)
     assert bars(text, "Environment") == []
-    assert "no sweep ended well" in words(text)
+    assert "no sync succeeded" in words(text)
 
 
 def test_secrets_are_in_sync_or_not_or_unknown_in_words(viewer: Client) -> None:
@@ -94,7 +94,7 @@ def test_failures_archiving_lockdown_versions_and_operations_are_marks(viewer: C
     assert f"Archived, {told[:10]} {told[11:19]}" in named
     assert "Lockdown cleared, after " in named
     assert "Specification version 7, " in named
-    assert "Stop environment, asked for by ann: succeeded, " in named
+    assert "Stop environment, requested by ann: succeeded, " in named
     assert f'href="{reverse("operations:detail", args=[made.pk])}"' in text
 
 
@@ -108,7 +108,7 @@ def test_an_archiving_before_the_first_sight_is_a_mark_that_says_so(viewer: Clie
         changed(environment, Field.ARCHIVED, f"{told:%Y-%m-%dT%H:%M:%S.%fZ}", "", minutes_ago=20)
     for zoom in ("hour", "day"):
         archived = [each for each in labels(page(viewer, environment, zoom=zoom)) if "Archived" in each]
-        assert archived == [f"Archived before the portal first saw it, by what Ona says, {told:%Y-%m-%d %H:%M:%S}"]
+        assert archived == [f"Archived before the portal first observed it, by what Ona says, {told:%Y-%m-%d %H:%M:%S}"]
 
 
 def test_an_archiving_that_was_seen_is_marked_once(viewer: Client) -> None:
@@ -202,7 +202,7 @@ def test_an_environment_that_is_gone_is_shown_up_to_its_end(viewer: Client) -> N
         old_seen_at=gone_at - MINUTE, seen_at=gone_at,
     )  # fmt: skip
     text = page(viewer, environment, zoom="hour")
-    assert "gone at Ona" in words(text)
+    assert "deleted at Ona" in words(text)
     assert len(bars(text, "Environment")) == 1
     assert any(label.startswith("Gone, after") for label in labels(text))
 

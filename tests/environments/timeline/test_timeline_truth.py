@@ -262,7 +262,7 @@ def test_random_moments_are_as_they_were_in_truth_or_not_claimed(month: Month) -
 
 
 def test_every_change_happened_within_the_time_that_its_bar_says(month: Month) -> None:
-    """A bar's value was true when it was first seen, and had not been when the one before was last seen."""
+    """A bar's value was true when it was first observed, and had not been when the one before was last seen."""
     fields = {field.value: lane for lane, field in STATES.items()}
     seen = list(Transition.objects.filter(field__in=fields).exclude(old_seen_at=None))
     assert len(seen) > 500
@@ -371,4 +371,4 @@ def test_the_page_hatches_an_outage_from_the_last_look_before_it_to_the_first_af
     assert abs(float(x) - (begin - window.start) / DAY * 100) < 0.01
     assert abs(float(width) - (end - begin) / DAY * 100) < 0.01
     assert lane.rindex('class="tl-bar') < lane.index('class="tl-gap'), "no bar covers it"
-    assert "no sweep ended well" in page
+    assert "no sync succeeded" in page

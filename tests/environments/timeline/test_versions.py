@@ -43,7 +43,7 @@ def kept(id_: UUID = ONE) -> list[tuple[int, Any, Any]]:
 
 
 def version(number: int, *, minutes_ago: float, environment: Environment, **fields: Any) -> SpecificationVersion:
-    """One that was first seen so many minutes ago, a minute after the look before."""
+    """One that was first observed so many minutes ago, a minute after the look before."""
     seen_at = timezone.now() - timedelta(minutes=minutes_ago)
     return SpecificationVersion.objects.create(
         environment=environment, spec_version=number, spec=spec(number, **fields), seen_at=seen_at,
@@ -201,7 +201,7 @@ def test_any_two_versions_are_held_against_each_other_field_by_field(viewer: Cli
     assert "admission removed A absent" in text
     assert "specVersion" not in text
     assert "1 version between was never seen" in text
-    assert "unknown: the first that was seen" in text
+    assert "unknown: the first recorded" in text
 
 
 def test_a_page_without_choice_compares_the_two_newest_and_a_version_never_seen_is_named(viewer: Client) -> None:
@@ -271,7 +271,7 @@ def test_invalid_parameters_in_the_url_are_ignored(viewer: Client, query: str) -
 
 
 def test_an_environment_of_which_no_version_was_kept_says_so(viewer: Client) -> None:
-    assert "No version was seen yet" in get(viewer, factories.environment())
+    assert "No version recorded yet" in get(viewer, factories.environment())
 
 
 def test_the_page_takes_as_many_queries_for_many_versions_as_for_few(viewer: Client, django_assert_num_queries) -> None:

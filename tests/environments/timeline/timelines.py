@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def known_for(span: timedelta, **columns: Any) -> Environment:
-    """An environment that was first seen so long ago and has been swept every minute since."""
+    """An environment that was first observed so long ago and has been swept every minute since."""
     now = timezone.now()
     made = factories.environment(**{"first_seen_at": now - span, "created_at": now - span - MINUTE} | columns)
     minutes = range(int(span / MINUTE) + 1)
@@ -77,7 +77,7 @@ def versions_of(environment: Environment, *minutes_ago: int) -> list[Specificati
 
 
 def chosen_in(text: str) -> str:
-    return words(text).split(" Close ", 1)[1].split("Changes seen", 1)[0]
+    return words(text).split(" Close ", 1)[1].split("Changes recorded", 1)[0]
 
 
 def service_changed(environment: Environment, count: int) -> list[str]:

@@ -81,7 +81,7 @@ def an_operation_was_asked_for_at_another_time(entries: Sequence[Entry], place: 
 def an_operation_is_deleted(entries: Sequence[Entry], place: int) -> str:
     with unguarded():
         Operation.objects.filter(pk=entries[place].operation_id).delete()
-    return f"Operation {entries[place].operation_id} .*is gone"
+    return f"Operation {entries[place].operation_id} .*is missing"
 
 
 def an_operation_is_written_past_the_chain(entries: Sequence[Entry], place: int) -> str:
@@ -91,7 +91,7 @@ def an_operation_is_written_past_the_chain(entries: Sequence[Entry], place: int)
 
 
 def an_operation_changes_its_id(entries: Sequence[Entry], place: int) -> str:
-    return change_operation(entries[place], f"id = '{uuid.uuid4()}'") + ".*is gone"
+    return change_operation(entries[place], f"id = '{uuid.uuid4()}'") + ".*is missing"
 
 
 def an_operation_is_changed_after_its_end(entries: Sequence[Entry], place: int) -> str:
@@ -160,7 +160,7 @@ def an_entry_is_added(entries: Sequence[Entry], place: int) -> str:
     last = entries[-1]
     forged(Entry(sequence=last.sequence + 1, previous=last.hash, operation_id=uuid.uuid4(), kind="begun", content="{}",
                  at=last.at))  # fmt: skip
-    return "Operation .*is gone"
+    return "Operation .*is missing"
 
 
 def the_beginning_is_cut_off(entries: Sequence[Entry], place: int) -> str:

@@ -62,7 +62,7 @@ def test_the_page_tells_how_long_the_chain_is_and_when_it_was_verified(viewer: C
     head = entries.head()
     assert head is not None
     page = seen(viewer)
-    assert f"Chain of 2 entries, verified 3 h ago, head {head.hash[:12]}…" in page
+    assert "Ledger integrity: verified 3 h ago, 2 entries" in page
     assert "read 2 entries of 1 operation." in page
     assert f"Head now: {head}" in page
     assert "does not hold" not in page
@@ -70,9 +70,9 @@ def test_the_page_tells_how_long_the_chain_is_and_when_it_was_verified(viewer: C
 
 
 def test_before_the_first_verification_the_page_says_so(viewer: Client) -> None:
-    assert "Chain without an entry yet" in seen(viewer)
+    assert "Ledger integrity: empty" in seen(viewer)
     operation(is_open=True, was_sent=False)
-    assert "Chain of 1 entry, not verified yet" in seen(viewer)
+    assert "Ledger integrity: not verified yet, 1 entry" in seen(viewer)
 
 
 def test_a_verification_of_long_ago_is_told_as_such(viewer: Client) -> None:
@@ -101,8 +101,8 @@ def test_a_verification_that_was_rewritten_does_not_quieten_the_page(viewer: Cli
     with unguarded():
         run("UPDATE ledger_verification SET found = 0, findings = '[]'")
     page = seen(viewer)
-    assert "What is kept of the chain's last verification was changed." in page
-    assert "not known to be verified" in page
+    assert "The record of the chain's last verification was changed." in page
+    assert "not verified" in page
 
 
 @pytest.mark.parametrize("way", WHOLE)
@@ -123,12 +123,12 @@ def test_only_the_first_findings_are_shown_with_how_many_there_are_besides(viewe
     verify_ledger()
     page = seen(viewer)
     assert "25 things were found" in page
-    assert "5 more: manage.py verify_ledger tells them." in page
+    assert "5 more: manage.py verify_ledger lists them." in page
 
 
 def test_news_of_the_list_do_not_carry_the_chain(viewer: Client) -> None:
     operation()
-    assert "Chain of" not in seen(viewer, headers={"HX-Request": "true", "HX-Target": "list"})
+    assert "Ledger integrity" not in seen(viewer, headers={"HX-Request": "true", "HX-Target": "list"})
 
 
 def test_an_operations_page_has_its_entries(viewer: Client) -> None:
