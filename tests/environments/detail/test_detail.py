@@ -124,7 +124,7 @@ def test_a_hostile_environment_has_no_effect_on_its_page() -> None:
         assert "<script>alert" not in text
         assert not re.search(r'href="(javascript|http|data):', text)
         assert "user@evil.example/</a>" not in text
-        assert re.search(r"<bdi[^>]*>[^<]*\u202etxt", text)
+        assert re.search(r"<bdi[^>]*>[^<]*\[U\+202E\]txt", text)
 
 
 def test_only_https_addresses_become_links() -> None:
