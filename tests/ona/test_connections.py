@@ -125,7 +125,7 @@ def test_redirects_are_not_followed_so_the_token_goes_nowhere_else(server: Serve
     location = elsewhere.base_url.encode()
     moved = b"HTTP/1.1 307 Moved\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
     server.scripts = [answer(moved)]
-    with client_of(server) as client, pytest.raises(errors.Unknown, match="redirects to another"):
+    with client_of(server) as client, pytest.raises(errors.NotOna, match="redirects to another"):
         client.get_environment(ID)
     assert elsewhere.requests == []
     elsewhere.close()

@@ -138,7 +138,7 @@ def test_a_poll_brings_what_is_a_minute_older_although_nothing_ran() -> None:
         assert client.get(address, headers=HTMX).status_code == 204
     with time_machine.travel(timezone.now() + timedelta(seconds=40)):
         text = client.get(address, headers=HTMX).content.decode()
-    assert "2 min ago" in text.split("How far behind", 1)[1].split("Runs", 1)[0]
+    assert "2 min ago" in text.split("Data freshness", 1)[1].split("Runs", 1)[0]
 
 
 def test_the_page_costs_the_same_number_of_queries_whatever_is_on_it() -> None:
