@@ -71,4 +71,4 @@ def test_without_a_broker_it_goes_on_and_sends_what_became_due(broker: redis.Red
     beat.schedule["batches"].last_run_at -= beat.schedule["batches"].schedule.run_every
     beat._heap = None
     beat.tick()
-    assert sent(broker) == ["automations.tasks.drive_batches"]
+    assert sent(broker) == ["automations.batches.tasks.drive_batches"]

@@ -74,7 +74,7 @@ def test_a_view_opens_only_to_users_with_all_of_its_permissions(db: None) -> Non
     request = request_with()
     assert _guarded(request).status_code == 302
     request.user = factories.user("Viewer")
-    with pytest.raises(PermissionDenied, match="operate environment"):
+    with pytest.raises(PermissionDenied, match="needs the role Operator or Admin"):
         _guarded(request)
     request.user = factories.user("Operator")
     assert _guarded(request).content == b"in"

@@ -86,7 +86,7 @@ ARCHIVES = [
     ("due", LIMITED, {"stop": STOP, "last_used_at": NOW - 3 * DAY}, "between 2026-11-01 12:00 UTC and 2026-11-02"),
     ("due", LIMITED, {"stop": (None, NOW - DAY)}, "stopped already when it was first observed"),
     ("due", LIMITED, {"stop": (None, NOW - 3 * DAY - HOUR)}, "The policy archives after 3 d"),
-    ("due", LIMITED, {"stop": OLD_STOP, "last_used_at": NOW - DAY}, "last known use was at 2026-10-31"),
+    ("due", LIMITED, {"stop": OLD_STOP, "last_used_at": NOW - DAY}, "last recorded use was at 2026-10-31"),
     ("due", LIMITED, {"last_used_at": NOW - DAY}, "since when is unknown"),
     ("overdue", LIMITED, {"stop": OLD_STOP}, "It should have been archived"),
     (

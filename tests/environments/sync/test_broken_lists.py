@@ -1,4 +1,4 @@
-"""Lists that lead in a circle, or come from a proxy: the run of every kind fails, says so, and deletes nothing."""
+"""Lists that its pages repeat, or come from a proxy: the run of every kind fails, says so, and deletes nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ JOBS: dict[str, Callable[[OnaClient], SyncRun | None]] = {
 TABLES = (Environment, Secret, Member, Project, Runner, EnvironmentClass, Service, Task, TaskExecution)
 
 
-FAULTS = {"circling": "lead in a circle", "html404": "The address did not answer as Ona."}
+FAULTS = {"circling": "its pages repeat", "html404": "The address did not answer as Ona."}
 
 
 def test_a_broken_list_fails_the_run_of_every_kind_and_deletes_nothing(sandbox: Sandbox) -> None:

@@ -50,7 +50,7 @@ def test_a_failed_sync_ends_with_the_reason(sandbox: Sandbox) -> None:
 def test_a_second_sync_of_the_kind_does_not_start(sandbox: Sandbox) -> None:
     with psycopg.connect(**connection.get_connection_params()) as other:
         other.execute("SELECT pg_advisory_lock(%s, hashtext('environments'))", [SYNCING])
-        with pytest.raises(CommandError, match="under way") as refused:
+        with pytest.raises(CommandError, match="in progress") as refused:
             run("sync_environments")
     assert refused.value.returncode == IN_PROGRESS
     assert not SyncRun.objects.exists()

@@ -204,7 +204,7 @@ def test_an_environment_that_is_gone_is_shown_up_to_its_end(viewer: Client) -> N
     text = page(viewer, environment, zoom="hour")
     assert "deleted at Ona" in words(text)
     assert len(bars(text, "Environment")) == 1
-    assert any(label.startswith("Gone, after") for label in labels(text))
+    assert any(label.startswith("Deleted, after") for label in labels(text)), labels(text)
 
 
 def test_services_and_executions_have_lanes_of_their_own(viewer: Client) -> None:
