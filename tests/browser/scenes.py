@@ -217,7 +217,7 @@ def _details(sandbox: Sandbox) -> Iterator[Scene]:
         yield Scene(f"detail-{tab}", f"{hostile}?tab={tab}")
     yield Scene("detail-documents", f"{hostile}?tab=documents", then=_unfold)
     yield Scene("detail-automations", f"{hostile}automations/", then=_unfold)
-    yield Scene("detail-failing", address(_one(failing=True, unpushed_work=True)))
+    yield Scene("detail-failing", address(_one(has_failure=True, unpushed_work=True)))
     yield Scene("detail-starting", address(_one(phase="ENVIRONMENT_PHASE_STARTING")))
     yield Scene("detail-archived", address(_one(archived_at__isnull=False)))
     yield Scene("detail-locked-down", address(_one(lockdown_at__isnull=False, gone_at__isnull=True)))

@@ -71,7 +71,7 @@ BAD: dict[str, tuple[str, tuple[int, int, str, str]]] = {
         (5, 27, "tasks.build.triggeredBy[1]", "is not allowed here")),
     "a trigger by itself": (f"{TASK}    triggeredBy: manual\n", (5, 18, "tasks.build.triggeredBy", "a list")),
     "an unknown role": (f"{SERVICE}    role: editr\n", (4, 11, "services.web.role", "Did you mean editor?")),
-    "a role of Ona's own": (f"{SERVICE}    role: security-agent\n", (4, 11, "services.web.role", "is not allowed here")),
+    "a role of Ona's own": (f"{SERVICE}    role: security-agent\n", (4, 11, "services.web.role", "not allowed here")),
     "commands without start": (f"{SERVICE}    commands: {{stop: x}}\n",
         (4, 15, "services.web.commands.start", "missing")),
     "minutes": (f"{SERVICE}    readinessTimeout: 5m\n", (4, 23, "services.web.readinessTimeout", "Write 300s.")),
