@@ -78,7 +78,9 @@ def _ports_refused(page: Page) -> None:
 
 
 def _keys_refused(page: Page) -> None:
-    page.get_by_label("Add keys").fill(f"{ECDSA} bo@desktop\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0 cut")
+    page.get_by_label("Add keys", exact=True).fill(
+        f"{ECDSA} bo@desktop\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0 cut"
+    )
     save(page)
     expect(page.locator(".field-error").first).to_be_visible()
 

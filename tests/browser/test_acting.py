@@ -122,7 +122,7 @@ def test_an_environment_is_deleted_with_its_name_typed(administering: Page, sand
     send(page, "Delete permanently")
     expect(page.locator(".env-phase")).to_contain_text("deleting")
     sandbox.world.advance(timedelta(minutes=5))
-    expect(page.locator(".env-banner", has_text="Gone")).to_be_visible()
+    expect(page.locator(".env-banner", has_text="Deleted")).to_be_visible()
     assert Operation.objects.get().action == "environment.force_delete"
 
 

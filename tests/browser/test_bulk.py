@@ -17,6 +17,7 @@ from portal.sandbox.server import Sandbox
 from tests.browser import fleet
 
 pytestmark = pytest.mark.browser
+BATCH = re.compile(r"/automations/batches/[0-9a-f-]{36}/$")
 
 
 def test_two_that_run_past_their_lockdown_are_selected_and_stopped(administering: Page, sandbox: Sandbox) -> None:
@@ -37,9 +38,10 @@ def test_two_that_run_past_their_lockdown_are_selected_and_stopped(administering
     page.get_by_label("Reason").fill("locked down and still running")
     page.get_by_role("button", name="Stop these environments").click()
 
-    expect(page.get_by_role("heading", name="Stop many environments")).to_be_visible()
+    expect(page).to_have_url(BATCH)
+    expect(page.get_by_role("heading", name="Stop 2 environments")).to_be_visible()
     drive_batches()
-    expect(page.get_by_text("under way", exact=True).first).to_be_visible()
+    expect(page.get_by_text("in progress", exact=True).first).to_be_visible()
     sandbox.world.advance(timedelta(minutes=3))
     drive_batches()
     expect(page.get_by_role("link", name="2 succeeded")).to_be_visible()
@@ -101,5 +103,6 @@ def test_a_selection_survives_swaps_and_is_stopped_in_four_clicks(administering:
     bar.get_by_role("button", name="Stop… selected").click()
     page.get_by_label("Reason").fill("idle for a week")
     page.get_by_role("button", name="Stop these environments").click()
-    expect(page.get_by_role("heading", name="Stop many environments")).to_be_visible()
+    expect(page).to_have_url(BATCH)
+    expect(page.get_by_role("heading", name="Stop 5 environments")).to_be_visible()
     assert Batch.objects.get().items.count() == 5

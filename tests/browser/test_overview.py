@@ -42,7 +42,7 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     refresh_parts(now, everything=True)
     page.clock.fast_forward(POLL)
     expect(page.locator("#figure-1")).to_contain_text("2")
-    expect(page.locator("#running-over")).to_contain_text(f"drawn at {now:%Y-%m-%d %H:%M}")
+    expect(page.locator("#running-over")).to_contain_text(f"as of the last sync, at {now:%Y-%m-%d %H:%M}")
     expect(page.locator("#running-table")).to_have_attribute("open", "")
     expect(month).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("link", name="Data freshness")).to_be_focused()

@@ -70,7 +70,7 @@ def test_a_new_value_shows_in_the_age_of_the_old(administering: Page, sandbox: S
     )
     fill(page, Reason="it leaked")
     send(page, "Rotate")
-    expect(row).to_contain_text(re.compile(r"value given (just now|\d+ (s|min))"))
+    expect(row).to_contain_text(re.compile(r"rotated (just now|\d+ (s|min))"))
     assert sandbox.world.secret_matches(str(secret.pk), "line\nline\n")
 
 

@@ -32,8 +32,9 @@ def test_from_the_overview_to_the_operation_behind_a_bar_and_back(administering:
     page = administering
     environment = stopped_by_hand(sandbox)
     page.goto("/")
-    page.get_by_role("region", name="Needs attention").get_by_role("link", name=re.compile("that never stop$")).click()
-    expect(page).to_have_url(re.compile(r"/environments/\?q=is%3Anever-stops"))
+    page.locator("#attention-never-stop-running").click()
+    expect(page).to_have_url(re.compile(r"/environments/\?q=phase%3Arunning\+is%3Anever-stops"))
+    page.get_by_label("Search environments").fill(f"id:{environment.pk}")  # this one was stopped in the meantime
     page.locator(".list-name").get_by_role("link", name=environment.name).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(environment.name)
     page.get_by_role("navigation", name="About this environment").get_by_role("link", name="Timeline").click()
