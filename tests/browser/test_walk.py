@@ -47,8 +47,10 @@ def test_from_the_overview_to_the_operation_behind_a_bar_and_back(administering:
     expect(page.locator("main")).to_contain_text("Nobody uses it")
     page.go_back()
     expect(chosen.get_by_role("heading")).to_have_text("Environment became stopped")
-    while not page.url.endswith("/environments/?q=is%3Anever-stops"):
+    while "/environments/?q=id" not in page.url:
         page.go_back()
     expect(page.locator(".list-name").get_by_role("link", name=environment.name)).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"\?q=phase%3Arunning\+is%3Anever-stops"))
     page.go_back()
     expect(page.get_by_role("region", name="Needs attention")).to_be_visible()
