@@ -52,6 +52,6 @@ def _refused(page: Page) -> None:
 
 
 def _open(page: Page, secret: Secret) -> None:
-    page.get_by_role("link", name=f"Rotate for {secret.name}").first.click()
+    page.get_by_role("link", name=f"Rotate {secret.name}").first.click()
     expect(page.locator("#panel h2")).to_contain_text("Rotate")
     page.evaluate("window.scrollTo(0, 0)")
