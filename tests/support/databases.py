@@ -114,10 +114,11 @@ class SharedRows(Generic[T]):
         return self._made
 
     def _put_back(self) -> None:
-        """Without triggers: what they write is among the rows."""
+        """Without triggers, whose rows are among these; in place of what a test with real transactions left."""
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
             for table, rows in self._tables.items():
+                cursor.execute(f"DELETE FROM {table}")
                 with cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
                     copy.write(rows)
             cursor.execute("SET LOCAL session_replication_role = origin")
