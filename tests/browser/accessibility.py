@@ -1,15 +1,19 @@
 """What axe says of an open page: every rule, and contrast in light and dark.
 
-Axe takes longest over contrast, which it works out for every text anew, though most look as on the pages before. A
-text looks the same where its colour, size and weight are, and all that is painted behind it. Contrast is asked for
-texts whose look has not passed yet in this theme, at most two of a page that look the same. What failed is asked for
-every time; what could not be told, on IN_VAIN pages.
+Axe takes longest over contrast, over links within text and over the size of targets. It works them out for every
+element anew, though most look as on the pages before.
+
+- Contrast is asked for texts whose look has not passed yet in this theme, at most two of a page that look the same. A
+  text looks the same where its colour, size and weight are, and all that is painted behind it. What failed is asked for
+  every time; what could not be told, on IN_VAIN pages.
+- Links and targets are asked for on pages that have one of a kind which no page has passed with.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -18,66 +22,11 @@ from playwright.sync_api import Page
 SERIOUS = {"serious", "critical"}
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 THEMES = ("light", "dark")
-CONTRAST, TARGET_SIZE = "color-contrast", "target-size"
 IN_VAIN = 4
-RULES = {
-    "resultTypes": ["violations"],
-    "preload": False,
-    "runOnly": {"type": "tag", "values": TAGS},
-    "rules": {CONTRAST: {"enabled": False}},
-}
-TARGETS = {"resultTypes": ["violations"], "preload": False, "runOnly": [TARGET_SIZE]}
-ASK_RULES = "rules => axe.run(document, rules).then(found => found.violations)"
-# Only colours differ between the themes.
-ASK_CONTRAST = """
-async ([theme, known, rule]) => {
-  const painted = new Map(), looks = new Map(), times = new Map(), passed = new Set(known);
-  document.documentElement.dataset.bsTheme = theme;
-
-  function behind(element) {
-    if (!element) return "";
-    if (!painted.has(element)) {
-      const style = getComputedStyle(element);
-      const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter, style.mixBlendMode];
-      if (style.position !== "static") own.push(style.position, element.getAttribute("class"));
-      const paints = own.join() !== "rgba(0, 0, 0, 0),none,1,none,normal";
-      painted.set(element, behind(element.parentElement) + (paints ? `${own};` : ""));
-    }
-    return painted.get(element);
-  }
-
-  function look(element) {
-    const style = getComputedStyle(element);
-    const own = [style.color, style.fontSize, style.fontWeight, style.textShadow, element.getAttribute("class")];
-    return `${own} on ${behind(element)}`;
-  }
-
-  // Axe has nothing to say of what is hidden, off the screen, disabled, or on a picture of its own.
-  function isJudged(element) {
-    if (!element.checkVisibility({visibilityProperty: true}) || element.closest(APART)) return false;
-    const box = element.getBoundingClientRect();
-    return box.width > 1 && box.bottom > 0 && getComputedStyle(element).backgroundImage === "none";
-  }
-
-  const APART = "[aria-hidden=true], [aria-disabled=true], :disabled";
-  const isField = (element) => element.matches("input, select, textarea");
-  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  for (const element of document.body.querySelectorAll("*")) {
-    if (!(isField(element) || hasText(element)) || !isJudged(element)) continue;
-    const its = look(element);
-    times.set(its, (times.get(its) || 0) + 1);
-    if (!passed.has(its) && times.get(its) <= 2) looks.set(element, its);
-  }
-  if (!looks.size) return {violations: [], asked: [], passed: []};
-  const found = await axe.run({include: [...looks.keys()]}, {runOnly: [rule], elementRef: true, preload: false});
-  const of = (results) => results.flatMap((result) => result.nodes.map((node) => looks.get(node.element)));
-  const failed = new Set(of(found.violations));
-  const violations = found.violations.map(({id, impact, nodes}) => (
-    {id, impact, nodes: nodes.map(({target, html}) => ({target, html}))}));
-  const asked = [...new Set(looks.values())].filter((each) => !failed.has(each));
-  return {violations, asked, passed: [...new Set(of(found.passes))].filter((each) => each && !failed.has(each))};
-}
-"""
+SLOW = ["link-in-text-block", "target-size"]
+RULES = {"resultTypes": ["violations"], "preload": False, "runOnly": {"type": "tag", "values": TAGS}}
+TARGETS = {"resultTypes": ["violations"], "preload": False, "runOnly": ["target-size"]}
+SCRIPT = f"{Axe().axe_script}\n{Path(__file__).with_suffix('.js').read_text()}"
 
 
 class Judge:
@@ -85,27 +34,27 @@ class Judge:
 
     def __init__(self) -> None:
         self.passed: dict[str, set[str]] = {theme: set() for theme in THEMES}
-        self.asked: dict[str, Counter[str]] = {theme: Counter() for theme in THEMES}
+        self._asked: dict[str, Counter[str]] = {theme: Counter() for theme in THEMES}
+        self._kinds: set[str] = set()
 
     def complaints(self, page: Page) -> Iterator[str]:
         """What a reader could stumble over on the page as it is, and in each theme."""
-        if not page.evaluate("'axe' in window"):
-            page.evaluate(Axe().axe_script)
-        yield from _serious(page.evaluate(ASK_RULES, RULES))
-        for theme in THEMES:
-            yield from (f"{each} ({theme})" for each in _serious(self._contrast(page, theme)))
+        page.evaluate(SCRIPT)
+        found = page.evaluate("asked => judgeRules(asked)", {"rules": RULES, "slow": SLOW, "known": [*self._kinds]})
+        self._kinds.update(found["passed"])
+        yield from _serious(found["violations"])
+        known = {theme: [*self.passed[theme]] for theme in THEMES}
+        for theme, answer in page.evaluate("known => judgeContrast(known)", known).items():
+            self._remember(theme, answer["asked"], answer["passed"])
+            yield from (f"{each} ({theme})" for each in _serious(answer["violations"]))
 
     def small_targets(self, page: Page) -> Iterator[str]:
         """What is too small for a thumb, on a page that was judged at another width."""
-        yield from _serious(page.evaluate(ASK_RULES, TARGETS))
+        yield from _serious(page.evaluate("rules => axe.run(document, rules).then(found => found.violations)", TARGETS))
 
-    def _contrast(self, page: Page, theme: str) -> list[dict[str, Any]]:
-        passed, asked = self.passed[theme], self.asked[theme]
-        answer = page.evaluate(ASK_CONTRAST, [theme, sorted(passed), CONTRAST])
-        passed.update(answer["passed"])
-        asked.update(answer["asked"])
-        passed.update(look for look in answer["asked"] if asked[look] >= IN_VAIN)
-        return list(answer["violations"])
+    def _remember(self, theme: str, asked: list[str], passed: list[str]) -> None:
+        self._asked[theme].update(asked)
+        self.passed[theme].update(passed, (look for look in asked if self._asked[theme][look] >= IN_VAIN))
 
 
 def _serious(violations: list[dict[str, Any]]) -> Iterator[str]:

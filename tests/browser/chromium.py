@@ -11,9 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, ViewportSize
 
 FONTS = Path(__file__).with_name("fonts.conf")
+VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # The address bar's pop-ups are pages of their own, and loading them for each context costs more than a page of the
 # portal. Of two --disable-features the last one counts: the others here are Playwright's that matter to a test.
@@ -67,17 +68,24 @@ def launch_arguments() -> dict[str, Any]:
 REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
 
 
+FORMS_REFUSED = frozenset({422})
+
+
 @dataclass
 class Watch:
     """Collects what no page may cause: errors in the console, uncaught errors, policy violations, dialogs."""
 
-    allowed_statuses: set[int] = field(default_factory=lambda: {422})  # a form that is not accepted
+    allowed_statuses: set[int] = field(default_factory=lambda: set(FORMS_REFUSED))
     seen: list[str] = field(default_factory=list)
 
     def over(self, context: BrowserContext) -> None:
         """Watch every page that the context opens."""
         context.add_init_script(TELL_VIOLATIONS)
         context.on("page", self._page)
+
+    def anew(self) -> None:
+        """Another test begins."""
+        self.seen, self.allowed_statuses = [], set(FORMS_REFUSED)
 
     def _page(self, page: Page) -> None:
         page.on("console", self._console)
@@ -90,6 +98,44 @@ class Watch:
         expected = any(f"responded with a status of {status}" in message.text for status in self.allowed_statuses)
         if not expected:
             self.seen.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+
+class Kept:
+    """A context and its tab from test to test: a new window, process and half a megabyte of styles cost a second.
+
+    Between tests it has no cookies and nothing stored. It is not kept once its clock was set.
+    """
+
+    def __init__(self) -> None:
+        self.context: BrowserContext | None = None
+
+    def clear(self, blank: str) -> None:
+        """End a test."""
+        if not self.context or not self.context.pages or self.context.pages[0].evaluate("'__pwClock' in window"):
+            self.close()
+        else:
+            self._clear(self.context, blank)
+
+    def _clear(self, context: BrowserContext, blank: str) -> None:
+        first, *others = context.pages
+        for page in others:
+            page.close()
+        context.clear_cookies()
+        first.goto(blank)
+        first.evaluate("localStorage.clear(); sessionStorage.clear()")
+        first.emulate_media(color_scheme="null")
+        first.set_viewport_size(VIEWPORT)
+
+    def close(self) -> None:
+        """Leave nothing open."""
+        if self.context:
+            self.context.close()
+        self.context = None
+
+
+def tab(context: BrowserContext) -> Page:
+    """The context's first page."""
+    return context.pages[0] if context.pages else context.new_page()
 
 
 def sign_in(context: BrowserContext, user: User, url: str) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
+from pytest_playwright.pytest_playwright import CreateContextCallback
 
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
 from tests.browser import chromium, fleet
-from tests.browser.serving import Server
+from tests.browser.serving import BLANK, Server
 from tests.browser.stored import Stored, read_once
 from tests.support import factories
 
@@ -54,7 +55,7 @@ def live_server() -> Iterator[LiveServer]:
 def browser_context_args(browser_context_args: dict[str, Any], live_server: LiveServer) -> dict[str, Any]:
     return browser_context_args | {
         "base_url": live_server.url,
-        "viewport": {"width": 1440, "height": 900},
+        "viewport": chromium.VIEWPORT,
         "permissions": ["clipboard-read", "clipboard-write"],
         "reduced_motion": "reduce",
     }
@@ -66,19 +67,59 @@ def _portal(live_server: LiveServer) -> None:
     cache.clear()
 
 
-@pytest.fixture
-def watch() -> chromium.Watch:
+@pytest.fixture(scope="session")
+def _kept(browser: Browser) -> Iterator[chromium.Kept]:
+    kept = chromium.Kept()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture(scope="session")
+def _watch() -> chromium.Watch:
     return chromium.Watch()
 
 
 @pytest.fixture
-def context(_portal: None, context: BrowserContext, watch: chromium.Watch) -> Iterator[BrowserContext]:
-    """A browser of nobody in particular. No test passes in which a page had an error."""
-    context.set_default_timeout(PATIENCE)
+def watch(_watch: chromium.Watch) -> chromium.Watch:
+    _watch.anew()
+    return _watch
+
+
+@pytest.fixture
+def _kept_context(
+    browser: Browser,
+    browser_context_args: dict[str, Any],
+    live_server: LiveServer,
+    _kept: chromium.Kept,
+    watch: chromium.Watch,
+) -> Iterator[BrowserContext]:
+    if _kept.context is None:
+        _kept.context = browser.new_context(**browser_context_args)
+        watch.over(_kept.context)
+    yield _kept.context
+    _kept.clear(f"{live_server.url}{BLANK}")  # before the tables are emptied
+    assert watch.seen == []
+
+
+@pytest.fixture
+def _own_context(new_context: CreateContextCallback, watch: chromium.Watch) -> Iterator[BrowserContext]:
+    context = new_context()
     watch.over(context)
     yield context
     context.close()  # before the tables are emptied
     assert watch.seen == []
+
+
+@pytest.fixture
+def context(request: pytest.FixtureRequest, _portal: None) -> BrowserContext:
+    """A browser of nobody in particular. No test passes in which a page had an error.
+
+    A test that is marked with arguments of its own (pytest-playwright's `browser_context_args`) has one of its own.
+    """
+    own = request.node.get_closest_marker("browser_context_args")
+    context: BrowserContext = request.getfixturevalue("_own_context" if own else "_kept_context")
+    context.set_default_timeout(PATIENCE)
+    return context
 
 
 @pytest.fixture
@@ -90,14 +131,14 @@ def viewer(_portal: None) -> User:
 def signed_in(context: BrowserContext, viewer: User, live_server: LiveServer) -> Page:
     """A page of a Viewer."""
     chromium.sign_in(context, viewer, live_server.url)
-    return context.new_page()
+    return chromium.tab(context)
 
 
 @pytest.fixture
 def administering(context: BrowserContext, _portal: None, live_server: LiveServer) -> Page:
     """A page of an Admin, who is called ada."""
     chromium.sign_in(context, factories.user("Admin", username="ada"), live_server.url)
-    return context.new_page()
+    return chromium.tab(context)
 
 
 @pytest.fixture(scope="session")

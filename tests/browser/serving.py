@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from pytest_django.live_server_helper import LiveServer
+
+BLANK = "/static/blank/"  # where a tab waits for the next test
 
 
 class CachedStaticFiles(StaticFilesHandler):
@@ -12,6 +14,8 @@ class CachedStaticFiles(StaticFilesHandler):
 
     def serve(self, request: HttpRequest) -> HttpResponseBase:
         """The file, fresh for an hour."""
+        if request.path == BLANK:
+            return HttpResponse('<!doctype html><title>Blank</title><link rel="icon" href="data:,">')
         response = super().serve(request)
         response["Cache-Control"] = "max-age=3600"
         return response

@@ -68,7 +68,7 @@ class Visitor:
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context, self.url = context, url
-        self.page = context.new_page()
+        self.page = chromium.tab(context)
         self.user = ""
         self.views: set[str] = set()
 
@@ -92,6 +92,11 @@ class Visitor:
 
     def wide(self, width: int) -> None:
         self.page.set_viewport_size({"width": width, "height": 900})
+
+    def leave(self) -> None:
+        """Make the window wide again, in which nothing needs to be laid out any more."""
+        self.page.evaluate("document.documentElement.hidden = true")
+        self.wide(WIDE)
 
 
 @pytest.fixture
@@ -121,7 +126,6 @@ def _look_at(scenes_: Iterator[Scene], visitor: Visitor, judge: Judge) -> None:
 
 def _complaints(scene: Scene, visitor: Visitor, judge: Judge) -> Iterator[str]:
     """The page is opened once, judged, and made narrower; a view's first scene is judged for thumbs, too."""
-    visitor.wide(WIDE)
     page = visitor.open(scene)
     yield from judge.complaints(page)
     for width in NARROWER:
@@ -130,6 +134,7 @@ def _complaints(scene: Scene, visitor: Visitor, judge: Judge) -> Iterator[str]:
             yield f"{too_wide} pixels wider than its window of {width}"
     if visitor.comes_first_to(scene):
         yield from (f"{each} at {min(NARROWER)}" for each in judge.small_targets(page))
+    visitor.leave()
 
 
 def test_every_address_of_the_portal_is_among_the_pages_looked_at(lived_in: Stored, beside: User) -> None:

@@ -19,6 +19,8 @@ def test_a_visitor_without_scripts_signs_in_searches_pages_and_reads(
     context: BrowserContext, sandbox: Sandbox, viewer: User
 ) -> None:
     page = context.new_page()
+    page.set_content("<noscript>No script runs</noscript>")
+    expect(page.get_by_text("No script runs")).to_be_visible()
     page.goto("/environments/")
     page.get_by_label("Username").fill(viewer.username)
     page.get_by_label("Password").fill(factories.PASSWORD)
