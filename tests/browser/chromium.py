@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, ViewportSize
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize
 
 FONTS = Path(__file__).with_name("fonts.conf")
 VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
@@ -114,7 +114,10 @@ class Kept:
         if not self.context or not self.context.pages or self.context.pages[0].evaluate("'__pwClock' in window"):
             self.close()
         else:
-            self._clear(self.context, blank)
+            try:
+                self._clear(self.context, blank)
+            except Error:  # the page itself went elsewhere at the same moment
+                self.close()
 
     def _clear(self, context: BrowserContext, blank: str) -> None:
         first, *others = context.pages

@@ -66,6 +66,14 @@ def test_rules_that_have_nothing_to_do_with_colours_are_asked_of_every_page(page
     assert [rules(judge, page, nameless) for _ in range(2)] == [["button-name"]] * 2
 
 
+def test_a_link_like_its_text_is_found_beside_links_that_passed_and_every_time(page: Page) -> None:
+    judge, told = Judge(), PAGE.format('<p>Whoever starts here sees <a href="#a">this page</a> first</p>')
+    alike = told.replace("<a ", '<a style="color: #004; text-decoration: none" ')
+    assert [rules(judge, page, content) for content in (told, alike, told, alike)] == [
+        [], ["link-in-text-block"], [], ["link-in-text-block"],
+    ]  # fmt: skip
+
+
 def test_a_target_that_is_small_on_a_phone_alone_is_found_there(page: Page) -> None:
     judge = Judge()
     narrow = (
