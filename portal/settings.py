@@ -214,6 +214,10 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "portal.accounts.views.locked_out"
 AXES_CLIENT_IP_CALLABLE = "portal.web.network.client_address"
 AXES_VERBOSE = False
+# Requests a minute to the API: of a token, from an address, and with wrong tokens from an address.
+API_TOKEN_REQUESTS = env.int("PORTAL_API_TOKEN_REQUESTS", 600)
+API_ADDRESS_REQUESTS = env.int("PORTAL_API_ADDRESS_REQUESTS", 1200)
+API_FAILURES = env.int("PORTAL_API_FAILURES", 30)
 
 # --- Celery: redis is only the bell, every truth is in Postgres ----------------------------------------------------
 CELERY = {
