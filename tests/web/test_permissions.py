@@ -50,6 +50,7 @@ class Row:
 TABLE = {
     "alive": Row(EVERYBODY),
     "ready": Row(EVERYBODY, (200, 503)),
+    "metrics": Row(EVERYBODY, (404,)),  # without PORTAL_METRICS_TOKEN; see tests/metrics
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
