@@ -179,6 +179,11 @@ class TokenUser(User):
         """The token, for the ledger."""
         return str(self.token)
 
+    @property
+    def standing(self) -> str:
+        """The role that the token has, for refusals."""
+        return f"{self.token.role}, by a {'read-only ' if self.token.is_read_only else ''}token"
+
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         return perm in self.allowed
 

@@ -22,7 +22,6 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from portal.accounts.models import TokenUser
 from portal.web.network import client_address
 
 WINDOW = 60.0  # seconds
@@ -86,8 +85,7 @@ class TokenThrottle(_Throttle):
     """PORTAL_API_TOKEN_REQUESTS a minute of each token."""
 
     def counted(self, request: Request) -> tuple[str, int]:
-        is_token = isinstance(request.user, TokenUser)
-        return f"token:{request.auth.pk}" if is_token else "", settings.API_TOKEN_REQUESTS
+        return f"token:{request.auth.pk}" if request.auth else "", settings.API_TOKEN_REQUESTS
 
 
 class AddressThrottle(_Throttle):

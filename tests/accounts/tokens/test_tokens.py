@@ -24,6 +24,7 @@ from portal.accounts.tokens.identify import TokenRefused, identify
 from portal.accounts.tokens.permissions import roles_within
 from portal.accounts.tokens.secret import digest
 from portal.ledger.models import Operation, Origin, Outcome
+from portal.web.permissions import explain_roles
 from tests.support import factories
 from tests.support.databases import undone
 
@@ -184,6 +185,8 @@ def test_a_token_has_the_permissions_of_its_role_and_none_about_accounts() -> No
         reading = identify(text, None).get_all_permissions()
         assert reading == {name for name in granted - lacks if is_reading(name)}, role
     assert not identify(text, None).has_perm("environments.operate_environment")
+    refused = explain_roles(identify(text, None), ("environments.operate_environment",), "This address")
+    assert "You are Auditor, by a read-only token." in refused
 
 
 def test_a_token_can_make_neither_tokens_nor_people() -> None:

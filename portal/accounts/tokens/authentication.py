@@ -13,7 +13,7 @@ from portal.api.throttling import count_failure
 from portal.web.network import client_address
 
 SCHEME = b"bearer"
-REALM = 'Bearer realm="Environment Portal"'
+REALM = 'Bearer realm="api"'
 MALFORMED = "Send the token as: Authorization: Bearer portal_… (one token, without blanks)."
 log = structlog.get_logger(__name__)
 

@@ -25,8 +25,8 @@ from rest_framework.views import APIView
 
 from portal.accounts.models import ApiToken
 from portal.accounts.tokens import changes
+from portal.accounts.tokens.authentication import TokenAuthentication
 from portal.api import throttling
-from portal.api.authentication import TokenAuthentication
 from portal.api.throttling import AddressThrottle, TokenThrottle
 from portal.ledger import recording
 from portal.ledger.models import Operation, Origin
