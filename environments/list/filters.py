@@ -98,7 +98,7 @@ def _kind(text: str) -> str:
     return text
 
 
-def _of_kind(values: Values) -> Q:
+def of_failure_kinds(values: Values) -> Q:
     """Environments of which the message is of these kinds, exactly; one query for the messages there are."""
     there_are = Environment.objects.with_failure().order_by().values_list("failure", flat=True).distinct()
     return Q(failure__in=[each for each in there_are if fingerprint(normalize(each)) in values])
@@ -139,7 +139,7 @@ FILTERS = (
     _ids("runner", "Runner"),
     _ids("class", "Class"),
     _raw("role", "Role", search_keys.ROLES, "environment_role_"),
-    Filter("failure", "Failure", _of_kind, _kind, _kind_words, single=True),
+    Filter("failure", "Failure", of_failure_kinds, _kind, _kind_words, single=True),
     # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
     Filter("id", "Chosen", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
     Filter(
