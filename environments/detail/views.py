@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 from environments.actions.menu import menu
 from environments.actions.specification_policies import organization_of
 from environments.actions.views.panel import find_environment
+from environments.activity.starters import find_starters
 from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
 from environments.detail.failure import find_failure
 from environments.detail.fields import Fact
@@ -25,6 +26,7 @@ from environments.detail.pending_operations import OperationNotice, operation_no
 from environments.documents.json_part import Document
 from environments.models import Environment
 from environments.policies.policy import policy_at
+from environments.policies.stopping import STATUSES, Stop, find_stop
 from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import change_token as secrets_change_token
@@ -156,11 +158,14 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
     document, now = Document(environment), timezone.now()
     runner = _entry(Runner, environment.runner_id)
     kind = _entry(EnvironmentClass, environment.class_id)
+    starter = find_starters([environment]).get(environment.pk, "")
+    stop = find_stop(environment, now)
     return {
+        "is_up": stop is not None,
         "ports": sections.ports(document),
         "admission": sections.admission(document),
         "timeout": sections.timeout(document),
-        "activity": activity(environment, document),
+        "activity": activity(environment, document, starter, stop),
         "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
         "machine": ownership.machine_location(environment, document, runner, kind) + sections.machine(document),
         "people": ownership.owner(environment, document),
@@ -169,12 +174,13 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
     }
 
 
-def activity(environment: Environment, document: Document) -> list[Fact]:
+def activity(environment: Environment, document: Document, starter: str, stop: Stop | None) -> list[Fact]:
     signal = document.status.part("activitySignal")
     return [
+        *([Fact("Stops", stop.at, "due", STATUSES.get(stop.status, ""), stop.because)] if stop else []),
         Fact("Last activity", signal.time("timestamp"), "time"),
-        Fact("Last activity source", signal.text("source")),
-        Fact("Last started", environment.last_started_at, "time"),
+        Fact("Kept awake by" if stop else "Last activity source", signal.text("source")),
+        Fact("Last started", environment.last_started_at, "time", note=starter),
         Fact("Created", environment.created_at, "time"),
         Fact("First observed", environment.first_seen_at, "time"),
     ]

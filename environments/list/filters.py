@@ -14,6 +14,7 @@ from environments.list.failure_messages import NO_WORDS, fingerprint, normalize
 from environments.list.names import NAMED, named, names_of
 from environments.models import Environment, EnvironmentQuerySet, FailureKind
 from environments.models.flags import FLAGS
+from environments.policies import stopping
 from portal.lists.declaration import ListQuery
 from portal.lists.filters import (
     Conditional,
@@ -60,6 +61,10 @@ def _ids(name: str, label: str) -> Filter:
 
 def _lockdown(word: str) -> Q:
     return search_keys.lockdown(word, clock.at())
+
+
+def _stops(word: str) -> Q:
+    return stopping.stops(word, clock.at())
 
 
 def _flag(text: str) -> str:
@@ -133,6 +138,10 @@ FILTERS = (
     Filter(
         "idle", "Idle for", lambda days: search_keys.idle(int(days[0])), _days,
         words_of({}, lambda text: f"{int(text)} d"), single=True, facet=Conditional(_idle),
+    ),
+    Filter(
+        "stops", "Stops", any_of(_stops), word_of(stopping.STATUSES), words_of(stopping.STATUSES),
+        facet=Conditional(lambda selected: recorded.answerable({word: _stops(word) for word in stopping.STATUSES})),
     ),
     _ids("project", "Project"),
     _ids("owner", "Owner"),

@@ -67,6 +67,8 @@ TABLE = {
     "environments:list": Row(READERS),
     "environments:changes": Row(READERS, (200, 204)),
     "environments:facets": Row(READERS),
+    "environments:running": Row(READERS),
+    "environments:running-facets": Row(READERS),
     "environments:create": Row(ADMINS),
     "environments:detail": Row(READERS),
     "environments:timeline": Row(READERS),
@@ -112,7 +114,7 @@ TABLE = {
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
-            "environments:export", "secrets:export", "operations:export", "operations:stream-export",
+            "environments:export", "environments:running-export", "secrets:export", "operations:export", "operations:stream-export",
             "environments:timeline-export", "audit:lockdown-changes-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
