@@ -114,8 +114,8 @@ TABLE = {
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
-            "environments:export", "environments:running-export", "secrets:export", "operations:export", "operations:stream-export",
-            "environments:timeline-export", "audit:lockdown-changes-export",
+            "environments:export", "environments:running-export", "secrets:export", "operations:export",
+            "operations:stream-export", "environments:timeline-export", "audit:lockdown-changes-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
