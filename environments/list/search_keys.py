@@ -15,7 +15,7 @@ from environments.as_of import clock, recorded
 from environments.list.names import NAMED
 from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
 from environments.models.flags import FLAGS
-from environments.policies import deletion
+from environments.policies import deletion, stopping
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
 from portal.directory.standing import words_of
@@ -55,6 +55,7 @@ def lockdown(word: str, now: datetime) -> Q:
     return present(is_past(now) if word == "past" else is_ahead(now, now + LOCKDOWN[word]))
 
 
+STOPS = ("never", "overdue", "unknown")
 LOCKDOWN = {"past": timedelta(0), "24h": DAY, "7d": 7 * DAY, NONE: timedelta(0)}
 
 
@@ -124,6 +125,17 @@ def _lockdown(text: str) -> Q:
     return present(is_ahead(now, now + delay) if less else is_ahead(now + delay))
 
 
+def _stops(text: str) -> Q:
+    now = clock.at()
+    if text.lower() in STOPS:
+        return stopping.stops(text.lower(), now)
+    try:
+        less, delay = compared(text)
+    except ValueError:
+        raise ValueError("takes <2h (overdue too), >2h, never, overdue or unknown") from None
+    return stopping.stops_before(now + delay) if less else stopping.TIMED & ~stopping.stops_before(now + delay)
+
+
 def _port(text: str) -> Q:
     if text.lower() == "everyone":
         return Q(open_to_everyone=True)
@@ -166,6 +178,10 @@ KEYS = {
         Key("is", listed(IS), "is:failing", _is),
         Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
         Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
+        Key(
+            "stops", "of what is up: <2h (overdue too), >2h, never, overdue or unknown, unless it is used again",
+            "stops:<2h", _stops,
+        ),
         Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at")),
         Key("port", "a shared port's number, or everyone (running or not)", "port:everyone", _port),

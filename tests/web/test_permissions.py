@@ -67,6 +67,8 @@ TABLE = {
     "environments:list": Row(READERS),
     "environments:changes": Row(READERS, (200, 204)),
     "environments:facets": Row(READERS),
+    "environments:running": Row(READERS),
+    "environments:running-facets": Row(READERS),
     "environments:create": Row(ADMINS),
     "environments:detail": Row(READERS),
     "environments:timeline": Row(READERS),
@@ -87,7 +89,8 @@ TABLE = {
     "automations:execution-changes": Row(READERS, (200, 204)),
     "automations:execution": Row(READERS),
     **{f"automations:execution-{act}": Row(OPERATORS) for act in ("stop", "again")},
-    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service")},
+    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service", "environment")},
+    **{f"automations:environment-{part}": Row(LOG_READERS, (404, 502)) for part in ("log-stream", "bundle")},
     **{f"automations:{kind}-log-stream": Row(LOG_READERS, (502,)) for kind in ("execution", "service")},
     "automations:batches": Row(READERS),
     "automations:batch": Row(READERS),
@@ -111,8 +114,8 @@ TABLE = {
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
-            "environments:export", "secrets:export", "operations:export", "operations:stream-export",
-            "environments:timeline-export", "audit:lockdown-changes-export",
+            "environments:export", "environments:running-export", "secrets:export", "operations:export",
+            "operations:stream-export", "environments:timeline-export", "audit:lockdown-changes-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
