@@ -10,6 +10,7 @@ from environments.sync.list import SYNC_RUNS
 from portal import health
 from portal.ledger import urls as ledger
 from portal.lists.views import urls
+from portal.metrics.views import metrics
 from portal.palette.views import find_anything
 
 # the stream shows the names that only the rooms above the ledger know
@@ -37,6 +38,7 @@ urlpatterns = [
     *urls(SYNC_RUNS, page="sync/"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
     path("admin/", admin.site.urls),
 ]

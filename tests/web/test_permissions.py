@@ -50,6 +50,7 @@ class Row:
 TABLE = {
     "alive": Row(EVERYBODY),
     "ready": Row(EVERYBODY, (200, 503)),
+    "metrics": Row(EVERYBODY, (404,)),  # without PORTAL_METRICS_TOKEN; see tests/metrics
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
@@ -61,6 +62,7 @@ TABLE = {
     "accounts:view": Row(READERS, (302,)),
     **{f"accounts:{act}": Row(READERS, (302,), "post") for act in ("view-update", "view-start")},
     "accounts:view-unshare": Row(ADMINS, (302,), "post"),
+    **{f"accounts:{page}": Row(READERS) for page in ("tokens", "token-new", "token-revoke")},
     "find": Row(SIGNED_IN),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
@@ -167,6 +169,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
+    if "token_id" in pattern.pattern.converters:
+        values["token_id"] = factories.api_token().pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
