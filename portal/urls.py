@@ -8,6 +8,7 @@ from environments.overview.views import overview, running_time_by_day
 from environments.secrets import urls as secrets
 from environments.sync.list import SYNC_RUNS
 from portal import health
+from portal.api import urls as api_urls
 from portal.ledger import urls as ledger
 from portal.lists.views import urls
 from portal.palette.views import find_anything
@@ -23,6 +24,8 @@ handler403 = "portal.web.errors.forbidden"
 handler404 = "portal.web.errors.not_found"
 handler500 = "portal.health.server_error"
 
+api = [*api_urls.of_lists()]
+
 urlpatterns = [
     path("", overview, name="overview"),
     *urls(CHANGE_LOG, page="overview/changes/"),
@@ -35,6 +38,7 @@ urlpatterns = [
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
     *urls(SYNC_RUNS, page="sync/"),
+    path("api/v1/", include((api, "api"))),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
     path("accounts/", include("portal.accounts.urls")),

@@ -70,4 +70,5 @@ STREAM = List(
     beyond="",
     css="stream-table",
     table=TABLE,
+    api="operations/combined-log",
 )

@@ -86,4 +86,5 @@ ENVIRONMENTS = List(
     empty=last_sync,
     beyond="The environments after it were deleted or changed.",
     table=TABLE,
+    detail=lambda environment: {part: getattr(environment, part) for part in ("metadata", "spec", "status")},
 )

@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from environments.models import Environment
 from environments.templatetags.editor import EDITS
+from portal.api.listing import url_name
 from portal.directory.models import Organization
+from portal.lists.registry import LISTS
 from tests.support import automation_factories, factories, operations
 from tests.support.profiles import THOROUGH
 
@@ -122,6 +124,9 @@ TABLE = {
     "audit:what-if-export": Row(EXPORTERS, data=(("format", "csv"), ("archive", "2"))),
     "audit:evidence": Row(EXPORTERS),
     "sync": Row(READERS),
+    **{f"api:{url_name(listing)}": Row(READERS) for listing in LISTS.values()},
+    **{f"api:{url_name(listing)}-one": Row(READERS) for listing in LISTS.values() if listing.detail},
+    "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
 
@@ -162,6 +167,14 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    makers = {
+        "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
+        "api:secrets-list-one": factories.secret,
+        "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
+        "api:automations-batches-one": lambda: automation_factories.batch(environment),
+    }
+    if name in makers:
+        values["pk"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
     if "secret_id" in pattern.pattern.converters:
@@ -179,7 +192,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     if "reference" in pattern.pattern.converters:
         make = (
             automation_factories.task
-            if name in ("automations:task", "automations:task-export")
+            if name in ("automations:task", "automations:task-export", "api:automations-task")
             else automation_factories.service
         )
         values["reference"] = make(environment).reference
@@ -207,7 +220,7 @@ def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, 
         if visitor in row.open_to:
             right = answer.status_code in row.answers and not leads_to_sign_in(answer)
         elif visitor == SIGNED_OUT:
-            right = leads_to_sign_in(answer)
+            right = answer.status_code == 401 if name.startswith("api:") else leads_to_sign_in(answer)
         else:
             right = answer.status_code == 403
         if not right:
