@@ -1,6 +1,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from automations import api as automations_api
+from environments import api as environments_api
 from environments.activity.list import STREAM
 from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
@@ -24,7 +26,8 @@ handler403 = "portal.web.errors.forbidden"
 handler404 = "portal.web.errors.not_found"
 handler500 = "portal.health.server_error"
 
-api = [*api_urls.of_lists()]
+# what is exact comes before ids and references
+api = [*automations_api.urlpatterns, *environments_api.urlpatterns, *api_urls.of_lists()]
 
 urlpatterns = [
     path("", overview, name="overview"),

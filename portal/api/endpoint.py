@@ -22,10 +22,12 @@ Endpoint = Callable[..., HttpResponseBase]
 def endpoint(method: str, *permissions: str, **schema: Any) -> Callable[[Endpoint], Endpoint]:
     """Make an endpoint of a function; `schema` are the arguments of drf-spectacular's `extend_schema`.
 
-    The permissions are those of its page, and can be read as `view.permissions`.
+    The permissions are those of its page, and can be read as `view.permissions`; in the schema they are
+    `x-permissions`.
     """
 
     def decorate(view: Endpoint) -> Endpoint:
+        schema.setdefault("extensions", {})["x-permissions"] = list(permissions)
         guarded = permission_classes([_needs(permissions)])(view)
         made: Endpoint = login_not_required(extend_schema(**schema)(api_view([method])(guarded)))  # 401, no redirect
         made.permissions = permissions  # type: ignore[attr-defined]

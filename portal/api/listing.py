@@ -72,7 +72,9 @@ def row_of(listing: List) -> Endpoint:
         found = listing.model._default_manager.filter(pk=pk).first()
         if found is None:
             raise Http404(f"The portal has no record of this {listing.one}.")
-        return Response(one(listing, found))
+        return Response(
+            one(listing, found), headers={"ETag": f'"{listing.version(found)}"'} if listing.version else None
+        )
 
     view = endpoint("GET", *listing.permissions, **schema.of_row(listing))(read_row)
     view.api_of = listing  # type: ignore[attr-defined]

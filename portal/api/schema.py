@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -115,7 +115,6 @@ def of_rows(listing: List) -> dict[str, Any]:
         "tags": [_tag(listing)],
         "parameters": [*of_path(listing), *map(_parameter(listing), names_of(listing))],
         "responses": {200: success("One page of rows.", answer, example), **problems(400, 404)},
-        "extensions": permissions(listing.permissions),
     }
 
 
@@ -129,13 +128,7 @@ def of_row(listing: List) -> dict[str, Any]:
         "tags": [_tag(listing)],
         "parameters": of_path(listing, "pk"),
         "responses": {200: success(f"The {listing.one}.", schema, _example(listing)), **problems(400, 404)},
-        "extensions": permissions(listing.permissions),
     }
-
-
-def permissions(names: Iterable[str]) -> dict[str, Any]:
-    """What an operation needs; `portal.accounts.api_roles` adds the roles that have it."""
-    return {"x-permissions": list(names)}
 
 
 def row_schema(listing: List) -> dict[str, Any]:

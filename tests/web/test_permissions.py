@@ -126,6 +126,27 @@ TABLE = {
     "sync": Row(READERS),
     **{f"api:{url_name(listing)}": Row(READERS) for listing in LISTS.values()},
     **{f"api:{url_name(listing)}-one": Row(READERS) for listing in LISTS.values() if listing.detail},
+    **{f"api:act-{act}": Row(OPERATORS, (422, 503), "post") for act in ("start", "stop", "keep-awake")},
+    **{
+        f"api:act-{act}": Row(ADMINS, (422, 503), "post")
+        for act in ("archive", "unarchive", "rename", "lockdown", "delete", "logs-token", "access-token")
+    },
+    **{f"api:act-edit-{part}": Row(ADMINS, (428,), "post") for part in EDITS},
+    **{f"api:act-start-{thing}": Row(OPERATORS, (503,), "post") for thing in ("service", "task")},
+    **{f"api:act-{act}": Row(OPERATORS, (422, 503), "post") for act in ("stop-service", "stop-execution")},
+    "api:act-again-execution": Row(OPERATORS, (409, 503), "post"),
+    **{
+        f"api:act-{verb}-{thing}": Row(ADMINS, (422,), "post")
+        for verb in ("create", "edit", "delete")
+        for thing in ("service", "task")
+    },
+    "api:apply-automations-file": Row(ADMINS, (422,), "post"),
+    "api:create": Row(ADMINS, (422,), "post"),
+    **{f"api:{act}-secret": Row(ADMINS, (422,), "post") for act in ("add", "rotate", "delete")},
+    "api:add-secret-of-environment": Row(ADMINS, (422,), "post"),
+    **{f"api:{act}-batch": Row(OPERATORS, (200, 202, 422), "post", (("action", "environment.stop"),))
+       for act in ("plan", "start")},
+    **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -216,7 +237,9 @@ def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, 
         # A page of refusal is rendered for one visitor: htmx is refused with a sentence, which costs a tenth.
         headers = {} if visitor in {NOBODY, SIGNED_OUT, *row.open_to} else {"HX-Request": "true"}
         ask = getattr(client, row.method)
-        answer = ask(address(name, pattern, environment), dict(row.data), headers=headers)
+        is_json = name.startswith("api:") and row.method == "post"
+        options = {"content_type": "application/json"} if is_json else {}
+        answer = ask(address(name, pattern, environment), dict(row.data), headers=headers, **options)
         if visitor in row.open_to:
             right = answer.status_code in row.answers and not leads_to_sign_in(answer)
         elif visitor == SIGNED_OUT:
