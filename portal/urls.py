@@ -9,7 +9,7 @@ from environments.secrets import urls as secrets
 from environments.sync.list import SYNC_RUNS
 from portal import health
 from portal.ledger import urls as ledger
-from portal.lists.views import urls
+from portal.lists.views import complete, urls
 from portal.palette.views import find_anything
 
 # the stream shows the names that only the rooms above the ledger know
@@ -34,6 +34,7 @@ urlpatterns = [
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
+    path("complete/", complete, name="complete"),
     *urls(SYNC_RUNS, page="sync/"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

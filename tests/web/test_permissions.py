@@ -62,6 +62,7 @@ TABLE = {
     **{f"accounts:{act}": Row(READERS, (302,), "post") for act in ("view-update", "view-start")},
     "accounts:view-unshare": Row(ADMINS, (302,), "post"),
     "find": Row(SIGNED_IN),
+    "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
