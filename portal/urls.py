@@ -12,7 +12,7 @@ from environments.sync.list import SYNC_RUNS
 from portal import health
 from portal.api import urls as api_urls
 from portal.ledger import urls as ledger
-from portal.lists.views import urls
+from portal.lists.views import complete, urls
 from portal.metrics.views import metrics
 from portal.palette.views import find_anything
 
@@ -41,6 +41,7 @@ urlpatterns = [
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
+    path("complete/", complete, name="complete"),
     *urls(SYNC_RUNS, page="sync/"),
     path("api/v1/", include((api, "api"))),
     path("healthz", health.alive, name="alive"),

@@ -66,6 +66,7 @@ TABLE = {
     "accounts:view-unshare": Row(ADMINS, (302,), "post"),
     **{f"accounts:{page}": Row(READERS) for page in ("tokens", "token-new", "token-revoke")},
     "find": Row(SIGNED_IN),
+    "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
