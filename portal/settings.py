@@ -74,6 +74,9 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_structlog",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "portal.web",
     "portal.directory",
     "portal.ledger",
@@ -225,6 +228,29 @@ API_FAILURES = env.int("PORTAL_API_FAILURES", 30)
 # /metrics is closed without a token, but for `make run`, in front of which there is no proxy.
 METRICS_TOKEN = env.str("PORTAL_METRICS_TOKEN", "")
 METRICS_ON_LOOPBACK = env.bool("PORTAL_METRICS_ON_LOOPBACK", False)
+
+# --- REST API ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",  # with a CSRF token, as for forms
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],  # each endpoint names its own
+    "DEFAULT_RENDERER_CLASSES": ["portal.api.body.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.body.BoundedJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.errors.answer_exception",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Environment Portal",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 # --- Celery: redis is only the bell, every truth is in Postgres ----------------------------------------------------
 CELERY = {

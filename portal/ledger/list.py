@@ -109,4 +109,5 @@ OPERATIONS = List(
         about=lambda query: {} if query.place.filters else {"note": WHOLE},
         period=_period,
     ),
+    detail=lambda operation: {},
 )
