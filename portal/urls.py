@@ -12,7 +12,8 @@ from environments.sync.list import SYNC_RUNS
 from portal import health
 from portal.api import urls as api_urls
 from portal.ledger import urls as ledger
-from portal.lists.views import urls
+from portal.lists.views import complete, urls
+from portal.metrics.views import metrics
 from portal.palette.views import find_anything
 
 # the stream shows the names that only the rooms above the ledger know
@@ -40,10 +41,12 @@ urlpatterns = [
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
+    path("complete/", complete, name="complete"),
     *urls(SYNC_RUNS, page="sync/"),
     path("api/v1/", include((api, "api"))),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
     path("admin/", admin.site.urls),
 ]

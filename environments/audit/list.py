@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
@@ -172,13 +173,14 @@ def _policy_words(state: AuditState) -> str:
 def _narrowing(request: HttpRequest, state: AuditState, part: str) -> dict[str, Any]:
     """What narrows it; the filters of the environments' list, counted in every status, only if requested."""
     url, place = reverse("environments:facets"), state.query.place
+    known = QueryDict(urlencode([pair for pair in place.filters if pair[0] not in ("status", "group")]))
     is_counted = part == WHOLE and "facets" in request.GET
     return {
         "group_choices": GROUPS.items(),
         "filter_pairs": [pair for pair in place.filters if pair[0] in PANEL],
-        "facets": facets(read_query(ENVIRONMENTS, request.GET, state.as_of)) if is_counted else None,
+        "facets": facets(read_query(ENVIRONMENTS, known, state.as_of)) if is_counted else None,
         "find_url": url,
-        "counts_url": f"{url}{place.at(None)}",
+        "counts_url": f"{url}?{known.urlencode()}",
     }
 
 

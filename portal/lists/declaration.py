@@ -214,6 +214,26 @@ class Total:
         return f"{self.count:,}{'+' if self.is_more else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A problem, and two ways out of it: `url` asks for what was probably `meant`, `without` for the rest alone. Both
+    are empty for a problem that leaves the rows as they are."""
+
+    problem: Problem
+    meant: str = ""
+    url: str = ""
+    without: str = ""
+
+    @classmethod
+    def of(cls, problem: Problem, place: Place) -> Correction:
+        name = problem.parameter
+        if not name:
+            return cls(problem)
+        meant = " ".join(value if key == "q" else f"{key}={value}" for key, value in problem.meant)
+        url = place.instead(name, problem.meant) if problem.meant else ""
+        return cls(problem, meant, url, place.instead(name, problem.rest))
+
+
 @dataclass(frozen=True)
 class ListQuery:
     """A list as its URL requests it: filters, place, cursor, and the problems of what was not understood.
@@ -236,22 +256,34 @@ class ListQuery:
         return self.place.one("q")
 
     def one(self, name: str) -> str:
-        """The value of a parameter that has at most one; empty if absent."""
-        return self.place.one(name)
+        """The value of a parameter that has at most one; empty if absent, or not understood."""
+        return self.place.one(name) if name not in self.listing.by_name else "".join(self.selected(name)[-1:])
 
     def selected(self, name: str) -> Values:
         """The values of a parameter."""
         return self.values.get(name, ())
 
     @property
+    def is_unclear(self) -> bool:
+        """Whether some of what narrows it was not understood: then there are no rows, to show or to act on."""
+        return any(problem.parameter for problem in self.problems)
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether any filter or search term applies."""
         return bool(self.values or self.search.terms)
 
+    @property
+    def corrections(self) -> list[Correction]:
+        """The problems, each with the ways out of it."""
+        return [Correction.of(problem, self.place) for problem in self.problems]
+
     def rows(self, without: str = "") -> Any:
         """The rows that all filters leave, in a query of the model's own kind; `without` one of them, which is what the
-        counts of its facet count."""
+        counts of its facet count; none if it is unclear which are meant."""
         found = self.listing.base(self)
+        if self.is_unclear:
+            return self.listing.rows_from(found.none(), self)
         if self.search.terms:
             found = found.filter(self.search.asks)
         for name, values in self.values.items():
@@ -261,6 +293,8 @@ class ListQuery:
 
     def page(self) -> Page[Any]:
         """The requested page of rows, with cursors to its neighbours."""
+        if self.is_unclear:
+            return Page([], None, None)
         return self.listing.pages(self) if self.listing.pages else self.keyset_page(self.listing.read)
 
     def keyset_page(self, read: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Page[Any]:

@@ -52,6 +52,7 @@ class Row:
 TABLE = {
     "alive": Row(EVERYBODY),
     "ready": Row(EVERYBODY, (200, 503)),
+    "metrics": Row(EVERYBODY, (404,)),  # without PORTAL_METRICS_TOKEN; see tests/metrics
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
@@ -63,12 +64,16 @@ TABLE = {
     "accounts:view": Row(READERS, (302,)),
     **{f"accounts:{act}": Row(READERS, (302,), "post") for act in ("view-update", "view-start")},
     "accounts:view-unshare": Row(ADMINS, (302,), "post"),
+    **{f"accounts:{page}": Row(READERS) for page in ("tokens", "token-new", "token-revoke")},
     "find": Row(SIGNED_IN),
+    "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
     "environments:changes": Row(READERS, (200, 204)),
     "environments:facets": Row(READERS),
+    "environments:running": Row(READERS),
+    "environments:running-facets": Row(READERS),
     "environments:create": Row(ADMINS),
     "environments:detail": Row(READERS),
     "environments:timeline": Row(READERS),
@@ -89,7 +94,8 @@ TABLE = {
     "automations:execution-changes": Row(READERS, (200, 204)),
     "automations:execution": Row(READERS),
     **{f"automations:execution-{act}": Row(OPERATORS) for act in ("stop", "again")},
-    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service")},
+    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service", "environment")},
+    **{f"automations:environment-{part}": Row(LOG_READERS, (404, 502)) for part in ("log-stream", "bundle")},
     **{f"automations:{kind}-log-stream": Row(LOG_READERS, (502,)) for kind in ("execution", "service")},
     "automations:batches": Row(READERS),
     "automations:batch": Row(READERS),
@@ -113,8 +119,8 @@ TABLE = {
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
-            "environments:export", "secrets:export", "operations:export", "operations:stream-export",
-            "environments:timeline-export", "audit:lockdown-changes-export",
+            "environments:export", "environments:running-export", "secrets:export", "operations:export",
+            "operations:stream-export", "environments:timeline-export", "audit:lockdown-changes-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
@@ -198,6 +204,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["pk"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
+    if "token_id" in pattern.pattern.converters:
+        values["token_id"] = factories.api_token().pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
