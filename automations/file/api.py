@@ -51,4 +51,4 @@ def apply_one(request: Request, environment_id: UUID) -> HttpResponseBase:
     return carry_out(request, _make, do)
 
 
-apply_one.actions = ACTIONS  # type: ignore[attr-defined]
+apply_one.does = ACTIONS  # type: ignore[attr-defined]

@@ -43,4 +43,4 @@ def create_one(request: Request) -> HttpResponseBase:
     return carry_out(request, _make, _do)
 
 
-create_one.actions = ACTIONS  # type: ignore[attr-defined]
+create_one.does = ACTIONS  # type: ignore[attr-defined]

@@ -56,7 +56,7 @@ def action_endpoint(action: Action, stage: Stage) -> Endpoint:
         return carry_out(request, make, do)
 
     view = endpoint("POST", *stage.permissions, action.permission, **schema.of_action(action))(act)
-    view.actions = (action,)  # type: ignore[attr-defined]
+    view.does = (action,)  # type: ignore[attr-defined]
     return discreet(view) if action.is_sensitive else view
 
 
