@@ -232,9 +232,11 @@ METRICS_ON_LOOPBACK = env.bool("PORTAL_METRICS_ON_LOOPBACK", False)
 # --- REST API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.accounts.tokens.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",  # with a CSRF token, as for forms
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],  # each endpoint names its own
+    "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.TokenThrottle", "portal.api.throttling.AddressThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["portal.api.body.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["portal.api.body.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
