@@ -146,6 +146,8 @@ TABLE = {
         for verb in ("create", "edit", "delete")
         for thing in ("service", "task")
     },
+    "api-docs": Row(SIGNED_IN),
+    "api:openapi": Row(SIGNED_IN),
     "api:apply-automations-file": Row(ADMINS, (422,), "post"),
     "api:create": Row(ADMINS, (422,), "post"),
     **{f"api:{act}-secret": Row(ADMINS, (422,), "post") for act in ("add", "rotate", "delete")},
