@@ -72,4 +72,5 @@ STREAM = List(
     beyond="",
     css="stream-table",
     table=TABLE,
+    api="operations/combined-log",
 )

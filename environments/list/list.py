@@ -88,4 +88,6 @@ ENVIRONMENTS = List(
     empty=last_sync,
     beyond="The environments after it were deleted or changed.",
     table=TABLE,
+    detail=lambda environment: {part: getattr(environment, part) for part in ("metadata", "spec", "status")},
+    version=lambda environment: str(int(environment.spec_version)),
 )

@@ -34,7 +34,7 @@ NOT_PAGES |= {
 }
 NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream", "automations:batch-cancel"}
 NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bundle"}
-NOT_PAGES |= {"automations:file-download"}
+NOT_PAGES |= {"automations:file-download", "complete", "metrics"}
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu"}
