@@ -19,7 +19,7 @@ from environments.as_of.context import AsOf, was_ever_synced
 from environments.audit import lockdown_history, rows
 from environments.audit.cells import cells
 from environments.audit.counts import tally
-from environments.audit.exports import CHANGES_TABLE, table_of
+from environments.audit.exports import CHANGES_TABLE, bare_table, table_of
 from environments.audit.forecast import forecast
 from environments.audit.query import AUDITS, DELETED, GROUPS, READ, Audit, AuditState
 from environments.list.change_token import revision
@@ -57,6 +57,7 @@ HEADINGS = (
 def _list(audit: Audit) -> List:
     return List(
         name="audit",
+        api=f"audit/{audit.slug}",
         page_url=f"audit:{audit.slug}",
         export_url=f"audit:{audit.slug}-export",
         title=f"{audit.title} audit",
@@ -87,6 +88,7 @@ def _list(audit: Audit) -> List:
         beyond=ENVIRONMENTS.beyond,
         css="aud-table",
         swapped="audit",
+        table=bare_table(audit),
     )
 
 
@@ -192,6 +194,7 @@ LOCKDOWN, ARCHIVE = _list(AUDITS["lockdown"]), _list(AUDITS["archive"])
 AUDIT_LISTS = {"lockdown": LOCKDOWN, "archive": ARCHIVE}
 CHANGES = List(
     name="changes",
+    api="audit/lockdown/changes",
     page_url="audit:lockdown-changes",
     export_url="audit:lockdown-changes-export",
     title=CHANGES_TABLE.title,

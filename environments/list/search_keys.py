@@ -15,7 +15,7 @@ from environments.as_of import clock, recorded
 from environments.list.names import NAMED
 from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
 from environments.models.flags import FLAGS
-from environments.policies import deletion
+from environments.policies import deletion, stopping
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
 from portal.directory.standing import words_of
@@ -57,6 +57,7 @@ def lockdown(word: str, now: datetime) -> Q:
     return present(is_past(now) if word == "past" else is_ahead(now, now + LOCKDOWN[word]))
 
 
+STOPS = ("never", "overdue", "unknown")
 LOCKDOWN = {"past": timedelta(0), "24h": DAY, "7d": 7 * DAY, NONE: timedelta(0)}
 
 
@@ -124,6 +125,17 @@ def _lockdown(text: str) -> Q:
     except ValueError:
         raise ValueError("takes <7d, >7d, past or none") from None
     return present(is_ahead(now, now + delay) if less else is_ahead(now + delay))
+
+
+def _stops(text: str) -> Q:
+    now = clock.at()
+    if text.lower() in STOPS:
+        return stopping.stops(text.lower(), now)
+    try:
+        less, delay = compared(text)
+    except ValueError:
+        raise ValueError("takes <2h (overdue too), >2h, never, overdue or unknown") from None
+    return stopping.stops_before(now + delay) if less else stopping.TIMED & ~stopping.stops_before(now + delay)
 
 
 def _port(text: str) -> Q:
@@ -203,7 +215,15 @@ KEYS = {
             "deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion,
             among("<3d", "<7d", ">3d", ">7d", "none"),
         ),
+<<<<<<< HEAD
         Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS, _idle_days),
+=======
+        Key(
+            "stops", "of what is up: <2h (overdue too), >2h, never, overdue or unknown, unless it is used again",
+            "stops:<2h", _stops, among("<2h", ">2h", "never", "overdue", "unknown"),
+        ),
+        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS),
+>>>>>>> main
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at"), SPANS),
         Key(
             "port", "a shared port's number, or everyone (running or not)", "port:everyone",

@@ -197,4 +197,5 @@ SECRETS = List(
             "first_seen_at": "first_seen_at", "seen_at": "seen_at", "gone_at": "gone_at",
         },
     ),
+    detail=lambda secret: {},
 )  # fmt: skip

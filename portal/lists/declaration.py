@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 
 from portal.lists.filters import Filter, Values
-from portal.lists.keyset import Cursor, Page, Sort, page
+from portal.lists.keyset import Cursor, Page, Sort, page, page_of_keys
 from portal.lists.place import Chip, Pair, Place
 from portal.lists.search import Problem, Query, Search, without
 
@@ -90,7 +91,8 @@ def without_blanks(values: Cells) -> Cells:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A list as a file. `columns` are its headings, each with the model's column; `row` makes cells of their values,
-    `more` names those it adds. What has no such columns gives `rows` itself, in a snapshot.
+    `more` names those it adds. What has no such columns gives `rows` itself, in a snapshot, and `cells` of the rows of
+    one page.
 
     `about` adds to what the file says at its head, `period` tells which time the list is narrowed to.
     """
@@ -102,6 +104,7 @@ class Table:
     row: Callable[[Cells], Cells] = without_blanks
     every: Callable[[ListQuery], QuerySet[Any]] | None = None
     rows: Callable[[ListQuery], Iterator[Cells]] | None = None
+    cells: Callable[[Sequence[Any], ListQuery], Iterator[Cells]] | None = None
     count: Callable[[ListQuery], int] | None = None
     about: Callable[[ListQuery], Mapping[str, Any]] = lambda query: {}
     period: Callable[[ListQuery], Span] = lambda query: (None, None)
@@ -161,6 +164,12 @@ class List:
     table: Table | None = None
     saved: bool = True  # whether people may save its address; never where that takes arguments
 
+    # the REST API: its address below /api/v1/, the name unless it is another; where rows have addresses of their own,
+    # what is told of one besides its columns
+    api: str = ""
+    detail: Callable[[Any], Mapping[str, Any]] | None = None
+    version: Callable[[Any], str] | None = None  # of such a row: its ETag, which edits name
+
     css: str = ""
     swapped: str = "list"  # the id of what sorting, paging and news swap
     trigger: str = "submit, change from:#facets, input changed delay:400ms from:#q"
@@ -179,6 +188,11 @@ class List:
     def token(self, of: Mapping[str, Any]) -> str:
         """The change token of the rows."""
         return self.change_token(**of) if self.change_token else ""
+
+    @property
+    def has_past(self) -> bool:
+        """Whether it can be asked about a past time."""
+        return not isinstance(self.as_of(""), Now)
 
     @cached_property
     def by_name(self) -> Mapping[str, Filter]:
@@ -287,6 +301,10 @@ class ListQuery:
     def keyset_page(self, read: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Page[Any]:
         """The same, found by the sort's key and read with the columns that `read` chooses."""
         return page(self.rows(), self.place.order, self.place.size, self.cursor, read)
+
+    def page_of_keys(self) -> Page[UUID | int]:
+        """The primary keys of such a page alone."""
+        return page_of_keys(self.rows(), self.place.order, self.place.size, self.cursor)
 
     def total(self, shown: Page[Any]) -> Total:
         """The number of rows, up to a limit; a page that holds the whole list is not counted again."""

@@ -216,7 +216,7 @@ def test_a_creation_whose_id_is_known_later_is_found_in_the_next_look() -> None:
 
 def test_what_the_tokens_account_did_without_an_operation_says_so(viewer: Client) -> None:
     own("create environment logs token")
-    assert "the account of the portal's own token, no matching operation" in text(get(viewer))
+    assert "by the portal's own token, no matching operation" in text(get(viewer))
 
 
 def test_filters_compose_and_can_be_taken_off(viewer: Client) -> None:
