@@ -166,6 +166,10 @@ def _lockdown_word(text: str) -> tuple[str, str] | None:
     return ("lockdown", same[word]) if word in same else None
 
 
+def _stops_word(text: str) -> tuple[str, str] | None:
+    return ("stops", text.lower()) if text.lower() in STOPS else None
+
+
 def _idle_days(text: str) -> tuple[str, str] | None:
     less, delay = compared(text)
     return None if less or delay % DAY else ("idle", str(delay // DAY))
@@ -215,15 +219,11 @@ KEYS = {
             "deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion,
             among("<3d", "<7d", ">3d", ">7d", "none"),
         ),
-<<<<<<< HEAD
-        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS, _idle_days),
-=======
         Key(
             "stops", "of what is up: <2h (overdue too), >2h, never, overdue or unknown, unless it is used again",
-            "stops:<2h", _stops, among("<2h", ">2h", "never", "overdue", "unknown"),
+            "stops:<2h", _stops, among("<2h", ">2h", *STOPS), _stops_word,
         ),
-        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS),
->>>>>>> main
+        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS, _idle_days),
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at"), SPANS),
         Key(
             "port", "a shared port's number, or everyone (running or not)", "port:everyone",
