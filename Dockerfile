@@ -36,10 +36,12 @@ COPY manage.py ./
 # Each room by name: portal/sandbox and portal/local do not belong to production.
 COPY portal/*.py portal/
 COPY portal/accounts portal/accounts
+COPY portal/api portal/api
 COPY portal/directory portal/directory
 COPY portal/exports portal/exports
 COPY portal/ledger portal/ledger
 COPY portal/lists portal/lists
+COPY portal/metrics portal/metrics
 COPY portal/ona portal/ona
 COPY portal/palette portal/palette
 COPY portal/web portal/web

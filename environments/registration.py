@@ -15,6 +15,7 @@ from environments.audit.what_if_list import HITS
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
+from environments.list.running import RUNNING
 from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
 from environments.overview.views import DEFAULTS, read_choices
@@ -33,7 +34,7 @@ SEE = ("environments.view_environment",)
 def register() -> None:
     """Called once, when Django starts."""
     register_lists(
-        ENVIRONMENTS, SECRETS, STREAM, LOCKDOWN, CHANGES, ARCHIVE, HITS, CHANGE_LOG, STARTS, SYNC_RUNS
+        ENVIRONMENTS, RUNNING, SECRETS, STREAM, LOCKDOWN, CHANGES, ARCHIVE, HITS, CHANGE_LOG, STARTS, SYNC_RUNS
     )  # fmt: skip
     registry.register(
         *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS

@@ -6,6 +6,7 @@ from environments.actions.views.creation import environment_create
 from environments.actions.views.tokens import TOKEN
 from environments.detail.views import environment_detail
 from environments.list.list import ENVIRONMENTS
+from environments.list.running import RUNNING
 from environments.secrets import urls as secrets_urls
 from environments.timeline import views
 from portal.lists.views import urls
@@ -13,6 +14,7 @@ from portal.lists.views import urls
 app_name = "environments"
 urlpatterns = [
     *urls(ENVIRONMENTS),
+    *urls(RUNNING, page="running/", facets="running/facets/", export="running/export/"),
     path("new/", environment_create, name="create"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
     *action.urls([*lifecycle.ACTIONS, *specification.ACTIONS], action.ENVIRONMENT, "<uuid:environment_id>/"),

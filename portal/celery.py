@@ -1,9 +1,10 @@
 """The Celery application and its schedule."""
 
 import os
+import time
 
 from celery import Celery
-from celery.signals import heartbeat_sent
+from celery.signals import before_task_publish, heartbeat_sent
 from django.conf import settings
 
 from portal.heartbeat import Part, beat
@@ -33,6 +34,12 @@ app.conf.beat_schedule = {
     )
 }
 app.autodiscover_tasks()
+
+
+@before_task_publish.connect
+def note_when_sent(headers: dict[str, object], **_: object) -> None:
+    """A message tells when it was sent, for the age of the queue (portal.metrics)."""
+    headers["sent_at"] = time.time()
 
 
 @heartbeat_sent.connect

@@ -13,6 +13,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Ona -----------------------------------------------------------------------------------------------------------
 ONA_API_KEY = env.str("ONA_API_KEY", env.str("GITPOD_API_KEY", ""))
+# The day on which it expires, such as 2027-01-31, if the token itself does not tell.
+ONA_API_KEY_EXPIRES = env.date("ONA_API_KEY_EXPIRES") if env.str("ONA_API_KEY_EXPIRES", "") else None
 ONA_BASE_URL = env.str("ONA_BASE_URL", "https://app.ona.com/api")
 ONA_REQUESTS_PER_SECOND = env.float("ONA_REQUESTS_PER_SECOND", 50.0)
 ONA_CONCURRENCY = env.int("ONA_CONCURRENCY", 8)
@@ -74,6 +76,9 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_structlog",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "portal.web",
     "portal.directory",
     "portal.ledger",
@@ -216,6 +221,40 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "portal.accounts.views.locked_out"
 AXES_CLIENT_IP_CALLABLE = "portal.web.network.client_address"
 AXES_VERBOSE = False
+# Requests a minute to the API: of a token, from an address, and with wrong tokens from an address.
+API_TOKEN_REQUESTS = env.int("PORTAL_API_TOKEN_REQUESTS", 600)
+API_ADDRESS_REQUESTS = env.int("PORTAL_API_ADDRESS_REQUESTS", 1200)
+API_FAILURES = env.int("PORTAL_API_FAILURES", 30)
+
+# --- Metrics -------------------------------------------------------------------------------------------------------
+# /metrics is closed without a token, but for `make run`, in front of which there is no proxy.
+METRICS_TOKEN = env.str("PORTAL_METRICS_TOKEN", "")
+METRICS_ON_LOOPBACK = env.bool("PORTAL_METRICS_ON_LOOPBACK", False)
+
+# --- REST API ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.accounts.tokens.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",  # with a CSRF token, as for forms
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],  # each endpoint names its own
+    "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.TokenThrottle", "portal.api.throttling.AddressThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["portal.api.body.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.body.BoundedJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.errors.answer_exception",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Environment Portal",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 # --- Celery: redis is only the bell, every truth is in Postgres ----------------------------------------------------
 CELERY = {

@@ -1,6 +1,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from automations import api as automations_api
+from environments import api as environments_api
 from environments.activity.list import STREAM
 from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
@@ -8,8 +10,10 @@ from environments.overview.views import overview, running_time_by_day
 from environments.secrets import urls as secrets
 from environments.sync.list import SYNC_RUNS
 from portal import health
+from portal.api import urls as api_urls
 from portal.ledger import urls as ledger
-from portal.lists.views import urls
+from portal.lists.views import complete, urls
+from portal.metrics.views import metrics
 from portal.palette.views import find_anything
 
 # the stream shows the names that only the rooms above the ledger know
@@ -23,6 +27,9 @@ handler403 = "portal.web.errors.forbidden"
 handler404 = "portal.web.errors.not_found"
 handler500 = "portal.health.server_error"
 
+# what is exact comes before ids and references
+api = [*automations_api.urlpatterns, *environments_api.urlpatterns, *api_urls.of_lists()]
+
 urlpatterns = [
     path("", overview, name="overview"),
     *urls(CHANGE_LOG, page="overview/changes/"),
@@ -34,9 +41,12 @@ urlpatterns = [
     path("operations/", include((operations, ledger.app_name))),
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
+    path("complete/", complete, name="complete"),
     *urls(SYNC_RUNS, page="sync/"),
+    path("api/v1/", include((api, "api"))),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,10 +33,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: walking through it again and again takes a twelfth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings):
     """Hashing a password well takes most of a second, and hundreds of tests make a user."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _every_export_gives_its_place_back():
+    """A place that one test keeps is missing in the tests after it."""
+    from portal.exports.download import PLACES
+
+    yield
+    taken, PLACES.taken = PLACES.taken, 0
+    assert not taken, "an answer with an export was neither read nor closed"
 
 
 @pytest.fixture(autouse=True)

@@ -65,17 +65,27 @@ def _close(opened: ActionRequest, operation: Operation) -> HttpResponse:
     return close_panel(request, opened.page, operation, opened.action.tab)
 
 
-def _urls(thing: str, model: type[Service | Task], actions: tuple[Any, ...]) -> list[URLPattern]:
-    here = f"environments/<uuid:environment_id>/automations/{thing}s/"
+def urls_of(
+    thing: str, model: type[Service | Task], actions: tuple[Any, ...], here: str, make: Callable[..., list[URLPattern]]
+) -> list[URLPattern]:
+    """What `make` makes of the actions on services or tasks: pages or endpoints, below `here`."""
     permissions = ("environments.view_environment", f"automations.view_{thing}")
     making = Stage(permissions, ENVIRONMENT.find, _show(thing), _close)
     changing = Stage(permissions, _find(model), _show(thing), _close)
     of_environment = [action for action in actions if action.subject == "environment"]
     of_thing = [action for action in actions if action.subject == thing]
     return [
-        *urls(of_environment, making, here, f"{{}}-{thing}"),
-        *urls(of_thing, changing, f"{here}<uuid:{thing}_id>/", f"{{}}-{thing}"),
+        *make(of_environment, making, f"{here}{thing}s/", f"{{}}-{thing}"),
+        *make(of_thing, changing, f"{here}{thing}s/<uuid:{thing}_id>/", f"{{}}-{thing}"),
     ]
 
 
-urlpatterns = [*_urls("service", Service, services.ACTIONS), *_urls("task", Task, tasks.ACTIONS)]
+def all_urls(here: str, make: Callable[..., list[URLPattern]]) -> list[URLPattern]:
+    """The same of both."""
+    return [
+        *urls_of("service", Service, services.ACTIONS, here, make),
+        *urls_of("task", Task, tasks.ACTIONS, here, make),
+    ]
+
+
+urlpatterns = all_urls("environments/<uuid:environment_id>/automations/", urls)

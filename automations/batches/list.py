@@ -55,16 +55,21 @@ def find(batch_id: UUID) -> Batch:
 
 def again_query(batch: Batch) -> str:
     """The query of the page that begins a batch, for another like this one where this one failed."""
-    own = {"action": batch.action, "reference": batch.reference, "again": batch.pk}
-    return f"?{urlencode(own | ({'undo': batch.undo_of} if batch.undo_of else {}))}"
+    own: dict[str, Any] = {"action": batch.action, "reference": batch.reference, "again": batch.pk}
+    own |= {"undo": batch.undo_of} if batch.undo_of else {}
+    return f"?{urlencode(own | ({'start_first': 'yes'} if batch.starts_first else {}))}"
 
 
 def _rows(query: ListQuery) -> Iterator[Sequence[Any]]:
-    """Two queries more for each piece of them."""
     for piece in read_within(lambda: streamed(in_order(query.rows(), query.place.order))):
-        operations, counts = Operation.objects.in_bulk([batch.pk for batch in piece]), counts_of(piece)
-        for batch in piece:
-            yield _row(batch, operations.get(batch.pk), counts.get(batch.pk, {}))
+        yield from _cells(piece)
+
+
+def _cells(batches: Sequence[Batch]) -> Iterator[Sequence[Any]]:
+    """Two queries, whatever their number."""
+    operations, counts = Operation.objects.in_bulk([batch.pk for batch in batches]), counts_of(list(batches))
+    for batch in batches:
+        yield _row(batch, operations.get(batch.pk), counts.get(batch.pk, {}))
 
 
 def _row(batch: Batch, operation: Operation | None, counts: dict[str, int]) -> Sequence[Any]:
@@ -108,7 +113,14 @@ BATCHES = List(
     rows_template="automations/batches/_rows.html",
     empty_template="automations/batches/_nothing.html",
     css="batch-list",
-    table=Table(name="batches", title="Batches", columns={name: name for name in EXPORTED}, rows=_rows),
+    table=Table(
+        name="batches",
+        title="Batches",
+        columns={name: name for name in EXPORTED},
+        rows=_rows,
+        cells=lambda rows, query: _cells(rows),
+    ),
+    detail=lambda batch: {},
 )
 
 
@@ -183,6 +195,7 @@ BATCH_ITEMS = List(
     ),
     sized=False,
     pages=_all,
+    api="batches/<uuid:batch_id>/items",
     display=lambda found, query, request: [(item, TONES[ItemState(item.state)]) for item in found],
     prepare=_of_batch,
     change_token=lambda batch_id: find(batch_id).changed_at.isoformat(),
@@ -200,4 +213,5 @@ BATCH_ITEMS = List(
     body_template="",
     list_template="automations/batches/_batch.html",
     rows_template="",
+    table=Table(name="batch", title="Environments of a batch", columns=EXPORTED_ITEMS),
 )

@@ -30,7 +30,7 @@ from environments.actions.reconcile import NEVER_SENT, NOT_DONE_WORDS, settle
 from environments.sync.job import exclusive_lock
 from portal.directory.connection import ona
 from portal.ledger import recording
-from portal.ledger.models import BATCH, Operation, Outcome
+from portal.ledger.models import BATCH, Operation, Origin, Outcome
 from portal.ledger.recording import RequestContext
 from portal.ona import OnaError
 from portal.web.formatting import sentence
@@ -172,6 +172,8 @@ def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
     context: RequestContext = {
         "actor": actor,
         "reason": whole.reason,
+        "origin": Origin(whole.origin),
+        "by_token": whole.token,
         "operation_id": item.operation_id,
         "parent_id": batch.pk,
     }

@@ -95,6 +95,9 @@ def _batch_url(action: str, query: ListQuery) -> str:
 
 def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> List:
     columns = {**EXPORTED, **more}
+    every = Table(
+        name=thing, title=f"Environments with a {thing}", columns=columns, row=phases_in_words(columns)
+    )  # fmt: skip
 
     def prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
         """The list of one reference; Http404 where nothing has it or had it."""
@@ -119,15 +122,15 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
                 "batches": [(words, _batch_url(action, query)) for action, words in kind.actions],
             }
 
-        table = Table(
-            name=f"{thing}-{reference}", title=f"Environments with the {thing} {reference}",
-            columns=columns, row=phases_in_words(columns),
+        table = replace(
+            every, name=f"{thing}-{reference}", title=f"Environments with the {thing} {reference}",
             about=lambda query: {"reference": reference},
         )  # fmt: skip
         return replace(listing, base=lambda query: kind.having(reference), context=context, table=table)
 
     return List(
         name=f"{thing}-environments",
+        api=f"{thing}s/<any:reference>/environments",
         page_url=f"automations:{thing}",
         export_url=f"automations:{thing}-export",
         title=f"Environments with this {thing}",
@@ -150,6 +153,7 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
         before_template="automations/by_reference/_figures.html",
         empty_template="automations/by_reference/_nobody.html",
         css="run-having",
+        table=every,
         **differs,
     )
 

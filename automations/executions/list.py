@@ -85,4 +85,5 @@ EXECUTIONS = List(
     empty=lambda: {"run": freshness(SyncRun.Kind.ALL_AUTOMATIONS)[0], "things": "executions"},
     css="run-table",
     table=Table(name="executions", title="Executions", columns=EXPORTED, row=_row),
+    detail=lambda execution: {},
 )

@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from automations.models import UNDER_WAY, ExecutionPhase
 from environments.documents.labels import TRIGGERS
+from portal.directory.models import Member, Project
 from portal.lists import readers
+from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded, folded
 from portal.lists.readers import NONE
 from portal.lists.search import Key, Search, keys, listed, one_of
@@ -70,14 +72,32 @@ def _phase(text: str) -> Q:
 
 SEARCH = Search(
     keys(
-        Key("phase", listed(PHASES), "phase:failed,stopped", _phase),
+        Key("phase", listed(PHASES), "phase:failed,stopped", _phase, among(*PHASES)),
         Key("task", "a part of the task's reference or name", "task:build", _part_of("reference", "task_name")),
         Key("env", "a part of the environment's name", "env:otter", _part_of("environment_name")),
-        Key("project", "a part of the project's name, or none", 'project:"my proj"', _part_of("project_name")),
-        Key("owner", "a part of the name of the environment's owner, or none", "owner:ann", _part_of("owner_name")),
-        Key("by", "a part of the name of who started it, or of the trigger", "by:ann", started_by),
-        Key("created", "a time such as <2d or >4w ago", "created:<7d", _created),
-        Key("duration", "a time such as >10m or <30s", "duration:>10m", duration),
+        Key(
+            "project",
+            "a part of the project's name, or none",
+            'project:"my proj"',
+            _part_of("project_name"),
+            names_among(Project, "none"),
+        ),
+        Key(
+            "owner",
+            "a part of the name of the environment's owner, or none",
+            "owner:ann",
+            _part_of("owner_name"),
+            names_among(Member, "none"),
+        ),
+        Key("by", "a part of the name of who started it, or of the trigger", "by:ann", started_by, names_among(Member)),
+        Key(
+            "created",
+            "a time such as <2d or >4w ago",
+            "created:<7d",
+            _created,
+            among("<1d", "<7d", "<30d", ">7d", ">30d"),
+        ),
+        Key("duration", "a time such as >10m or <30s", "duration:>10m", duration, among(">1m", ">10m", ">1h", "<30s")),
         Key("failure", "a part of the failure message, or none", "failure:exit", _part_of("failure")),
         Key("id", "an execution's id or its beginning", "id:018f3c", readers.beginning_of_id("an execution")),
     ),

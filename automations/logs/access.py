@@ -1,4 +1,4 @@
-"""Access to logs of services and executions: allowed hosts, tokens, and readers.
+"""Access to logs of environments, services and executions: allowed hosts, tokens, and readers.
 
 The portal reads the log and passes it on, so that browsers never hold a token. Reading a log changes nothing and adds
 no row to the ledger; creating a token for it is logged, without the token.
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from automations.models import ExecutionPhase, Service, TaskExecution
+from environments.detail.own_log import environment_address, unread
 from environments.documents.json_part import Part
 from environments.models import Environment
 from portal.directory.connection import ona_now
@@ -27,9 +28,10 @@ from portal.ona.log_errors import LogGone, LogNotReady, LogTokenRefused
 from portal.ona.log_hosts import AllowList, allow_list
 from portal.ona.logs import LogStream, open_log
 
-Logged = Service | TaskExecution
+Logged = Service | TaskExecution | Environment
 PERMISSION = "automations.read_log"
 WHY_NOT = "Your roles do not let you read logs: they can hold what an environment knows."
+KINDS: dict[type[Logged], str] = {Service: "service", TaskExecution: "execution", Environment: "environment"}
 TOKEN_SECONDS = 50 * 60.0  # Ona's are valid for an hour
 MOST_TOKENS = 500
 log = structlog.get_logger()
@@ -37,7 +39,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The context of templates/automations/logs/_log.html: a log's URLs, or why this person may not read it."""
+    """The context of templates/automations/logs/_log.html: a log's URLs, or why it cannot be read."""
 
     page: str
     stream: str
@@ -46,11 +48,23 @@ class Viewer:
 
 
 def viewer_of(row: Logged, user: Any) -> Viewer:
-    """The viewer of a service's or an execution's log for a user."""
-    kind = "service" if isinstance(row, Service) else "execution"
+    """The viewer of a log for a user."""
+    kind = KINDS[type(row)]
     stream = reverse(f"automations:{kind}-log-stream", args=[row.pk])
     page = reverse(f"automations:{kind}-log", args=[row.pk])
-    return Viewer(page, stream, f"{stream}?download=1", "" if user.has_perm(PERMISSION) else WHY_NOT)
+    return Viewer(page, stream, f"{stream}?download=1", why_not(row, user))
+
+
+def why_not(row: Logged, user: Any) -> str:
+    """Why a user cannot read a log, from what is recorded; empty if it can be tried."""
+    if not user.has_perm(PERMISSION):
+        return WHY_NOT
+    return unread(row) if isinstance(row, Environment) else ""
+
+
+def environment_of(row: Logged) -> UUID:
+    """The environment that a log belongs to."""
+    return row.pk if isinstance(row, Environment) else row.environment_id
 
 
 class NoFreeSlot(Exception):
@@ -108,45 +122,48 @@ class _Tokens:
 TOKENS = _Tokens()
 
 
-def start_reading(row: Logged, user: Any) -> LogStream:
-    """Take a slot and open the log; LogBody closes both.
+def start_reading(row: Logged, user: Any, name: str = "logs") -> LogStream:
+    """Take a slot and open the log, or another address of an environment by its `name`; LogBody closes both.
 
     NoFreeSlot, LogError or OnaError if it cannot be read.
     """
     SLOTS.take()
     try:
-        return _opened(row, user)
+        return _opened(row, user, name)
     except BaseException:
         SLOTS.leave()
         raise
 
 
-def _opened(row: Logged, user: Any) -> LogStream:
-    hosts, url = allowed_hosts_of(row.environment_id), _address(row)
+def _opened(row: Logged, user: Any, name: str) -> LogStream:
+    environment_id = environment_of(row)
+    url = environment_address(row, name) if isinstance(row, Environment) else _address(row)
+    hosts = allowed_hosts_of(environment_id)
     hosts.source(url)  # before a token is created for it
     try:
-        return open_log(url, TOKENS.of(row.environment_id, user), hosts=hosts)
+        return open_log(url, TOKENS.of(environment_id, user), hosts=hosts)
     except LogTokenRefused:
-        return open_log(url, TOKENS.of(row.environment_id, user, renew=True), hosts=hosts)
+        return open_log(url, TOKENS.of(environment_id, user, renew=True), hosts=hosts)
 
 
 def allowed_hosts_of(environment_id: UUID) -> AllowList:
     """The hosts that an environment's logs may come from.
 
-    Configuration (PORTAL_LOG_HOSTS); the host of its logs as reported by its runner (status.environmentUrls.logs); the
-    host of the runner's own logs (RunnerStatus.logUrl); Ona itself if that is a stand-in on this machine. Not the
-    logUrl in the status of a service or execution: it can be written from within the environment.
+    Configuration (PORTAL_LOG_HOSTS); the hosts of its logs and its support bundle as reported by its runner
+    (status.environmentUrls); the host of the runner's own logs (RunnerStatus.logUrl); Ona itself if that is a stand-in
+    on this machine. Not the logUrl in the status of a service or execution: it can be written from within the
+    environment.
     """
     environment = Environment.objects.filter(pk=environment_id).only("status", "runner_id").first()
     urls = []
     if environment is not None:
-        urls.append(Part(environment.status).part("environmentUrls").text("logs"))
+        urls += [Part(environment.status).part("environmentUrls").text(name) for name in ("logs", "supportBundle")]
         for runner in Runner.objects.filter(pk=environment.runner_id or UUID(int=0)):
             urls.append(Part(runner.document).part("status").text("logUrl"))
     return allow_list(settings.LOG_HOSTS, told=urls, base_url=settings.ONA_BASE_URL)
 
 
-def _address(row: Logged) -> str:
+def _address(row: Service | TaskExecution) -> str:
     """The URL of the log now, else the last one recorded; LogError if there never was one, OnaError if unanswered."""
     try:
         url = _status(row).log_url or row.log_url
@@ -163,7 +180,7 @@ def _address(row: Logged) -> str:
     raise LogGone
 
 
-def _status(row: Logged) -> Any:
+def _status(row: Service | TaskExecution) -> Any:
     client = ona_now()
     document = client.get_service(row.pk) if isinstance(row, Service) else client.get_task_execution(row.pk)
     return document.status.head

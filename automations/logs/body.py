@@ -19,7 +19,7 @@ from django.db import connection
 
 from automations.logs.access import SLOTS
 from automations.logs.text import Cleaner
-from portal.ona.log_errors import LogError
+from portal.ona.log_errors import LogBroken, LogError
 from portal.ona.logs import LogStream
 
 BEAT, FRAME = b"\x16", b"\x1e"
@@ -129,3 +129,24 @@ class LogBody(Iterator[bytes]):
                 continue
             return True
         return False
+
+
+class RawBody(LogBody):
+    """A file as it comes. One that breaks off ends the connection, so that no browser takes it for whole."""
+
+    def __init__(self, source: LogStream) -> None:
+        super().__init__(source, framed=False, colours=True)
+        self._cleaner = _Unchanged(colours=True)
+
+    def _last(self, state: str, text: str) -> bytes:
+        if state != "ended":
+            raise LogBroken(text)
+        return b""
+
+
+class _Unchanged(Cleaner):
+    def clean(self, chunk: bytes) -> bytes:
+        return chunk
+
+    def end(self) -> bytes:
+        return b""

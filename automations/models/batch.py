@@ -59,6 +59,11 @@ class Batch(models.Model):
         return f"{self.action} {self.reference}".strip()
 
     @property
+    def starts_first(self) -> bool:
+        """Whether environments that were stopped are started for its task."""
+        return bool(self.reference) and self.items.exclude(steps=[]).exists()
+
+    @property
     def looks(self) -> bool:
         """Whether only its first items may begin."""
         return self.look_after is not None and self.continued_at is None

@@ -74,6 +74,7 @@ TABLE = Table(
     title="Operations and Ona's audit log",
     columns={name: name for name in COLUMNS},
     rows=_rows,
+    cells=lambda spots, query: _batch(spots),
     count=_count,
     about=lambda query: {"onas_log": log_read(), "note": NOTE},
     period=period,

@@ -51,7 +51,9 @@ STREAM = List(
     panel=tuple(each.name for each in FILTERS),
     pages=page,
     is_counted=False,
-    display=lambda spots, query, request: stream_lines(spots),
+    display=lambda spots, query, request: stream_lines(
+        spots, with_versions=request.user.has_perm("environments.view_specificationversion")
+    ),
     context=_context,
     change_token=_change_token,
     headings=(
@@ -70,4 +72,5 @@ STREAM = List(
     beyond="",
     css="stream-table",
     table=TABLE,
+    api="operations/combined-log",
 )

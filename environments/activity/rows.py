@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from environments.activity.actors import Names, actor, names_of
 from environments.activity.queries import ONA, PORTAL, Spot
+from environments.activity.specification_changes import SpecificationChange, of_entries, of_values
 from environments.models import Environment, Secret
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
 from portal.ledger import rows as ledger_rows
@@ -72,11 +73,12 @@ class StreamLine:
     entry: Entry | None = None
     folded: list[Entry] = field(default_factory=list)
     of_parts: int = 0
+    change: SpecificationChange | None = None
 
 
-def stream_lines(spots: Sequence[Spot]) -> list[StreamLine]:
-    """The rows at these places, in a constant number of queries."""
-    operations = Operation.objects.only(*ledger_rows.COLUMNS).in_bulk(
+def stream_lines(spots: Sequence[Spot], *, with_versions: bool = False) -> list[StreamLine]:
+    """The rows at these places, in a constant number of queries; with what they changed of specifications."""
+    operations = Operation.objects.only(*ledger_rows.COLUMNS, "before", "after").in_bulk(
         [spot.pk for spot in spots if spot.source == PORTAL]
     )
     entries = AuditLog.objects.defer("document").in_bulk([spot.pk for spot in spots if spot.source == ONA])
@@ -86,14 +88,27 @@ def stream_lines(spots: Sequence[Spot]) -> list[StreamLine]:
     for entry in behind:
         if entry.operation_id:
             folded[entry.operation_id].append(described[entry.pk])
+    changes = of_entries(entries.values()) if with_versions else {}
     rows, of_parts = {row.id: row for row in ledger_rows.rows(operations.values())}, _of_parts(operations)
     return [
-        StreamLine(PORTAL, spot.at, rows[spot.pk], folded=folded.get(spot.pk, []), of_parts=of_parts.get(spot.pk, 0))
+        StreamLine(
+            PORTAL,
+            spot.at,
+            rows[spot.pk],
+            folded=folded.get(spot.pk, []),
+            of_parts=of_parts.get(spot.pk, 0),
+            change=_of_operation(operations[spot.pk]) if with_versions else None,
+        )
         if spot.source == PORTAL
-        else StreamLine(ONA, spot.at, entry=described[spot.pk])
+        else StreamLine(ONA, spot.at, entry=described[spot.pk], change=changes.get(spot.pk))
         for spot in spots
         if spot.pk in rows or spot.pk in described
     ]
+
+
+def _of_operation(operation: Operation) -> SpecificationChange | None:
+    words = of_values(operation.before, operation.after)
+    return SpecificationChange(words) if words else None
 
 
 def _of_parts(operations: Iterable[UUID]) -> dict[UUID | None, int]:

@@ -16,6 +16,7 @@ from environments.as_of.context import AsOf
 from portal.lists.registry import LISTS
 from portal.web.clock import of_the_past
 from portal.web.htmx import htmx_of
+from portal.web.problems import is_api
 
 NOW_ONLY = "This page shows the present alone. Environments and audits can be viewed at a past time."
 # Besides the lists that declare a past; evidence has it in its form, saved views in what they save.
@@ -39,7 +40,7 @@ class PastTimes:
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], of: dict[str, Any]
     ) -> HttpResponse | None:
         typed = request.GET.get("as_of", "").strip()
-        if not typed or request.method != "GET" or not request.user.is_authenticated:
+        if not typed or is_api(request) or request.method != "GET" or not request.user.is_authenticated:
             return None
         match = request.resolver_match
         name = match.view_name if match else ""

@@ -26,7 +26,7 @@ SPECIFIED = {
 # classes are as of now too, but seldom change; pages say so.
 OF_NOW = frozenset(
     ("unpushed_commits", "changed_files", "unpushed_work", "runner_spec_version", "devcontainer_in_sync",
-     "not_in_sync", "shared_ports")
+     "not_in_sync", "shared_ports", "timeout")
 )  # fmt: skip
 
 

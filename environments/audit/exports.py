@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from environments.audit import rows as lines
@@ -10,7 +11,7 @@ from environments.audit.lockdown_history import describe
 from environments.audit.query import Audit, AuditState
 from environments.export_head import AS_THEN
 from environments.list.exports import word
-from environments.models import Environment
+from environments.models import Environment, Transition
 from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts
 from portal.exports.snapshot import read_within, streamed
@@ -30,14 +31,18 @@ CHANGES = (
 WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work recorded now would have had left at that time."
 
 
+def bare_table(audit: Audit) -> Table:
+    """What the table of an audit has, whatever the policy."""
+    return Table(name=f"audit-{audit.slug}", title=f"Audit: {audit.title}", columns={name: name for name in COLUMNS})
+
+
 def table_of(audit: Audit, state: Callable[[ListQuery], AuditState]) -> Table:
     """The lines of an audit, which `state` makes of its query."""
     statuses = {name: f"{status.label}: {status.means}" for name, status in audit.statuses.items()}
-    return Table(
-        name=f"audit-{audit.slug}",
-        title=f"Audit: {audit.title}",
-        columns={name: name for name in COLUMNS},
+    return replace(
+        bare_table(audit),
         rows=lambda query: _rows(state(query)),
+        cells=lambda rows, query: _cells(rows, state(query)),
         about=lambda query: {"statuses": statuses, **query.as_of.note(AS_THEN, WORK_AS_NOW)},
     )
 
@@ -46,9 +51,13 @@ def _rows(asked: AuditState) -> Iterator[Sequence[Any]]:
     """In a transaction only. Two queries more for each piece of them."""
     rows = in_order(lines.read_lines(asked.query.rows()), asked.query.place.order)
     for piece in read_within(lambda: streamed(rows), asked.as_of.reading):
-        by_id = lines.changed_of(piece, asked)
-        for environment in piece:
-            yield _row(environment, by_id.get(environment.pk), asked)
+        yield from _cells(piece, asked)
+
+
+def _cells(environments: Sequence[Environment], asked: AuditState) -> Iterator[Sequence[Any]]:
+    by_id = lines.changed_of(list(environments), asked)
+    for environment in environments:
+        yield _row(environment, by_id.get(environment.pk), asked)
 
 
 def _row(environment: Environment, changed: Changed | None, asked: AuditState) -> Sequence[Any]:
@@ -69,11 +78,15 @@ def _row(environment: Environment, changed: Changed | None, asked: AuditState) -
 def _changes(query: ListQuery) -> Iterator[Sequence[Any]]:
     rows = in_order(query.listing.read(query.rows()), query.place.order)
     for piece in read_within(lambda: streamed(rows), query.as_of.reading):
-        for change in describe(piece):
-            yield (
-                change.by, change.after, change.environment_id, change.name, change.what, change.old, change.new,
-                change.who, change.reason or None, change.operation_id,
-            )  # fmt: skip
+        yield from _changes_in(piece)
+
+
+def _changes_in(rows: Sequence[Transition]) -> Iterator[Sequence[Any]]:
+    for change in describe(list(rows)):
+        yield (
+            change.by, change.after, change.environment_id, change.name, change.what, change.old, change.new,
+            change.who, change.reason or None, change.operation_id,
+        )  # fmt: skip
 
 
 CHANGES_TABLE = Table(
@@ -81,4 +94,5 @@ CHANGES_TABLE = Table(
     title="Lockdowns set, moved and cleared",
     columns={name: name for name in CHANGES},
     rows=_changes,
+    cells=lambda rows, query: _changes_in(rows),
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
@@ -18,7 +19,7 @@ from environments.as_of.context import AsOf, was_ever_synced
 from environments.audit import lockdown_history, rows
 from environments.audit.cells import cells
 from environments.audit.counts import tally
-from environments.audit.exports import CHANGES_TABLE, table_of
+from environments.audit.exports import CHANGES_TABLE, bare_table, table_of
 from environments.audit.forecast import forecast
 from environments.audit.query import AUDITS, DELETED, GROUPS, READ, Audit, AuditState
 from environments.list.change_token import revision
@@ -56,6 +57,7 @@ HEADINGS = (
 def _list(audit: Audit) -> List:
     return List(
         name="audit",
+        api=f"audit/{audit.slug}",
         page_url=f"audit:{audit.slug}",
         export_url=f"audit:{audit.slug}-export",
         title=f"{audit.title} audit",
@@ -86,6 +88,7 @@ def _list(audit: Audit) -> List:
         beyond=ENVIRONMENTS.beyond,
         css="aud-table",
         swapped="audit",
+        table=bare_table(audit),
     )
 
 
@@ -170,13 +173,14 @@ def _policy_words(state: AuditState) -> str:
 def _narrowing(request: HttpRequest, state: AuditState, part: str) -> dict[str, Any]:
     """What narrows it; the filters of the environments' list, counted in every status, only if requested."""
     url, place = reverse("environments:facets"), state.query.place
+    known = QueryDict(urlencode([pair for pair in place.filters if pair[0] not in ("status", "group")]))
     is_counted = part == WHOLE and "facets" in request.GET
     return {
         "group_choices": GROUPS.items(),
         "filter_pairs": [pair for pair in place.filters if pair[0] in PANEL],
-        "facets": facets(read_query(ENVIRONMENTS, request.GET, state.as_of)) if is_counted else None,
+        "facets": facets(read_query(ENVIRONMENTS, known, state.as_of)) if is_counted else None,
         "find_url": url,
-        "counts_url": f"{url}{place.at(None)}",
+        "counts_url": f"{url}?{known.urlencode()}",
     }
 
 
@@ -190,6 +194,7 @@ LOCKDOWN, ARCHIVE = _list(AUDITS["lockdown"]), _list(AUDITS["archive"])
 AUDIT_LISTS = {"lockdown": LOCKDOWN, "archive": ARCHIVE}
 CHANGES = List(
     name="changes",
+    api="audit/lockdown/changes",
     page_url="audit:lockdown-changes",
     export_url="audit:lockdown-changes-export",
     title=CHANGES_TABLE.title,

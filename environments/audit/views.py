@@ -51,7 +51,6 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "is_unknown": not any(summary.is_known for summary in summaries),
         "history": history,
         "has_older": has_older,
-        "problems": as_of.problems,
         "url": reverse("audit:list"),
     }
     return render(request, "environments/audit/list.html", context | as_of.bar())

@@ -36,8 +36,14 @@ def table_of(asked: Mapping[str, int], of_question: Callable[[List, str, int], L
         for name, found in each(query):
             ordered = in_order(found, query.place.order).values_list(*COLUMNS.values())
             for piece in read_within(partial(streamed, ordered)):
-                for pk, label, phase, *rest in piece:
-                    yield [name, pk, label or None, word(phase), *without_blanks(rest)]
+                yield from (_row(name, values) for values in piece)
+
+    def cells(shown: Sequence[Any], query: ListQuery) -> Iterator[Sequence[Any]]:
+        """Of the first question, whose environments the list has."""
+        name, found = next(each(query))
+        values = found.order_by().filter(pk__in=[row.pk for row in shown]).values_list(*COLUMNS.values())
+        by_pk = {row[0]: row for row in values}
+        return (_row(name, by_pk[row.pk]) for row in shown if row.pk in by_pk)
 
     def about(query: ListQuery) -> Mapping[str, Any]:
         said = [f"{QUESTIONS[name].label}: {value} {QUESTIONS[name].unit_word}" for name, value in asked.items()]
@@ -49,6 +55,12 @@ def table_of(asked: Mapping[str, int], of_question: Callable[[List, str, int], L
         title="Policy simulation",
         columns={name: name for name in ("question", *COLUMNS)},
         rows=rows,
+        cells=cells,
         count=lambda query: sum(found.order_by().count() for _, found in each(query)),
         about=about,
     )
+
+
+def _row(question: str, values: Sequence[Any]) -> Sequence[Any]:
+    pk, name, phase, *rest = values
+    return [question, pk, name or None, word(phase), *without_blanks(rest)]

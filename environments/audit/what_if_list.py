@@ -62,6 +62,7 @@ def _of_question(listing: List, name: str, value: int) -> List:
 
 HITS = List(
     name="hits",
+    api="audit/what-if",
     page_url="audit:what-if-environments",
     export_url="audit:what-if-export",
     title="Policy simulation",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,14 +17,16 @@ from django.utils.http import urlencode
 from environments.actions.menu import menu
 from environments.actions.specification_policies import organization_of
 from environments.actions.views.panel import find_environment
+from environments.activity.starters import find_starters
 from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
+from environments.detail.failure import find_failure
 from environments.detail.fields import Fact
 from environments.detail.lifetime import banners, find_deletion, lifetime
 from environments.detail.pending_operations import OperationNotice, operation_notices
 from environments.documents.json_part import Document
 from environments.models import Environment
-from environments.models.flags import FLAGS
 from environments.policies.policy import policy_at
+from environments.policies.stopping import STATUSES, Stop, find_stop
 from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import change_token as secrets_change_token
@@ -131,7 +132,7 @@ def _change_tokens(environment: Environment, change_token: str) -> tuple[str, st
 
 def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
-    failures, warnings = sections.messages(document) if environment.gone_at is None else ([], [])
+    _, warnings = sections.messages(document) if environment.gone_at is None else ([], [])
     organization, now = organization_of(environment), timezone.now()
     blocked = why_blocked()
     facts, known = Facts.of(environment), policy_at(now)
@@ -140,19 +141,13 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
         "sighting": getattr(environment, "sighting", None),
         "menu": menu(environment, organization, request.user, now, blocked),
         "banners": banners(facts, known, now, find_deletion(environment, facts, known)),
-        "is_failing": environment.has_failure and _has(environment, "failing", now),
+        "failure": find_failure(environment, request.user, now),
         "blocked": blocked,
         "standing": standings((environment.creator_id, environment.project_id, environment.runner_id)),
-        "failures": failures,
         "warnings": warnings,
         "components": sections.components(document),
         "acknowledgement": sections.acknowledgement(document),
     }
-
-
-def _has(environment: Environment, flag: str, now: datetime) -> bool:
-    """Whether a flag holds for it, by the condition that lists and counts have."""
-    return Environment.objects.filter(FLAGS[flag].condition(now), pk=environment.pk).exists()
 
 
 def _entry(model: type[E], id_: UUID | None) -> E | None:
@@ -163,11 +158,14 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
     document, now = Document(environment), timezone.now()
     runner = _entry(Runner, environment.runner_id)
     kind = _entry(EnvironmentClass, environment.class_id)
+    starter = find_starters([environment]).get(environment.pk, "")
+    stop = find_stop(environment, now)
     return {
+        "is_up": stop is not None,
         "ports": sections.ports(document),
         "admission": sections.admission(document),
         "timeout": sections.timeout(document),
-        "activity": activity(environment, document),
+        "activity": activity(environment, document, starter, stop),
         "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
         "machine": ownership.machine_location(environment, document, runner, kind) + sections.machine(document),
         "people": ownership.owner(environment, document),
@@ -176,12 +174,13 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
     }
 
 
-def activity(environment: Environment, document: Document) -> list[Fact]:
+def activity(environment: Environment, document: Document, starter: str, stop: Stop | None) -> list[Fact]:
     signal = document.status.part("activitySignal")
     return [
+        *([Fact("Stops", stop.at, "due", STATUSES.get(stop.status, ""), stop.because)] if stop else []),
         Fact("Last activity", signal.time("timestamp"), "time"),
-        Fact("Last activity source", signal.text("source")),
-        Fact("Last started", environment.last_started_at, "time"),
+        Fact("Kept awake by" if stop else "Last activity source", signal.text("source")),
+        Fact("Last started", environment.last_started_at, "time", note=starter),
         Fact("Created", environment.created_at, "time"),
         Fact("First observed", environment.first_seen_at, "time"),
     ]

@@ -14,6 +14,7 @@ from environments.list.failure_messages import NO_WORDS, fingerprint, normalize
 from environments.list.names import NAMED, named, names_of
 from environments.models import Environment, EnvironmentQuerySet, FailureKind
 from environments.models.flags import FLAGS
+from environments.policies import stopping
 from portal.lists.declaration import ListQuery
 from portal.lists.filters import (
     Conditional,
@@ -62,6 +63,10 @@ def _lockdown(word: str) -> Q:
     return search_keys.lockdown(word, clock.at())
 
 
+def _stops(word: str) -> Q:
+    return stopping.stops(word, clock.at())
+
+
 def _flag(text: str) -> str:
     search_keys.read_flag(text)
     return text.lower()
@@ -98,7 +103,7 @@ def _kind(text: str) -> str:
     return text
 
 
-def _of_kind(values: Values) -> Q:
+def of_failure_kinds(values: Values) -> Q:
     """Environments of which the message is of these kinds, exactly; one query for the messages there are."""
     there_are = Environment.objects.with_failure().order_by().values_list("failure", flat=True).distinct()
     return Q(failure__in=[each for each in there_are if fingerprint(normalize(each)) in values])
@@ -134,12 +139,16 @@ FILTERS = (
         "idle", "Idle for", lambda days: search_keys.idle(int(days[0])), _days,
         words_of({}, lambda text: f"{int(text)} d"), single=True, facet=Conditional(_idle),
     ),
+    Filter(
+        "stops", "Stops", any_of(_stops), word_of(stopping.STATUSES), words_of(stopping.STATUSES),
+        facet=Conditional(lambda selected: recorded.answerable({word: _stops(word) for word in stopping.STATUSES})),
+    ),
     _ids("project", "Project"),
     _ids("owner", "Owner"),
     _ids("runner", "Runner"),
     _ids("class", "Class"),
     _raw("role", "Role", search_keys.ROLES, "environment_role_"),
-    Filter("failure", "Failure", _of_kind, _kind, _kind_words, single=True),
+    Filter("failure", "Failure", of_failure_kinds, _kind, _kind_words, single=True),
     # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
     Filter("id", "Chosen", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
     Filter(

@@ -15,7 +15,7 @@ from environments.as_of.context import AsOf
 from environments.list.change_token import revision
 from environments.list.exports import TABLE
 from environments.list.filters import FACETS, FILTERS, PANEL, without_gone
-from environments.list.rows import list_rows, read_rows
+from environments.list.rows import asks_for_failures, list_rows, read_rows
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, SyncRun
 from environments.sync.freshness import freshness
@@ -69,7 +69,9 @@ ENVIRONMENTS = List(
     panel=PANEL,
     base=without_gone,
     read=read_rows,
-    display=lambda found, query, request: list_rows(found, reverse("environments:list")),
+    display=lambda found, query, request: list_rows(
+        found, reverse("environments:list"), tells_failures=asks_for_failures(query)
+    ),
     as_of=AsOf.read,
     # words are looked up in a text index, and each hit in its row
     scanned=("", "name", "owner", "project", "repo", "branch", "class", "runner"),
@@ -86,4 +88,6 @@ ENVIRONMENTS = List(
     empty=last_sync,
     beyond="The environments after it were deleted or changed.",
     table=TABLE,
+    detail=lambda environment: {part: getattr(environment, part) for part in ("metadata", "spec", "status")},
+    version=lambda environment: str(int(environment.spec_version)),
 )

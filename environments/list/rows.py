@@ -17,6 +17,7 @@ from environments.models import Environment, Phase
 from environments.models.flags import FLAGS, Flag, with_flags
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
+from portal.lists.declaration import ListQuery
 from portal.web import cells
 from portal.web.formatting import phase_word
 from portal.web.templatetags.portal import ago, due
@@ -28,7 +29,7 @@ COLUMNS = (
     "failure", "unpushed_commits", "changed_files", "desired_phase", "spec_version", "runner_spec_version",
     "secrets_in_sync", "devcontainer_in_sync",
 )  # fmt: skip
-
+FAILURES = frozenset(("failing", "failed"))
 
 Row = dict[str, str]
 
@@ -38,7 +39,14 @@ def read_rows(environments: QuerySet[Any]) -> QuerySet[Any]:
     return with_flags(environments.only(*COLUMNS), clock.at())
 
 
-def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
+def asks_for_failures(query: ListQuery) -> bool:
+    """Whether rows are chosen by their failure: each then tells its message in a second line."""
+    terms = [value for term in query.search.terms if term.key == "is" and not term.negated for value in term.values]
+    words = {*query.selected("flag"), *map(str.lower, terms)}
+    return bool(query.selected("failure") or words & FAILURES)
+
+
+def list_rows(environments: Iterable[Environment], url: str, *, tells_failures: bool = False) -> list[Row]:
     """The cells of each line by their names, as HTML; `url` is the list's own.
 
     Cells are plain dictionaries made here: see `portal.web.cells`.
@@ -49,7 +57,18 @@ def list_rows(environments: Iterable[Environment], url: str) -> list[Row]:
     standing = recorded.standings(
         identity for each in environments for identity in (each.creator_id, each.project_id, each.runner_id)
     )
-    return [_row(environment, url, now, flags, standing) for environment in environments]
+    rows = [_row(environment, url, now, flags, standing) for environment in environments]
+    for environment, row in zip(environments, rows, strict=True):
+        row["failure"] = _failure(environment) if tells_failures else ""
+    return rows
+
+
+def _failure(environment: Environment) -> SafeString:
+    """Its message, cut by the column's width, and whole in its tooltip."""
+    if not environment.failure:
+        return SafeString("")
+    message = escape(environment.failure)
+    return SafeString(f'<div class="list-failure" title="{message}"><bdi>{message}</bdi></div>')
 
 
 def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag], standing: Mapping[UUID, str]) -> Row:

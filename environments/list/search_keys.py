@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
@@ -15,10 +15,11 @@ from environments.as_of import clock, recorded
 from environments.list.names import NAMED
 from environments.models import SECRETS_NOT_IN_SYNC, UNACKNOWLEDGED, Phase
 from environments.models.flags import FLAGS
-from environments.policies import deletion
+from environments.policies import deletion, stopping
 from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
 from portal.directory.standing import words_of
+from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded
 from portal.lists.readers import DAY, NONE, beginning_of_id, compared
 from portal.lists.search import Key, Search, listed, one_of
@@ -55,6 +56,7 @@ def lockdown(word: str, now: datetime) -> Q:
     return present(is_past(now) if word == "past" else is_ahead(now, now + LOCKDOWN[word]))
 
 
+STOPS = ("never", "overdue", "unknown")
 LOCKDOWN = {"past": timedelta(0), "24h": DAY, "7d": 7 * DAY, NONE: timedelta(0)}
 
 
@@ -124,6 +126,17 @@ def _lockdown(text: str) -> Q:
     return present(is_ahead(now, now + delay) if less else is_ahead(now + delay))
 
 
+def _stops(text: str) -> Q:
+    now = clock.at()
+    if text.lower() in STOPS:
+        return stopping.stops(text.lower(), now)
+    try:
+        less, delay = compared(text)
+    except ValueError:
+        raise ValueError("takes <2h (overdue too), >2h, never, overdue or unknown") from None
+    return stopping.stops_before(now + delay) if less else stopping.TIMED & ~stopping.stops_before(now + delay)
+
+
 def _port(text: str) -> Q:
     if text.lower() == "everyone":
         return Q(open_to_everyone=True)
@@ -139,38 +152,56 @@ def _phase(text: str) -> Q:
     return Q(phase=value)
 
 
+def _names(kind: str) -> Callable[[str], Iterable[str]]:
+    return names_among(NAMED[kind][0], *words_of(kind), NONE)
+
+
+SPANS = among("<1d", "<7d", "<30d", ">7d", ">30d", ">90d")
 read_flag = recorded.only(lambda text: one_of(flag_conditions())(text))
 
 
 KEYS = {
     key.name: replace(key, read=recorded.only(key.read))
     for key in (
-        Key("phase", listed(PHASES), "phase:running,starting", _phase),
+        Key("phase", listed(PHASES), "phase:running,starting", _phase, among(*PHASES)),
         Key("name", "a part of the name", "name:otter", _part_of("name")),
         Key(
             "owner", "a part of the owner's name or e-mail, left, suspended or none", "owner:ann",
-            _entry("owner", "owner_name", "owner_email"),
+            _entry("owner", "owner_name", "owner_email"), _names("owner"),
         ),
         Key(
             "project", "a part of the project's name, deleted or none", 'project:"my proj"',
-            _entry("project", "project_name"),
+            _entry("project", "project_name"), _names("project"),
         ),
         Key("repo", "a part of the repository's address, or none", "repo:petclinic", _part_of("repository")),
         Key("branch", "a part of the branch's name, or none", "branch:main", _part_of("branch")),
-        Key("class", "a part of the class's name, or none", "class:large", _part_of("class_name", searched=False)),
+        Key(
+            "class", "a part of the class's name, or none", "class:large",
+            _part_of("class_name", searched=False), _names("class"),
+        ),
         Key(
             "runner", "a part of the runner's name, deleted, degraded or none", "runner:aws",
-            _entry("runner", "runner_name", searched=False),
+            _entry("runner", "runner_name", searched=False), _names("runner"),
         ),
-        Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text))),
-        Key("is", listed(IS), "is:failing", _is),
-        Key("lockdown", "<7d, >7d, past or none", "lockdown:<7d", _lockdown),
-        Key("deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion),
-        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at")),
-        Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at")),
-        Key("port", "a shared port's number, or everyone (running or not)", "port:everyone", _port),
+        Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text)), among(*ROLES)),
+        Key("is", listed(IS), "is:failing", _is, among(*IS)),
+        Key(
+            "lockdown", "<7d, >7d, past or none", "lockdown:<7d",
+            _lockdown, among("past", "<24h", "<7d", ">7d", "none"),
+        ),
+        Key(
+            "deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion,
+            among("<3d", "<7d", ">3d", ">7d", "none"),
+        ),
+        Key(
+            "stops", "of what is up: <2h (overdue too), >2h, never, overdue or unknown, unless it is used again",
+            "stops:<2h", _stops, among("<2h", ">2h", "never", "overdue", "unknown"),
+        ),
+        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS),
+        Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at"), SPANS),
+        Key("port", "a shared port's number, or everyone (running or not)", "port:everyone", _port, among("everyone")),
         Key("id", "an environment's id or its beginning", "id:018f3c", beginning_of_id("an environment")),
-        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE)),
+        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE), among(*GONE)),
     )
 }  # fmt: skip
 SEARCH = Search(

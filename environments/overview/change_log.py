@@ -14,11 +14,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from environments.models import Transition
+from environments.list.exports import word
+from environments.models import Field, Transition
 from environments.timeline.event_labels import Event, event
 from environments.timeline.query import format_time
 from environments.timeline.transitions_source import LETTER
-from portal.lists.declaration import Heading, List, ListQuery
+from portal.lists.declaration import Cells, Heading, List, ListQuery, Table, without_blanks
 from portal.lists.keyset import Sort
 
 READ = ("environments.view_environment", "environments.view_transition")
@@ -73,6 +74,12 @@ def change_url(environment_id: UUID, transition_id: int, seen_at: datetime) -> s
     return f"{reverse('environments:timeline', args=[environment_id])}?{urlencode(query)}#chosen"
 
 
+def _cells(values: Cells) -> Cells:
+    """Phases as lists have them; all else as Ona has it."""
+    *before, old, new = without_blanks(values)
+    return [*before, *(word(value) if before[-1] == Field.PHASE else value for value in (old, new))]
+
+
 CHANGE_LOG = List(
     name="change-log",
     page_url="overview-changes",
@@ -100,4 +107,19 @@ CHANGE_LOG = List(
     rows_template="environments/overview/_change_rows.html",
     empty_template="environments/overview/_no_changes.html",
     css="ov-log",
+    table=Table(
+        name="change-log",
+        title="Change log",
+        columns={
+            "id": "id",
+            "seen_at": "seen_at",
+            "not_yet_at": "old_seen_at",
+            "environment_id": "environment_id",
+            "environment": "environment__name",
+            "field": "field",
+            "old": "old",
+            "new": "new",
+        },
+        row=_cells,
+    ),
 )

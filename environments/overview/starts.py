@@ -18,7 +18,7 @@ from environments.overview import startup_times
 from environments.overview.change_log import READ, change_url, environment_url
 from environments.overview.presentation import Choice
 from environments.overview.top_consumers import names_of as names_by_key
-from portal.lists.declaration import Heading, List, ListQuery
+from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, Values, in_column, in_ids, words_of
 from portal.lists.keyset import Sort
 from portal.lists.readers import id_or_none, word_of
@@ -119,4 +119,13 @@ STARTS = List(
     before_template="environments/overview/_start_choices.html",
     empty_template="environments/overview/_no_starts.html",
     css="ov-started",
-)
+    table=Table(
+        name="starts",
+        title="Starts",
+        columns={
+            "transition_id": "transition_id", "running_at": "running_at", "environment_id": "environment_id",
+            "kind": "kind", "took_seconds": "seconds", "uncertain_seconds": "uncertain", "class_id": "class_id",
+            "project_id": "project_id",
+        },
+    ),
+)  # fmt: skip

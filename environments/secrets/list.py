@@ -18,7 +18,8 @@ from environments.models.secret import Mount
 from environments.models.secret_scope import ScopeKind
 from environments.secrets.reach import change_token
 from environments.sync.freshness import freshness
-from portal.directory.models import Project
+from portal.directory.models import Member, Project
+from portal.lists.completion import among, names_among
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, any_of, words_of
 from portal.lists.folding import Folded
@@ -61,11 +62,21 @@ def _part_of(column: str, kind: str = "") -> Callable[[str], Q]:
 
 KEYS = keys(
     Key("name", "a part of the name", "name:token", _part_of("name")),
-    Key("scope", listed(SCOPES), "scope:project", one_of({word: Q(scope_kind=word) for word in SCOPES})),
-    Key("project", "a part of the project's name", "project:shop", _part_of("scope_name", ScopeKind.PROJECT)),
-    Key("owner", "a part of the person's name", "owner:ann", _part_of("scope_name", ScopeKind.USER)),
-    Key("creator", "a part of the creator's name", "creator:ann", _part_of("creator_name")),
-    Key("mount", listed(MOUNTS), "mount:file", one_of({word: Q(mount_kind=word) for word in MOUNTS})),
+    Key(
+        "scope", listed(SCOPES), "scope:project", one_of({word: Q(scope_kind=word) for word in SCOPES}), among(*SCOPES)
+    ),
+    Key(
+        "project",
+        "a part of the project's name",
+        "project:shop",
+        _part_of("scope_name", ScopeKind.PROJECT),
+        names_among(Project),
+    ),
+    Key(
+        "owner", "a part of the person's name", "owner:ann", _part_of("scope_name", ScopeKind.USER), names_among(Member)
+    ),
+    Key("creator", "a part of the creator's name", "creator:ann", _part_of("creator_name"), names_among(Member)),
+    Key("mount", listed(MOUNTS), "mount:file", one_of({word: Q(mount_kind=word) for word in MOUNTS}), among(*MOUNTS)),
     Key("host", "a part of a credential proxy's host", "host:stripe", lambda text: Q(proxy_hosts__icontains=text)),
 )
 
@@ -141,7 +152,7 @@ SECRETS = List(
     permissions=("environments.view_secret",),
     sorts=SORTS,
     default_order="name",
-    search=Search(KEYS, contains),
+    search=Search(KEYS, contains, placeholder="Words, or host:stripe"),
     filters=FILTERS,
     panel=tuple(each.name for each in FILTERS),
     base=_base,
@@ -174,4 +185,5 @@ SECRETS = List(
             "first_seen_at": "first_seen_at", "seen_at": "seen_at", "gone_at": "gone_at",
         },
     ),
+    detail=lambda secret: {},
 )  # fmt: skip

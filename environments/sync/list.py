@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
-from portal.lists.declaration import Heading, List, ListQuery
+from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, in_column, words_of
 from portal.lists.keyset import Sort
 from portal.lists.readers import word_of
@@ -37,6 +37,7 @@ def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, 
 
 SYNC_RUNS = List(
     name="sync",
+    api="sync-runs",
     page_url="sync",
     title="Sync",
     one="run",
@@ -69,4 +70,15 @@ SYNC_RUNS = List(
     rows_template="environments/sync/_rows.html",
     empty_template="environments/sync/_no_runs.html",
     css="env-runs",
+    table=Table(
+        name="sync-runs",
+        title="Sync runs",
+        columns={
+            name: name
+            for name in (
+                "id", "kind", "state", "started_at", "finished_at", "pages", "requests", "retries", "listed", "changed",
+                "transitions", "malformed", "missing",
+            )
+        } | {"deleted": "gone", "error_code": "error_code", "error": "error", "request_id": "request_id"},
+    ),
 )  # fmt: skip

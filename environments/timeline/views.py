@@ -25,6 +25,8 @@ from environments.timeline.operations_source import OPERATIONS
 from environments.timeline.query import View
 from environments.timeline.source import SOURCES, Selection, Source, assemble
 from environments.timeline.specification_versions import VERSIONS, Version
+from environments.timeline.startup_drawing import draw_start
+from environments.timeline.startups import read_starts
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.exports.download import PERMISSION, Asking, respond
 from portal.web.permissions import permission
@@ -63,6 +65,9 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "newest_url": view.url(),
         "unsearched_url": view.url(q=""),
         "is_older": listed.is_older,
+        "starts": [draw_start(start) for start in read_starts(environment, view.period)]
+        if TRANSITIONS in sources
+        else [],
     }
     return render_tab(request, environment, "timeline", "environments/timeline/_timeline.html", context, change_token)
 

@@ -1,16 +1,21 @@
-"""Saved views: a list with its filters under a name, private or shared; and each person's start view."""
+"""What belongs to a person: saved views, the start view, kept forms, and tokens of the portal's API."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, ClassVar, NoReturn, Self
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import Upper
 from django.urls import reverse
 
+from portal.accounts.roles import ROLES
 from portal.lists.registry import SAVABLE
 
 LONGEST_NAME = 80
@@ -115,3 +120,82 @@ class KeptForm(models.Model):
 
     def __str__(self) -> str:
         return f"a form sent at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Tokens by condition."""
+
+    def unended(self, now: datetime) -> Self:
+        """Neither revoked nor expired."""
+        return self.filter(revoked_at=None, expires_at__gt=now)
+
+
+class ApiToken(models.Model):
+    """A token of the portal's API (portal.accounts.tokens): what it may do, and a digest by which it is found.
+
+    `prefix` is its beginning, by which people tell it from others; the rest is stored nowhere.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=LONGEST_NAME)
+    role = models.CharField(max_length=20, choices=[(role, role) for role in ROLES])
+    is_read_only = models.BooleanField(default=False)
+    prefix = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256, in hexadecimal
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    # written at most once a minute
+    last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.GenericIPAddressField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=150, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ("view",)
+        permissions = [("revoke_apitoken", "Can see and revoke the tokens of others")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
+
+class TokenUser(User):
+    """The owner of a token in a request that the token authenticates: with the token's permissions and no others.
+
+    It passes for a User wherever permissions are checked and operations are recorded. It is never written.
+    """
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+    token: ApiToken
+    allowed: frozenset[str] = frozenset()
+
+    @property
+    def token_words(self) -> str:
+        """The token, for the ledger."""
+        return str(self.token)
+
+    @property
+    def standing(self) -> str:
+        """The role that the token has, for refusals."""
+        return f"{self.token.role}, by a {'read-only ' if self.token.is_read_only else ''}token"
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return perm in self.allowed
+
+    def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
+        return self.allowed.issuperset(perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return any(name.startswith(f"{app_label}.") for name in self.allowed)
+
+    def get_all_permissions(self, obj: Any = None) -> set[str]:
+        return set(self.allowed)
+
+    def save(self, *args: Any, **options: Any) -> NoReturn:
+        """Nobody is changed through a token: the row in memory has not the owner's rights."""
+        raise PermissionDenied("A token cannot change accounts.")

@@ -18,6 +18,7 @@ ADMINISTER = (
     *(f"environments.{verb}_secret" for verb in ("add", "change", "delete")),
     *(f"automations.{verb}_{thing}" for verb in ("add", "change", "delete") for thing in ("service", "task")),
     "accounts.unshare_savedview",
+    "accounts.revoke_apitoken",
 )
 EXPORT = ("environments.export_environment",)
 
@@ -28,6 +29,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Admin": (*OPERATE, *ADMINISTER, *EXPORT),
     "Auditor": (*EXPORT, "automations.read_log"),
 }
+
+# What reads, besides the permissions to view: read-only tokens have these of their role.
+READING = (*EXPORT, "automations.read_log")
+
+
+def is_reading(name: str) -> bool:
+    """Whether a permission changes nothing."""
+    return name in READING or name.partition(".")[2].startswith("view_")
 
 
 def grant_roles(apps: Any) -> None:

@@ -1,9 +1,10 @@
-"""URLs: sign-in, sign-out, password, saved views, start."""
+"""URLs: sign-in, sign-out, password, API tokens, saved views, start."""
 
 from django.urls import path
 
 from portal.accounts import views
 from portal.accounts.saved_views import views as saved_views_views
+from portal.accounts.tokens import views as tokens_views
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,6 +12,9 @@ urlpatterns = [
     path("sign-out/", views.sign_out, name="sign-out"),
     path("password/", views.change_password, name="password"),
     path("link/", views.link, name="link"),
+    path("tokens/", tokens_views.tokens, name="tokens"),
+    path("tokens/new/", tokens_views.token_new, name="token-new"),
+    path("tokens/<uuid:token_id>/revoke/", tokens_views.token_revoke, name="token-revoke"),
     path("start/", saved_views_views.start, name="start"),
     path("views/", saved_views_views.views, name="views"),
     path("views/menu/", saved_views_views.views_menu, name="views-menu"),

@@ -7,6 +7,7 @@ from functools import cache
 
 from django.conf import settings
 
+from portal.directory.call_counts import call_counts
 from portal.directory.shared_pause import SharedPause
 from portal.ona import OnaClient
 
@@ -30,4 +31,5 @@ def _client(_process: int, timeout: float, attempts: int) -> OnaClient:
         timeout=timeout,
         attempts=attempts,
         pause=SharedPause(settings.REDIS_URL, settings.ONA_BASE_URL),
+        on_call=call_counts(settings.REDIS_URL).count,
     )

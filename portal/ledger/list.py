@@ -25,8 +25,9 @@ EXPORTED = {
     "id": "id", "asked_at": "asked_at", "sent_at": "sent_at", "closed_at": "closed_at", "actor_id": "actor_id",
     "actor": "actor_name", "action": "action", "target_type": "target_type", "target_id": "target_id",
     "target": "target_name", "environment_id": "environment_id", "part_of": "parent_id", "origin": "origin",
-    "reason": "reason", "outcome": "outcome", "code": "code", "message": "message", "request_id": "request_id",
-    "explanation": "explanation", "request": "request", "before": "before", "after": "after",
+    "token": "token", "reason": "reason", "outcome": "outcome", "code": "code", "message": "message",
+    "request_id": "request_id", "explanation": "explanation", "request": "request", "before": "before",
+    "after": "after",
 }  # fmt: skip
 
 
@@ -108,4 +109,5 @@ OPERATIONS = List(
         about=lambda query: {} if query.place.filters else {"note": WHOLE},
         period=_period,
     ),
+    detail=lambda operation: {},
 )

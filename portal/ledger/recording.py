@@ -30,12 +30,14 @@ class RequestContext(TypedDict, total=False):
 
     A form carries `operation_id`, so that sending it twice requests it once; `content` is the digest of what was sent
     with it, by which other content under the same id is refused. `made_from` is what the form was made from, by the
-    names that the operation's `before` has. `parent_id` is the operation it is a part of.
+    names that the operation's `before` has. `parent_id` is the operation it is a part of. `by_token` names the token
+    that requests it; by default it is that of an `actor` who is one (portal.accounts.models.TokenUser).
     """
 
     actor: Required[User | AbstractBaseUser | AnonymousUser]
     reason: str
     origin: Origin
+    by_token: str
     operation_id: uuid.UUID | None
     parent_id: uuid.UUID | None
     content: str
@@ -71,6 +73,7 @@ def begin(
     inside a transaction, whose rollback would remove the row.
     """
     actor = context["actor"]
+    token = context.get("by_token") or getattr(actor, "token_words", "")
     columns = {
         "actor_id": actor.pk,
         "actor_name": actor.get_username(),
@@ -81,7 +84,8 @@ def begin(
         "environment_id": target.environment_id,
         "parent_id": context.get("parent_id"),
         "reason": context.get("reason", "").strip(),
-        "origin": context.get("origin", Origin.PAGE),
+        "origin": context.get("origin", Origin.API if token else Origin.PAGE),
+        "token": token,
         "request": plain(request or {}),
         "before": plain(before or {}),
         "after": plain(after or {}),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db.models import Q, Value
 from django.utils import timezone
 
 from portal.ledger.labels import ACTIONS
 from portal.ledger.models import Origin, Outcome
 from portal.lists import readers
+from portal.lists.completion import MOST, among
 from portal.lists.folding import Folded, folded
 from portal.lists.search import Key, Search, keys, listed, one_of
 
@@ -61,21 +63,31 @@ def _part_of(column: str) -> Callable[[str], Q]:
     return lambda text: contains(text) & Q(**{f"{column}__says": text})
 
 
+def _actions(text: str) -> Iterable[str]:
+    return among(*ACTIONS)(text)  # those that are registered by then
+
+
+def _actors(text: str) -> Iterable[str]:
+    """Names of those who sign in here."""
+    found = User.objects.filter(username__icontains=text).order_by("username")
+    return found.values_list("username", flat=True)[:MOST]
+
+
 def _reason(text: str) -> Q:
     return Q(reason="") if text.lower() == "none" else _part_of("reason")(text)
 
 
 SEARCH = Search(
     keys(
-        Key("actor", "a part of the requester's name", "actor:ann", _part_of("actor_name")),
-        Key("action", "an action, or a part of its words", "action:environment.stop", _action),
+        Key("actor", "a part of the requester's name", "actor:ann", _part_of("actor_name"), _actors),
+        Key("action", "an action, or a part of its words", "action:environment.stop", _action, _actions),
         Key("target", "a part of the name of what was changed, or an id", "target:otter", target),
-        Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", one_of(OUTCOMES)),
-        Key("since", "a span such as 24h or 7d", "since:7d", since),
+        Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", one_of(OUTCOMES), among(*OUTCOMES)),
+        Key("since", "a span such as 24h or 7d", "since:7d", since, among("24h", "7d", "30d")),
         Key("from", "a day or a time (UTC)", "from:2026-01-31", from_),
         Key("to", "a day or a time (UTC), which is part of it", 'to:"2026-01-31T18:00"', to),
         Key("reason", "a part of the reason, or none", "reason:cost", _reason),
-        Key("origin", listed(ORIGINS), "origin:api", one_of(ORIGINS)),
+        Key("origin", listed(ORIGINS), "origin:api", one_of(ORIGINS), among(*ORIGINS)),
         Key("id", "an operation's id or its beginning", "id:018f3c", readers.beginning_of_id("an operation")),
     ),
     contains,

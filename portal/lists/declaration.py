@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 
 from portal.lists.filters import Filter, Values
-from portal.lists.keyset import Cursor, Page, Sort, page
+from portal.lists.keyset import Cursor, Page, Sort, page, page_of_keys
 from portal.lists.place import Chip, Pair, Place
 from portal.lists.search import Problem, Query, Search, without
 
@@ -90,7 +91,8 @@ def without_blanks(values: Cells) -> Cells:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A list as a file. `columns` are its headings, each with the model's column; `row` makes cells of their values,
-    `more` names those it adds. What has no such columns gives `rows` itself, in a snapshot.
+    `more` names those it adds. What has no such columns gives `rows` itself, in a snapshot, and `cells` of the rows of
+    one page.
 
     `about` adds to what the file says at its head, `period` tells which time the list is narrowed to.
     """
@@ -102,6 +104,7 @@ class Table:
     row: Callable[[Cells], Cells] = without_blanks
     every: Callable[[ListQuery], QuerySet[Any]] | None = None
     rows: Callable[[ListQuery], Iterator[Cells]] | None = None
+    cells: Callable[[Sequence[Any], ListQuery], Iterator[Cells]] | None = None
     count: Callable[[ListQuery], int] | None = None
     about: Callable[[ListQuery], Mapping[str, Any]] = lambda query: {}
     period: Callable[[ListQuery], Span] = lambda query: (None, None)
@@ -161,6 +164,12 @@ class List:
     table: Table | None = None
     saved: bool = True  # whether people may save its address; never where that takes arguments
 
+    # the REST API: its address below /api/v1/, the name unless it is another; where rows have addresses of their own,
+    # what is told of one besides its columns
+    api: str = ""
+    detail: Callable[[Any], Mapping[str, Any]] | None = None
+    version: Callable[[Any], str] | None = None  # of such a row: its ETag, which edits name
+
     css: str = ""
     swapped: str = "list"  # the id of what sorting, paging and news swap
     trigger: str = "submit, change from:#facets, input changed delay:400ms from:#q"
@@ -180,6 +189,11 @@ class List:
         """The change token of the rows."""
         return self.change_token(**of) if self.change_token else ""
 
+    @property
+    def has_past(self) -> bool:
+        """Whether it can be asked about a past time."""
+        return not isinstance(self.as_of(""), Now)
+
     @cached_property
     def by_name(self) -> Mapping[str, Filter]:
         return {each.name: each for each in self.filters}
@@ -198,6 +212,26 @@ class Total:
 
     def __str__(self) -> str:
         return f"{self.count:,}{'+' if self.is_more else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A problem, and two ways out of it: `url` asks for what was probably `meant`, `without` for the rest alone. Both
+    are empty for a problem that leaves the rows as they are."""
+
+    problem: Problem
+    meant: str = ""
+    url: str = ""
+    without: str = ""
+
+    @classmethod
+    def of(cls, problem: Problem, place: Place) -> Correction:
+        name = problem.parameter
+        if not name:
+            return cls(problem)
+        meant = " ".join(value if key == "q" else f"{key}={value}" for key, value in problem.meant)
+        url = place.instead(name, problem.meant) if problem.meant else ""
+        return cls(problem, meant, url, place.instead(name, problem.rest))
 
 
 @dataclass(frozen=True)
@@ -222,22 +256,34 @@ class ListQuery:
         return self.place.one("q")
 
     def one(self, name: str) -> str:
-        """The value of a parameter that has at most one; empty if absent."""
-        return self.place.one(name)
+        """The value of a parameter that has at most one; empty if absent, or not understood."""
+        return self.place.one(name) if name not in self.listing.by_name else "".join(self.selected(name)[-1:])
 
     def selected(self, name: str) -> Values:
         """The values of a parameter."""
         return self.values.get(name, ())
 
     @property
+    def is_unclear(self) -> bool:
+        """Whether some of what narrows it was not understood: then there are no rows, to show or to act on."""
+        return any(problem.parameter for problem in self.problems)
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether any filter or search term applies."""
         return bool(self.values or self.search.terms)
 
+    @property
+    def corrections(self) -> list[Correction]:
+        """The problems, each with the ways out of it."""
+        return [Correction.of(problem, self.place) for problem in self.problems]
+
     def rows(self, without: str = "") -> Any:
         """The rows that all filters leave, in a query of the model's own kind; `without` one of them, which is what the
-        counts of its facet count."""
+        counts of its facet count; none if it is unclear which are meant."""
         found = self.listing.base(self)
+        if self.is_unclear:
+            return self.listing.rows_from(found.none(), self)
         if self.search.terms:
             found = found.filter(self.search.asks)
         for name, values in self.values.items():
@@ -247,11 +293,17 @@ class ListQuery:
 
     def page(self) -> Page[Any]:
         """The requested page of rows, with cursors to its neighbours."""
+        if self.is_unclear:
+            return Page([], None, None)
         return self.listing.pages(self) if self.listing.pages else self.keyset_page(self.listing.read)
 
     def keyset_page(self, read: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Page[Any]:
         """The same, found by the sort's key and read with the columns that `read` chooses."""
         return page(self.rows(), self.place.order, self.place.size, self.cursor, read)
+
+    def page_of_keys(self) -> Page[UUID | int]:
+        """The primary keys of such a page alone."""
+        return page_of_keys(self.rows(), self.place.order, self.place.size, self.cursor)
 
     def total(self, shown: Page[Any]) -> Total:
         """The number of rows, up to a limit; a page that holds the whole list is not counted again."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import QueryDict
 
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
 from portal.exports.snapshot import read_within, streamed
 from portal.lists.declaration import Cells, List, ListQuery, Table
-from portal.lists.keyset import in_order
+from portal.lists.keyset import Page, in_order
 from portal.lists.query import as_of_of, read_query
 
 
@@ -42,6 +42,28 @@ def rows_of(query: ListQuery) -> Iterator[Cells]:
     """All rows of a list in its order; requires a transaction."""
     table = table_of(query)
     return table.rows(query) if table.rows else _streamed(table, query)
+
+
+def cells_of_page(query: ListQuery) -> Page[Cells]:
+    """The rows of one page as a file has them."""
+    table = table_of(query)
+    if table.cells:
+        shown = query.page()
+        return Page(list(table.cells(shown.rows, query)), shown.next, shown.previous)
+    keys = query.page_of_keys()
+    found = _cells(table, query, keys.rows)
+    return Page([found[pk] for pk in keys.rows if pk in found], keys.next, keys.previous)
+
+
+def cells_of_row(query: ListQuery, row: Model) -> Cells:
+    """One row as a file has it."""
+    table = table_of(query)
+    return next(iter(table.cells([row], query) if table.cells else _cells(table, query, [row.pk]).values()))
+
+
+def _cells(table: Table, query: ListQuery, keys: Sequence[Any]) -> dict[Any, Cells]:
+    rows = _every(table, query).order_by().filter(pk__in=keys).values_list("pk", *table.columns.values())
+    return {pk: table.row(values) for pk, *values in rows}
 
 
 def _streamed(table: Table, query: ListQuery) -> Iterator[Cells]:

@@ -82,8 +82,10 @@ def _counted(query: ListQuery) -> list[Filter]:
 
 
 def _count(query: ListQuery) -> dict[str, Counts]:
-    """Count in two queries, plus one for each facet with a selection."""
+    """Count in two queries, plus one for each facet with a selection; nothing is counted of an unclear query."""
     every = _counted(query)
+    if query.is_unclear:
+        return {each.name: dict.fromkeys(_usual(each, query.selected(each.name)), 0) for each in every}
     active = [each for each in every if query.selected(each.name) and not _adds_up(each)]
     counts = _count_each(query, query.rows(), [each for each in every if each not in active])
     for each in active:
@@ -93,6 +95,11 @@ def _count(query: ListQuery) -> dict[str, Counts]:
             counts[each.name].pop("", None)
             counts[each.name] = _top(counts, each.name, query.selected(each.name))
     return counts
+
+
+def _usual(each: Filter, selected: Sequence[str]) -> Iterable[str]:
+    """The values that a facet shows whatever is counted."""
+    return each.facet.conditions(tuple(selected)) if isinstance(each.facet, Conditional) else selected
 
 
 def _count_each(query: ListQuery, rows: QuerySet[Any], some: list[Filter]) -> dict[str, Counts]:

@@ -96,8 +96,9 @@ class EnumWords:
 
     def value(self, raw: str) -> str:
         """What addresses hold for Ona's name."""
-        word = next((word for word, known in self.words.items() if known == raw), raw.lower())
-        return word if word in self.words or (raw.startswith(self.prefix.upper()) and raw == raw.upper()) else f"={raw}"
+        word = next((word for word, known in self.words.items() if known == raw), "")
+        is_usual = raw.startswith(self.prefix.upper()) and raw.strip().lower().upper() == raw
+        return word or (raw.lower() if is_usual else f"={raw}")
 
     def labels(self, values: Iterable[str]) -> dict[str, str]:
         """Words for people."""

@@ -20,6 +20,7 @@ from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 Side = Literal["after", "before"]
 Keyed = str | datetime | timedelta | float
 
@@ -121,10 +122,10 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Page(Generic[M]):
+class Page(Generic[T]):
     """One page: its rows in order, and cursors to the neighbouring pages; None at the ends."""
 
-    rows: list[M]
+    rows: list[T]
     next: str | None
     previous: str | None
 
@@ -137,17 +138,23 @@ def page(
     The first finds keys and ids alone, which indexes hold; the second reads the rows found, through `rows`, which
     chooses columns.
     """
+    found = page_of_keys(queryset, order, size, cursor)
+    by_pk = rows(queryset.model._default_manager.all()).in_bulk(found.rows)
+    return Page([by_pk[pk] for pk in found.rows if pk in by_pk], found.next, found.previous)
+
+
+def page_of_keys(queryset: QuerySet[Any], order: Order, size: int, cursor: Cursor | None) -> Page[UUID | int]:
+    """The primary keys of such a page, in one query."""
     backwards = cursor is not None and cursor.side == "before"
     places = _places(queryset, order, size + 1, cursor, backwards=backwards)
     if backwards and len(places) <= size:
         # fewer rows than a page before the cursor: show the whole first page instead of a short one
-        return page(queryset, order, size, None, rows)
+        return page_of_keys(queryset, order, size, None)
     more, places = len(places) > size, places[:size]
     if backwards:
         places.reverse()
-    by_pk = rows(queryset.model._default_manager.all()).in_bulk([place.pk for place in places])
     return Page(
-        [by_pk[place.pk] for place in places if place.pk in by_pk],
+        [place.pk for place in places],
         _cursor(order, "after", places[-1]) if places and (more or backwards) else None,
         _cursor(order, "before", places[0]) if places and cursor is not None else None,
     )

@@ -133,6 +133,11 @@ class Place:
         """Without this condition."""
         return str(replace(self, filters=tuple(pair for pair in self.filters if pair != (name, value)), cursor=""))
 
+    def instead(self, name: str, pairs: Iterable[Pair]) -> str:
+        """With these conditions instead of those of this name."""
+        kept = [pair for pair in self.filters if pair[0] != name]
+        return str(replace(self, filters=(*kept, *pairs), cursor=""))
+
     def column(self, sort: Sort) -> Column:
         """The heading of a column: a click reverses the present order, or starts sorting by this column."""
         if self.order.sort.name == sort.name:

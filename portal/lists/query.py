@@ -12,7 +12,7 @@ from django.http import QueryDict
 from portal.lists.declaration import AsOf, List, ListQuery
 from portal.lists.filters import Values
 from portal.lists.place import Pair, Place, typed
-from portal.lists.search import Problem, Query, suggestion
+from portal.lists.search import Problem, Query, corrected, nearest, suggestion
 
 # what every list's address may hold besides filters; "find-…" looks for the names of a facet
 COMMON = ("q", "sort", "size", "page", "as_of", "seen", "facets", "of", "format")
@@ -48,6 +48,7 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, as_of_pairs: Sequence[Pai
     pairs: list[Pair] = typed(data) if listing.search else []
     pairs += [(name, value) for name, found in values.items() for value in found]
     pairs += [(name, value) for name in listing.parameters if (value := data.get(name))]
+    pairs += _unclear(data, problems)
     read_pk = int if isinstance(listing.model._meta.pk, IntegerField) else UUID
     place, cursor = Place.read(
         data, [*pairs, *as_of_pairs], listing.by_sort, listing.default_order, problems, sized=listing.sized,
@@ -56,12 +57,22 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, as_of_pairs: Sequence[Pai
     return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of)
 
 
+def _unclear(data: QueryDict, problems: Sequence[Problem]) -> Iterator[Pair]:
+    """What is not understood stays in every link, so that none of them leads to more rows than were asked for."""
+    for problem in problems:
+        texts = data.getlist(problem.parameter) if problem.parameter else ()
+        yield from ((problem.parameter, text.replace("\0", " ")) for text in texts if text)
+
+
 def _unknown(listing: List, data: QueryDict) -> Iterator[Problem]:
     """Report parameters that the list does not have: a mistyped filter must not pass for no filter."""
     known = {*COMMON, *listing.by_name, *listing.parameters}
     for name, value in data.items():
         if value and name not in known and not name.startswith("find-"):
-            yield Problem(f"{name}={value}"[:100], f"there is no filter {name[:40]}{suggestion(name, known)}")
+            near = nearest(name, [*listing.by_name, "q", "sort"])
+            meant = tuple((near, text) for text in data.getlist(name)) if near else ()
+            why = f"there is no filter {name[:40]}{suggestion(name, [near] if near else [])}"
+            yield Problem(f"{name}={value}"[:100], why, name, meant)
 
 
 def _values(listing: List, data: QueryDict, name: str, problems: list[Problem]) -> Values:
@@ -71,5 +82,6 @@ def _values(listing: List, data: QueryDict, name: str, problems: list[Problem]) 
         return wanted.values(texts)
     except ValueError as error:
         label = f"{wanted.label}: " if wanted.label else ""
-        problems.append(Problem(f"{name}={','.join(texts)}"[:100], f"{label}{error}"))
+        meant = tuple((name, text) for text in corrected(texts, error))
+        problems.append(Problem(f"{name}={','.join(texts)}"[:100], f"{label}{error}", name, meant))
         return ()

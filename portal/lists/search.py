@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -19,21 +19,23 @@ from django.db.models import Q
 
 LONGEST = 1000  # characters; nobody types more, and the database is spared
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
-_TOKEN = re.compile(rf'(?:{_QUOTED}|[^\s"])+')
-_KEY = re.compile(r"(-?)([A-Za-z][A-Za-z_-]*):(?!//)")
-_PART = re.compile(rf'(?:{_QUOTED}|[^",])+')
-_OPEN = re.compile(r'(?:[^"]|"(?:[^"\\]|\\.)*")*\Z')
+TOKEN = re.compile(rf'(?:{_QUOTED}|[^\s"])+')
+KEY = re.compile(r"(-?)([A-Za-z][A-Za-z_-]*):(?!//)")
+PART = re.compile(rf'(?:{_QUOTED}|[^",])+')
+OPEN = re.compile(r'(?:[^"]|"(?:[^"\\]|\\.)*")*\Z')
 _BARE = re.compile(r'[^\s",\\-][^\s",\\]*\Z')
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the language. `read` parses the text after the colon, or raises ValueError that says why not."""
+    """One key of the language. `read` parses the text after the colon, or raises ValueError that says why not.
+    `values` offers some that contain what is typed, for completion: a few, and from little."""
 
     name: str
     takes: str
     example: str
     read: Callable[[str], Any] = str
+    values: Callable[[str], Iterable[str]] = lambda text: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,26 @@ class Term:
         return ~condition if self.negated else condition
 
     def __str__(self) -> str:
-        words = ",".join(_quote(value) for value in self.values)
+        words = ",".join(quote(value) for value in self.values)
         return ("-" if self.negated else "") + (f"{self.key}:{words}" if self.key else words)
+
+
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A part of a query that was not understood, and why."""
+    """A part of an address that was not understood, and why.
+
+    `parameter` holds it where it is unclear which rows are meant: then none are shown. `meant` takes the place of that
+    parameter if the nearest word was meant, `rest` if nothing was; empty: no word is near, or nothing is left.
+    """
 
     typed: str
     message: str
+    parameter: str = ""
+    meant: Pairs = ()
+    rest: Pairs = ()
 
     def __str__(self) -> str:
         return f"{self.typed}: {self.message}."
@@ -104,14 +116,23 @@ def parse(text: str, keys: Mapping[str, Key], words: Callable[[str], Any] = str)
     terms: dict[Term, None] = {}
     problems: list[Problem] = []
     if len(text) > LONGEST:
-        problems.append(Problem(text[:40] + "…", f"only the first {LONGEST} characters are read"))
-    for token in _TOKEN.findall(text[:LONGEST].replace("\0", " ")):
+        why = f"only the first {LONGEST} characters are read"
+        problems.append(Problem(text[:40] + "…", why, "q", rest=(("q", text[:LONGEST]),)))
+    tokens = TOKEN.findall(text[:LONGEST].replace("\0", " "))
+    for place, token in enumerate(tokens):
         found = _term(token, keys, words)
         if isinstance(found, Problem):
-            problems.append(found)
+            problems.append(_within(found, tokens[:place], tokens[place + 1 :]))
         elif found:
             terms[found] = None
     return Query(tuple(terms), tuple(problems))
+
+
+def _within(problem: Problem, before: list[str], after: list[str]) -> Problem:
+    """A problem of one token as one of the whole text."""
+    meant = tuple((name, " ".join([*before, token, *after])) for name, token in problem.meant)
+    rest = " ".join([*before, *after])
+    return replace(problem, parameter="q", meant=meant, rest=(("q", rest),) if rest else ())
 
 
 def render(terms: Iterable[Term]) -> str:
@@ -124,10 +145,23 @@ def without(terms: Iterable[Term], term: Term) -> str:
     return render(other for other in terms if other != term)
 
 
+class Mistyped(ValueError):
+    """A word that is none of those that can be said; `near` is the nearest of them, or empty."""
+
+    def __init__(self, message: str, typed: str, near: str) -> None:
+        super().__init__(message)
+        self.typed, self.near = typed, near
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is close to this one, or nothing."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)), "")
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """ ". Did you mean running?" if a known word is close, else nothing."""
-    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f". Did you mean {near[0]}?" if near else ""
+    near = nearest(word, known)
+    return f". Did you mean {near}?" if near else ""
 
 
 def one_of(words: Mapping[str, Any], *, kind: str = "") -> Callable[[str], Any]:
@@ -137,7 +171,8 @@ def one_of(words: Mapping[str, Any], *, kind: str = "") -> Callable[[str], Any]:
         try:
             return words[text.lower()]
         except KeyError:
-            raise ValueError(f"takes {kind or listed(words)}{suggestion(text, words)}") from None
+            message = f"takes {kind or listed(words)}{suggestion(text, words)}"
+            raise Mistyped(message, text, nearest(text, words)) from None
 
     return read
 
@@ -149,37 +184,47 @@ def listed(words: Iterable[str]) -> str:
 
 
 def _term(token: str, keys: Mapping[str, Key], words: Callable[[str], Any]) -> Term | Problem | None:
-    if not _OPEN.match(token):
+    if not OPEN.match(token):
         return Problem(token, "the quotation mark is never closed")
-    match = _KEY.match(token)
+    match = KEY.match(token)
     if not match:
         negated = token.startswith("-") and len(token) > 1
-        word = _unquote(token[negated:])
+        word = unquote(token[negated:])
         return Term("", (word,), negated, (words(word),)) if word.strip() else None
-    return _keyed(token, match[2].lower(), token[match.end() :], bool(match[1]), keys)
+    return _keyed(token, match[2].lower(), token[match.end() :], match[1], keys)
 
 
-def _keyed(token: str, name: str, rest: str, negated: bool, keys: Mapping[str, Key]) -> Term | Problem:
+def _keyed(token: str, name: str, rest: str, sign: str, keys: Mapping[str, Key]) -> Term | Problem:
     if name not in keys:
-        near = suggestion(name, keys).replace("?", ":?")
-        return Problem(token, f"unknown word {name}:{near or '. To search for it as it stands, put it in quotes'}")
-    values = tuple(value for part in _PART.findall(rest) if (value := _unquote(part)).strip())
+        near = nearest(name, keys)
+        hint = f". Did you mean {near}:?" if near else ". To search for it as it stands, put it in quotes"
+        return Problem(token, f"unknown word {name}:{hint}", meant=((("q", f"{sign}{near}:{rest}"),) if near else ()))
+    values = tuple(value for part in PART.findall(rest) if (value := unquote(part)).strip())
     if not values:
         return Problem(token, f"{name}: takes {keys[name].takes}")
     try:
-        return Term(name, values, negated, tuple(map(keys[name].read, values)))
+        return Term(name, values, bool(sign), tuple(map(keys[name].read, values)))
     except (ValueError, OverflowError) as error:
-        return Problem(token, f"{name}: {error}")
+        meant = corrected(values, error)
+        return Problem(token, f"{name}: {error}", meant=(("q", str(Term(name, meant, bool(sign)))),) if meant else ())
 
 
-def _unquote(text: str) -> str:
+def corrected(values: Iterable[str], error: Exception) -> tuple[str, ...]:
+    """The values with the nearest word in place of the mistyped one; none if no word is near."""
+    if not isinstance(error, Mistyped) or not error.near:
+        return ()
+    wrong = error.typed.strip().lower()
+    return tuple(error.near if value.strip().lower() == wrong else value for value in values)
+
+
+def unquote(text: str) -> str:
     """Remove quotes wherever they stand: `a" b"c` is `a bc`."""
     pieces = re.split(r'("(?:[^"\\]|\\.)*")', text, flags=re.DOTALL)
     return "".join(re.sub(r"\\(.)", r"\1", p[1:-1], flags=re.DOTALL) if p[:1] == '"' else p for p in pieces)
 
 
-def _quote(value: str) -> str:
-    if _BARE.match(value) and not _KEY.match(value):
+def quote(value: str) -> str:
+    if _BARE.match(value) and not KEY.match(value):
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -13,13 +14,15 @@ from django.views.decorators.http import require_GET
 
 from portal.exports.download import PERMISSION, Asking, respond
 from portal.lists import facets as counted
+from portal.lists.completion import offers
 from portal.lists.declaration import List, ListQuery
 from portal.lists.export import export_of
 from portal.lists.facets import find
 from portal.lists.place import SIZES, Column
 from portal.lists.query import as_of_of, read_query
+from portal.lists.registry import LISTS
 from portal.web.htmx import htmx_of, is_fragment, render_page
-from portal.web.permissions import View, permission
+from portal.web.permissions import View, explain_roles, permission
 
 WHOLE, BODY, ALONE = "page", "body", "list"
 
@@ -113,6 +116,19 @@ def export_view_of(listing: List) -> View[...]:
     return _of(listing, list_export)
 
 
+@require_GET
+@permission()
+def complete(request: HttpRequest) -> JsonResponse:
+    """What the last word of `q` may become in the search box of the list named; for those who may see that list."""
+    listing = LISTS.get(request.GET.get("list", ""))
+    if listing is None or listing.search is None:
+        raise Http404
+    if not request.user.has_perms(listing.permissions):
+        raise PermissionDenied(explain_roles(request.user, listing.permissions, "This list"))
+    found = offers(request.GET.get("q", ""), listing.search.keys)
+    return JsonResponse({"offers": [{"start": each.start, "text": each.text, "note": each.note} for each in found]})
+
+
 def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -> dict[str, Any]:
     """What the templates of a list show. `seen`, its change token, is read before its rows: what changes in
     between is read again."""
@@ -130,6 +146,7 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "total": query.total(shown) if listing.is_counted else None,
         "chips": query.chips(),
         "problems": query.problems,
+        "corrections": query.corrections,
         "columns": columns,
         "headings": _headings(request, listing, columns),
         "hidden": _hidden(query),

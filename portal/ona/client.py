@@ -32,14 +32,15 @@ from .documents.values import timestamp_text
 from .events import EventStream
 from .paging import read_pages
 from .rate_limit import Pause
-from .transport import Stats, Transport
+from .transport import OnCall, Stats, Transport, ignore_call
 
 
 class OnaClient(Automations):
     """A client of the Ona API for one token. Thread-safe; one per process keeps its connections.
 
     `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried; clients may share a
-    `pause`. ValueError if `token` or `base_url` is invalid. Every call raises OnaError.
+    `pause`; `on_call` is told of each attempt. ValueError if `token` or `base_url` is invalid. Every call raises
+    OnaError.
     """
 
     def __init__(
@@ -51,9 +52,16 @@ class OnaClient(Automations):
         timeout: float = 30.0,
         attempts: int = 5,
         pause: Pause | None = None,
+        on_call: OnCall = ignore_call,
     ) -> None:
         self._transport = Transport(
-            token, base_url, requests_per_second=requests_per_second, timeout=timeout, attempts=attempts, pause=pause
+            token,
+            base_url,
+            requests_per_second=requests_per_second,
+            timeout=timeout,
+            attempts=attempts,
+            pause=pause,
+            on_call=on_call,
         )
 
     @classmethod

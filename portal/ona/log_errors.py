@@ -7,6 +7,7 @@ LogError
 ├── LogTokenRefused     the logs token is not accepted (401): a new one may be
 ├── LogForbidden        the logs token may not read this log (403)
 ├── LogGone             there is no such log (404, 410), or no longer
+│   └── LogAway             of a machine that does not run
 ├── LogNotReady         its source is starting (502, 503, 504), after several attempts
 └── LogBroken           no connection, an unexpected answer, or it broke off
 
@@ -56,6 +57,10 @@ class LogForbidden(LogError):
 class LogGone(LogError):
     meaning = "This log is deleted: Ona keeps logs for a while, and not beyond the life of the environment."
     advice = ""
+
+
+class LogAway(LogGone):
+    meaning = "There is no log to read now."
 
 
 class LogNotReady(LogError):

@@ -3,8 +3,8 @@
 import itertools
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Lock
@@ -24,10 +24,15 @@ from .retry import LONGEST_WAIT, next_wait
 
 T = TypeVar("T")
 Reader = Callable[[bytes, datetime], T]
+OnCall = Callable[[str, str, float], None]
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 LONGEST_PAUSE = 3600.0
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+def ignore_call(rpc: str, code: str, seconds: float) -> None:
+    """An attempt ended after `seconds`, in an error of this code or "ok"."""
 
 
 class Stats(msgspec.Struct, frozen=True):
@@ -69,6 +74,7 @@ class Transport:
         timeout: float = 30.0,
         attempts: int = 5,
         pause: Pause | None = None,
+        on_call: OnCall = ignore_call,
         http: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -87,6 +93,7 @@ class Transport:
         self._sleep, self._clock, self._now, self._dice = sleep, clock, now, dice
         self._budget = Budget(requests_per_second, clock=clock, sleep=sleep, pause=pause)
         self._stats, self._stats_lock = Stats(), Lock()
+        self._on_call = on_call
         self._http = httpx.Client(
             transport=http or pooled(proxy_for(self.base_url, local=local)),
             headers={
@@ -140,19 +147,26 @@ class Transport:
         """
         self._wait_for_budget(rpc)
         self._count(requests=1)
-        headers = {"Content-Type": "application/connect+json", "Accept-Encoding": "identity"}
-        timeout = httpx.Timeout(self.timeout, read=idle)
-        request = self._http.build_request("POST", self._url(rpc), content=content, headers=headers, timeout=timeout)
-        response = self._on_the_wire(rpc, lambda: self._http.send(request, stream=True), limit)
+        with self._timed(rpc):
+            response = self._open(rpc, content, idle, limit)
         try:
-            if response.status_code != 200:
-                body = self._on_the_wire(rpc, lambda: self._body(rpc, response), Limit(self.timeout))
-                raise self._refusal(rpc, response, body, self._scrubber)
             chunks = response.iter_raw()
             while chunk := self._on_the_wire(rpc, lambda: next(chunks, b""), limit):
                 yield response.headers, chunk
         finally:
             response.close()
+
+    def _open(self, rpc: str, content: bytes, idle: float, limit: Limit) -> httpx.Response:
+        """The response of a stream, its body unread; OnaError if it is refused."""
+        headers = {"Content-Type": "application/connect+json", "Accept-Encoding": "identity"}
+        timeout = httpx.Timeout(self.timeout, read=idle)
+        request = self._http.build_request("POST", self._url(rpc), content=content, headers=headers, timeout=timeout)
+        response = self._on_the_wire(rpc, lambda: self._http.send(request, stream=True), limit)
+        if response.status_code == 200:
+            return response
+        with closing(response):
+            body = self._on_the_wire(rpc, lambda: self._body(rpc, response), Limit(self.timeout))
+            raise self._refusal(rpc, response, body, self._scrubber)
 
     def malformed(self, rpc: str, why: str, headers: Mapping[str, str] | None = None) -> MalformedAnswer:
         """The error of an answer in the wrong form."""
@@ -186,6 +200,10 @@ class Transport:
     def _attempt(self, rpc: str, sealed: _Sealed, read: Reader[T]) -> T:
         self._wait_for_budget(rpc)
         self._count(requests=1)
+        with self._timed(rpc):
+            return self._answer(rpc, sealed, read)
+
+    def _answer(self, rpc: str, sealed: _Sealed, read: Reader[T]) -> T:
         sent_at = self._now()
         response, body = self._on_the_wire(rpc, lambda: self._exchange(rpc, sealed), Limit(self.timeout))
         failure: OnaError
@@ -264,6 +282,19 @@ class Transport:
         except Paused as paused:
             message = "Ona requested a pause that is not over yet"
             raise ResourceExhausted(message, rpc=rpc, retry_after=paused.seconds, sent=False) from None
+
+    @contextmanager
+    def _timed(self, rpc: str) -> Iterator[None]:
+        """Tell `on_call` how an attempt ended, and after how long."""
+        began, code = self._clock(), "interrupted"
+        try:
+            yield
+            code = "ok"
+        except OnaError as error:
+            code = error.code
+            raise
+        finally:
+            self._on_call(rpc, code, self._clock() - began)
 
     def _count(self, *, requests: int = 0, retries: int = 0, size: int = 0) -> None:
         with self._stats_lock:

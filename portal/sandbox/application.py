@@ -163,7 +163,7 @@ def _stubs(world: World, events: Events, logs: Logs, gate: Gate) -> dict[str, Ap
     options: dict[str, Any] = {"interceptors": [gate], "codecs": [google_protobuf_binary_codec(), JSONCodec()]}
     telling = options | {"interceptors": [gate, logs]}
     return {
-        "EnvironmentService": EnvironmentServiceASGIApplication(Environments(world), **options),
+        "EnvironmentService": EnvironmentServiceASGIApplication(Environments(world), **telling),
         "EnvironmentAutomationService": EnvironmentAutomationServiceASGIApplication(Automations(world), **telling),
         "EventService": EventServiceASGIApplication(events, compressions=[], **options),
         "IdentityService": IdentityServiceASGIApplication(Identity(world), **options),

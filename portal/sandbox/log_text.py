@@ -110,6 +110,29 @@ def of_service(document: Document, since: int, now: int, sent: int = 0) -> tuple
     return (lines, False) if phase in ("STARTING", "RUNNING", "STOPPING") else ([*lines, "Stopped."], True)
 
 
+_PARTS = {
+    "machine": ("allocating an instance of the class", "supervisor {m} is up"),
+    "content": ("cloning {name}.git", "received {m} objects, {n} MiB"),
+    "devcontainer": ("building {name}:{n}", "#{n} sha256:{m} 3.1MB / 9.4MB", "running postCreateCommand"),
+    "automationsFile": ("reading .ona/automations.yaml", "{n} tasks and services"),
+}
+
+
+def of_environment(document: Document, sent: int = 0) -> tuple[list[str], bool]:
+    """The same of an environment's start, part by part, up to what failed; over unless it is starting."""
+    dice, status, lines = random.Random(document["id"]), document["status"], []
+    for part, texts in _PARTS.items():
+        state = status.get(part) or {}
+        if not state.get("phase"):
+            break
+        lines += [f"{_BOLD}▶ {part}{_OFF}", *(_filled(text, dice) for text in texts)]
+        if failure := state.get("failureMessage"):
+            lines.append(f"{_RED}✗ {failure}{_OFF}")
+            break
+        lines.append(f"{_GREEN}✓ {part}{_OFF}")
+    return lines[sent:], not status.get("phase", "").endswith("_STARTING")
+
+
 def _of_service(seed: str) -> str:
     dice = random.Random(seed)
     return _filled(dice.choice(_SERVICE), dice)

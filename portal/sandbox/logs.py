@@ -1,4 +1,7 @@
-"""Where logs stream from: `GET /logs/<environment>/<service|task-execution>/<id>` with a logs token as bearer."""
+"""Where logs stream from: `GET /logs/<environment>/<service|task-execution>/<id>` with a logs token as bearer.
+
+`/logs/<environment>/logs` is the environment's own log, `/logs/<environment>/support-bundle` an archive of it.
+"""
 
 import asyncio
 import re
@@ -7,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from gitpod.v1 import environment_pb2
 
 from portal.sandbox import log_text, tokens
 from portal.sandbox.documents import Document
@@ -22,10 +27,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/logs/"
-_RPCS = "EnvironmentAutomationService/"
+_RPCS = ("EnvironmentAutomationService/", "EnvironmentService/GetEnvironment")
+_OWN = ("logs", "support-bundle")
+_UP = ("_STARTING", "_RUNNING", "_UPDATING")
 _KINDS = {"service": "SERVICE", "task-execution": "TASK_EXECUTION"}
-_ADDRESS = re.compile(rf"https://([0-9a-f-]{{36}})--logs\.env\.{re.escape(DOMAIN)}/")
-_WRITTEN = re.compile(rb'("logUrl":")' + _ADDRESS.pattern.encode())
+_ADDRESS = re.compile(rf"https://([0-9a-f-]{{36}})--(?:logs|ops)\.env\.{re.escape(DOMAIN)}/")
+_WRITTEN = re.compile(rb'("(?:logUrl|logs|supportBundle)":")' + _ADDRESS.pattern.encode())
 _LOOK_SECONDS = 0.05
 _CHUNK = 256 * 1024
 _LINE = b"[INFO] 0123456789 the quick brown fox jumps over the lazy dog 0123456789 0123456789 .\n"
@@ -83,10 +90,18 @@ class Logs:
         for name in ("services", "task_executions"):
             for each in getattr(message, name, ()) if self.origin else ():
                 self._set_address(each)
+        if self.origin and isinstance(message, environment_pb2.GetEnvironmentResponse):
+            urls = message.environment.status.environment_urls
+            for name in ("logs", "support_bundle"):
+                if address := getattr(urls, name):
+                    setattr(urls, name, self._here(address))
         return message
 
     def _set_address(self, message: Any) -> None:
-        message.status.log_url = _ADDRESS.sub(rf"{self.origin}{PREFIX}\1/", message.status.log_url)
+        message.status.log_url = self._here(message.status.log_url)
+
+    def _here(self, url: str) -> str:
+        return _ADDRESS.sub(rf"{self.origin}{PREFIX}\1/", url)
 
     # Serving
 
@@ -98,6 +113,7 @@ class Logs:
         """Answer one request."""
         environment, _, rest = path.removeprefix(PREFIX).partition("/")
         kind, _, identifier = rest.partition("/")
+        identifier = identifier or environment
         script = self.scripts.get(identifier)
         status = self._status(environment, kind, identifier, authorization, script)
         if method != "GET":
@@ -111,7 +127,7 @@ class Logs:
         left = asyncio.create_task(_left(receive))
         self.open += 1
         try:
-            await self._stream(_KINDS[kind], identifier, script, left, send)
+            await self._stream(_KINDS.get(kind, kind), identifier, script, left, send)
         finally:
             self.open -= 1
             left.cancel()
@@ -126,7 +142,7 @@ class Logs:
             return 403
         if script and script.status != 200:
             return script.status
-        document = self._document(_KINDS.get(kind, ""), identifier)
+        document = self._own(kind, identifier) if kind in _OWN else self._document(_KINDS.get(kind, ""), identifier)
         if document is None or _environment(document) != environment:
             return 404
         self.requests[identifier] += 1
@@ -135,6 +151,14 @@ class Logs:
     def _document(self, kind: str, identifier: str) -> Document | None:
         entry = self._world.table(kind).entries.get(identifier) if kind else None
         return entry.document() if entry else None
+
+    def _own(self, kind: str, identifier: str) -> Document | None:
+        """An environment whose machine tells what is wanted of it; None where none runs."""
+        entry = self._world.environments.entries.get(identifier)
+        document = entry.document() if entry else None
+        urls = document["status"].get("environmentUrls") or {} if document else {}
+        is_up = document is not None and document["status"].get("phase", "").endswith(_UP)
+        return document if is_up and urls.get("logs" if kind == "logs" else "supportBundle") else None
 
     async def _stream(
         self, kind: str, identifier: str, script: LogScript | None, left: "asyncio.Task[None]", send: Send
@@ -162,9 +186,12 @@ class Logs:
 
     def _lines(self, kind: str, identifier: str, sent: int) -> tuple[list[str], bool]:
         with self._world.lock:
-            document, now = self._document(kind, identifier), self._world.instant
+            document = self._own(kind, identifier) if kind in _OWN else self._document(kind, identifier)
+            now = self._world.instant
         if document is None:
             return [], True
+        if kind in _OWN:
+            return log_text.of_environment(document, sent)
         if kind == "TASK_EXECUTION":
             return log_text.of_execution(document, now, sent)
         session = document["status"].get("session", "")
@@ -172,7 +199,7 @@ class Logs:
 
 
 def _environment(document: Document) -> str:
-    environment: str = document.get("environmentId") or document["metadata"].get("environmentId", "")
+    environment: str = document.get("environmentId") or document["metadata"].get("environmentId") or document["id"]
     return environment
 
 

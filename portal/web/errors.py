@@ -1,4 +1,5 @@
-"""Error responses: a page for people, one sentence for htmx (static/js/portal.js shows it)."""
+"""Error responses: a page for people, one sentence for htmx (static/js/portal.js shows it), a problem document for the
+REST API."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from portal.web.htmx import htmx_of
+from portal.web.problems import is_api, problem_of_status
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -41,12 +43,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """500, without database and session, which may be the cause."""
     means = "Something went wrong in the portal. It was logged; try again, or tell whoever runs the portal."
+    if is_api(request):
+        return problem_of_status(500, means)
     if htmx_of(request) is not None:
         return HttpResponse(means, content_type="text/plain; charset=utf-8", status=500)
     return HttpResponse(render_to_string("500.html"), status=500)
 
 
 def _answer(request: HttpRequest, status: int, means: str) -> HttpResponse:
+    if is_api(request):
+        return problem_of_status(status, means)
     if htmx_of(request) is not None:
         return HttpResponse(means, content_type="text/plain; charset=utf-8", status=status)
     return render(request, f"{status}.html", {"means": means}, status=status)

@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 
 from portal.database import Connection, Overdue
 from portal.web.htmx import htmx_of
+from portal.web.problems import is_api, problem_of_status
 
 CROWDED = re.compile(r"too many (clients|connections)|connection slots")
 # Stores a megabyte in 64 kB of memory, so that Postgres has to write it to its disk.
@@ -80,8 +81,10 @@ def outage_of(error: BaseException | None) -> Outage | None:
 
 
 def answer(request: HttpRequest, outage: Outage) -> HttpResponse:
-    """503 with the page of an outage, or one paragraph for htmx; without database and session."""
-    if htmx_of(request) is not None:
+    """503 with the page of an outage, one paragraph for htmx, or a problem document; without database and session."""
+    if is_api(request):
+        response = problem_of_status(503, f"{outage.heading}. {outage.means}")
+    elif htmx_of(request) is not None:
         response = HttpResponse(
             f"{outage.heading}. {outage.means}", content_type="text/plain; charset=utf-8", status=503
         )

@@ -62,7 +62,10 @@ def explain_roles(user: Any, names: tuple[str, ...], subject: str) -> str:
     verb = "need" if subject.endswith("s") and not subject.startswith("This") else "needs"
     needed = _listed(_roles_with(names), "or")
     needs = f"the role {needed}" if needed else "rights that no role has"
-    own = _listed(list(user.groups.order_by("name").values_list("name", flat=True)), "and")
+    # what a token may is not what its owner may
+    own = getattr(user, "standing", "") or _listed(
+        list(user.groups.order_by("name").values_list("name", flat=True)), "and"
+    )
     admins = list(
         User.objects.filter(Q(groups__name=ADMIN) | Q(is_superuser=True), is_active=True)
         .order_by("username").distinct().values_list("username", flat=True)[: MOST_NAMED]

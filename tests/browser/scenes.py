@@ -183,6 +183,7 @@ def _filled() -> Iterator[Scene]:
     yield Scene("overview-user-menu", "/", then=lambda page: page.locator(".topbar-user").click())
     yield Scene("list", "/environments/?size=25", then=counted)
     yield Scene("find", "/find/?q=repro")
+    yield Scene("running", "/environments/running/?q=stops:never")
     yield Scene("list-help", "/environments/?q=repro", then=_help)
     yield Scene("list-narrowed", "/environments/?q=repo:go&phase=stopped&archived=no&sort=lockdown", then=counted)
     yield Scene("list-with-gone", "/environments/?gone=only", then=counted)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from automations.models import ExecutionPhase, Service, ServicePhase, TaskExecution
+from environments.models import Environment
 from portal.sandbox.logs import LogScript
 from portal.sandbox.server import Sandbox
 
@@ -37,6 +38,8 @@ def logs(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     page = reverse("automations:service-log", args=[service.pk])
     yield scene("log", page, ADMIN, then=_found)
     yield scene("log-of-an-execution", reverse("automations:execution-log", args=[execution.pk]), ADMIN, then=_ended)
+    failing = Environment.objects.with_failure().running().order_by("id")[0]
+    yield scene("log-of-an-environment", reverse("automations:environment-log", args=[failing.pk]), ADMIN, then=_ended)
     yield scene("log-refused", page, status=403)
     sandbox.logs.scripts[str(service.pk)] = LogScript(status=404)
     yield scene("log-gone", page, ADMIN, then=_gone)

@@ -1,4 +1,4 @@
-"""Scenes of saved views: the menu on a list, and the page of all of them. See `scenes`."""
+"""Scenes of what belongs to a person: saved views, on a list and on their page, and API tokens. See `scenes`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from portal.accounts.models import SavedView
 from portal.accounts.saved_views.changes import choose_start
+from tests.support import factories
 
 if TYPE_CHECKING:
     from tests.browser.scenes import Scene
 
 ADMIN, VIEWER = "ada", "vera"
 ALL = "/accounts/views/"
+TOKENS = "/accounts/tokens/"
 STOPPED = "/environments/?phase=stopped&size=25"
 
 
@@ -34,6 +37,35 @@ def views(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("view-new", "/accounts/views/new/?list=environments:list&query=phase%3Dstopped%26q%3Dgo")
     yield scene("view-edit", f"{ALL}{saved.pk}/edit/")
     yield scene("view-delete", f"{ALL}{saved.pk}/delete/")
+    yield from _tokens(scene)
+
+
+def _tokens(scene: type[Scene]) -> Iterator[Scene]:
+    """None yet; then those of two people in every state, and the forms."""
+    vera, ada, now = User.objects.get(username=VIEWER), User.objects.get(username=ADMIN), timezone.now()
+    yield scene("tokens-empty", TOKENS)
+    tokens = [factories.api_token(owner, name=name) for owner in (vera, ada) for name in ("nightly", "w" * 80)]
+    factories.api_token(vera, name="<script>alert(1)</script>", role="Admin", last_used_at=now, last_used_from="::1")
+    factories.api_token(vera, name="بيئات متوقفة", is_read_only=True, expires_at=now)
+    factories.api_token(vera, revoked_at=now, revoked_by="ada")
+    yield scene("tokens", TOKENS)
+    yield scene("tokens-of-an-admin", TOKENS, ADMIN)
+    yield scene("token-new", f"{TOKENS}new/", then=_token_refused)
+    yield scene("token-made", f"{TOKENS}new/", then=_token_made)
+    yield scene("token-revoke", f"{TOKENS}{tokens[1].pk}/revoke/")
+
+
+def _token_made(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("w" * 80)
+    page.get_by_role("button", name="Create the token").click()
+    expect(page.locator("#token-text")).to_be_visible()
+
+
+def _token_refused(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_label("Valid for (days)").fill("366")
+    page.get_by_role("button", name="Create the token").click()
+    expect(page.locator(".field-error").first).to_be_visible()
 
 
 def _saved() -> SavedView:

@@ -23,10 +23,23 @@ pytestmark = pytest.mark.browser
 # How wide a window is, and how narrow it may become while the page still fits.
 WIDE, NARROWER = 1440, (1280, 390)
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
-NOT_PAGES = {"environments:changes", "environments:facets", "operations:changes", "accounts:sign-out", "alive", "ready"}
-NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream"}
-NOT_PAGES |= {"automations:batch-cancel", "automations:batch-continue"}
-NOT_PAGES |= {"automations:file-download"}
+NOT_PAGES = {"environments:running-facets", "environments:running-export"}
+NOT_PAGES |= {
+    "environments:changes",
+    "environments:facets",
+    "operations:changes",
+    "accounts:sign-out",
+    "alive",
+    "ready",
+}
+NOT_PAGES |= {
+    "automations:execution-log-stream",
+    "automations:service-log-stream",
+    "automations:batch-cancel",
+    "automations:batch-continue",
+}
+NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bundle"}
+NOT_PAGES |= {"automations:file-download", "complete", "metrics"}
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu"}

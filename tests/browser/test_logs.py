@@ -44,6 +44,7 @@ def test_an_execution_is_followed_to_its_last_line_without_a_reload(administerin
     # as a real source does, it answers 502 at first
     running = Service.objects.filter(phase=ServicePhase.RUNNING).values("environment_id")
     task = Task.objects.present().filter(environment_id__in=running).exclude(depends_on=[]).order_by("id")[0]
+    sandbox.world.agenda.items.clear()  # nobody stops or deletes the environment meanwhile
     with OnaClient(sandbox.token, sandbox.base_url) as client:
         started = client.start_task(task.pk)
     sandbox.world.advance(timedelta(seconds=20))

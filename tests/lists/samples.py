@@ -109,7 +109,7 @@ def _executions(number: int) -> None:
 OF_ENVIRONMENTS = {
     "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7", "project": "none",
     "owner": "none", "runner": "none", "class": "none", "role": "default", "id": str(uuid.UUID(int=1)), "gone": "yes",
-    "failure": "0" * 24,
+    "failure": "0" * 24, "stops": "never",
 }  # fmt: skip
 
 
@@ -150,6 +150,11 @@ SAMPLES: Mapping[str, Sample] = {
     "environments:list": Sample(
         _environments,
         OF_ENVIRONMENTS,
+        "otter -name:fox",
+    ),
+    "environments:running": Sample(
+        _environments,
+        {name: OF_ENVIRONMENTS[name] for name in ("project", "owner", "runner", "class", "role", "stops")},
         "otter -name:fox",
     ),
     "audit:lockdown": Sample(_environments, OF_ENVIRONMENTS | {"status": "past", "group": "owner"}, "otter -name:fox"),

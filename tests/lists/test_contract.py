@@ -129,17 +129,34 @@ def test_nothing_else_pages_through_rows() -> None:
 
 
 @every
-def test_parameters_that_make_no_sense_are_left_out_and_explained(listing: List, reader: Client) -> None:
+def test_what_makes_no_sense_is_explained_and_shows_no_rows(listing: List, reader: Client) -> None:
+    """Rows that were not asked for are not shown, counted or acted on; how rows are shown has a default."""
     sample(listing).make(2)
-    bad = dict.fromkeys([*listing.by_name, "sort", "page"], NONSENSE)
-    bad |= {"size": "7"} if listing.sized else {}
-    bad |= {"q": "nosuchword:1"} if listing.search else {}
+    how = dict.fromkeys(["sort", "page"], NONSENSE) | ({"size": "7"} if listing.sized else {})
+    bad = dict.fromkeys(listing.by_name, NONSENSE) | ({"q": "nosuchword:1"} if listing.search else {})
     bad |= {"phse": "running"}
-    context = page(listing, reader, "?" + urlencode(bad))
+    context = page(listing, reader, "?" + urlencode(how | bad))
     typed = [problem.typed for problem in context["problems"]]
-    assert len(typed) == len(bad), typed
-    assert len(context["rows"]) == len(page(listing, reader)["rows"])
-    assert {name for name in bad if any(text.startswith((f"{name}=", "nosuch")) for text in typed)} == set(bad)
+    assert {name for name in how | bad if any(text.startswith((f"{name}=", "nosuch")) for text in typed)} == {
+        *how,
+        *bad,
+    }
+    assert len(typed) == len(how | bad), typed
+    assert len(page(listing, reader, "?" + urlencode(how))["rows"]) == len(page(listing, reader)["rows"]) == 2
+    for name, value in bad.items():
+        query = read_query(listing, QueryDict(urlencode({name: value})), of=sample(listing).of)
+        assert not query.page().rows, name
+        assert urlencode({name: value}) in query.place.at(None), "no link forgets it, and then leads to every row"
+    answer = reader.get(
+        address(listing, listing.page_url, "?phse=running"), headers={**HTMX, "HX-Target": listing.swapped}
+    )
+    (correction,) = answer.context["corrections"]
+    assert not answer.context["rows"]
+    assert str(answer.context["total"] or 0) == "0"
+    assert b"was not understood, so nothing is shown" in answer.content
+    assert b'id="chosen"' not in answer.content
+    assert ("phase=running" in correction.url) == ("phase" in listing.by_name)
+    assert len(page(listing, reader, correction.without)["rows"]) == 2
 
 
 @every

@@ -104,6 +104,15 @@ def test_what_is_not_understood_is_explained(text: str, message: str) -> None:
     assert problem(text) == message
 
 
+def test_a_word_that_is_near_is_offered_in_the_whole_text() -> None:
+    text = "otter -fase:running -phase:stopped,RUNING words"
+    fase, runing = parse(text, KEYS).problems
+    assert fase.meant == (("q", "otter -phase:running -phase:stopped,RUNING words"),)
+    assert fase.rest == (("q", "otter -phase:stopped,RUNING words"),)
+    assert runing.meant == (("q", "otter -fase:running -phase:stopped,running words"),)
+    assert parse("port:x", KEYS).problems[0].meant == ()
+
+
 def test_the_rest_of_a_broken_query_is_kept() -> None:
     query = parse("fase:x owner:ann", KEYS)
     assert query.terms == (Term("owner", ("ann",)),)

@@ -22,7 +22,7 @@ from django.utils.crypto import get_random_string
 from psycopg import sql
 
 from environments.models import Environment, Phase, Secret, Sighting
-from portal.accounts.models import SavedView
+from portal.accounts.models import ApiToken, SavedView
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 
 PASSWORD = "correct-horse-battery-staple"
@@ -93,6 +93,14 @@ def saved_view(name: str) -> SavedView:
     """A shared view of the newest user, or of one made for it."""
     owner = User.objects.order_by("-pk").first() or user()
     return SavedView.objects.create(owner=owner, name=name, url_name="environments:list", is_shared=True)
+
+
+def api_token(owner: User | None = None, *, role: str = "Viewer", **columns: Any) -> ApiToken:
+    """A token of `owner`, or of the newest user; nobody knows its text."""
+    owner, now = owner or User.objects.order_by("-pk").first() or user(), timezone.now()
+    plain = {"name": "nightly report", "prefix": f"portal_{get_random_string(8).lower()}", "digest": uuid.uuid4().hex}
+    times = {"created_at": now, "expires_at": now + timedelta(days=90)}
+    return ApiToken.objects.create(owner=owner, role=role, **plain | times | columns)
 
 
 def _plain() -> dict[str, Any]:

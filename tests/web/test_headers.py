@@ -140,4 +140,4 @@ def test_pages_are_compressed_and_files_are_not() -> None:
     assert len(page.content) < 20_000 < len(gzip.decompress(page.content))
     export = admin.get("/environments/export/?format=csv", headers=gzipped)
     assert "Content-Encoding" not in export
-    assert export.streaming
+    assert b"".join(export.streaming_content)

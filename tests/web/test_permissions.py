@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from environments.models import Environment
 from environments.templatetags.editor import EDITS
+from portal.api.listing import url_name
 from portal.directory.models import Organization
+from portal.lists.registry import LISTS
 from tests.support import automation_factories, factories, operations
 from tests.support.profiles import THOROUGH
 
@@ -50,6 +52,7 @@ class Row:
 TABLE = {
     "alive": Row(EVERYBODY),
     "ready": Row(EVERYBODY, (200, 503)),
+    "metrics": Row(EVERYBODY, (404,)),  # without PORTAL_METRICS_TOKEN; see tests/metrics
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
@@ -61,12 +64,16 @@ TABLE = {
     "accounts:view": Row(READERS, (302,)),
     **{f"accounts:{act}": Row(READERS, (302,), "post") for act in ("view-update", "view-start")},
     "accounts:view-unshare": Row(ADMINS, (302,), "post"),
+    **{f"accounts:{page}": Row(READERS) for page in ("tokens", "token-new", "token-revoke")},
     "find": Row(SIGNED_IN),
+    "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
     "environments:changes": Row(READERS, (200, 204)),
     "environments:facets": Row(READERS),
+    "environments:running": Row(READERS),
+    "environments:running-facets": Row(READERS),
     "environments:create": Row(ADMINS),
     "environments:detail": Row(READERS),
     "environments:timeline": Row(READERS),
@@ -87,7 +94,8 @@ TABLE = {
     "automations:execution-changes": Row(READERS, (200, 204)),
     "automations:execution": Row(READERS),
     **{f"automations:execution-{act}": Row(OPERATORS) for act in ("stop", "again")},
-    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service")},
+    **{f"automations:{kind}-log": Row(LOG_READERS) for kind in ("execution", "service", "environment")},
+    **{f"automations:environment-{part}": Row(LOG_READERS, (404, 502)) for part in ("log-stream", "bundle")},
     **{f"automations:{kind}-log-stream": Row(LOG_READERS, (502,)) for kind in ("execution", "service")},
     "automations:batches": Row(READERS),
     "automations:batch": Row(READERS),
@@ -112,8 +120,8 @@ TABLE = {
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
         for name in (
-            "environments:export", "secrets:export", "operations:export", "operations:stream-export",
-            "environments:timeline-export", "audit:lockdown-changes-export",
+            "environments:export", "environments:running-export", "secrets:export", "operations:export",
+            "operations:stream-export", "environments:timeline-export", "audit:lockdown-changes-export",
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
@@ -123,6 +131,30 @@ TABLE = {
     "audit:what-if-export": Row(EXPORTERS, data=(("format", "csv"), ("archive", "2"))),
     "audit:evidence": Row(EXPORTERS),
     "sync": Row(READERS),
+    **{f"api:{url_name(listing)}": Row(READERS) for listing in LISTS.values()},
+    **{f"api:{url_name(listing)}-one": Row(READERS) for listing in LISTS.values() if listing.detail},
+    **{f"api:act-{act}": Row(OPERATORS, (422, 503), "post") for act in ("start", "stop", "keep-awake")},
+    **{
+        f"api:act-{act}": Row(ADMINS, (422, 503), "post")
+        for act in ("archive", "unarchive", "rename", "lockdown", "delete", "logs-token", "access-token")
+    },
+    **{f"api:act-edit-{part}": Row(ADMINS, (428,), "post") for part in EDITS},
+    **{f"api:act-start-{thing}": Row(OPERATORS, (503,), "post") for thing in ("service", "task")},
+    **{f"api:act-{act}": Row(OPERATORS, (422, 503), "post") for act in ("stop-service", "stop-execution")},
+    "api:act-again-execution": Row(OPERATORS, (409, 503), "post"),
+    **{
+        f"api:act-{verb}-{thing}": Row(ADMINS, (422,), "post")
+        for verb in ("create", "edit", "delete")
+        for thing in ("service", "task")
+    },
+    "api:apply-automations-file": Row(ADMINS, (422,), "post"),
+    "api:create": Row(ADMINS, (422,), "post"),
+    **{f"api:{act}-secret": Row(ADMINS, (422,), "post") for act in ("add", "rotate", "delete")},
+    "api:add-secret-of-environment": Row(ADMINS, (422,), "post"),
+    **{f"api:{act}-batch": Row(OPERATORS, (200, 202, 422), "post", (("action", "environment.stop"),))
+       for act in ("plan", "start")},
+    **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry")},
+    "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
 
@@ -163,8 +195,18 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    makers = {
+        "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
+        "api:secrets-list-one": factories.secret,
+        "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
+        "api:automations-batches-one": lambda: automation_factories.batch(environment),
+    }
+    if name in makers:
+        values["pk"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
+    if "token_id" in pattern.pattern.converters:
+        values["token_id"] = factories.api_token().pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
@@ -180,7 +222,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     if "reference" in pattern.pattern.converters:
         make = (
             automation_factories.task
-            if name in ("automations:task", "automations:task-export")
+            if name in ("automations:task", "automations:task-export", "api:automations-task")
             else automation_factories.service
         )
         values["reference"] = make(environment).reference
@@ -204,11 +246,13 @@ def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, 
         # A page of refusal is rendered for one visitor: htmx is refused with a sentence, which costs a tenth.
         headers = {} if visitor in {NOBODY, SIGNED_OUT, *row.open_to} else {"HX-Request": "true"}
         ask = getattr(client, row.method)
-        answer = ask(address(name, pattern, environment), dict(row.data), headers=headers)
+        is_json = name.startswith("api:") and row.method == "post"
+        options = {"content_type": "application/json"} if is_json else {}
+        answer = ask(address(name, pattern, environment), dict(row.data), headers=headers, **options)
         if visitor in row.open_to:
             right = answer.status_code in row.answers and not leads_to_sign_in(answer)
         elif visitor == SIGNED_OUT:
-            right = leads_to_sign_in(answer)
+            right = answer.status_code == 401 if name.startswith("api:") else leads_to_sign_in(answer)
         else:
             right = answer.status_code == 403
         if not right:

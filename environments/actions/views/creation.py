@@ -20,6 +20,7 @@ from portal.accounts.kept_forms import keeps_form, sent
 from portal.directory.connection import ona_now
 from portal.directory.models import Member, Organization
 from portal.ledger.models import Operation, Outcome
+from portal.ledger.recording import RequestContext
 from portal.ona import OnaError
 from portal.web.htmx import htmx_of, is_fragment, render_page
 from portal.web.permissions import permission
@@ -44,15 +45,15 @@ def environment_create(request: HttpRequest) -> HttpResponseBase:
     if fields is None:
         return _show(request, CreationForm(initial=_initial(request)))
     form = CreationForm(fields)
-    operation = submit(request, form, lambda: _create(request, form))
+    operation = submit(request, form, lambda: create(form, form.request_context(request.user)))
     if operation is None or operation.outcome == Outcome.FAILED:
         return _show(request, form, operation)
     return redirect(f"{request.path}?operation={operation.pk}")
 
 
-def _create(request: HttpRequest, form: CreationForm) -> Operation:
+def create(form: CreationForm, context: RequestContext) -> Operation:
+    """What a valid form asks for."""
     project, arguments = form.wanted()
-    context = form.request_context(request.user)
     if project is None:
         return create_environment(**arguments, **context)
     return create_environment_from_project(project=project, **arguments, **context)

@@ -84,6 +84,8 @@ class Operation(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     origin = models.TextField(choices=Origin.choices, default=Origin.PAGE)
+    # name and readable prefix of the portal's token that requested it; empty if a person did
+    token = models.TextField(blank=True, default="", db_default="")
     # a keyed digest of the form that requested it; empty for what was requested without one
     content_digest = models.TextField(blank=True, default="", db_default="")
     asked_at = models.DateTimeField()

@@ -48,6 +48,8 @@ def test_any_text_is_a_part_of_a_path_and_back(text: str) -> None:
 
 
 @given(TEXT)
+@example("STOPPED")
+@example("SERVICE_PHASE_\u0130 ")
 def test_any_text_is_a_value_of_a_filter_and_back(text: str) -> None:
     for values in (EXECUTION_PHASES, SERVICE_PHASES):
         assert values.raw(values.read(values.value(text))) == text

@@ -32,7 +32,7 @@ def test_nothing_is_announced_or_offered_of_a_deleted_environment() -> None:
         assert f"Deleted {now - DAY:%-d %b %Y}" in html, tab
         assert f"between {now - DAY - timedelta(minutes=2):%Y-%m-%d %H:%M} UTC and" in html, tab
         assert "outside the portal" in html, tab
-        for future in ("Will be", "Deletion:", "can be started", "Failure</strong>", "Not in sync</strong>", "wanted:"):
+        for future in ("Will be", "Deletion:", "can be started", "env-failure", "Not in sync</strong>", "wanted:"):
             assert future not in html, (tab, future)
         assert 'hx-get="/environments/' not in html.partition('id="environment-menu"')[2].partition("</div>")[0], tab
         assert 'class="btn btn-sm edit-link"' not in html, tab

@@ -218,7 +218,8 @@ def test_a_broken_search_is_explained_and_kept(viewer: Client, typed: str, expla
     page = get(viewer, q=f"{typed} ")
     assert explained in page
     assert f'value="{html.escape(typed)}"' in page
-    assert "was ignored" in page
+    assert "was not understood, so nothing is shown" in page
+    assert ">one</a>" not in page
 
 
 def test_hostile_names_are_only_text(viewer: Client) -> None:

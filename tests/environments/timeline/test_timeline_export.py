@@ -122,8 +122,8 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(auditor: Client) -> N
 
 def test_a_query_that_is_understood_by_half_is_refused(auditor: Client) -> None:
     environment = lived()
-    good = "zoom=day&to=2026-01-31T18:00:00Z&lane=operations&q=stop&format=csv"
-    assert auditor.get(address(environment, good)).status_code == 200
+    good = "zoom=day&to=2026-01-31T18:00:00Z&lane=operations&q=stop"
+    assert taken(auditor, address(environment, good), "csv")
     for bad in ("zoom=bogus", "to=garbage", "lane=bogus", "zom=day", "before=x", f"q={'a' * 201}"):
         answer = auditor.get(address(environment, f"{bad}&format=csv"))
         assert answer.status_code == 400, bad

@@ -1,0 +1,79 @@
+"""When an environment that is up stops by itself: its timeout after the last sign of use, as far as that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value, When
+
+from environments.models import Environment
+from environments.policies.verdict import NEVER, UP
+from portal.web.formatting import ago_words, due_words, duration_words
+
+# Ona tells signs of use about every five minutes: a stop that is overdue by less may only not have been seen yet.
+SIGNALS_EVERY = timedelta(minutes=5)
+NO_TIMEOUT = timedelta(0)
+IS_UP = Q(gone_at=None, archived_at=None, phase__in=UP)
+TIMED = IS_UP & Q(timeout__gt=NO_TIMEOUT)
+STATUSES = {
+    "soon": "stops within 2 h",
+    "today": "stops within 24 h",
+    "overdue": "overdue",
+    "never": "never stops",
+    "unknown": "unknown",
+}
+WITHIN = {"soon": timedelta(hours=2), "today": timedelta(hours=24)}
+# when each of those that are up stops; absent where that is never, or unknown
+AT = Case(
+    When(TIMED, then=ExpressionWrapper(F("last_used_at") + F("timeout"), output_field=DateTimeField())),
+    default=Value(None),
+    output_field=DateTimeField(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """`at` is None if it never stops by itself, or if that is unknown. Later use puts it off."""
+
+    status: str
+    at: datetime | None
+    because: str
+
+    def words(self, now: datetime) -> str:
+        """When, in short."""
+        if self.at is None:
+            return STATUSES[self.status]
+        return f"overdue, since {ago_words(self.at, now)}" if self.status == "overdue" else due_words(self.at, now)
+
+
+def find_stop(environment: Environment, now: datetime) -> Stop | None:
+    """None for an environment that is not up."""
+    if environment.gone_at or environment.archived_at or environment.phase not in UP:
+        return None
+    timeout, used = environment.timeout, environment.last_used_at
+    if timeout is None or used is None:
+        return Stop("unknown", None, "Its timeout is the organization's or Ona's default, which Ona does not report.")
+    if timeout <= NO_TIMEOUT:
+        return Stop("never", None, "Its timeout is off: it runs until somebody stops it.")
+    at, after = used + timeout, duration_words(timeout)
+    if at > now:
+        status = next((word for word, delay in WITHIN.items() if at <= now + delay), "later")
+        return Stop(status, at, f"{after} after the last sign of use, unless there is another.")
+    return Stop("overdue", at, f"{after} after the last sign of use it should have stopped: Ona may know of later use.")
+
+
+def stops_before(at: datetime) -> Q:
+    """Those that stop by then, overdue ones among them."""
+    return TIMED & Q(last_used_at__lte=ExpressionWrapper(Value(at) - F("timeout"), output_field=DateTimeField()))
+
+
+def stops(word: str, now: datetime) -> Q:
+    """Of the environments that are up, those with a status."""
+    if word == "never":
+        return IS_UP & Q(never_stops=True)
+    if word == "unknown":
+        return IS_UP & (Q(timeout=None) | Q(last_used_at=None) & Q(never_stops=False))
+    if word == "overdue":
+        return stops_before(now)
+    return stops_before(now + WITHIN[word]) & ~stops_before(now) if word in WITHIN else NEVER

@@ -1,0 +1,14 @@
+"""The addresses below `/api/v1/` that follow from the lists; those of actions come from the rooms above."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+from portal.api.listing import urls_of
+from portal.lists.registry import LISTS
+from portal.web import addresses as addresses  # the converter `any`
+
+
+def of_lists() -> list[URLPattern]:
+    """Every registered list."""
+    return [each for listing in LISTS.values() for each in urls_of(listing)]

@@ -1,0 +1,151 @@
+"""The collector: the sync, calls to Ona, the queue, environments, executions, operations, the ledger, the token."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+
+from django.conf import settings
+from django.db.models import Count, Min
+from django.utils import timezone
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from automations.models import TaskExecution
+from automations.models.automation import SETTLED, UNDER_WAY, ExecutionPhase
+from environments.models import Phase, SyncRun
+from environments.models.flags import FLAGS
+from environments.models.overview import Snapshot
+from environments.sync.freshness import GRACE, freshness, intervals
+from portal.directory.models import Project
+from portal.ledger.chain.verifications import chain_state
+from portal.ledger.models import Operation, Outcome
+from portal.metrics import broker
+from portal.metrics.families import counter, gauge, histogram, single
+from portal.metrics.sync_runs import BOUNDS, SyncRunCounts
+
+MAX_PROJECTS = 50  # with the most running environments; the others are one sample
+DAY = 86_400  # seconds
+
+
+class PortalCollector(Collector):
+    """What the portal knows, read anew for each scrape; some fifteen queries, whatever the size of the organization."""
+
+    def __init__(self) -> None:
+        self._runs = SyncRunCounts()
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _freshness()
+        means = "Runs of the sync and how long they took, by kind and result."
+        yield histogram("sync_run_seconds", means, ("kind", "result"), BOUNDS, self._runs.read())
+        yield from broker.calls()
+        yield from broker.queue()
+        yield from _environments()
+        yield from _executions()
+        yield from _operations()
+        yield from _ledger()
+        yield single("ona_token_days_left", "Days until the portal's own token expires.", _days_left(timezone.now()))
+
+
+def _freshness() -> Iterator[Metric]:
+    read = {(each.kind,): each.as_of.timestamp() for each in freshness() if each.as_of}
+    means = "When the last successful sync of a kind began."
+    yield gauge("sync_last_success_timestamp_seconds", means, ("kind",), read)
+    planned = {(str(kind),): interval.total_seconds() for kind, interval in intervals().items()}
+    yield gauge("sync_interval_seconds", "How often a kind is meant to be synced.", ("kind",), planned)
+
+
+def _environments() -> Iterator[Metric]:
+    """As the last full listing counted them; nothing while two are overdue."""
+    counts = _newest_counts(timezone.now() - 2 * intervals()[SyncRun.Kind.ENVIRONMENTS] - GRACE)
+    phases, conditions = counts.get(Snapshot.Dimension.PHASE), counts.get(Snapshot.Dimension.CONDITION)
+    by_phase = {} if phases is None else _by_phase(phases)
+    yield gauge("environments", "Environments that are not deleted, by phase.", ("phase",), by_phase)
+    flagged = {} if conditions is None else {(flag,): float(conditions.get(flag, 0)) for flag in FLAGS}
+    yield gauge("environments_flagged", "Environments with a flag; one can have several.", ("flag",), flagged)
+    means = f"Running environments of the {MAX_PROJECTS} projects with the most, and of all others."
+    running = _by_project(counts.get(Snapshot.Dimension.PROJECT, {}))
+    yield gauge("environments_running", means, ("project_id", "project"), running)
+
+
+def _newest_counts(since: datetime) -> dict[str, dict[str, int]]:
+    rows = Snapshot.objects.filter(at__gte=since).order_by("dimension", "-hour").distinct("dimension")
+    return {row.dimension: row.counts for row in rows}
+
+
+def _by_phase(counts: dict[str, int]) -> dict[tuple[str], float]:
+    """Phases that the portal does not know are one sample, so that Ona's texts make no series."""
+    known = {(phase.label,): float(counts.get(phase, 0)) for phase in Phase}
+    return known | {("other",): float(sum(counts.values())) - sum(known.values())}
+
+
+def _by_project(running: dict[str, int]) -> dict[tuple[str, str], float]:
+    largest = sorted(running, key=lambda project: (-running[project], project))
+    shown, others = largest[:MAX_PROJECTS], largest[MAX_PROJECTS:]
+    named = Project.objects.filter(pk__in=[project for project in shown if project])
+    names = {str(pk): name for pk, name in named.values_list("pk", "name")}
+    found = {(project, names.get(project, "") if project else "none"): float(running[project]) for project in shown}
+    if others:
+        found["", "others"] = float(sum(running[project] for project in others))
+    return found
+
+
+def _executions() -> Iterator[Metric]:
+    grouped = TaskExecution.objects.order_by().values_list("phase").annotate(Count("pk"))
+    counts = dict(grouped)
+    ended = {(ExecutionPhase(phase).label,): float(counts.get(phase, 0)) for phase in SETTLED}
+    yield counter("executions", "Executions of tasks that ended, by outcome.", ("outcome",), ended)
+    going_on = {(ExecutionPhase(phase).label,): float(counts.get(phase, 0)) for phase in UNDER_WAY}
+    yield gauge("executions_in_progress", "Executions of tasks that have not ended.", ("phase",), going_on)
+
+
+def _operations() -> Iterator[Metric]:
+    grouped = Operation.objects.exclude(closed_at=None).order_by().values_list("action", "outcome")
+    closed = {(action, outcome): float(count) for action, outcome, count in grouped.annotate(Count("pk"))}
+    means = "Operations that are closed, by action and outcome."
+    yield counter("operations", means, ("action", "outcome"), closed)
+    waiting = Operation.objects.open().order_by().values_list("outcome").annotate(Count("pk"), Min("asked_at"))
+    opened = {outcome: (count, oldest) for outcome, count, oldest in waiting}
+    means = "Operations that are not closed: pending, or unknown and being reconciled."
+    counts = {(str(outcome),): float(opened.get(outcome, (0,))[0]) for outcome in (Outcome.PENDING, Outcome.UNKNOWN)}
+    yield gauge("operations_open", means, ("outcome",), counts)
+    means = "When the oldest operation that is not closed was requested; absent if there is none."
+    oldest = min((oldest for _, oldest in opened.values()), default=None)
+    yield single("operations_oldest_open_timestamp_seconds", means, oldest.timestamp() if oldest else None)
+
+
+def _ledger() -> Iterator[Metric]:
+    state = chain_state()
+    verified, holds = state.latest, None
+    if verified:
+        holds = float(verified.holds and state.has_kept_head and not state.is_forged)
+    means = "Whether the last verification of the ledger's chain found nothing, and its head is in the chain still."
+    yield single("ledger_chain_holds", means, holds)
+    means = "When the ledger's chain was last verified."
+    yield single(
+        "ledger_chain_verified_timestamp_seconds", means, verified.finished_at.timestamp() if verified else None
+    )
+    yield counter(
+        "ledger_entries", "Entries of the ledger's chain.", (), {(): float((state.head and state.head.sequence) or 0)}
+    )
+
+
+def _days_left(now: datetime) -> float | None:
+    """Of the portal's own token: by ONA_API_KEY_EXPIRES, or by what the token tells of itself; None if unknown."""
+    day = settings.ONA_API_KEY_EXPIRES
+    ends_at = datetime.combine(day, time(), UTC) if day else _told_by(settings.ONA_API_KEY)
+    return None if ends_at is None else (ends_at - now).total_seconds() / DAY
+
+
+def _told_by(token: str) -> datetime | None:
+    """The `exp` of a JSON web token."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        told = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+        return datetime.fromtimestamp(told["exp"], UTC)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        return None

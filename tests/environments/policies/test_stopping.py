@@ -1,0 +1,86 @@
+"""When environments that are up stop by themselves: one answer for the page, the list, the search and the file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from environments.models import Environment, Phase
+from environments.policies import stopping
+from tests.support import factories, operations
+from tests.support.exports import read
+
+pytestmark = pytest.mark.django_db
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+def fleet() -> dict[str, Environment]:
+    now = timezone.now()
+    used = {"active_at": now - 10 * MINUTE, "last_started_at": now - 9 * HOUR}
+    return {
+        name: factories.environment(name=name, **used | columns)
+        for name, columns in {
+            "soon": {"timeout": HOUR},
+            "today": {"timeout": 8 * HOUR},
+            "later": {"timeout": 40 * HOUR},
+            "overdue": {"timeout": HOUR / 2, "active_at": now - 2 * HOUR},
+            "never": {"timeout": timedelta(0)},
+            "unknown": {"timeout": None},
+            "stopped": {"timeout": HOUR, "phase": Phase.STOPPED},
+            "deleted": {"timeout": HOUR, "gone_at": now},
+        }.items()
+    }
+
+
+def test_the_page_the_list_the_search_and_the_file_agree_on_when_each_stops() -> None:
+    made, now, client = fleet(), timezone.now(), factories.client("Admin")
+    verdicts = {name: stopping.find_stop(row, now) for name, row in made.items()}
+    assert {name for name, stop in verdicts.items() if stop is None} == {"stopped", "deleted"}
+    for name, stop in verdicts.items():
+        if stop:
+            assert stop.status == name
+            assert (stop.at is None) == (name in ("never", "unknown")), name
+    searched = {
+        "stops:<2h": {"soon", "overdue"}, "stops:>2h": {"today", "later"}, "stops:never": {"never"},
+        "stops:unknown": {"unknown"}, "stops:overdue": {"overdue"}, "stops:<2d": {"soon", "today", "later", "overdue"},
+    }  # fmt: skip
+    for query, names in searched.items():
+        for address in ("/environments/", "/environments/running/"):
+            found = client.get(address, {"q": query}).context["page"].rows
+            assert {row.name for row in found} == names, (address, query)
+    for word, names in {"soon": {"soon"}, "today": {"soon", "today"}, "never": {"never"}}.items():
+        found = client.get("/environments/running/", {"stops": word}).context["page"].rows
+        assert {row.name for row in found} == names, word
+    assert "takes &lt;2h" in client.get("/environments/", {"q": "stops:soon-ish"}).content.decode()
+    page = client.get("/environments/running/")
+    order = ["overdue", "soon", "today", "later"]
+    assert [row.name for row in page.context["page"].rows][:4] == order
+    assert "overdue" in client.get(f"/environments/{made['overdue'].pk}/").content.decode()
+    rows = {row["name"]: row for row in read(client, "/environments/running/export/").rows}
+    assert {name for name, row in rows.items() if row["stops_at"]} == set(order)
+
+
+def test_the_page_says_who_started_it_what_keeps_it_awake_and_when_it_stops() -> None:
+    now = timezone.now()
+    signal = {"activitySignal": {"source": "vscode", "timestamp": (now - 5 * MINUTE).isoformat()}}
+    made = factories.environment(
+        timeout=HOUR, active_at=now - 5 * MINUTE, last_started_at=now - 3 * HOUR, status=signal,
+        created_at=now - timedelta(days=3),
+    )  # fmt: skip
+    operations.operation("environment.start", ago=3 * HOUR, environment_id=made.pk, actor_name="ann")
+    client = factories.client()
+    html = client.get(f"/environments/{made.pk}/").content.decode()
+    card = html.partition("Why it runs, and when it stops")[2].partition("</section>")[0]
+    for words in (
+        "in 54 min",
+        "1 h after the last sign of use",
+        "Kept awake by",
+        "vscode",
+        "by ann through the portal",
+    ):
+        assert words in card, words
+    listed = client.get("/environments/running/").content.decode()
+    assert "by ann through the portal" in listed
+    assert "in 54 min" in listed
