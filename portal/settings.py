@@ -239,7 +239,6 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.AddressThrottle", "portal.api.throttling.TokenThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],  # each endpoint names its own
-    "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.TokenThrottle", "portal.api.throttling.AddressThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["portal.api.body.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["portal.api.body.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
