@@ -33,7 +33,7 @@ def _make(opened: HttpRequest) -> ActionForm:
     *SEE,
     *FILE_PERMISSIONS,
     **schema.of_post(
-        "automations_file_apply", "Apply an automations file", DESCRIPTION, "automations_file",
+        "automations_file_apply", "Apply an automations file", DESCRIPTION, "environments",
         schema.body_schema(FileForm, needs_reason=True),
     ),
 )  # fmt: skip

@@ -36,7 +36,11 @@ def _do(form: ActionForm, context: RequestContext) -> Operation:
     "environments.view_environment",
     "environments.add_environment",
     **schema.of_post(
-        "environment_create", "Create", DESCRIPTION, "environment", schema.body_schema(CreationForm, needs_reason=False)
+        "environment_create",
+        "Create",
+        DESCRIPTION,
+        "environments",
+        schema.body_schema(CreationForm, needs_reason=False),
     ),
 )
 def create_one(request: Request) -> HttpResponseBase:
