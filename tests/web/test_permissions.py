@@ -146,6 +146,17 @@ TABLE = {
         for verb in ("create", "edit", "delete")
         for thing in ("service", "task")
     },
+    **{
+        f"api:{url_name(listing)}-export": Row(EXPORTERS, data=(("format", "csv"),))
+        for listing in LISTS.values()
+        if listing.export_url
+    },
+    "api:audit-what-if-environments-export": Row(
+        EXPORTERS, data=(("format", "csv"), ("question", "archive"), ("value", "2"))
+    ),
+    **{f"api:{of}-log": Row(LOG_READERS, (404, 409, 502)) for of in ("environment", "execution", "service")},
+    "api:environment-support-bundle": Row(LOG_READERS, (404, 409, 502)),
+    "api:evidence": Row(EXPORTERS, (422,), "post"),
     "api-docs": Row(SIGNED_IN),
     "api:openapi": Row(SIGNED_IN),
     "api:apply-automations-file": Row(ADMINS, (422,), "post"),
@@ -223,7 +234,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     if "reference" in pattern.pattern.converters:
         make = (
             automation_factories.task
-            if name in ("automations:task", "automations:task-export", "api:automations-task")
+            if name
+            in ("automations:task", "automations:task-export", "api:automations-task", "api:automations-task-export")
             else automation_factories.service
         )
         values["reference"] = make(environment).reference
