@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
 from portal.directory.models import Organization
-from portal.lists.registry import LISTS
+from portal.lists.registry import API_ONLY, LISTS
+from tests.api import lone
 from tests.support import automation_factories, factories, operations
 from tests.support.profiles import THOROUGH
 
@@ -166,6 +168,8 @@ TABLE = {
     **{f"api:{act}-batch": Row(OPERATORS, (200, 202, 422), "post", (("action", "environment.stop"),))
        for act in ("plan", "start")},
     **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry")},
+    **{f"api:{name}": Row(READERS) for name in API_ONLY},
+    **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -213,6 +217,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
+    makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
     if name in makers:
         values["pk"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
