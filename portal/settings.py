@@ -22,6 +22,8 @@ ONA_TIMEOUT_SECONDS = env.float("ONA_TIMEOUT_SECONDS", 30.0)
 ONA_ACTION_SECONDS = env.float("ONA_ACTION_SECONDS", 12.0)
 # How long a write whose answer was not read may still be on its way to Ona.
 OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.0)
+# so long a batch that deletes waits before its first request, and can be withdrawn
+DELETION_DELAY_SECONDS = env.float("PORTAL_DELETION_DELAY_SECONDS", 600.0)
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
 AUDIT_LOG_SECONDS = env.int("PORTAL_AUDIT_LOG_SECONDS", 60)

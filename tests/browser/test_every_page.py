@@ -32,7 +32,12 @@ NOT_PAGES |= {
     "alive",
     "ready",
 }
-NOT_PAGES |= {"automations:execution-log-stream", "automations:service-log-stream", "automations:batch-cancel"}
+NOT_PAGES |= {
+    "automations:execution-log-stream",
+    "automations:service-log-stream",
+    "automations:batch-cancel",
+    "automations:batch-continue",
+}
 NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bundle"}
 NOT_PAGES |= {"automations:file-download", "complete", "metrics"}
 NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours

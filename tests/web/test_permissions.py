@@ -103,6 +103,7 @@ TABLE = {
     "automations:batch": Row(READERS),
     "automations:batch-new": Row(OPERATORS),
     "automations:batch-cancel": Row(OPERATORS, (302,), "post"),
+    "automations:batch-continue": Row(OPERATORS, (302,), "post"),
     "automations:of-environment": Row(READERS),
     **{f"automations:start-{thing}": Row(OPERATORS) for thing in ("service", "task")},
     "automations:stop-service": Row(OPERATORS),
