@@ -14,6 +14,7 @@ from portal.api.listing import address_of
 from portal.directory.models import Member
 from portal.lists.registry import API_ONLY
 from tests.api import lone
+from tests.api.documented import check
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -25,10 +26,14 @@ def test_their_rows_are_listed_and_told_one_by_one() -> None:
         row = lone.make(name, environment)
         url = f"/api/v1/{address_of(listing)}".replace("<uuid:environment_id>", str(environment.pk))
         with CaptureQueriesContext(connection) as captured:
-            (listed,) = client.get(url).json()["results"]
+            answer = client.get(url)
+        check(answer)
+        (listed,) = answer.json()["results"]
         assert len(captured) < 10, name
         assert listed["id"] == (row.pk if isinstance(row.pk, int) else str(row.pk)), name
-        found = client.get(f"{url}{row.pk}/").json()
+        answer = client.get(f"{url}{row.pk}/")
+        check(answer)
+        found = answer.json()
         assert listed == {key: found[key] for key in listed}, name
         assert client.get(f"{url}?phse=x").status_code == 400, name
         assert factories.client("").get(url).status_code == 403, name

@@ -16,6 +16,7 @@ from automations.models import Batch
 from portal.ledger.models import Operation
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
+from tests.api.documented import check
 from tests.api.test_downloads import headers
 from tests.environments.actions.test_acting import known
 
@@ -58,5 +59,6 @@ def test_each_command_of_the_walk_is_answered(sandbox: Sandbox) -> None:
         answer = run(client, words, values)
         content = b"".join(answer) if answer.streaming else answer.content
         assert answer.status_code in (200, 202), (words, content)
+        check(answer)
     assert len(commands()) == 8
     assert set(Operation.objects.values_list("action", flat=True)) >= {"environment.stop", "batch.environment_stop"}

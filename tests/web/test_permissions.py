@@ -168,7 +168,7 @@ TABLE = {
     "api:add-secret-of-environment": Row(ADMINS, (422,), "post"),
     **{f"api:{act}-batch": Row(OPERATORS, (200, 202, 422), "post", (("action", "environment.stop"),))
        for act in ("plan", "start")},
-    **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry")},
+    **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry", "continue")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
