@@ -17,6 +17,7 @@ from environments.models import Environment, Field, Phase, Transition
 from environments.models.overview import StartUp
 from environments.timeline.lanes import Period
 from environments.timeline.transitions_source import TransitionRow
+from portal.web.formatting import stands_for_none
 
 PARTS: Mapping[Field, tuple[str, str, str]] = {
     Field.MACHINE: ("Machine", "PHASE_RUNNING", ""),
@@ -71,6 +72,8 @@ def find_starts(
     """
     observations = _observations(rows)
     first = next((row for _, together in observations for row in together if row.field == Field.PHASE), None)
+    if created and (stands_for_none(created) or (first and created > first.seen_at)):
+        created = None
     is_within = created is not None and first is not None and first.old == Phase.CREATING
     starts: list[list[TransitionRow]] = []
     if is_within and first:
