@@ -18,5 +18,6 @@ urlpatterns = [
     path("batches/actions/plan/", batches.plan, name="plan-batch"),
     path("batches/actions/start/", batches.start, name="start-batch"),
     path("batches/<uuid:batch_id>/actions/cancel/", batches.cancel, name="cancel-batch"),
+    path("batches/<uuid:batch_id>/actions/continue/", batches.continue_, name="continue-batch"),
     path("batches/<uuid:batch_id>/actions/retry/", batches.retry, name="retry-batch"),
 ]

@@ -29,6 +29,7 @@ urlpatterns = [
         export="automations/batches/<uuid:batch_id>/export/",
     ),
     path("automations/batches/<uuid:batch_id>/cancel/", batches_views.batch_cancel, name="batch-cancel"),
+    path("automations/batches/<uuid:batch_id>/continue/", batches_views.batch_continue, name="batch-continue"),
     *action_views.urlpatterns,
     *logs_views.urlpatterns,
 ]

@@ -22,6 +22,8 @@ ONA_TIMEOUT_SECONDS = env.float("ONA_TIMEOUT_SECONDS", 30.0)
 ONA_ACTION_SECONDS = env.float("ONA_ACTION_SECONDS", 12.0)
 # How long a write whose answer was not read may still be on its way to Ona.
 OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.0)
+# so long a batch that deletes waits before its first request, and can be withdrawn
+DELETION_DELAY_SECONDS = env.float("PORTAL_DELETION_DELAY_SECONDS", 600.0)
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
 AUDIT_LOG_SECONDS = env.int("PORTAL_AUDIT_LOG_SECONDS", 60)
@@ -233,8 +235,10 @@ METRICS_ON_LOOPBACK = env.bool("PORTAL_METRICS_ON_LOOPBACK", False)
 # --- REST API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.accounts.tokens.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",  # with a CSRF token, as for forms
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.AddressThrottle", "portal.api.throttling.TokenThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],  # each endpoint names its own
     "DEFAULT_RENDERER_CLASSES": ["portal.api.body.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["portal.api.body.BoundedJSONParser"],
@@ -247,10 +251,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "Environment Portal",
     "VERSION": "1",
+    "DESCRIPTION": "The lists and actions of the Environment Portal in JSON. Parameters and fields that do not exist "
+    "are errors, and every error is a problem document (RFC 9457).",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "AUTHENTICATION_WHITELIST": [],  # described by the hook
+    "POSTPROCESSING_HOOKS": ["portal.api.schema_components.share", "portal.accounts.api_roles.describe_access"],
 }
 
 # --- Celery: redis is only the bell, every truth is in Postgres ----------------------------------------------------

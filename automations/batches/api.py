@@ -14,11 +14,12 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from automations.batches import inverse
 from automations.batches.forms import BatchForm, form_of
 from automations.batches.list import BATCHES, SEE, TO_DO_AGAIN, find, may
 from automations.batches.plan import MOST, Choice
 from automations.batches.registry import KINDS, Kind, lockdown_of
-from automations.batches.start import cancel_batch, start_batch
+from automations.batches.start import cancel_batch, continue_batch, start_batch
 from automations.models import Batch
 from environments.actions.api.endpoint import body_of
 from environments.actions.api.form_body import check
@@ -27,6 +28,7 @@ from environments.actions.api.sending import REUSED, Sending
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED
 from environments.list.list import ENVIRONMENTS
+from environments.models import EnvironmentQuerySet
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidBody, Problem
 from portal.api.listing import one
@@ -37,7 +39,7 @@ from portal.lists.declaration import Now
 from portal.lists.query import read_query
 
 WHAT = ("action", "reference", "query")
-HOW = ("at_once", "stop_after", "reason", "lockdown_at")
+HOW = ("at_once", "stop_after", "look_after", "reason", "lockdown_at")
 TOO_MANY = f"More than {MOST:,} environments match: a batch takes at most as many. Narrow the query."
 NOTHING_FAILED = "Nothing of this batch failed or is unknown, so there is nothing to retry."
 TEXT = {"type": "string"}
@@ -45,10 +47,15 @@ CHOSEN: dict[str, Any] = {
     "action": {"type": "string", "enum": list(KINDS)},
     "reference": {"type": "string", "description": "Of the task or service, for actions on these."},
     "query": {"type": "string", "description": "The environments, as the list's address has them: phase=running&q=…"},
+    "start_first": {
+        "type": "boolean",
+        "description": "For tasks: start what is stopped first, and stop it again afterwards.",
+    },
 }
 ASKED: dict[str, Any] = {
     "at_once": {"type": "integer", "minimum": 1, "maximum": 50, "description": "How many run at once."},
     "stop_after": {"type": ["integer", "null"], "description": "No new ones start after as many failures."},
+    "look_after": {"type": ["integer", "null"], "description": "Pause after so many, until the batch is continued."},
     "reason": TEXT,
     "lockdown_at": {"type": "string", "description": "For lockdowns: when, in UTC."},
     "values": {"type": "object", "description": "What the action asks for besides, such as a timeout."},
@@ -64,7 +71,7 @@ PLANNED = {
 
 
 def _batch_schema(operation_id: str, summary: str, fields: dict[str, Any], required: list[str], text: str) -> Any:
-    row = row_schema(BATCHES) | {"additionalProperties": True}
+    row = row_schema(BATCHES)
     body = {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
     example = {name: {"reason": REASON, "action": "environment.stop"}.get(name, "") for name in required}
     return {
@@ -101,7 +108,7 @@ def _batch_schema(operation_id: str, summary: str, fields: dict[str, Any], requi
     examples=[OpenApiExample("body", {"action": "environment.stop", "query": "phase=running"}, request_only=True)],
 )  # fmt: skip
 def plan(request: Request) -> HttpResponseBase:
-    body = _known(body_of(request), WHAT)
+    body = _known(body_of(request), (*WHAT, "start_first"))
     choice = _choice(_kind(request, body), body)
     found = [
         {
@@ -125,7 +132,7 @@ def plan(request: Request) -> HttpResponseBase:
     ),
 )  # fmt: skip
 def start(request: Request) -> HttpResponseBase:
-    body = _known(body_of(request), (*WHAT, *HOW, "values"))
+    body = _known(body_of(request), (*WHAT, *HOW, "start_first", "values"))
     kind = _kind(request, body)
     return _started(request, body, lambda sending: _start(request, sending, kind, body, _choice(kind, body), None))
 
@@ -148,10 +155,10 @@ def retry(request: Request, batch_id: UUID) -> HttpResponseBase:
     kind = _kind(request, again)
     items = batch.items.filter(state__in=TO_DO_AGAIN)
     environments = read_query(ENVIRONMENTS, QueryDict(), Now()).rows().filter(pk__in=items.values("environment_id"))
-    choice = kind.choose(batch.reference, environments)
+    choice = _choice_again(kind, batch, environments)
     if not items.exists():
         raise Problem("not-possible", 409, NOTHING_FAILED)
-    return _started(request, body, lambda sending: _start(request, sending, kind, again, choice, batch.pk))
+    return _started(request, body, lambda sending: _start(request, sending, kind, again, choice, batch))
 
 
 @endpoint(
@@ -163,6 +170,26 @@ def cancel(request: Request, batch_id: UUID) -> HttpResponseBase:
     _known(body_of(request), ())
     batch = find(batch_id)
     cancel_batch(batch=batch, actor=request.user)
+    batch.refresh_from_db()
+    return _answer(batch)
+
+
+def _choice_again(kind: Kind, batch: Batch, environments: EnvironmentQuerySet) -> Choice:
+    earlier = Batch.objects.filter(pk=batch.undo_of).first() if batch.undo_of else None
+    if earlier and inverse.is_by_values(kind.action):
+        return inverse.choose(earlier, environments)
+    return kind.choose(batch.reference, environments, start_first=batch.starts_first)
+
+
+@endpoint(
+    "POST",
+    *SEE,
+    **_batch_schema("batch_continue", "Continue a batch", {}, [], "Begins what waits after the first environments."),
+)
+def continue_(request: Request, batch_id: UUID) -> HttpResponseBase:
+    _known(body_of(request), ())
+    batch = find(batch_id)
+    continue_batch(batch=batch, actor=request.user)
     batch.refresh_from_db()
     return _answer(batch)
 
@@ -180,11 +207,12 @@ def _started(request: Request, body: dict[str, Any], begin: Callable[[Sending], 
 
 
 def _start(
-    request: Request, sending: Sending, kind: Kind, body: dict[str, Any], choice: Choice, again_of: UUID | None
+    request: Request, sending: Sending, kind: Kind, body: dict[str, Any], choice: Choice, again: Batch | None
 ) -> Batch:
     if choice.is_more:
         raise NotPossible(TOO_MANY)
-    form = _form(kind, body, choice)
+    undo_of = again.undo_of if again else None
+    form = _form(kind, body, choice, is_undoing=undo_of is not None and inverse.is_by_values(kind.action))
     check(form)
     return start_batch(
         action=kind.action,
@@ -195,14 +223,16 @@ def _start(
         lockdown_at=form.moment,
         values=form.values,
         query=body.get("query", ""),
-        again_of=again_of,
+        again_of=again.pk if again else None,
+        undo_of=undo_of,
+        look_after=form.cleaned_data["look_after"],
         **form.request_context(request.user) | sending.context(request.user),
     )
 
 
-def _form(kind: Kind, body: dict[str, Any], choice: Choice) -> BatchForm:
+def _form(kind: Kind, body: dict[str, Any], choice: Choice, *, is_undoing: bool) -> BatchForm:
     """The page's form, with its usual limits where none are given."""
-    made, data = form_of(kind), QueryDict(mutable=True)
+    made, data = form_of(kind, is_undoing=is_undoing), QueryDict(mutable=True)
     shown = made()
     data.update({"operation_id": str(shown["operation_id"].value()), "action": kind.action.name})
     data.update({name: str(shown.fields[name].initial) for name in ("at_once", "stop_after")})
@@ -232,7 +262,10 @@ def _choice(kind: Kind, body: dict[str, Any]) -> Choice:
     query = read_query(ENVIRONMENTS, QueryDict(body.get("query", "")), Now())
     if query.problems:
         raise InvalidBody([("/query", str(each)) for each in query.problems])
-    return kind.choose(body.get("reference", ""), query.rows())
+    choice = kind.choose(body.get("reference", ""), query.rows(), start_first=body.get("start_first") is True)
+    if kind.many.is_delayed:  # what is not archived is only selected one by one, on the page
+        choice.candidates = [each for each in choice.candidates if each.environment.archived_at]
+    return choice
 
 
 def _known(body: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -49,12 +49,15 @@ class Targets(forms.Field):
 class BatchForm(ActionForm):
     """What is asked for stands in hidden fields: it was chosen, and shown, before."""
 
-    kind: ClassVar[str] = ""
+    asks: ClassVar[tuple[str, ...]] = ()  # the names of the fields that this kind of batch asks for besides
+    confirms: ClassVar[tuple[str, ...]] = ()  # of fields that are no part of what is requested
 
     action = forms.ChoiceField(choices=[(name, name) for name in KINDS], widget=forms.HiddenInput)
     reference = forms.CharField(max_length=LONGEST_STORED, strip=False, required=False, widget=forms.HiddenInput)
     chosen_from = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
     again_of = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    undo_of = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    start_first = forms.BooleanField(required=False, widget=forms.HiddenInput)
     target = Targets()
     at_once = forms.IntegerField(
         min_value=1,
@@ -72,18 +75,26 @@ class BatchForm(ActionForm):
         help_text="No new runs start after this many failures; runs in progress finish. Leave empty for no limit.",
     )
 
+    look_after = forms.IntegerField(
+        min_value=1,
+        max_value=MOST,
+        required=False,
+        label="Pause after the first N",
+        help_text="The batch then waits until you continue or stop the rest. Leave empty for no pause.",
+    )
+
     def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, needs_reason=True, initial={**(initial or {})})
 
     @property
     def asked(self) -> list[forms.BoundField]:
         """The fields that this kind of batch asks for besides."""
-        return [self[name] for name in KINDS[self.kind].many.fields] if self.kind else []
+        return [self[name] for name in (*self.confirms, *self.asks)]
 
     @property
     def values(self) -> dict[str, str]:
         """What was typed in them."""
-        return {each.name: self.cleaned_data[each.name] for each in self.asked}
+        return {name: str(self.cleaned_data[name]) for name in self.asks}
 
     @property
     def ticked(self) -> set[str] | None:
@@ -140,13 +151,32 @@ class LockdownBatchForm(BatchForm):
         return at
 
 
+class DeleteBatchForm(BatchForm):
+    """It has the number of environments typed, since none of them can be restored."""
+
+    confirms = ("count",)
+    count = forms.IntegerField(
+        label="Number of environments to delete",
+        help_text="Type it to confirm: a deleted environment cannot be restored, not even by Ona.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        selected = len(given.get("target", ()))
+        if selected and "count" in given and given["count"] != selected:
+            self.add_error("count", f"{selected:,} selected: type that number, or select others.")
+        return given
+
+
 def lockdowns(environments: Iterable[Environment]) -> dict[str, str | None]:
     """The lockdowns of environments by id, as they travel in a form."""
     return {str(each.pk): plain(each.lockdown_at) for each in environments}
 
 
-def form_of(kind: Kind) -> type[BatchForm]:
-    """The form that begins a batch of this kind."""
-    base = LockdownBatchForm if kind.needs_moment else BatchForm
+def form_of(kind: Kind, *, is_undoing: bool = False) -> type[BatchForm]:
+    """The form that begins a batch of this kind; one that sets the values before asks for none."""
+    if is_undoing:
+        return BatchForm
+    base = LockdownBatchForm if kind.needs_moment else DeleteBatchForm if kind.many.is_delayed else BatchForm
     fields = {name: make() for name, make in kind.many.fields.items()}
-    return type(base.__name__, (base,), {**fields, "kind": kind.action.name})
+    return type(base.__name__, (base,), {**fields, "asks": tuple(fields)})

@@ -12,10 +12,12 @@ from uuid import UUID
 from django.db.models import F
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
+from django.utils import timezone
 
+from automations.batches import inverse
 from automations.batches.registry import KINDS, Kind, lockdown_of
-from automations.batches.rows import TONES, counts_of, lines
-from automations.models import Batch, BatchItem, ItemState
+from automations.batches.rows import TONES, Line, counts_of, lines
+from automations.models import ENDED, Batch, BatchItem, ItemState
 from environments.actions.menu import NOT_ALLOWED, Actor
 from portal.exports.snapshot import read_within, streamed
 from portal.ledger.models import Operation
@@ -53,7 +55,9 @@ def find(batch_id: UUID) -> Batch:
 
 def again_query(batch: Batch) -> str:
     """The query of the page that begins a batch, for another like this one where this one failed."""
-    return f"?{urlencode({'action': batch.action, 'reference': batch.reference, 'again': batch.pk})}"
+    own: dict[str, Any] = {"action": batch.action, "reference": batch.reference, "again": batch.pk}
+    own |= {"undo": batch.undo_of} if batch.undo_of else {}
+    return f"?{urlencode(own | ({'start_first': 'yes'} if batch.starts_first else {}))}"
 
 
 def _rows(query: ListQuery) -> Iterator[Sequence[Any]]:
@@ -138,14 +142,29 @@ def _of_batch(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
 
 def _batch_context(batch: Batch, request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     (line,) = lines([batch], query.one("state"))
+    new, waiting = reverse("automations:batch-new"), batch.items.filter(state=ItemState.WAITING, step=0).count()
     return {
         "batch": batch,
         "line": line,
         "may": may(request.user, line.kind),
         "again": line.count(*TO_DO_AGAIN),
-        "waits": line.count(ItemState.WAITING) > 0,
-        "again_url": f"{reverse('automations:batch-new')}{again_query(batch)}",
+        "waits": waiting,
+        "is_early": bool(waiting and batch.begins_at and batch.begins_at > timezone.now()),
+        "is_paused": bool(waiting and batch.looks and not batch.first().exclude(state__in=ENDED).exists()),
+        "again_url": f"{new}{again_query(batch)}",
+        "undo": _undo(batch, line, request.user),
+        "undo_url": f"{new}?{urlencode({'action': inverse.undoing(batch), 'undo': batch.pk})}",
     }
+
+
+def _undo(batch: Batch, line: Line, user: Actor) -> str:
+    """What takes back a batch that has ended, in words; empty if nothing does, or this person may not."""
+    kind = KINDS.get(inverse.undoing(batch))
+    if not (kind and batch.closed_at and may(user, kind)):
+        return ""
+    count = line.count(ItemState.SUCCEEDED)
+    words = "Values before" if inverse.is_by_values(kind.action) else f"{kind.many.words} again"
+    return f"Undo: {words.lower()} ({count:,})…" if count else ""
 
 
 def _all(query: ListQuery) -> Page[BatchItem]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from automations.actions.change import UP
@@ -21,6 +21,7 @@ from automations.models import (
     TaskSummary,
 )
 from environments.actions import losses
+from environments.actions.lifecycle import START, STOP
 from environments.actions.registry import Action
 from environments.models import Environment, EnvironmentQuerySet, Phase
 
@@ -33,16 +34,20 @@ BUSY = "already running"
 START_TASK, START_SERVICE = "task.start", "service.start"
 ALREADY = {START_SERVICE: "already running", "service.stop": "already stopped"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
-STANDING = (*COLUMNS, "lockdown_at", *losses.COLUMNS)
+STANDING = (*COLUMNS, "lockdown_at", "archived_at", *losses.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An environment and its task or service of the reference, or itself; `losses` are what is at risk in it."""
+    """An environment and its task or service of the reference, or itself; `losses` are what is at risk in it. `steps`
+    are what is requested one after the other, by name, where that is more than the action; `words` what it becomes.
+    """
 
     environment: Environment
     target_id: UUID
     losses: Sequence[losses.Loss] = ()
+    steps: Sequence[str] = ()
+    words: str = ""
 
 
 @dataclass(slots=True)
@@ -67,30 +72,55 @@ class Choice:
         return sum(obstacle.count for obstacle in self.obstacles)
 
 
-def choose(action: Action, reference: str, environments: EnvironmentQuerySet) -> Choice:
+def choose(action: Action, reference: str, environments: EnvironmentQuerySet, *, start_first: bool = False) -> Choice:
     """Sort `environments` into those where `action` of `reference` would be asked for, and those where it cannot be.
 
-    A handful of queries, whatever their number; environments that do not run are counted, and the first named.
+    `start_first`: those that are stopped are started first, and stopped again. A handful of queries, whatever their
+    number; environments that cannot run it are counted, and the first named.
     """
-    running = environments.filter(phase=Phase.RUNNING).order_by("name", "pk").only(*COLUMNS)
-    others = environments.exclude(phase=Phase.RUNNING).order_by("name", "pk").only(*COLUMNS)
+    able, obstacles = _able(environments, start_first=start_first)
     choice = Choice()
-    targets = _targets(action, reference, running)
+    targets = _targets(action, reference, able)
     stands_against = _stands_against(action, [ids[0] for ids in targets.values()])
     found: dict[str, list[Environment]] = {}
-    for environment in running:
+    for environment in able:
         ids = targets.get(environment.pk, [])
         why = _why_not(action, ids, stands_against)
         if why:
             found.setdefault(why, []).append(environment)
         elif len(choice.candidates) < MOST:
-            choice.candidates.append(Candidate(environment, ids[0]))
+            choice.candidates.append(Candidate(environment, ids[0], steps=_steps(action, environment)))
         else:
             choice.is_more = True
-    choice.obstacles = [Obstacle(why, len(some), some[:NAMED]) for why, some in found.items()]
-    if count := others.count():
-        choice.obstacles.append(Obstacle(NOT_RUNNING, count, list(others[:NAMED])))
+    choice.obstacles = [*obstacles_of(found), *obstacles]
     return choice
+
+
+def obstacles_of(found: Mapping[str, Sequence[Environment]]) -> list[Obstacle]:
+    """Environments by why it cannot be in them."""
+    return [Obstacle(why, len(some), some[:NAMED]) for why, some in found.items()]
+
+
+def _able(environments: EnvironmentQuerySet, *, start_first: bool) -> tuple[EnvironmentQuerySet, list[Obstacle]]:
+    """Those that run, or that can be started first, and why the others cannot take part."""
+    by_name = environments.order_by("name", "pk").only(*COLUMNS)
+    others = by_name.exclude(phase=Phase.RUNNING)
+    if not start_first:
+        count = others.count()
+        obstacles = [Obstacle(NOT_RUNNING, count, list(others[:NAMED]))] if count else []
+        return by_name.filter(phase=Phase.RUNNING), obstacles
+    found = standings(START, others, timezone.now())
+    _, possible = found.pop("", (0, Q(pk__in=())))
+    return by_name.filter(Q(phase=Phase.RUNNING) | possible), _obstacles(found, others)
+
+
+def _obstacles(found: Mapping[str, tuple[int, Q]], by_name: EnvironmentQuerySet) -> list[Obstacle]:
+    return [Obstacle(why, count, list(by_name.filter(those)[:NAMED])) for why, (count, those) in found.items()]
+
+
+def _steps(action: Action, environment: Environment) -> Sequence[str]:
+    """Around a task in an environment that is stopped: start first, and stop again."""
+    return () if environment.phase == Phase.RUNNING else (START.name, action.name, STOP.name)
 
 
 def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
@@ -103,25 +133,57 @@ def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Ch
     _, possible = found.pop("", (0, Q(pk__in=())))
     rows = list(by_name.filter(possible)[: MOST + 1])
     risks = losses.risks(rows[:MOST]) if action.loses_work else {}
+    steps = steps_of(action)
     return Choice(
-        [Candidate(each, each.pk, risks.get(each.pk, ())) for each in rows[:MOST]],
-        [Obstacle(why, count, list(by_name.filter(those)[:NAMED])) for why, (count, those) in found.items()],
+        [Candidate(each, each.pk, risks.get(each.pk, ()), steps) for each in rows[:MOST]],
+        _obstacles(found, by_name),
         is_more=len(rows) > MOST,
     )
 
 
-def chosen_environments(ids: Iterable[UUID]) -> list[Candidate]:
+def steps_of(action: Action) -> Sequence[str]:
+    """What is requested one after the other for `action`, by name; empty where that is the action alone."""
+    return tuple(each.name for each in action.many.steps) if action.many else ()
+
+
+def chosen_environments(action: Action, ids: Iterable[UUID]) -> list[Candidate]:
     """These environments, without deleted ones."""
     found = Environment.objects.present().filter(pk__in=ids).order_by("name", "pk").only(*COLUMNS, "lockdown_at")
-    return [Candidate(environment, environment.pk) for environment in found]
+    return [Candidate(environment, environment.pk, steps=steps_of(action)) for environment in found]
 
 
-def chosen(action: Action, target_ids: Iterable[UUID]) -> list[Candidate]:
+def chosen(action: Action, target_ids: Iterable[UUID], *, start_first: bool = False) -> list[Candidate]:
     """The environments of these tasks or services, without deleted ones."""
     rows = _model(action).objects.filter(pk__in=target_ids).values_list("environment_id", "pk")
     target_of = dict(rows)
     environments = Environment.objects.filter(pk__in=target_of).order_by("name", "pk").only(*COLUMNS)
-    return [Candidate(environment, target_of[environment.pk]) for environment in environments]
+    return [
+        Candidate(environment, target_of[environment.pk], steps=_steps(action, environment) if start_first else ())
+        for environment in environments
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """In how many of the selected environments there is a task or service of a reference, and how many of those run."""
+
+    reference: str
+    environments: int
+    running: int
+
+    @property
+    def stopped(self) -> int:
+        return self.environments - self.running
+
+
+def occurrences(action: Action, environments: EnvironmentQuerySet) -> list[Occurrence]:
+    """The references that occur in `environments`, most frequent first; one query."""
+    rows = _model(action).objects.present().filter(environment__in=environments.order_by().values("pk"))
+    counted = rows.exclude(reference="").order_by().values_list("reference").annotate(
+        total=Count("environment", distinct=True),
+        running=Count("environment", distinct=True, filter=Q(environment__phase=Phase.RUNNING)),
+    )  # fmt: skip
+    return [Occurrence(*row) for row in counted.order_by("-total", "reference")[:NAMED]]
 
 
 def references(action: Action) -> list[str]:

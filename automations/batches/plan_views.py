@@ -1,28 +1,29 @@
-"""`/automations/batches/new/`: something is to be done in many environments: first the plan, then the batch.
-
-Environments cannot be deleted here: that cannot be undone, so it stays one by one, with the name typed.
-"""
+"""`/automations/batches/new/`: something is to be done in many environments: first the plan, then the batch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 
 from automations.actions.tasks import START_TASK
+from automations.batches import inverse
 from automations.batches.forms import BatchForm, LockdownBatchForm, form_of
 from automations.batches.list import SEE, TO_DO_AGAIN, may
-from automations.batches.plan import MOST, Choice, reference_named, references
+from automations.batches.plan import MOST, Choice, Occurrence, occurrences, reference_named, references
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.start import start_batch
-from automations.models import Batch
+from automations.models import Batch, ItemState
 from environments.actions.execute import NotPossible
+from environments.actions.lifecycle import START
 from environments.actions.menu import NOT_ALLOWED, Actor
 from environments.actions.views.action import status_of
 from environments.list.list import ENVIRONMENTS
@@ -36,7 +37,14 @@ from portal.lists.readers import LONGEST_STORED
 from portal.web.htmx import render_page
 from portal.web.permissions import permission
 
-OWN = ("action", "reference", "again", "csrfmiddlewaretoken")  # parameters that are not of the environments' list
+OWN = (
+    "action",
+    "reference",
+    "again",
+    "undo",
+    "start_first",
+    "csrfmiddlewaretoken",
+)  # parameters that are not of the environments' list
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +55,37 @@ class Plan:
     reference: str
     state: ListQuery
     again: Batch | None
+    undo: Batch | None  # that is to be taken back
+    start_first: bool
     choice: Choice | None
 
-    def url(self, filters: str) -> str:
+    @property
+    def is_undoing(self) -> bool:
+        """Whether the values before are what is to be set."""
+        return self.kind is not None and self.undo is not None and inverse.is_by_values(self.kind.action)
+
+    def url(self, filters: str, **other: str) -> str:
         """The same with the environments that `filters` leave."""
-        own = {"action": self.kind.action.name if self.kind else "", "reference": self.reference}
-        again = {"again": str(self.again.pk)} if self.again else {}
-        return f"?{urlencode(own | again)}&{filters.removeprefix('?')}"
+        own = {
+            "action": self.kind.action.name if self.kind else "",
+            "reference": self.reference,
+            "again": str(self.again.pk) if self.again else "",
+            "undo": str(self.undo.pk) if self.undo else "",
+            "start_first": "yes" if self.start_first else "",
+        } | other  # fmt: skip
+        query = urlencode({name: value for name, value in own.items() if value or name in ("action", "reference")})
+        return f"?{query}&{filters.removeprefix('?')}"
+
+    def occurrences(self) -> list[tuple[Occurrence, str, str]]:
+        """The references that occur in the environments, with the plan of each, and with stopped ones started first."""
+        if self.kind is None or self.choice or not self.kind.has_reference:
+            return []
+        filters = str(self.state.place.at(None))
+        return [
+            (each, self.url(filters, reference=each.reference),
+             self.url(filters, reference=each.reference, start_first="yes") if self.kind.can_start_first else "")
+            for each in occurrences(self.kind.action, _environments(self))
+        ]  # fmt: skip
 
 
 @keeps_form
@@ -62,11 +94,15 @@ def batch_new(request: HttpRequest) -> HttpResponse:
     """Show the plan: eligible and skipped environments, and what would be lost; a POST starts the batch."""
     fields = sent(request)
     kind = _kind(request, fields)
-    form = form_of(kind)(fields) if kind and fields is not None else None
+    form = _form_of(kind, fields)(fields) if kind and fields is not None else None
     is_sent = request.method == "POST" and form is not None and form.is_valid()
     if kind and form and is_sent and (batch := _start(request, kind, form)):
         return redirect("automations:batch", batch.pk)
     return _show(request, kind, form)
+
+
+def _form_of(kind: Kind, fields: Any) -> type[BatchForm]:
+    return form_of(kind, is_undoing=_undo(kind, fields) is not None and inverse.is_by_values(kind.action))
 
 
 def _kind(request: HttpRequest, fields: QueryDict | None) -> Kind | None:
@@ -81,7 +117,7 @@ def _kind(request: HttpRequest, fields: QueryDict | None) -> Kind | None:
 def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
     """The batch; None where it is not possible, which the form then says."""
     given = form.cleaned_data
-    candidates = kind.chosen(given["target"])
+    candidates = kind.chosen(given["target"], start_first=given["start_first"])
     chosen = [each.environment for each in candidates]
     if isinstance(form, LockdownBatchForm) and not _was_sent(form) and form.refuse_changed(chosen):
         return None
@@ -96,6 +132,8 @@ def _start(request: HttpRequest, kind: Kind, form: BatchForm) -> Batch | None:
             values=form.values,
             query=given["chosen_from"],
             again_of=given["again_of"],
+            undo_of=undo.pk if (undo := _undo(kind, form.data)) else None,
+            look_after=given["look_after"],
             **form.request_context(request.user),
         )
     except NotPossible as reason:
@@ -114,7 +152,7 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
     data = QueryDict(form["chosen_from"].value() or "") if form else request.GET
     plan = _plan(kind, form.data if form else data, data)
     status = status_of(request, form) if form else 200
-    form = form or (form_of(kind)(initial=_initial(kind, plan, data)) if kind else None)
+    form = form or (form_of(kind, is_undoing=plan.is_undoing)(initial=_initial(kind, plan, data)) if kind else None)
     if isinstance(form, LockdownBatchForm) and not form.is_bound and plan.choice:
         form.show(each.environment for each in plan.choice.candidates)
     context = {
@@ -124,9 +162,11 @@ def _show(request: HttpRequest, kind: Kind | None, form: BatchForm | None) -> Ht
         "references": references(kind.action if kind and kind.has_reference else START_TASK),
         "kept": [pair for pair in plan.state.place.filters if pair[0] != "q"],
         "chips": [(chip, plan.url(chip.url)) for chip in plan.state.chips()],
-        "ticked": _ticked(form, plan.choice),
+        "ticked": _ticked(kind, form, plan.choice),
+        "may_start_first": kind and kind.can_start_first and request.user.has_perm(START.permission),
         "risky": _risky(plan.choice),
         "most": MOST,
+        "delay": timedelta(seconds=settings.DELETION_DELAY_SECONDS),
     }
     return render_page(
         request,
@@ -143,13 +183,30 @@ def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
     reference = "" if kind and not kind.has_reference else reference_named(kind.action if kind else None, typed)
     again = _again_of(asked.get("again_of", "") or asked.get("again", ""))
     state = read_query(ENVIRONMENTS, _of_environments(data), Now())
-    is_whole = kind is not None and bool(reference or not kind.has_reference)
-    choice = kind.choose(reference, _environments(state, again)) if kind and is_whole else None
-    return Plan(kind, reference, state, again, choice)
+    plan = Plan(kind, reference, state, again, _undo(kind, asked), bool(asked.get("start_first")), None)
+    return replace(plan, choice=_choice(plan))
+
+
+def _choice(plan: Plan) -> Choice | None:
+    if plan.kind is None or (plan.kind.has_reference and not plan.reference):
+        return None
+    environments = _environments(plan)
+    if plan.undo and plan.is_undoing:
+        return inverse.choose(plan.undo, environments)
+    return plan.kind.choose(plan.reference, environments, start_first=plan.start_first)
+
+
+def _undo(kind: Kind | None, asked: Any) -> Batch | None:
+    """The batch that is to be taken back, if this kind of batch does that."""
+    earlier = _again_of(asked.get("undo_of", "") or asked.get("undo", ""))
+    return earlier if earlier and kind and inverse.undoing(earlier) == kind.action.name else None
 
 
 def _initial(kind: Kind, plan: Plan, data: QueryDict) -> dict[str, Any]:
-    initial = {"action": kind.action.name, "reference": plan.reference, "chosen_from": data.urlencode()}
+    initial = {
+        "action": kind.action.name, "reference": plan.reference, "chosen_from": data.urlencode(),
+        "undo_of": plan.undo.pk if plan.undo else None, "start_first": plan.start_first,
+    }  # fmt: skip
     return initial | (_of_earlier(plan.again) if plan.again else {})
 
 
@@ -178,11 +235,11 @@ def _of_environments(data: QueryDict) -> QueryDict:
     return kept
 
 
-def _environments(state: ListQuery, again: Batch | None) -> EnvironmentQuerySet:
-    found: EnvironmentQuerySet = state.rows()
-    if again:
-        items = again.items.filter(state__in=TO_DO_AGAIN)
-        found = found.filter(pk__in=items.values("environment_id"))
+def _environments(plan: Plan) -> EnvironmentQuerySet:
+    found: EnvironmentQuerySet = plan.state.rows()
+    for batch, states in ((plan.again, TO_DO_AGAIN), (plan.undo, (ItemState.SUCCEEDED,))):
+        if batch:
+            found = found.filter(pk__in=batch.items.filter(state__in=states).values("environment_id"))
     return found
 
 
@@ -193,10 +250,13 @@ def _again_of(text: str) -> Batch | None:
         return None
 
 
-def _ticked(form: BatchForm | None, choice: Choice | None) -> set[str]:
+def _ticked(kind: Kind | None, form: BatchForm | None, choice: Choice | None) -> set[str]:
+    """Everything, unless something was sent; of what cannot be restored, what is archived."""
     if form and form.ticked is not None:
         return form.ticked
-    return {str(each.target_id) for each in choice.candidates} if choice else set()
+    is_delayed = kind is not None and kind.many.is_delayed
+    candidates = choice.candidates if choice else []
+    return {str(each.target_id) for each in candidates if not is_delayed or each.environment.archived_at}
 
 
 def _risky(choice: Choice | None) -> dict[str, int]:

@@ -1,7 +1,4 @@
-"""What can be done in many environments: the actions that declare it (`Action.many`).
-
-Deletion is not among them: it cannot be undone, so it stays one by one, with the environment's name typed.
-"""
+"""What can be done in many environments: the actions that declare it (`Action.many`)."""
 
 from __future__ import annotations
 
@@ -47,20 +44,28 @@ class Kind:
         """Whether items that Ona accepted have yet to end; otherwise Ona's answer is the end of them."""
         return self.has_reference or self.action.followed is not None
 
-    def choose(self, reference: str, environments: EnvironmentQuerySet) -> Choice:
+    @property
+    def can_start_first(self) -> bool:
+        """Whether environments that are stopped can be started for it, and stopped again."""
+        return self.action is tasks.START_TASK
+
+    def choose(self, reference: str, environments: EnvironmentQuerySet, *, start_first: bool = False) -> Choice:
         """Where it would be done, and where it cannot be."""
         if self.has_reference:
-            return choose(self.action, reference, environments)
+            return choose(self.action, reference, environments, start_first=start_first and self.can_start_first)
         return choose_environments(self.action, environments)
 
-    def chosen(self, ids: Iterable[UUID]) -> list[Candidate]:
+    def chosen(self, ids: Iterable[UUID], *, start_first: bool = False) -> list[Candidate]:
         """What was chosen, by the ids of its subjects."""
-        return chosen(self.action, ids) if self.has_reference else chosen_environments(ids)
+        if self.has_reference:
+            return chosen(self.action, ids, start_first=start_first and self.can_start_first)
+        return chosen_environments(self.action, ids)
 
-    def request(self, target_id: UUID, request: Mapping[str, Any], context: RequestContext) -> Operation:
-        """Do it to one subject; `request` is that of the batch's operation. Model.DoesNotExist where the portal no
-        longer knows the subject."""
+    def request(self, item: BatchItem, request: Mapping[str, Any], context: RequestContext) -> Operation:
+        """Do it to the subject of `item`; `request` is that of the batch's operation. Model.DoesNotExist where the
+        portal no longer knows the subject."""
         rows = MODELS[self.action.subject].objects
+        target_id = item.target_id if self.has_reference else item.environment_id
         subject = (rows.select_related("environment") if self.has_reference else rows).get(pk=target_id)
         return self.action.do(**{self.action.subject: subject}, **self.many.arguments(request), **context)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count
 from django.urls import reverse
 
+from automations.batches.inverse import is_by_values
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.models import ENDED, Batch, BatchItem, ItemState
 from portal.ledger.models import Operation
@@ -47,6 +48,12 @@ class Line:
     def lockdown_at(self) -> datetime | None:
         """When the environments are to be locked down, if that was requested."""
         return lockdown_of(self.operation.request) if self.operation else None
+
+    @property
+    def words(self) -> str:
+        """What is done, before the number of environments."""
+        is_undoing = self.batch.undo_of and is_by_values(self.kind.action)
+        return f"{'Undo: ' if is_undoing else ''}{self.kind.many.words}"
 
     @property
     def chosen(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A batch is cancelled from its page."""
+"""A batch is cancelled, or continued, from its page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from automations.batches.list import SEE, find
-from automations.batches.start import cancel_batch
+from automations.batches.start import cancel_batch, continue_batch
 from portal.web.permissions import permission
 
 
@@ -21,4 +21,14 @@ def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     batch = find(batch_id)
     if not cancel_batch(batch=batch, actor=request.user):
         messages.info(request, "Nothing was left to cancel.")
+    return redirect("automations:batch", batch.pk)
+
+
+@permission(*SEE)
+@require_POST
+def batch_continue(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """Begin what waits after the first items. Requires the permission of the batch's action."""
+    batch = find(batch_id)
+    if not continue_batch(batch=batch, actor=request.user):
+        messages.info(request, "Nothing was left to continue.")
     return redirect("automations:batch", batch.pk)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -18,10 +18,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from automations.batches import inverse
 from automations.batches.registry import KINDS
+from automations.batches.steps import Place, after_step, goes_back
 from automations.models import ENDED, Batch, BatchItem, ItemState
 from environments.actions.execute import NotPossible
 from environments.actions.reconcile import NEVER_SENT, NOT_DONE_WORDS, settle
@@ -109,24 +111,22 @@ def _was_not_done(operation: Operation) -> bool:
 def _again(item: BatchItem) -> None:
     """Once more under another operation; after a few attempts it counts as failed."""
     if item.attempts >= ATTEMPTS:
-        _set(item, ItemState.FAILED, f"{item.attempts} attempts, without a result.")
+        _end_step(item, ItemState.FAILED, f"{item.attempts} attempts, without a result.")
     else:
         _set(item, ItemState.WAITING)
 
 
 def _leave_out(batch: Batch) -> None:
     """What still waits, once there were as many failures as were to stop it."""
-    failures = batch.items.filter(state=ItemState.FAILED).count()
+    failures = batch.items.filter(Q(state=ItemState.FAILED) | Q(result=ItemState.FAILED)).count()
     if batch.stop_after is not None and failures >= batch.stop_after:
         why = f"The batch stopped after {failures} failure{'s' if failures != 1 else ''}."
-        _update(batch, batch.items.filter(state=ItemState.WAITING), state=ItemState.LEFT_OUT, why=why)
+        _update(batch, batch.items.filter(state=ItemState.WAITING, step=0), state=ItemState.LEFT_OUT, why=why)
 
 
 def _ask_more(batch: Batch) -> int:
     """Request as many items as may be in progress; returns their number."""
-    under_way = batch.items.filter(state__in=(ItemState.ASKED, ItemState.UNDER_WAY)).count()
-    free = min(batch.at_once - under_way, THREADS)
-    items = list(batch.items.filter(state=ItemState.WAITING).order_by("id")[: max(0, free)])
+    items = [] if batch.begins_at and batch.begins_at > timezone.now() else _next(batch)
     if not items:
         return 0
     operation = Operation.objects.get(pk=batch.pk)
@@ -135,6 +135,16 @@ def _ask_more(batch: Batch) -> int:
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda item: _ask(batch, operation, item), items))
     return len(items)
+
+
+def _next(batch: Batch) -> list[BatchItem]:
+    """Items that have begun and go on, then new ones: of those that come first, until somebody has looked."""
+    waiting = batch.items.filter(state=ItemState.WAITING).order_by("id")
+    begun = list(waiting.filter(step__gt=0)[:THREADS])
+    under_way = batch.items.filter(Q(state__in=(ItemState.ASKED, ItemState.UNDER_WAY)) | Q(step__gt=0))
+    free = min(batch.at_once - under_way.exclude(state__in=ENDED).count(), THREADS - len(begun))
+    new = (batch.first() if batch.looks else batch.items).filter(state=ItemState.WAITING, step=0).order_by("id")
+    return begun + list(new[: max(0, free)])
 
 
 def _ask(batch: Batch, whole: Operation, item: BatchItem) -> None:
@@ -149,7 +159,8 @@ def _ask(batch: Batch, whole: Operation, item: BatchItem) -> None:
 def _claim(item: BatchItem) -> bool:
     """Give it an operation, unless it was taken or cancelled meanwhile."""
     item.operation_id, item.attempts = uuid.uuid4(), item.attempts + 1
-    columns = {"operation_id": item.operation_id, "attempts": item.attempts, "began_at": timezone.now()}
+    began_at = item.began_at if item.step else timezone.now()
+    columns = {"operation_id": item.operation_id, "attempts": item.attempts, "began_at": began_at}
     claimed = BatchItem.objects.filter(pk=item.pk, state=ItemState.WAITING).update(state=ItemState.ASKED, **columns)
     return bool(claimed)
 
@@ -167,7 +178,7 @@ def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
         "parent_id": batch.pk,
     }
     try:
-        operation = KINDS[batch.action].request(item.target_id, whole.request, context)
+        operation = _request(batch, whole, item, context)
     except PermissionDenied:
         return _pass_over(item, NOT_ALLOWED)
     except NotPossible as reason:
@@ -178,41 +189,62 @@ def _ask_claimed(batch: Batch, whole: Operation, item: BatchItem) -> None:
     return None
 
 
+def _request(batch: Batch, whole: Operation, item: BatchItem, context: RequestContext) -> Operation:
+    kind = KINDS[item.action]
+    if batch.undo_of and inverse.is_by_values(kind.action):
+        return inverse.request(batch, item, context)
+    return kind.request(item, whole.request, context)
+
+
 def _pass_over(item: BatchItem, why: str) -> None:
     """Leave out an item of which no operation was begun."""
-    _set(item, ItemState.LEFT_OUT, why, operation_id=None)
+    item.operation_id = None
+    _end_step(item, ItemState.LEFT_OUT, why)
 
 
 def _write_down(item: BatchItem, operation: Operation) -> None:
     """Record the item's state from its operation; one that is unknown and open waits for a later turn."""
     match operation.outcome:
+        case Outcome.SUCCEEDED if KINDS[item.action].is_followed:
+            started = operation.after.get("executionId")
+            steps = item.steps if goes_back(item.steps, operation) else item.steps[:-1]
+            _set(item, ItemState.UNDER_WAY, steps=steps, **({"execution_id": started} if started else {}))
         case Outcome.SUCCEEDED:
-            execution_id = operation.after.get("executionId")
-            state = ItemState.UNDER_WAY if KINDS[item.batch.action].is_followed else ItemState.SUCCEEDED
-            _set(item, state, execution_id=execution_id)
+            _end_step(item, ItemState.SUCCEEDED)
         case Outcome.FAILED:
             left_out = operation.code == NotPossible.code
-            _set(item, ItemState.LEFT_OUT if left_out else ItemState.FAILED, operation.explanation)
+            _end_step(item, ItemState.LEFT_OUT if left_out else ItemState.FAILED, operation.explanation)
         case Outcome.UNKNOWN if not operation.is_open:
-            _set(item, ItemState.UNKNOWN, operation.explanation)
+            _end_step(item, ItemState.UNKNOWN, operation.explanation)
 
 
 def _follow(batch: Batch) -> None:
     """Items under way that have ended."""
-    kind, items = KINDS[batch.action], list(batch.items.filter(state=ItemState.UNDER_WAY))
-    if not items or not kind.is_followed:
-        return
-    kind.follow(items)
-    for item, end in kind.ended(items, timezone.now()):
-        _set(item, *end)
+    items: dict[str, list[BatchItem]] = {}
+    for item in batch.items.filter(state=ItemState.UNDER_WAY):
+        items.setdefault(item.action, []).append(item)
+    for action, those in items.items():
+        KINDS[action].follow(those)
+        for item, end in KINDS[action].ended(those, timezone.now()):
+            _end_step(item, *end)
 
 
-def _set(item: BatchItem, state: ItemState, why: str = "", **columns: UUID | None) -> None:
+def _end_step(item: BatchItem, state: ItemState, why: str = "") -> None:
+    """Go on to what follows in an item, or end it."""
+    match after_step(item, state, why):
+        case Place() as place:
+            done: dict[str, Any] = {"step": place.step, "result": place.result, "result_why": place.why}
+            _set(item, ItemState.WAITING, **done, operation_id=None, attempts=0)
+        case end:
+            _set(item, *end, operation_id=item.operation_id)
+
+
+def _set(item: BatchItem, state: ItemState, why: str = "", **columns: Any) -> None:
     """Bring one item further; one that has ended stays as it is."""
     _update(item.batch, BatchItem.objects.filter(pk=item.pk), state=state, why=why, **columns)
 
 
-def _update(batch: Batch, items: QuerySet[BatchItem], *, state: ItemState, why: str, **columns: UUID | None) -> None:
+def _update(batch: Batch, items: QuerySet[BatchItem], *, state: ItemState, why: str, **columns: Any) -> None:
     now = timezone.now()
     items.exclude(state__in=ENDED).update(state=state, why=why, ended_at=now if state in ENDED else None, **columns)
     Batch.objects.filter(pk=batch.pk).update(changed_at=now)

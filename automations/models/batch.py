@@ -31,6 +31,11 @@ class Batch(models.Model):
     at_once = models.IntegerField()  # how many environments are in progress at the same time
     stop_after = models.IntegerField(null=True)  # failures; NULL: never
     again_of = models.UUIDField(null=True)
+    undo_of = models.UUIDField(null=True)
+    look_after = models.IntegerField(null=True)  # so many first: the others wait until somebody continues; NULL: all
+    begins_at = models.DateTimeField(null=True)  # nothing is requested before; until then it can be withdrawn
+    continued_at = models.DateTimeField(null=True)
+    continued_by = models.TextField(blank=True, default="")
     asked_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)
     cancelled_by = models.TextField(blank=True, default="")
@@ -52,6 +57,20 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.reference}".strip()
+
+    @property
+    def starts_first(self) -> bool:
+        """Whether environments that were stopped are started for its task."""
+        return bool(self.reference) and self.items.exclude(steps=[]).exists()
+
+    @property
+    def looks(self) -> bool:
+        """Whether only its first items may begin."""
+        return self.look_after is not None and self.continued_at is None
+
+    def first(self) -> models.QuerySet[BatchItem]:
+        """The items that begin before somebody looks."""
+        return self.items.filter(pk__in=self.items.order_by("id").values("pk")[: self.look_after])
 
 
 class ItemState(models.TextChoices):
@@ -78,6 +97,12 @@ class BatchItem(models.Model):
     environment_id = models.UUIDField()
     environment_name = models.TextField(blank=True, default="")
     target_id = models.UUIDField()  # of the task or service, or the environment
+    # what is requested of it one after the other, by name; empty: the batch's action alone
+    steps = models.JSONField(default=list)
+    step = models.IntegerField(default=0)
+    # what came of those before the last step
+    result = models.TextField(choices=ItemState.choices, blank=True, default="")
+    result_why = models.TextField(blank=True, default="")
     state = models.TextField(choices=ItemState.choices, default=ItemState.WAITING)
     why = models.TextField(blank=True, default="")
     operation_id = models.UUIDField(null=True)
@@ -98,6 +123,16 @@ class BatchItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment_name}: {self.state}"
+
+    @property
+    def action(self) -> str:
+        """What is requested of it now, by name."""
+        return self.steps[self.step] if self.steps else self.batch.action
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something follows on what is requested now."""
+        return self.step + 1 < len(self.steps)
 
     @property
     def took(self) -> timedelta | None:

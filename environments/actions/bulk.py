@@ -1,7 +1,4 @@
-"""What is offered for many environments at once: it leads to the plan of a batch.
-
-Deleting is not offered: it cannot be undone, so it stays one by one.
-"""
+"""What is offered for many environments at once: it leads to the plan of a batch."""
 
 from __future__ import annotations
 

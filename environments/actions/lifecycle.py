@@ -20,7 +20,7 @@ from environments.actions.forms.made_from import MadeFrom
 from environments.actions.forms.moments import moment_words
 from environments.actions.losses import losses
 from environments.actions.reconcile import by_absence, by_state
-from environments.actions.registry import CHANGE, GONE, OPERATE, Action, Danger, Many, unless_deleted
+from environments.actions.registry import CHANGE, GONE, OPERATE, Action, Danger, Inverse, Many, unless_deleted
 from environments.models import Environment, Phase
 from environments.policies.lockdown import prevents_start
 from portal.directory.models import Organization
@@ -216,6 +216,25 @@ def _cannot_force_delete(environment: Environment, organization: Organization | 
     return GONE if environment.gone_at else ""
 
 
+def _lockdown_before(operation: Operation) -> datetime | None:
+    text = operation.before["lockdownAt"]
+    return datetime.fromisoformat(text) if text else None
+
+
+def _cannot_lock_as_before(operation: Operation) -> str:
+    at = _lockdown_before(operation)
+    return "Its lockdown then is past by now: Ona refuses past times." if at and at <= timezone.now() else ""
+
+
+LOCKDOWN_BEFORE = Inverse(
+    do=change_lockdown,
+    arguments=lambda operation: {
+        "at": _lockdown_before(operation),
+        "made_from": {"lockdownAt": operation.after["lockdownAt"]},
+    },
+    words=lambda operation: f"lockdown {moment_words(operation.before['lockdownAt'])}",
+    impossible=_cannot_lock_as_before,
+)
 _by_phase = by_state(phases, "specVersion")
 STOP = Action(
     name="environment.stop",
@@ -232,7 +251,7 @@ STOP = Action(
     impossible=_cannot_stop,
     menu=2,
     fits=frozenset({"lockdown.running", "archive.active"}),
-    many=Many("Stop"),
+    many=Many("Stop", inverse=Inverse("environment.start")),
     followed=lambda environment, _: environment.phase == Phase.STOPPED,
     supersedes="phase",
     proof=_by_phase,
@@ -249,12 +268,23 @@ START = Action(
     impossible=_cannot_start,
     menu=1,
     fits=frozenset({"archive.due"}),
-    many=Many("Start"),
+    many=Many("Start", inverse=Inverse("environment.stop")),
     followed=lambda environment, _: environment.phase == Phase.RUNNING,
     patience=timedelta(minutes=10),
     supersedes="phase",
     proof=_by_phase,
     explain=not_started,
+)
+RESTART = replace(
+    STOP,
+    name="environment.restart",
+    label="Restart",
+    past="restarted",
+    in_ledger="restart environment",
+    slug="",
+    menu=0,
+    fits=frozenset(),
+    many=Many("Restart", steps=(STOP, START)),
 )
 KEEP_AWAKE = Action(
     name="environment.mark_active",
@@ -304,7 +334,12 @@ SET_LOCKDOWN = Action(
     fits=frozenset(
         f"lockdown.{status}" for status in ("running", "past", "24h", "7d", "30d", "later", "exempt", "none", "unknown")
     ),
-    many=Many("Set lockdown", "of", lambda request: {"at": datetime.fromisoformat(request["lockdownAt"])}),
+    many=Many(
+        "Set lockdown",
+        "of",
+        lambda request: {"at": datetime.fromisoformat(request["lockdownAt"])},
+        inverse=LOCKDOWN_BEFORE,
+    ),
     proof=by_state(lockdown),
 )
 CLEAR_LOCKDOWN = Action(
@@ -317,7 +352,7 @@ CLEAR_LOCKDOWN = Action(
     danger=Danger.REASON,
     impossible=_cannot_clear_lockdown,
     fits=SET_LOCKDOWN.fits,
-    many=Many("Clear lockdown", "of"),
+    many=Many("Clear lockdown", "of", inverse=LOCKDOWN_BEFORE),
     proof=by_state(lockdown),
 )
 ARCHIVE = Action(
@@ -335,7 +370,7 @@ ARCHIVE = Action(
     impossible=_cannot_archive,
     menu=60,
     fits=frozenset({"lockdown.past", "archive.overdue", "archive.due", "archive.active", "archive.unknown"}),
-    many=Many("Archive"),
+    many=Many("Archive", inverse=Inverse("environment.unarchive")),
     followed=lambda environment, _: environment.archived_at is not None and environment.phase not in UP,
     supersedes="phase",
     proof=by_state(archived),
@@ -352,7 +387,7 @@ UNARCHIVE = Action(
     impossible=_cannot_unarchive,
     menu=70,
     fits=frozenset({"archive.overdue", "archive.deletion", "archive.archived"}),
-    many=Many("Unarchive"),
+    many=Many("Unarchive", inverse=Inverse("environment.archive")),
     followed=lambda environment, _: environment.archived_at is None,
     supersedes="phase",
     proof=by_state(archived),
@@ -372,6 +407,7 @@ DELETE = Action(
     button="Delete permanently",
     menu=80,
     fits=frozenset({"archive.overdue", "archive.deletion", "archive.archived"}),
+    many=Many("Delete", is_delayed=True),
     followed=lambda environment, _: environment.gone_at is not None or environment.phase == Phase.DELETED,
     patience=timedelta(minutes=5),
     supersedes="phase",
@@ -386,8 +422,9 @@ FORCE_DELETE = replace(
     slug="",
     menu=0,
     fits=frozenset(),
+    many=None,
     impossible=_cannot_force_delete,
 )
 ACTIONS = (
-    STOP, START, KEEP_AWAKE, RENAME, SET_LOCKDOWN, CLEAR_LOCKDOWN, ARCHIVE, UNARCHIVE, DELETE, FORCE_DELETE,
+    STOP, START, RESTART, KEEP_AWAKE, RENAME, SET_LOCKDOWN, CLEAR_LOCKDOWN, ARCHIVE, UNARCHIVE, DELETE, FORCE_DELETE,
 )  # fmt: skip

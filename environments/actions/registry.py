@@ -74,15 +74,37 @@ def unless_deleted(environment: Environment, organization: Organization | None, 
 
 
 @dataclass(frozen=True, slots=True)
+class Inverse:
+    """What takes an action back: another action, by `name`; or `do`, which sets the values that the operation found.
+
+    `arguments` are those of `do`. `words` say what it would be again, and `impossible` why it cannot be, of a succeeded
+    operation. The arguments carry what the operation left, so that nothing that was changed since is overwritten.
+    """
+
+    name: str = ""
+    do: Callable[..., Operation] | None = None
+    arguments: Callable[[Operation], dict[str, Any]] = lambda operation: {}
+    words: Callable[[Operation], str] = lambda operation: ""
+    impossible: Callable[[Operation], str] = lambda operation: ""
+
+
+@dataclass(frozen=True, slots=True)
 class Many:
     """How an action is done to many: `words` and `joint` stand before a number of environments, as in "Start task …
     in 3 environments". `fields` are what the plan's form asks for besides; `arguments` are those of the function, from
-    what the batch's operation requested, which has the texts of the fields as `values`."""
+    what the batch's operation requested, which has the texts of the fields as `values`.
+
+    `steps` are what is requested of each one after the other, if not the action alone. `is_delayed` if nothing is
+    requested before the time has passed in which the batch can be withdrawn, and only what is archived is selected.
+    """
 
     words: str
     joint: str = ""
     arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda request: {}
     fields: Mapping[str, Callable[[], ChoiceField]] = field(default_factory=dict)
+    steps: tuple[Action, ...] = ()
+    inverse: Inverse | None = None
+    is_delayed: bool = False
 
     def chosen(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
         """What a batch's operation requested, as labels and words."""

@@ -30,12 +30,14 @@ from environments.actions.forms.specification import (
 from environments.actions.forms.ssh_keys import SSHKeysForm
 from environments.actions.losses import losses
 from environments.actions.reconcile import by_state
-from environments.actions.registry import CHANGE, Action, Danger, Many
+from environments.actions.registry import CHANGE, Action, Danger, Inverse, Many
 from environments.actions.specification_parts import EditedPart, PartValues, Port, Seen
-from environments.documents.json_part import Part, as_number
+from environments.documents.json_part import Part, as_duration, as_number
+from environments.documents.labels import enum_label
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import RequestContext, plain
+from portal.web.formatting import duration_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,36 @@ def _action(part: str, label: str, edited: EditedPart, **more: Any) -> Action:
     return Action(**values | more)
 
 
+def _seen(operation: Operation) -> Seen:
+    """What the operation left: where that was changed since, nothing is sent."""
+    return Seen(int(operation.after.get("specVersion", operation.before["specVersion"])), operation.after)
+
+
+def _timeout_words(operation: Operation) -> str:
+    timeout = as_duration(operation.before["disconnected"])
+    return f"timeout {duration_words(timeout) if timeout else 'never'}"
+
+
+TIMEOUT_BEFORE = Inverse(
+    do=edit_timeout,
+    arguments=lambda operation: {
+        "disconnected": as_duration(operation.before["disconnected"]), "seen": _seen(operation),
+    },
+    words=_timeout_words,
+    impossible=lambda operation: (
+        "It had no timeout of its own, and Ona cannot take one away."
+        if operation.before["disconnected"] is None else ""
+    ),
+)  # fmt: skip
+PORTS_BEFORE = Inverse(
+    do=edit_ports,
+    arguments=lambda operation: {
+        "ports": [Port(**row) for row in operation.before["ports"]], "seen": _seen(operation),
+    },
+    words=lambda operation: ", ".join(
+        f"{row['port']} {enum_label(row['admission'])}" for row in operation.before["ports"]
+    ),
+)  # fmt: skip
 PORTS = _action(
     "ports", "Ports", parts.PORTS, do=edit_ports, slug="edit/ports", form=PortsForm,
     template="environments/actions/edit/ports.html",
@@ -260,14 +292,14 @@ TIMEOUT = _action(
     "timeout", "Timeout", parts.TIMEOUT, do=edit_timeout, slug="edit/timeout", form=TimeoutForm,
     title="Inactivity timeout", many=Many(
         "Set timeout", "of", lambda request: {"disconnected": chosen_duration(request["values"]["timeout"])},
-        {"timeout": timeout_field},
+        {"timeout": timeout_field}, inverse=TIMEOUT_BEFORE,
     ),
 )  # fmt: skip
 LIMIT_PORTS = _action(
     "port_limits", "Port limits", parts.PORTS, do=limit_ports, past="ports limited",
     in_ledger="limit ports of environment", many=Many(
         "Limit ports", "of", lambda request: {"admission": request["values"]["admission"]},
-        {"admission": admission_field},
+        {"admission": admission_field}, inverse=PORTS_BEFORE,
     ),
 )  # fmt: skip
 GIT = _action(

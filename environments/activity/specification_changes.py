@@ -23,7 +23,8 @@ from portal.ledger.models.audit_log import ENVIRONMENT
 from portal.web.formatting import UNKNOWN, phase_word, sentence
 
 OWN_NUMBER = "specVersion"
-LABELS = {"timeout.disconnected": "Timeout", "desiredPhase": "Desired state"}
+TIMEOUT = ("timeout.disconnected", "disconnected")  # of the specification, and of an operation's values
+LABELS = {**dict.fromkeys(TIMEOUT, "Timeout"), "desiredPhase": "Desired state"}
 SHOWN, LONGEST = 3, 60  # changes of a line, and characters of a value
 
 
@@ -98,7 +99,7 @@ def _label(path: str) -> str:
 def _value(change: Change, side: Side) -> str:
     if side.is_absent or side.is_empty:
         return "none"
-    if change.path == "timeout.disconnected" and side.words in ("0 s", ""):
+    if change.path in TIMEOUT and side.words in ("0 s", ""):
         return "off"
     word = phase_word(side.raw)
     text = side.words or (side.raw if word == UNKNOWN else word)

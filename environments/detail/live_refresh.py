@@ -17,9 +17,9 @@ from environments.actions.execute import look_at
 from environments.actions.reconcile import settle
 from environments.detail.pending_operations import operation_notices
 from environments.models import Environment
-from environments.sync.observe import observe
+from environments.sync.observe import mark_deleted, observe
 from portal.directory.connection import ona_now
-from portal.ona import OnaError
+from portal.ona import OnaError, errors
 from portal.ona.documents.environments import Observation
 
 log = structlog.get_logger()
@@ -51,19 +51,24 @@ def refresh_while_pending(environment: Environment) -> None:
 def fetch_many(ids: Sequence[UUID]) -> None:
     """Read environments from Ona in parallel, without retries, since the caller repeats it soon.
 
-    Those that cannot be read stay as of their last observation; the next full listing finds deleted ones.
+    Those that cannot be read stay as of their last observation; those that Ona no longer has are marked as deleted.
     """
+    requested_at, deleted = timezone.now(), list[UUID]()
 
     def fetch(id_: UUID) -> Observation | None:
         try:
             return ona_now().get_environment(id_)
+        except errors.NotFound:
+            deleted.append(id_)
         except (OnaError, ValueError) as error:
             log.info("watching failed", environment_id=str(id_), error=str(error))
-            return None
+        return None
 
     with ThreadPoolExecutor(settings.ONA_CONCURRENCY) as pool:
         observations = list(pool.map(fetch, ids))
     observe([observation for observation in observations if observation])
+    if deleted:
+        mark_deleted(deleted, requested_at)
 
 
 def take_turn(name: str) -> bool:

@@ -7,10 +7,13 @@ from tempfile import TemporaryFile
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
+from environments.as_of.presets import past_times
 from environments.audit.query import READ
 from environments.evidence import signing
 from environments.evidence.build import build_pack
@@ -58,5 +61,6 @@ def _pack(request: HttpRequest, form: EvidenceForm) -> FileResponse:
 
 
 def _page(request: HttpRequest, form: EvidenceForm, status: int = 200) -> HttpResponse:
-    context = {"form": form, "key": signing.public_key(), "head": entries.head()}
+    presets = past_times(timezone.now(), lambda at: f"?{urlencode({'as_of': at})}")
+    context = {"form": form, "key": signing.public_key(), "head": entries.head(), "past_times": presets}
     return render(request, "environments/audit/evidence.html", context, status=status)

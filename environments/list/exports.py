@@ -44,14 +44,15 @@ def _row(values: Sequence[Any]) -> list[Any]:
     row = [None if value == "" else value for value in values]
     for position in PHASES_AT:
         row[position] = word(row[position])
-    row[ROLE_AT] = ROLE_WORDS.get(row[ROLE_AT], row[ROLE_AT])
+    row[ROLE_AT] = ROLE_WORDS.get(row[ROLE_AT] or "", row[ROLE_AT])
     return row
 
 
 def _every(query: ListQuery) -> QuerySet[Any]:
     """With what is told of each now, and when the policy deletes it, which the list can be narrowed to."""
     now = clock.at()
-    return with_flags(query.rows(), now).annotate(deletion_at=deletion.due_at(now))
+    rows: QuerySet[Any] = with_flags(query.rows(), now).annotate(deletion_at=deletion.due_at(now))
+    return rows
 
 
 @lru_cache(maxsize=128)

@@ -49,9 +49,14 @@ class Stop:
 
 def find_stop(environment: Environment, now: datetime) -> Stop | None:
     """None for an environment that is not up."""
+    return find_stop_after(environment, environment.timeout, now)
+
+
+def find_stop_after(environment: Environment, timeout: timedelta | None, now: datetime) -> Stop | None:
+    """The same if its timeout were this."""
     if environment.gone_at or environment.archived_at or environment.phase not in UP:
         return None
-    timeout, used = environment.timeout, environment.last_used_at
+    used = environment.last_used_at
     if timeout is None or used is None:
         return Stop("unknown", None, "Its timeout is the organization's or Ona's default, which Ona does not report.")
     if timeout <= NO_TIMEOUT:

@@ -137,7 +137,7 @@ def _typical(environment: Environment, at: datetime) -> tuple[dict[str, timedelt
     for row in Transition.objects.filter(times, field__in=(Field.PHASE, *PARTS)).order_by("seen_at", "id"):
         by_environment.setdefault(row.environment_id, []).append(row)
     starts = [start for rows in by_environment.values() for start in find_starts(_read(rows))]
-    found: dict[str, list[timedelta]] = {}
+    seconds: dict[str, list[float]] = {}
     for part in (part for start in starts for part in start.parts if part.outcome == "ready"):
-        found.setdefault(part.name, []).append(part.middle)
-    return {name: median(each) for name, each in found.items()}, len(starts)
+        seconds.setdefault(part.name, []).append(part.middle.total_seconds())
+    return {name: timedelta(seconds=median(each)) for name, each in seconds.items()}, len(starts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from portal.api.parameters import names_of
+from portal.api.schema_components import NAME
 from portal.lists.declaration import List, Table
 from portal.web.problems import CONTENT_TYPE, KINDS, type_of
 
@@ -120,7 +122,7 @@ def of_rows(listing: List) -> dict[str, Any]:
 
 def of_row(listing: List) -> dict[str, Any]:
     """The operation that reads one row."""
-    schema = row_schema(listing) | {"additionalProperties": True}
+    schema = row_schema(listing)
     return {
         "operation_id": f"{_id(listing)}_read",
         "summary": f"One {listing.one}",
@@ -132,9 +134,10 @@ def of_row(listing: List) -> dict[str, Any]:
 
 
 def row_schema(listing: List) -> dict[str, Any]:
-    """The fields of a row, with what is known of their types."""
+    """The fields of a row, with what is known of their types; its own address may tell more."""
     properties = {name: dict(_type(listing, column)[0]) for name, column in _columns(listing.table)}
-    return {"type": "object", "properties": properties}
+    name = "".join(part.capitalize() for part in re.split(r"\W", listing.page_url.replace(":", "_").replace("_", "-")))
+    return {"type": "object", "properties": properties, NAME: f"{name}Row"}
 
 
 def of_path(listing: List, *more: str) -> list[OpenApiParameter]:

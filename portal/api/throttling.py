@@ -11,6 +11,7 @@ import time
 from functools import cache
 from ipaddress import ip_network
 from math import ceil
+from typing import TYPE_CHECKING
 
 import redis
 import structlog
@@ -20,9 +21,11 @@ from redis.retry import Retry
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from portal.web.network import client_address
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which loads the classes that the settings name: these
 
 WINDOW = 60.0  # seconds
 LONGEST_ANSWER = 0.5  # seconds

@@ -101,6 +101,7 @@ TABLE = {
     "automations:batch": Row(READERS),
     "automations:batch-new": Row(OPERATORS),
     "automations:batch-cancel": Row(OPERATORS, (302,), "post"),
+    "automations:batch-continue": Row(OPERATORS, (302,), "post"),
     "automations:of-environment": Row(READERS),
     **{f"automations:start-{thing}": Row(OPERATORS) for thing in ("service", "task")},
     "automations:stop-service": Row(OPERATORS),
@@ -146,6 +147,8 @@ TABLE = {
         for verb in ("create", "edit", "delete")
         for thing in ("service", "task")
     },
+    "api-docs": Row(SIGNED_IN),
+    "api:openapi": Row(SIGNED_IN),
     "api:apply-automations-file": Row(ADMINS, (422,), "post"),
     "api:create": Row(ADMINS, (422,), "post"),
     **{f"api:{act}-secret": Row(ADMINS, (422,), "post") for act in ("add", "rotate", "delete")},

@@ -17,13 +17,13 @@ from django.utils import timezone
 
 from automations.batches.registry import KINDS
 from automations.batches.start import start_batch
-from automations.models import Batch, ItemState
+from automations.models import Batch, ItemState, Task
 from environments.actions import lifecycle, registry
 from environments.models import Environment, Phase
 from portal.accounts.roles import grant_roles
 from portal.ledger.models import Operation
 from tests.support import automation_factories as made
-from tests.support import factories
+from tests.support import factories, operations
 from tests.support.exports import read
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,9 +61,10 @@ def test_the_page_is_for_those_who_may_do_the_action_and_says_of_others_that_the
     row = factories.environment()
     client, permission = factories.client(role), KINDS[action].action.permission
     is_allowed = role == "Admin" or (role == "Operator" and permission == registry.OPERATE)
+    confirmed = {"count": "1"}
     assert client.get(NEW, {"action": action}).status_code == (200 if is_allowed else 403)
     chosen = {name: make().choices[0][0] for name, make in KINDS[action].many.fields.items()}
-    answer = client.post(NEW, asked(action, [row], lockdown_at=in_days(3), **chosen))
+    answer = client.post(NEW, asked(action, [row], lockdown_at=in_days(3), **chosen, **confirmed))
     assert answer.status_code == (302 if is_allowed else 403)
     assert Batch.objects.exists() is is_allowed
     if role == "Operator":
@@ -76,7 +77,7 @@ def test_nothing_is_planned_before_it_is_said_what() -> None:
     client = factories.client("Operator")
     assert "quiet-otter" not in client.get(NEW).content.decode()
     assert "Enter the reference of a task or service" in client.get(NEW, {"action": "task.start"}).content.decode()
-    assert "quiet-otter" not in client.get(NEW, {"action": "environment.delete"}).content.decode()
+    assert "quiet-otter" not in client.get(NEW, {"action": "environment.rename"}).content.decode()
 
 
 def test_the_plan_ticks_what_can_be_stopped_names_what_cannot_and_says_what_is_at_risk() -> None:
@@ -240,3 +241,100 @@ def test_a_plan_that_somebody_overtook_names_the_lockdowns_and_asks_again() -> N
     assert other.status_code == 409
     assert "already sent with other content" in other.content.decode()
     assert Batch.objects.count() == 1
+
+
+def test_a_deletion_has_only_archived_ones_selected_and_its_number_typed_and_can_be_withdrawn() -> None:
+    archived = factories.environment(name="old", archived_at=timezone.now(), unpushed_commits=3, changed_files=0)
+    active = factories.environment(name="new")
+    admin = factories.client("Admin")
+    page = admin.get(NEW, {"action": "environment.delete"}).content.decode()
+    assert ticked(page) == [str(archived.pk)]
+    assert all(words in page for words in ("3 unpushed commits", "not archived", "cannot be restored", "10 min"))
+    form = asked("environment.delete", [archived, active])
+    for count, said in (("", "This field is required"), ("1", "2 selected: type that number")):
+        answer = admin.post(NEW, form | {"count": count})
+        assert (answer.status_code, Batch.objects.count()) == (422, 0)
+        assert said in answer.content.decode()
+    answer = admin.post(NEW, form | {"count": "2"})
+    batch = Batch.objects.get()
+    assert batch.begins_at
+    page = admin.get(answer["Location"]).content.decode()
+    assert "can be withdrawn until then" in page
+    assert "Withdraw</button>" in page
+    admin.post(f"/automations/batches/{batch.pk}/cancel/")
+    assert {item.state for item in batch.items.all()} == {ItemState.LEFT_OUT}
+
+
+def test_a_paused_batch_says_so_and_is_continued_by_those_who_may() -> None:
+    rows = [factories.environment() for _ in range(3)]
+    operator = factories.client("Operator")
+    address = operator.post(NEW, asked("environment.stop", rows, look_after="1"))["Location"]
+    batch = Batch.objects.get()
+    assert "Continue with" not in operator.get(address).content.decode()
+    batch.first().update(state=ItemState.SUCCEEDED)
+    assert "Continue with" not in factories.client("Viewer").get(address).content.decode()
+    page = operator.get(address).content.decode()
+    assert all(words in page for words in ("after the first 1", "Continue with 2", "Stop the rest"))
+    assert factories.client("Viewer").post(f"{address}continue/").status_code == 403
+    assert operator.post(f"{address}continue/").status_code == 302
+    assert "Continue with" not in operator.get(address).content.decode()
+
+
+def test_a_batch_that_ended_leads_to_its_inverse_for_those_that_succeeded() -> None:
+    rows = [factories.environment(phase=Phase.STOPPED) for _ in range(3)]
+    admin = factories.client("Admin")
+    batch = made.batch(rows[0], action="environment.stop", reference="")
+    for row in rows[1:]:
+        batch.items.create(environment_id=row.pk, target_id=row.pk)
+    batch.items.filter(environment_id=rows[0].pk).update(state=ItemState.FAILED)
+    batch.items.exclude(environment_id=rows[0].pk).update(state=ItemState.SUCCEEDED)
+    address = f"/automations/batches/{batch.pk}/"
+    assert "Undo:" not in admin.get(address).content.decode()
+    Batch.objects.update(closed_at=batch.asked_at)
+    link = re.search(r'href="([^"]+)">Undo: start again \(2\)', admin.get(address).content.decode())
+    assert link
+    page = admin.get(html.unescape(link[1])).content.decode()
+    assert set(ticked(page)) == {str(row.pk) for row in rows[1:]}
+    admin.post(NEW, asked("environment.start", rows[1:], undo_of=str(batch.pk)))
+    assert Batch.objects.get(undo_of=batch.pk).action == "environment.start"
+    admin.post(NEW, asked("environment.archive", rows[1:], undo_of=str(batch.pk)))  # that does not take it back
+    assert Batch.objects.get(action="environment.archive").undo_of is None
+
+
+def test_values_before_are_told_in_the_plan_of_their_return() -> None:
+    row = factories.environment()
+    batch = made.batch(row, action="environment.edit_timeout", reference="")
+    operation = operations.operation(
+        action=batch.action, environment_id=row.pk, parent_id=batch.pk, outcome="succeeded",
+        before={"disconnected": "28800s", "specVersion": "3"}, after={"disconnected": "3600s", "specVersion": "4"},
+    )  # fmt: skip
+    batch.items.update(state=ItemState.SUCCEEDED, operation_id=operation.pk)
+    page = factories.client("Admin").get(NEW, {"action": batch.action, "undo": str(batch.pk)}).content.decode()
+    assert "back to: <bdi>timeout 8 h</bdi>" in page
+    assert "Stop after<" not in page
+    answer = factories.client("Admin").post(NEW, asked(batch.action, [row], undo_of=str(batch.pk)))
+    assert "Undo: Set timeout" in factories.client("Admin").get(answer["Location"]).content.decode()
+
+
+def test_tasks_of_the_selected_environments_lead_to_their_plans() -> None:
+    running, stopped = factories.environment(), factories.environment(phase=Phase.STOPPED)
+    for row in (running, stopped):
+        made.task(row, "reindex")
+    made.task(factories.environment(name="elsewhere"), "other")
+    operator = factories.client("Operator")
+    query = {"action": "task.start", "id": [running.pk.hex, stopped.pk.hex]}
+    page = " ".join(operator.get(NEW, query).content.decode().split())
+    assert "<strong>reindex</strong></bdi> in 2, 1 running" in page
+    assert "other</strong>" not in page
+    link = re.search(r'href="([^"]*start_first=yes[^"]*)"', page)
+    assert link
+    plan = operator.get(NEW + html.unescape(link[1])).content.decode()
+    assert len(ticked(plan)) == 2
+    assert "started first" in plan
+    tasks = Task.objects.filter(environment__in=[running, stopped])
+    operator.post(
+        NEW,
+        asked("task.start", [], target=[str(task.pk) for task in tasks], reference="reindex", start_first="True"),
+    )
+    steps = dict(Batch.objects.get().items.values_list("environment_id", "steps"))
+    assert steps == {running.pk: [], stopped.pk: ["environment.start", "task.start", "environment.stop"]}

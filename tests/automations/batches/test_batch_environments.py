@@ -253,7 +253,7 @@ def test_who_may_do_it_in_one_environment_may_in_many_and_nobody_else(role: str,
         "values": {"timeout": "3600", "admission": "ADMISSION_LEVEL_CREATOR_ONLY"},
     }  # fmt: skip
     if user.has_perm(action.permission):
-        operable = (lifecycle.START, lifecycle.STOP, lifecycle.KEEP_AWAKE)
+        operable = (lifecycle.START, lifecycle.STOP, lifecycle.RESTART, lifecycle.KEEP_AWAKE)
         assert role == "Admin" or (role == "Operator" and action in operable)
         assert cancel_batch(batch=start_batch(**given), actor=user)
         return

@@ -45,12 +45,12 @@ def kind(answer: Any) -> str:
 
 
 def test_every_action_has_an_endpoint() -> None:
-    views = [pattern.callback for _, pattern in url_names(get_resolver()) if hasattr(pattern.callback, "actions")]
-    found = {action.name for view in views for action in view.actions}
+    views = [pattern.callback for _, pattern in url_names(get_resolver()) if hasattr(pattern.callback, "does")]
+    found = {action.name for view in views for action in view.does}
     many = {action.name for action in ACTIONS.values() if action.many and not action.slug}
     assert set(ACTIONS) - found <= BY_OTHERS | many
     for view in views:
-        assert all(action.permission in view.permissions for action in view.actions)
+        assert all(action.permission in view.permissions for action in view.does)
 
 
 def test_an_action_is_answered_with_its_closed_operation(sandbox: Sandbox, admin: Client) -> None:

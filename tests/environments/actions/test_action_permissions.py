@@ -86,5 +86,5 @@ def is_denied(kind: str, environment: Environment, actor: User | AnonymousUser) 
 def test_every_action_has_a_kind_here_and_a_way_to_tell_what_became_of_it(environment: Environment) -> None:
     actor = somebody(SUPERUSER)
     asked = {KINDS[kind].act(environment, actor).action for kind in KINDS}
-    assert asked == set(ACTIONS)
+    assert asked == {name for name, action in ACTIONS.items() if not (action.many and action.many.steps)}
     assert {name for name, action in ACTIONS.items() if action.proof is untraceable} == TOKENS

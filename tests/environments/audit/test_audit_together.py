@@ -46,16 +46,17 @@ def offered(text: str) -> dict[str, bool]:
     return dict.fromkeys(enabled, True) | dict.fromkeys(disabled, False)
 
 
-def test_what_fits_the_statuses_that_are_shown_is_offered_and_never_deleting() -> None:
+def test_what_fits_the_statuses_that_are_shown_is_offered_and_deleting_to_what_is_archived_or_overdue() -> None:
     admin = factories.client("Admin")
     assert list(offered(page(admin, LOCKDOWN, status="running"))) == [
         "environment.stop", "environment.set_lockdown", "environment.clear_lockdown", "task.start",
     ]  # fmt: skip
     assert list(offered(page(admin, ARCHIVE, status="overdue"))) == [
-        "environment.archive", "environment.unarchive", "task.start",
+        "environment.archive", "environment.unarchive", "environment.delete", "task.start",
     ]  # fmt: skip
     assert list(offered(page(admin, ARCHIVE))) == [
-        "environment.stop", "environment.start", "environment.archive", "environment.unarchive", "task.start",
+        "environment.stop", "environment.start", "environment.archive", "environment.unarchive", "environment.delete",
+        "task.start",
     ]  # fmt: skip
 
 

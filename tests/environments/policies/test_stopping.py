@@ -84,3 +84,19 @@ def test_the_page_says_who_started_it_what_keeps_it_awake_and_when_it_stops() ->
     listed = client.get("/environments/running/").content.decode()
     assert "by ann through the portal" in listed
     assert "in 54 min" in listed
+
+
+def test_the_form_of_the_timeout_says_when_each_choice_would_stop_it() -> None:
+    now = timezone.now()
+    made = factories.environment(
+        timeout=HOUR, active_at=now - 45 * MINUTE, last_started_at=now - 3 * HOUR,
+        spec={"timeout": {"disconnected": "3600s"}},
+    )  # fmt: skip
+    client = factories.client("Admin")
+    html = client.get(f"/environments/{made.pk}/edit/timeout/").content.decode()
+    assert "30 min without use: at once, it was last used 45 min ago" in html
+    at = f"{now + 75 * MINUTE:%Y-%m-%d %H:%M} UTC"
+    assert f"2 h without use: stops {at} unless it is used again, 1 h later" in html
+    Environment.objects.filter(pk=made.pk).update(phase=Phase.STOPPED)
+    stopped = client.get(f"/environments/{made.pk}/edit/timeout/").content.decode()
+    assert "unless it is used again" not in stopped

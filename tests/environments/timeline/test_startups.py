@@ -105,5 +105,15 @@ def test_the_timeline_shows_each_start_beside_what_is_typical() -> None:
     assert cells[20:25] == ["Automations", "ready", "11 min", "13 min", "8 min"]
     assert 'aria-label="Start-up: Machine ready after 2 min to 4 min;' in card
     assert card.count("start-typical") == 4
+    listed = html.partition('id="changes"')[2]
+    (group,) = re.findall(r'<details class="tl-group">.*?</details>', listed, re.DOTALL)
+    assert re.search(r"<summary>Started, up after 11 min to 13 min \(5 changes\)</summary>", group)
+    assert group.count("<tr") == 5, "each change is in it, and nowhere else"
+    assert listed.count("became") == group.count("became") == 5
+    (key, *_) = re.findall(r"transition=(e\d+)", group)
+    chosen = factories.client().get(f"/environments/{made.pk}/timeline/?transition={key}").content.decode()
+    assert '<details class="tl-group" open>' in chosen
+    searched = factories.client().get(f"/environments/{made.pk}/timeline/?q=machine").content.decode()
+    assert "tl-group" not in searched
     quiet = factories.client().get(f"/environments/{factories.environment().pk}/timeline/").content.decode()
     assert 'id="startups"' not in quiet
