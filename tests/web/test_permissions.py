@@ -88,6 +88,7 @@ TABLE = {
     "environments:update-secret": Row(ADMINS),
     "environments:delete-secret": Row(ADMINS),
     "secrets:list": Row(READERS),
+    "secrets:secret": Row(READERS),
     "secrets:add": Row(ADMINS),
     "secrets:update": Row(ADMINS),
     "secrets:delete": Row(ADMINS),
