@@ -57,3 +57,9 @@ class JSONRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         return _encode(data)
+
+
+class AnyRenderer(JSONRenderer):
+    """For what is sent as it is, such as files."""
+
+    media_type = "*/*"
