@@ -30,6 +30,7 @@ def _download(view: Callable[..., HttpResponseBase], of: str, summary: str, medi
     name = f"{of}_{'log' if media_type == TEXT else 'support_bundle'}"
     made = endpoint(
         "GET", "environments.view_environment", PERMISSION,
+        is_file=True,
         operation_id=name,
         summary=summary,
         description=f"{summary}: it grows for as long as it is read and written. Control characters are visible signs.",

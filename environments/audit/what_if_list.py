@@ -75,6 +75,7 @@ HITS = List(
     search=replace(SEARCH, placeholder="Words, or owner:ann project:shop is:unpushed"),
     filters=(WITHIN, *FILTERS),
     parameters=("question", "value", *QUESTIONS),
+    of_file=tuple(QUESTIONS),
     prepare=_prepare,
     display=lambda found, query, request: hits(found),
     saved=False,

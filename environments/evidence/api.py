@@ -29,6 +29,7 @@ PROPERTIES: dict[str, Any] = {
 @endpoint(
     "POST",
     *PERMISSIONS,
+    is_file=True,
     operation_id="evidence_make",
     summary="Make a pack of evidence",
     description="A signed file with the organization as of a time, and what happened in the period before it.",

@@ -10,12 +10,11 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 from portal.api.errors import InvalidBody, Problem
-from portal.exports.formats import plain
 
 LARGEST = 512 * 1024  # bytes: an automations file and its escapes
 DEEPEST = 8
 TOO_DEEP = f"The body is nested deeper than {DEEPEST} levels."
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encode = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode
 
 
 class BoundedJSONParser(BaseParser):
@@ -48,7 +47,7 @@ def _depth(value: Any) -> int:
 
 
 class JSONRenderer(BaseRenderer):
-    """Times as ISO 8601 in UTC, durations in seconds, ids as texts: as in the files of lists."""
+    """Times as ISO 8601 in UTC and ids as texts, as in the files of lists; durations are seconds by then."""
 
     media_type = "application/json"
     format = "json"
@@ -57,4 +56,10 @@ class JSONRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        return _encode(plain(data))
+        return _encode(data)
+
+
+class AnyRenderer(JSONRenderer):
+    """For what is sent as it is, such as files."""
+
+    media_type = "*/*"

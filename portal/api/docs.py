@@ -26,7 +26,7 @@ def generate() -> bytes:
     return written
 
 
-@endpoint("GET", exclude=True)
+@endpoint("GET", is_file=True, exclude=True)
 def openapi(request: Request) -> HttpResponse:
     """The document, for everybody who is signed in."""
     return HttpResponse(_committed(), content_type="application/yaml")

@@ -48,7 +48,7 @@ def file_of(listing: List) -> Endpoint:
         asking = Asking.of(request._request)
         return as_problem(respond(request._request, asked.table.name, lambda: export_of(listing, data, of, asking)))
 
-    return endpoint("GET", *listing.permissions, PERMISSION, **_schema(listing))(read_file)
+    return endpoint("GET", *listing.permissions, PERMISSION, is_file=True, **_schema(listing))(read_file)
 
 
 def as_problem(answer: HttpResponseBase) -> HttpResponseBase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 
 from portal.api import parameters, schema
 from portal.api.endpoint import Endpoint, endpoint
+from portal.exports.formats import plain
 from portal.lists.declaration import Cells, List, Table
 from portal.lists.export import cells_of_page, cells_of_row
 from portal.lists.query import as_of_of, read_query
@@ -92,7 +94,8 @@ def one(listing: List, row: Any) -> dict[str, Any]:
 
 
 def _named(table: Table, cells: Cells, fields: tuple[str, ...]) -> dict[str, Any]:
-    row = dict(zip([*table.columns, *table.more], cells, strict=True))
+    seconds = [plain(cell) if type(cell) is timedelta else cell for cell in cells]
+    row = dict(zip([*table.columns, *table.more], seconds, strict=True))
     return {name: row[name] for name in fields} if fields else row
 
 

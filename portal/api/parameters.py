@@ -33,7 +33,8 @@ def names_of(listing: List) -> list[str]:
     """Every parameter that a list's endpoint takes."""
     search, past = ["q"] if listing.search else [], ["as_of"] if listing.has_past else []
     own = [name for name in OWN if name != "count" or listing.is_counted]
-    return list(dict.fromkeys([*search, *listing.by_name, *listing.parameters, *past, "sort", *own]))
+    parameters = [name for name in listing.parameters if name not in listing.of_file]
+    return list(dict.fromkeys([*search, *listing.by_name, *parameters, *past, "sort", *own]))
 
 
 def read(listing: List, data: QueryDict, as_of: AsOf, of: Mapping[str, Any]) -> Asked:

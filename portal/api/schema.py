@@ -155,6 +155,9 @@ def _columns(table: Table | None) -> list[tuple[str, str]]:
 
 
 def _type(listing: List, column: str) -> tuple[Mapping[str, Any], Any]:
+    """What is known of a column; nothing of a list that is no single table."""
+    if listing.pages and listing.table and listing.table.rows:
+        return {}, None
     field = _field(listing.model, column)
     return next(((schema, example) for cls, schema, example in TYPES if isinstance(field, cls)), ({}, None))
 

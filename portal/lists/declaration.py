@@ -138,6 +138,7 @@ class List:
     facets: tuple[str, ...] = ()  # the filters that are counted beside the list
     panel: tuple[str, ...] = ()  # the filters that have a control beside the list or above it
     parameters: tuple[str, ...] = ()  # what else its address may hold, and its links keep
+    of_file: tuple[str, ...] = ()  # those of them that only its file answers
     sized: bool = True
     base: Callable[[ListQuery], QuerySet[Any]] = lambda query: query.listing.model._default_manager.all()
     rows_from: Callable[[Any, ListQuery], QuerySet[Any]] = lambda found, query: found

@@ -34,6 +34,9 @@ def test_a_list_is_downloaded_as_from_its_page() -> None:
     answer = Client().get("/api/v1/environments/export/?format=json&q=otter", headers=token)
     assert answer["Content-Disposition"].startswith('attachment; filename="environments-')
     assert [row["name"] for row in json.loads(b"".join(answer))["rows"]] == ["otter"]
+    spreadsheet = Client().get("/api/v1/environments/export/?format=csv", headers={**token, "Accept": "text/csv"})
+    assert spreadsheet["Content-Type"].startswith("text/csv")
+    assert b"otter" in b"".join(spreadsheet)
     for query, parameter in (
         ("", "format"), ("format=xml", "format"), ("format=csv&fields=id", "fields"), ("format=csv&phse=x", "phse"),
     ):  # fmt: skip

@@ -135,6 +135,12 @@ def test_the_past_is_told_where_the_page_tells_it(listing: List, reader: Client)
     assert error["parameter"] == "as_of"
 
 
+def test_a_simulation_is_asked_one_question(reader: Client) -> None:
+    for query, parameter in (("", "question"), ("question=lifetime&value=14&timeout=3", "timeout")):
+        body = get(reader, f"/api/v1/audit/what-if/?{query}", 400).json()
+        assert [error["parameter"] for error in body["errors"]] == [parameter], query
+
+
 def test_every_list_has_an_address_of_its_own() -> None:
     addresses = [address(listing) for listing in LISTS.values()]
     assert len(set(addresses)) == len(LISTS)

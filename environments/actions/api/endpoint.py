@@ -75,7 +75,7 @@ def carry_out(
     context = form.request_context(request.user) | sending.context(request.user)
     operation = refused_as_problem(lambda: do(form, context))
     made = form.made if isinstance(form, TokenForm) else None
-    return answer(operation, **({"token": made.reveal()} if made else {}))
+    return answer(operation, **({"environment_token": made.reveal()} if made else {}))
 
 
 def body_of(request: Request) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from environments.actions.api.form_body import is_typed
 from environments.actions.forms.base import ActionForm
 from environments.actions.forms.editing import EditForm
+from environments.actions.forms.tokens import TokenForm
 from environments.actions.registry import Action, Danger
 from portal.api.schema import problems, row_schema
 from portal.ledger.list import OPERATIONS
@@ -24,18 +25,19 @@ VERSION = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True,
     description="The version of the specification that you changed: the ETag of the environment.",
 )  # fmt: skip
+SHOWN_ONCE = " The answer has it as environment_token, this once."
 # forms whose rows are fields of the body, by the name of their rows
 ROWS = {"PortsForm": "ports", "ServiceForm": "variables", "TaskForm": "variables"}
 
 
 def of_action(action: Action, operation_id: str) -> dict[str, Any]:
     """The operation that does it."""
-    is_edit = issubclass(action.form, EditForm)
+    is_edit, is_token = issubclass(action.form, EditForm), issubclass(action.form, TokenForm)
     told = f" It needs a reason{', and the name typed' if action.danger is Danger.TYPED_NAME else ''}."
     return of_post(
         operation_id,
         action.label,
-        f"{action.explanation or action.label}{told if action.needs_reason else ''}",
+        f"{action.explanation or action.label}{told if action.needs_reason else ''}{SHOWN_ONCE if is_token else ''}",
         f"{action.name.partition('.')[0]}s",
         body_schema(action.form, needs_reason=action.needs_reason, types_name=action.danger is Danger.TYPED_NAME),
         [KEY, VERSION] if is_edit else [KEY],

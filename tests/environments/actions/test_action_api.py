@@ -181,9 +181,11 @@ def test_a_lost_answer_is_followed_at_its_operation(sandbox: Sandbox, admin: Cli
 def test_secrets_tokens_and_creations(sandbox: Sandbox, admin: Client) -> None:
     environment = known(sandbox)
     made = act(admin, environment, "logs-token", REASON, **{"Idempotency-Key": "token"})
-    assert made.json()["token"]
-    assert made.json()["token"] not in str(list(Operation.objects.values_list("request", "before", "after")))
-    assert "token" not in act(admin, environment, "logs-token", REASON, **{"Idempotency-Key": "token"}).json()
+    assert made.json()["environment_token"]
+    rows = str(list(Operation.objects.values_list("request", "before", "after")))
+    assert made.json()["environment_token"] not in rows
+    again = act(admin, environment, "logs-token", REASON, **{"Idempotency-Key": "token"})
+    assert "environment_token" not in again.json()
     secret = {
         "name": "API_KEY",
         "mount": "environment_variable",
