@@ -120,6 +120,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "environments.sync.page_context.frame",
             ],
+            "libraries": {"lists": "portal.lists.templatetags.lists"},
         },
     },
 ]

@@ -19,6 +19,7 @@ from environments.list.filters import FACETS, FILTERS, PANEL, without_gone
 from environments.list.rows import Row, asks_for_failures, list_rows, read_rows
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, SyncRun
+from environments.models.flags import FLAGS
 from environments.sync.freshness import freshness
 from portal.lists.declaration import Heading, List, ListQuery
 from portal.lists.keyset import Sort
@@ -45,7 +46,10 @@ def last_sync() -> dict[str, Any]:
 def _selection(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     """What can be done to the environments selected; nothing in the past."""
     user = cast(AsOf, query.as_of).acting(request.user)
-    return {"selection": bulk.selection(bulk.on_environments(), user, query.place.at(None).removeprefix("?"))}
+    asked = {word for name, word in query.place.filters if name == "flag"}
+    remedies = {FLAGS[word].remedy for word in asked if word in FLAGS}
+    actions = sorted(bulk.on_environments(), key=lambda action: action.name not in remedies)  # what helps comes first
+    return {"selection": bulk.selection(actions, user, query.place.at(None).removeprefix("?"))}
 
 
 def _rows(found: Sequence[Environment], query: ListQuery, request: HttpRequest) -> list[Row]:

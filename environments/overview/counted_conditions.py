@@ -72,7 +72,7 @@ CONDITIONS = {
         ),
         Condition(
             "secrets", "running with secrets not in sync", "is:secrets-not-in-sync", 50, "amber",
-            "They run with old values of secrets.",
+            "They run with old values of secrets.", "environment.restart",
         ),
         Condition(
             "owner-away", "running for an owner who left or is suspended", "owner:left,suspended phase:running", 45,

@@ -53,6 +53,15 @@ def _iso(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="seconds")
 
 
+@register.simple_tag
+def environments_of(kind: str, identity: object, name: str, absent: str = "unknown") -> SafeString:
+    """An owner, project, class or runner by its name (else its id), leading to all environments with it."""
+    if not identity:
+        return format_html("<bdi>{}</bdi>", name or absent)
+    address = f"{navigation.url_of('environments:list')}?{urlencode({kind: str(identity)})}"
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, name or identity)
+
+
 @register.filter
 def pairs(value: Iterable[tuple[str, str]]) -> str:
     """Pairs as a query string, for scripts."""
