@@ -104,8 +104,8 @@ def _conflict(sandbox: Sandbox, environment: Environment) -> Callable[[Page], No
 
 def _timeout(page: Page) -> None:
     open_form(page, "Edit timeout Inactivity timeout")
-    hour = page.get_by_label(re.compile("^1 h without use"))
-    choice = re.compile("^2 h without use") if hour.is_checked() else re.compile("^1 h without use")
+    hour = page.get_by_label(re.compile(r"^\s*1 h without use"))
+    choice = re.compile(r"^\s*2 h without use") if hour.is_checked() else re.compile(r"^\s*1 h without use")
     page.get_by_label(choice).check()
     save(page)
     expect(page.locator("#environment .note").first).to_contain_text("Timeout")
