@@ -15,6 +15,7 @@ from environments.documents.labels import TRIGGERS, enum_label
 
 CONTAINER_RUNS = "PHASE_RUNNING"
 EVERYONE = "ADMISSION_LEVEL_EVERYONE"
+NOT_OPEN = "opens with a logs token alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +154,13 @@ def admission(document: Document) -> Fact:
 
 
 def addresses(document: Document) -> list[Fact]:
-    """The URLs of logs, support bundle and so on."""
+    """The URLs of logs, support bundle and so on. A browser cannot open those of logs: it has no token for them."""
     urls = document.status.part("environmentUrls")
     return [
         Fact("SSH", urls.part("ssh").text("url"), "code"),
-        Fact("Logs", urls.text("logs"), "link"),
+        Fact("Logs", urls.text("logs"), "code", note=NOT_OPEN if urls.text("logs") else ""),
         Fact("Ops", urls.text("ops"), "link"),
-        Fact("Support bundle", urls.text("supportBundle"), "link"),
+        Fact("Support bundle", urls.text("supportBundle"), "code", note=NOT_OPEN if urls.text("supportBundle") else ""),
         Fact("Machine live usage", urls.text("vmLiveUsage"), "link"),
     ]
 

@@ -18,7 +18,7 @@ from environments.actions.menu import menu
 from environments.actions.specification_policies import organization_of
 from environments.actions.views.panel import find_environment
 from environments.activity.starters import find_starters
-from environments.detail import kernel_controls, live_refresh, ownership, sections, ssh_keys
+from environments.detail import kernel_controls, live_refresh, own_log, ownership, sections, ssh_keys
 from environments.detail.failure import find_failure
 from environments.detail.fields import Fact
 from environments.detail.lifetime import banners, find_deletion, lifetime
@@ -172,6 +172,7 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "people": ownership.owner(environment, document),
         "identifiers": ownership.identifiers(environment, document),
         "addresses": sections.addresses(document),
+        "log_links": own_log.links(environment, request.user)[0],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -103,8 +104,9 @@ def _conflict(sandbox: Sandbox, environment: Environment) -> Callable[[Page], No
 
 def _timeout(page: Page) -> None:
     open_form(page, "Edit timeout Inactivity timeout")
-    choice = "2 h without use" if page.get_by_label("1 h without use", exact=True).is_checked() else "1 h without use"
-    page.get_by_label(choice, exact=True).check()
+    hour = page.get_by_label(re.compile(r"^\s*1 h without use"))
+    choice = re.compile(r"^\s*2 h without use") if hour.is_checked() else re.compile(r"^\s*1 h without use")
+    page.get_by_label(choice).check()
     save(page)
     expect(page.locator("#environment .note").first).to_contain_text("Timeout")
     _from_the_top(page)

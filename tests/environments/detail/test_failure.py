@@ -80,6 +80,11 @@ def test_the_log_is_offered_while_there_is_a_machine_and_else_once_why_not() -> 
         html = banner(made)
         assert told(html).count(words) == 1, words
         assert "View log" not in html, words
+    # the page of one that does not fail leads there too; the bare address, which needs a token, is no link
+    healthy = factories.environment(status={"environmentUrls": LOGS})
+    page = factories.client("Operator").get(f"/environments/{healthy.pk}/").content.decode()
+    assert f'href="/environments/{healthy.pk}/log/"' in page
+    assert 'href="https://x--logs' not in page
     viewer = banner(failing("no image"), "Viewer")
     assert "Your roles do not let you read its log" in viewer
     assert "/log/" not in viewer
