@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.db.models import F
@@ -12,12 +12,14 @@ from django.urls import reverse
 
 from environments.actions import bulk
 from environments.as_of.context import AsOf
+from environments.detail.own_log import READ_LOG
 from environments.list.change_token import revision
 from environments.list.exports import TABLE
 from environments.list.filters import FACETS, FILTERS, PANEL, without_gone
-from environments.list.rows import asks_for_failures, list_rows, read_rows
+from environments.list.rows import Row, asks_for_failures, list_rows, read_rows
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, SyncRun
+from environments.models.flags import FLAGS
 from environments.sync.freshness import freshness
 from portal.lists.declaration import Heading, List, ListQuery
 from portal.lists.keyset import Sort
@@ -44,7 +46,21 @@ def last_sync() -> dict[str, Any]:
 def _selection(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     """What can be done to the environments selected; nothing in the past."""
     user = cast(AsOf, query.as_of).acting(request.user)
-    return {"selection": bulk.selection(bulk.on_environments(), user, query.place.at(None).removeprefix("?"))}
+    asked = {word for name, word in query.place.filters if name == "flag"}
+    remedies = {FLAGS[word].remedy for word in asked if word in FLAGS}
+    actions = sorted(bulk.on_environments(), key=lambda action: action.name not in remedies)  # what helps comes first
+    return {"selection": bulk.selection(actions, user, query.place.at(None).removeprefix("?"))}
+
+
+def _rows(found: Sequence[Environment], query: ListQuery, request: HttpRequest) -> list[Row]:
+    """The past has no logs."""
+    user = cast(AsOf, query.as_of).acting(request.user)
+    return list_rows(
+        found,
+        reverse("environments:list"),
+        tells_failures=asks_for_failures(query),
+        reads_logs=bool(user and user.has_perm(READ_LOG)),
+    )
 
 
 # the boxes of those who may do something
@@ -69,9 +85,7 @@ ENVIRONMENTS = List(
     panel=PANEL,
     base=without_gone,
     read=read_rows,
-    display=lambda found, query, request: list_rows(
-        found, reverse("environments:list"), tells_failures=asks_for_failures(query)
-    ),
+    display=_rows,
     as_of=AsOf.read,
     # words are looked up in a text index, and each hit in its row
     scanned=("", "name", "owner", "project", "repo", "branch", "class", "runner"),

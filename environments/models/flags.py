@@ -92,6 +92,7 @@ FLAGS = {
         Flag(
             "failing", failing, "failing", "failing now", _failure, 100, "red",
             "Up or starting with a failure, or failed in a start of the last 24 hours: somebody waits.",
+            "environment.edit_devcontainer_session",
         ),
         Flag(
             "failed", failed, "failed at last start", "failed at their last start (stopped)", _failure, 5, "gray",

@@ -51,6 +51,10 @@ CONDITIONS = {
             "Will be deleted by policy, including unpushed work.", "environment.unarchive",
         ),
         Condition(
+            "deletion-7d", "to be deleted within 7 days with unpushed work", "deletion:<7d is:unpushed", 36, "amber",
+            "Including those of the next 3 days. Their owners can be told in time.", "environment.unarchive",
+        ),
+        Condition(
             "lockdown-24h", "locking down within 24 hours", "lockdown:<24h is:active", 70, "amber",
             "Their owners may want more time.", "environment.set_lockdown",
         ),
@@ -68,7 +72,7 @@ CONDITIONS = {
         ),
         Condition(
             "secrets", "running with secrets not in sync", "is:secrets-not-in-sync", 50, "amber",
-            "They run with old values of secrets.",
+            "They run with old values of secrets.", "environment.restart",
         ),
         Condition(
             "owner-away", "running for an owner who left or is suspended", "owner:left,suspended phase:running", 45,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 
-from environments.models import Environment, EnvironmentQuerySet, Secret
+from environments.models import Environment, EnvironmentQuerySet, Phase, Secret
 from environments.models.secret import SecretQuerySet
 from environments.models.secret_scope import Scope, ScopeKind
 from portal.directory.models import Organization, Project
@@ -40,6 +40,18 @@ def environments_in_scope(scope: Scope) -> EnvironmentQuerySet:
 def environments_using(secret_id: UUID) -> EnvironmentQuerySet:
     """The present environments whose specification includes the secret."""
     return Environment.objects.present().filter(spec__contains={"secrets": [{"id": str(secret_id)}]})
+
+
+def environments_with_old_value(secret: Secret) -> EnvironmentQuerySet:
+    """Those that run and were started before its value was last set, unless Ona has reported them in sync since."""
+    before = Q(last_started_at=None) | Q(last_started_at__lt=secret.updated_at)
+    if secret.updated_at is None:
+        return environments_using(secret.pk).none()
+    # seen by the portal's clock, which may be ahead of Ona's: so after it learned of the value, too
+    known_at = max(secret.updated_at, secret.changed_at)
+    in_sync = Q(secrets_in_sync=True, secrets_in_sync__isnull=False, sighting__seen_at__gt=known_at)
+    running = environments_using(secret.pk).filter(phase=Phase.RUNNING)
+    return running.filter(before).exclude(in_sync)
 
 
 def reach(scope: Scope | None, secret: Secret | None = None, *, besides: Environment | None = None) -> Reach:

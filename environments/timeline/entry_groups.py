@@ -27,10 +27,10 @@ class EntryGroup:
         return self.entries[0].at
 
 
-def group_starts(entries: Sequence[Entry], chosen: str = "") -> list[Entry | EntryGroup]:
-    """The entries of a page, newest first, those of one start together where its newest one is."""
+def group_starts(entries: Sequence[Entry], created: datetime | None, chosen: str = "") -> list[Entry | EntryGroup]:
+    """The entries of a page, newest first, those of one start (or of the creation) together where its newest one is."""
     rows = {entry.key: row for entry in entries if (row := _transition(entry))}
-    groups = [_group(entries, rows, start, chosen) for start in find_starts(rows.values())]
+    groups = [_group(entries, rows, start, chosen) for start in find_starts(rows.values(), created=created)]
     by_key = {entry.key: group for group in groups if group for entry in group.entries}
     return list(_shown(entries, by_key))
 

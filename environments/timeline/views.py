@@ -62,7 +62,9 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "chosen": _chosen(environment, view, sources),
         "unchosen_url": view.url(transition=""),
         "listed": listed,
-        "shown": listed.entries if view.words or view.lane else group_starts(listed.entries, view.chosen),
+        "shown": listed.entries
+        if view.words or view.lane
+        else group_starts(listed.entries, environment.created_at, view.chosen),
         "lanes": timeline_list.lane_choices(view, sources),
         "newest_url": view.url(),
         "unsearched_url": view.url(q=""),

@@ -42,6 +42,7 @@ MEANINGS = {
     422: "Fields that are missing, unknown or not valid, each by its JSON pointer.",
     428: "If-Match is required.",
     429: "Too many requests: Retry-After says when to try again.",
+    502: "Ona or the source of a log cannot be read.",
     503: "The database or Ona is away, or the portal is busy: Retry-After says when to try again.",
 }
 ALWAYS = (401, 403, 406, 429, 503)
@@ -49,7 +50,7 @@ KIND_OF = {
     400: "invalid-parameters", 401: "not-signed-in", 403: "not-permitted", 404: "not-found",
     405: "method-not-allowed", 406: "not-acceptable", 409: "not-possible", 412: "changed-meanwhile",
     413: "too-large", 415: "unsupported-media-type", 422: "invalid-body", 428: "version-required",
-    429: "too-many-requests", 503: "unavailable",
+    429: "too-many-requests", 502: "ona-unavailable", 503: "unavailable",
 }  # fmt: skip
 
 

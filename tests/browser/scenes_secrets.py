@@ -34,6 +34,7 @@ def secrets(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("secrets-card", f"{page}?tab=access", ADMIN)
     yield scene("secret-add", f"{LIST}add/", ADMIN)
     yield scene("secret-add-refused", reverse("environments:add-secret", args=[environment.pk]), ADMIN, then=_refused)
+    yield scene("secret", reverse("secrets:secret", args=[secret.pk]), ADMIN)
     yield scene("secret-value", reverse("secrets:update", args=[secret.pk]), ADMIN)
     yield scene("secret-value-here", f"{page}?tab=access", ADMIN, then=lambda page: _open(page, secret))
     yield scene("secret-delete", reverse("secrets:delete", args=[secret.pk]), ADMIN)

@@ -18,6 +18,7 @@ from environments.models import Environment
 from portal.ledger.models import Operation, Origin, Outcome
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
+from tests.api.documented import check
 from tests.environments.actions.test_acting import known
 from tests.support import factories
 from tests.support.editor import MAXIMAL, maximal, spec_of
@@ -36,7 +37,9 @@ def admin() -> Client:
 
 def act(client: Client, environment: Environment, slug: str, body: Any = None, **headers: str) -> Any:
     url = f"/api/v1/environments/{environment.pk}/actions/{slug}/"
-    return client.post(url, body or {}, content_type="application/json", headers=headers)
+    answer = client.post(url, body or {}, content_type="application/json", headers=headers)
+    check(answer)
+    return answer
 
 
 def kind(answer: Any) -> str:

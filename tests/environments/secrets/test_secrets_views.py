@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from environments.models import Environment, Secret, SyncRun
+from environments.models import Environment, Phase, Secret, Sighting, SyncRun
 from environments.models.secret_scope import ScopeKind
 from portal.directory.models import Project
 from portal.ledger.models import Operation, Outcome
@@ -34,7 +35,7 @@ def text(answer: Any) -> str:
 
 
 def names(answer: Any) -> list[str]:
-    return re.findall(r'<td class="secret-name list-name">\s*<bdi><strong>([^<]*)', answer.content.decode())
+    return re.findall(r'<td class="secret-name list-name">\s*<a [^>]*><bdi><strong>([^<]*)', answer.content.decode())
 
 
 def listing(client: Client | None = None, **query: Any) -> Any:
@@ -187,7 +188,8 @@ def test_only_admins_are_offered_changes() -> None:
     secret = factories.secret()
     assert f"/secrets/{secret.pk}/value/" in listing(factories.client("Admin")).content.decode()
     content = listing(factories.client("Operator")).content.decode()
-    assert f"/secrets/{secret.pk}/" not in content
+    assert f"/secrets/{secret.pk}/value/" not in content
+    assert f"/secrets/{secret.pk}/delete/" not in content
     assert "Your roles do not let you" in content
 
 
@@ -340,3 +342,25 @@ def test_nobody_else_changes_secrets(role: str) -> None:
     client, secret = factories.client(role), factories.secret()
     for url in ("/secrets/add/", f"/secrets/{secret.pk}/value/", f"/secrets/{secret.pk}/delete/"):
         assert client.post(url, new_secret()).status_code == 403
+
+
+def test_a_secrets_page_names_the_running_environments_that_still_use_the_old_value(admin: Client) -> None:
+    now = timezone.now()
+    secret = factories.secret(name="STRIPE", scope_kind="organization", scope_id=factories.ORGANIZATION, updated_at=now)
+    spec = {"secrets": [{"id": str(secret.pk)}]}
+    before, after = now - timedelta(hours=1), now + timedelta(minutes=1)
+    old = factories.environment(name="old", spec=spec, last_started_at=before)
+    factories.environment(name="elsewhere", last_started_at=before)
+    factories.environment(name="asleep", spec=spec, last_started_at=before, phase=Phase.STOPPED)
+    factories.environment(name="restarted", spec=spec, last_started_at=after)
+    rebuilt = factories.environment(name="rebuilt", spec=spec, last_started_at=before, secrets_in_sync=True)
+    Sighting.objects.update_or_create(pk=rebuilt.pk, defaults={"seen_at": after})
+    page = admin.get(f"/secrets/{secret.pk}/")
+    assert "1 running environment still uses the old value" in text(page)
+    assert not any(name in text(page) for name in ("elsewhere", "asleep", "restarted", "rebuilt"))
+    link = re.search(r'href="([^"]+)">\s*Restart it…', page.content.decode())
+    assert link
+    plan = admin.get(html.unescape(link[1])).content.decode()
+    assert re.findall(r'name="target"\s+value="([^"]+)" checked', plan) == [str(old.pk)]
+    assert "Restart" not in factories.client("Viewer").get(f"/secrets/{secret.pk}/").content.decode()
+    assert admin.get(f"/secrets/{old.pk}/").status_code == 404

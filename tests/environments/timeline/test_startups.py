@@ -65,6 +65,14 @@ def test_each_part_is_as_exact_as_the_syncs_beside_it() -> None:
     at_once = [[change for step in UP for change in step if change[0] != Field.PHASE]]
     at_once[0].append((Field.PHASE, Phase.STOPPED, Phase.RUNNING))
     assert {part[2:] for part in bounds(find_starts(rows(at_once))[0].parts)} == {(0, 60)}
+    # a creation begins before the first change, at the time that Ona tells
+    creation = [[(Field.PHASE, Phase.CREATING, Phase.STARTING)], *UP[1:]]
+    assert find_starts(rows(creation)) == []
+    (created,) = find_starts(rows(creation), created=T0 - MINUTE)
+    for odd in (datetime.fromisoformat("0001-01-01T00:00:00+00:00"), T0 + 99 * MINUTE):
+        assert find_starts(rows(creation), created=odd) == [], odd
+    assert (created.after, created.by) == (T0 - MINUTE, T0 - MINUTE)
+    assert bounds(created.parts)[0] == ("Machine", "ready", 60, 120)
     assert find_starts(rows([[(Field.PHASE, Phase.RUNNING, Phase.UPDATING)], UP[1]])) == []
 
 
