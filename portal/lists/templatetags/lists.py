@@ -27,10 +27,11 @@ class Crumb:
 def breadcrumbs(context: template.Context) -> dict[str, Any]:
     """The pages above the present one that its reader may open; static/js/trail.js adds the list that one came from."""
     request = context.get("request")
-    if request is None or not request.user.is_authenticated:
+    user = getattr(request, "user", None)  # there is none on a page of refusal before anybody is known
+    if request is None or user is None or not user.is_authenticated:
         return {"crumbs": []}
     above = (crumb for crumb in _crumbs() if request.path.startswith(crumb.url) and request.path != crumb.url)
-    return {"crumbs": [crumb for crumb in above if request.user.has_perms(crumb.permissions)]}
+    return {"crumbs": [crumb for crumb in above if user.has_perms(crumb.permissions)]}
 
 
 @cache
