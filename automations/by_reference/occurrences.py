@@ -33,7 +33,9 @@ from portal.lists.keyset import Sort
 from portal.lists.readers import NONE, id_or_none
 
 MOST_PROJECTS = 200
-SHOWN = ("reference", "name", "environment_id", "environment_name", "project_id", "project_name", "owner_name")
+SHOWN = (
+    "reference", "name", "environment_id", "environment_name", "project_id", "project_name", "owner_id", "owner_name",
+)  # fmt: skip
 EXPORTED = {
     "id": "id", "reference": "reference", "name": "name", "environment_id": "environment_id",
     "environment": "environment_name", "project_id": "project_id", "project": "project_name", "owner_id": "owner_id",

@@ -14,7 +14,7 @@
   function fold() {
     for (const [id, open] of folded) {
       const element = document.getElementById(id);
-      if (element) element.open = open;
+      if (element) element[element.type === "checkbox" ? "checked" : "open"] = open;
     }
   }
 
@@ -25,6 +25,9 @@
   document.addEventListener("toggle", (event) => {
     if (event.target.matches && event.target.matches("#filters-panel, .facet")) folded.set(event.target.id, event.target.open);
   }, true);
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "all-rows") folded.set("all-rows", event.target.checked);
+  });
   document.addEventListener("htmx:afterSwap", fold);
 
   // What is typed and what is ticked are one state. A word that a filter tells as well (data-moved) is ticked, and when
