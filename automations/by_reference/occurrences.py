@@ -193,7 +193,7 @@ SERVICE_ENVIRONMENTS = _list(
         ServiceSummary,
         "phase",
         PHASES,
-        (("service.start", "Bulk start"), ("service.stop", "Bulk stop")),
+        (("service.start", "Bulk start"), ("service.stop", "Bulk stop"), ("service.restart", "Bulk restart")),
     ),
     {"phase": "phase", "failure": "failure"},
     permissions=SEE_SERVICES,
