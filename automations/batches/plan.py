@@ -163,11 +163,7 @@ def chosen(action: Action, target_ids: Iterable[UUID], *, start_first: bool = Fa
     target_of = dict(rows)
     environments = Environment.objects.filter(pk__in=target_of).order_by("name", "pk").only(*COLUMNS)
     return [
-        Candidate(
-            environment,
-            target_of[environment.pk],
-            steps=_steps(action, environment) if start_first else steps_of(action),
-        )
+        Candidate(environment, target_of[environment.pk], steps=_steps(action, environment, start_first=start_first))
         for environment in environments
     ]
 
