@@ -32,7 +32,7 @@ CMD ["python", "-m", "portal.sandbox", "--port", "8001", "--token", "sandbox", "
 
 FROM base AS portal
 COPY --from=packages /venv /venv
-COPY manage.py ./
+COPY manage.py openapi.yaml ./
 # Each room by name: portal/sandbox and portal/local do not belong to production.
 COPY portal/*.py portal/
 COPY portal/accounts portal/accounts

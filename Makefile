@@ -18,7 +18,7 @@ OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
 STATIC_FILES := $(shell find static portal environments automations -path '*static/*' -type f -not -path 'static/vendor/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench prepare chromium clean
+.PHONY: help run test check lint openapi.yaml bench prepare chromium clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ lint: prepare  ## style, types, templates, import rules, migrations
 	$(VENV)/bin/djlint --quiet --lint templates
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m portal.local services $(PYTHON) manage.py makemigrations --check --dry-run
+
+openapi.yaml: prepare  ## the document of the REST API, from the code
+	$(OFFLINE) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file $@
 
 bench: prepare  ## the benchmarks, side by side with what they are measured against
 	$(PYTHON) -m tests.benchmarks

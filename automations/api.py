@@ -7,11 +7,13 @@ from automations.batches import api as batches
 from automations.executions.action_views import STAGE
 from automations.executions.detail import RUN_AGAIN, STOP
 from automations.file.api import apply_one
+from automations.logs import api as logs
 from environments.actions.api.endpoint import urls
 
 ONE = "environments/<uuid:environment_id>/"
 
 urlpatterns = [
+    *logs.urlpatterns,
     *all_urls(ONE, urls),
     path(f"{ONE}actions/apply-automations-file/", apply_one, name="apply-automations-file"),
     *urls((STOP, RUN_AGAIN), STAGE, "executions/<uuid:execution_id>/", "{}-execution"),

@@ -14,6 +14,7 @@ from automations.actions.losses_source import running_work
 from automations.batches.list import BATCH_ITEMS, BATCHES
 from automations.by_reference.list import SERVICES, TASKS
 from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVIRONMENTS
+from automations.environment_tab import api as of_one_environment
 from automations.environment_tab import timeline_source
 from automations.executions.list import EXECUTIONS
 from automations.models import Service, Task, TaskExecution
@@ -29,6 +30,7 @@ from portal.palette import sources
 def register() -> None:
     """Called once, when Django starts."""
     lists.register(EXECUTIONS, TASKS, SERVICES, TASK_ENVIRONMENTS, SERVICE_ENVIRONMENTS, BATCHES, BATCH_ITEMS)
+    lists.register_for_api(*of_one_environment.LISTS)
     registry.register(*services.ACTIONS, *tasks.ACTIONS, *file.ACTIONS)
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     losses.SOURCES.append(running_work)

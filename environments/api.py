@@ -6,17 +6,23 @@ from environments.actions import lifecycle, specification, tokens
 from environments.actions.api.creation import create_one
 from environments.actions.api.endpoint import action_endpoint, urls
 from environments.actions.views.action import ENVIRONMENT
+from environments.evidence.api import make_one
 from environments.secrets.actions import ADD_SECRET, DELETE_SECRET, UPDATE_SECRET
 from environments.secrets.views import STAGE
 
-add, update, delete = (action_endpoint(action, STAGE) for action in (ADD_SECRET, UPDATE_SECRET, DELETE_SECRET))
 ONE = "environments/<uuid:environment_id>/"
 
 urlpatterns = [
+    path("evidence/", make_one, name="evidence"),
     path("environments/actions/create/", create_one, name="create"),
     *urls([*lifecycle.ACTIONS, *specification.ACTIONS, *tokens.ACTIONS], ENVIRONMENT, ONE),
-    path(f"{ONE}actions/add-secret/", add, name="add-secret-of-environment"),
-    path("secrets/actions/add/", add, name="add-secret"),
-    path("secrets/<uuid:secret_id>/actions/rotate/", update, name="rotate-secret"),
-    path("secrets/<uuid:secret_id>/actions/delete/", delete, name="delete-secret"),
+    *(
+        path(address, action_endpoint(action, STAGE, operation_id), name=name)
+        for address, action, operation_id, name in (
+            (f"{ONE}actions/add-secret/", ADD_SECRET, "environment_add_secret", "add-secret-of-environment"),
+            ("secrets/actions/add/", ADD_SECRET, "secret_add", "add-secret"),
+            ("secrets/<uuid:secret_id>/actions/rotate/", UPDATE_SECRET, "secret_rotate", "rotate-secret"),
+            ("secrets/<uuid:secret_id>/actions/delete/", DELETE_SECRET, "secret_delete", "delete-secret"),
+        )
+    ),
 ]

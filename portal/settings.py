@@ -120,6 +120,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "environments.sync.page_context.frame",
             ],
+            "libraries": {"lists": "portal.lists.templatetags.lists"},
         },
     },
 ]
@@ -237,8 +238,8 @@ REST_FRAMEWORK = {
         "portal.accounts.tokens.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",  # with a CSRF token, as for forms
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.AddressThrottle", "portal.api.throttling.TokenThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],  # each endpoint names its own
-    "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.TokenThrottle", "portal.api.throttling.AddressThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["portal.api.body.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["portal.api.body.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -250,10 +251,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "Environment Portal",
     "VERSION": "1",
+    "DESCRIPTION": "The lists and actions of the Environment Portal in JSON. Parameters and fields that do not exist "
+    "are errors, and every error is a problem document (RFC 9457).",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "AUTHENTICATION_WHITELIST": [],  # described by the hook
+    "POSTPROCESSING_HOOKS": ["portal.api.schema_components.share", "portal.accounts.api_roles.describe_access"],
 }
 
 # --- Celery: redis is only the bell, every truth is in Postgres ----------------------------------------------------

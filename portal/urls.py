@@ -11,6 +11,7 @@ from environments.secrets import urls as secrets
 from environments.sync.list import SYNC_RUNS
 from portal import health
 from portal.api import urls as api_urls
+from portal.api.docs import api_docs, openapi
 from portal.ledger import urls as ledger
 from portal.lists.views import complete, urls
 from portal.metrics.views import metrics
@@ -28,7 +29,12 @@ handler404 = "portal.web.errors.not_found"
 handler500 = "portal.health.server_error"
 
 # what is exact comes before ids and references
-api = [*automations_api.urlpatterns, *environments_api.urlpatterns, *api_urls.of_lists()]
+api = [
+    path("openapi.yaml", openapi, name="openapi"),
+    *automations_api.urlpatterns,
+    *environments_api.urlpatterns,
+    *api_urls.of_lists(),
+]
 
 urlpatterns = [
     path("", overview, name="overview"),
@@ -43,6 +49,7 @@ urlpatterns = [
     path("find/", find_anything, name="find"),
     path("complete/", complete, name="complete"),
     *urls(SYNC_RUNS, page="sync/"),
+    path("api/docs/", api_docs, name="api-docs"),
     path("api/v1/", include((api, "api"))),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

@@ -33,8 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What is loaded by now stays to the end: walking through it again and again takes a twelfth of the time."""
+    if hasattr(session.config, "workerinput"):
+        lost = [
+            each.nodeid for each in session.items if each.get_closest_marker("xdist_group") and "@" not in each.nodeid
+        ]
+        assert not lost, f"pytest-xdist would make these tests' fixtures once in each worker: {lost[:3]}"
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -26,8 +26,11 @@ os.environ["ONA_API_KEY"] = "a-test-token"
 os.environ.setdefault("PORTAL_SECRET_KEY", "for-tests-only-and-long-enough-to-please-the-framework-checks")
 os.environ.setdefault("PORTAL_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")
 os.environ.setdefault("PORTAL_INSECURE_HTTP", "yes")
+os.environ.setdefault("PORTAL_API_ADDRESS_REQUESTS", "1000000")  # all tests come from one address
 # Pages are tested without a collectstatic first.
 os.environ.setdefault("PORTAL_PLAIN_STATIC", "yes")
+# All tests come from one address, and one after another quicker than any script.
+os.environ.setdefault("PORTAL_API_ADDRESS_REQUESTS", "1000000")
 
 
 def _start() -> None:

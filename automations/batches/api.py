@@ -71,7 +71,7 @@ PLANNED = {
 
 
 def _batch_schema(operation_id: str, summary: str, fields: dict[str, Any], required: list[str], text: str) -> Any:
-    row = row_schema(BATCHES) | {"additionalProperties": True}
+    row = row_schema(BATCHES)
     body = {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
     example = {name: {"reason": REASON, "action": "environment.stop"}.get(name, "") for name in required}
     return {

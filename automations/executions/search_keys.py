@@ -17,7 +17,7 @@ from portal.lists import readers
 from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded, folded
 from portal.lists.readers import NONE
-from portal.lists.search import Key, Search, keys, listed, one_of
+from portal.lists.search import Key, Search, keys, listed, one_of, same
 
 PREFIX = "TASK_EXECUTION_PHASE_"
 PHASES: dict[str, str] = {phase.label: phase.value for phase in ExecutionPhase} | {"unknown": ""}
@@ -72,7 +72,7 @@ def _phase(text: str) -> Q:
 
 SEARCH = Search(
     keys(
-        Key("phase", listed(PHASES), "phase:failed,stopped", _phase, among(*PHASES)),
+        Key("phase", listed(PHASES), "phase:failed,stopped", _phase, among(*PHASES), same("phase")),
         Key("task", "a part of the task's reference or name", "task:build", _part_of("reference", "task_name")),
         Key("env", "a part of the environment's name", "env:otter", _part_of("environment_name")),
         Key(
@@ -96,8 +96,16 @@ SEARCH = Search(
             "created:<7d",
             _created,
             among("<1d", "<7d", "<30d", ">7d", ">30d"),
+            lambda text: ("since", text[1:].lower()) if text.startswith("<") else None,
         ),
-        Key("duration", "a time such as >10m or <30s", "duration:>10m", duration, among(">1m", ">10m", ">1h", "<30s")),
+        Key(
+            "duration",
+            "a time such as >10m or <30s",
+            "duration:>10m",
+            duration,
+            among(">1m", ">10m", ">1h", "<30s"),
+            same("duration"),
+        ),
         Key("failure", "a part of the failure message, or none", "failure:exit", _part_of("failure")),
         Key("id", "an execution's id or its beginning", "id:018f3c", readers.beginning_of_id("an execution")),
     ),

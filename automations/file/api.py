@@ -33,7 +33,7 @@ def _make(opened: HttpRequest) -> ActionForm:
     *SEE,
     *FILE_PERMISSIONS,
     **schema.of_post(
-        "automations_file_apply", "Apply an automations file", DESCRIPTION, "automations_file",
+        "automations_file_apply", "Apply an automations file", DESCRIPTION, "environments",
         schema.body_schema(FileForm, needs_reason=True),
     ),
 )  # fmt: skip
@@ -51,4 +51,4 @@ def apply_one(request: Request, environment_id: UUID) -> HttpResponseBase:
     return carry_out(request, _make, do)
 
 
-apply_one.actions = ACTIONS  # type: ignore[attr-defined]
+apply_one.does = ACTIONS  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ had been observed without it before: of two changes between two syncs, each show
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from environments.activity.attribution import SKEW, changes_specification
+from environments.documents.labels import enum_label
 from environments.models import SpecificationVersion
 from portal.ledger.diff import Change, Side, compare, moved
 from portal.ledger.models import AuditLog
@@ -23,8 +25,10 @@ from portal.ledger.models.audit_log import ENVIRONMENT
 from portal.web.formatting import UNKNOWN, phase_word, sentence
 
 OWN_NUMBER = "specVersion"
-LABELS = {"timeout.disconnected": "Timeout", "desiredPhase": "Desired state"}
-SHOWN, LONGEST = 3, 60  # changes of a line, and characters of a value
+TIMEOUT = ("timeout.disconnected", "disconnected")  # of the specification, and of an operation's values
+LABELS = {**dict.fromkeys(TIMEOUT, "Timeout"), "desiredPhase": "Desired state"}
+ENUM = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
+SHOWN, LONGEST = 2, 60  # changes of a line, and characters of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,12 @@ def _label(path: str) -> str:
 def _value(change: Change, side: Side) -> str:
     if side.is_absent or side.is_empty:
         return "none"
-    if change.path == "timeout.disconnected" and side.words in ("0 s", ""):
+    if change.path in TIMEOUT and side.words in ("0 s", ""):
         return "off"
-    word = phase_word(side.raw)
-    text = side.words or (side.raw if word == UNKNOWN else word)
+    text = side.words or (_enum_word(side.raw) if ENUM.fullmatch(side.raw) else side.raw)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _enum_word(raw: str) -> str:
+    word = phase_word(raw)
+    return enum_label(raw) if word in (UNKNOWN, raw) else word

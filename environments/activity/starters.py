@@ -7,10 +7,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 
 from environments.activity.attribution import OutsideChanges
 from environments.models import Environment
 from portal.ledger.models import AuditLog, Operation, Outcome
+from portal.web.formatting import stands_for_none
 
 STARTS = ("environment.start", "environment.create", "environment.create_from_project")
 BEFORE, AFTER = timedelta(minutes=5), timedelta(seconds=10)  # of a start, that its request can have been sent
@@ -20,7 +22,10 @@ TRIGGERS = {"ENVIRONMENT_ROLE_PREBUILD": "for a prebuild", "ENVIRONMENT_ROLE_WOR
 
 def find_starters(environments: Iterable[Environment]) -> Mapping[UUID, str]:
     """Of each environment who began its last start, as a phrase; empty if unknown. Three queries for any number."""
-    started = [each for each in environments if each.last_started_at]
+    latest = timezone.now() + timedelta(days=1)
+    started = [
+        each for each in environments if (at := each.last_started_at) and not stands_for_none(at) and at < latest
+    ]
     if not started:
         return {}
     operations = _operations(started)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from environments.as_of import clock, rebuild
+from environments.as_of.presets import past_times
 from environments.models import SyncRun
 from environments.sync.freshness import intervals
 from portal.lists.place import Pair, Place
@@ -132,6 +133,7 @@ class AsOf:
             "as_of": self,
             "as_of_fields": [pair for pair in filters if pair[0] != "as_of"],
             "now_url": place.only("as_of", "") if place else "?",
+            "past_times": past_times(timezone.now(), lambda at: _moved(place, at)),
             "clear": self.query,
         }
 
@@ -167,6 +169,11 @@ def observed(at: datetime) -> Observed:
     begins = _runs().values_list("started_at", flat=True)
     last = begins.filter(started_at__lte=at).order_by("-started_at").first()
     return Observed(at, last, begins.filter(started_at__gt=at).order_by("started_at").first())
+
+
+def _moved(place: Place | None, at: str) -> str:
+    """The address of a page as of another time."""
+    return place.only("as_of", at) if place else f"?{urlencode({'as_of': at})}"
 
 
 def was_ever_synced() -> bool:

@@ -11,7 +11,8 @@ NOT_SET = "not set"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One field of a card. `kind` is how `value` is formatted: text, code, link, time, duration, flag, phase or list.
+    """One field of a card. `kind` is how `value` is formatted: text, code, link, time, duration, flag, phase or list;
+    or a kind of name (owner, project, class, runner), which leads to all environments with its `identity`.
 
     An empty value means that Ona did not report it; the page then shows `absent`.
     """
@@ -21,6 +22,7 @@ class Fact:
     kind: str = "text"
     absent: str = "unknown"
     note: str = ""
+    identity: object = None
 
     @property
     def is_absent(self) -> bool:

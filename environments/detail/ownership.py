@@ -12,7 +12,7 @@ from portal.directory.models import EnvironmentClass, Runner
 def owner(environment: Environment, document: Document) -> list[Fact]:
     creator = document.metadata.part("creator")
     return [
-        Fact("Owner", environment.owner_name),
+        Fact("Owner", environment.owner_name, "owner", identity=environment.creator_id),
         Fact("E-mail", environment.owner_email),
         Fact("Owner is a", enum_label(creator.text("principal"))),
         Fact("Owner id", creator.text("id"), "code"),
@@ -24,11 +24,14 @@ def machine_location(
 ) -> list[Fact]:
     """Class and runner; details only if the directory has them."""
     facts = [
-        Fact("Class", environment.class_name, note=kind.description if kind else ""),
+        Fact(
+            "Class", environment.class_name, "class", note=kind.description if kind else "",
+            identity=environment.class_id,
+        ),
         Fact("Class id", document.spec.part("machine").text("class"), "code"),
-        Fact("Runner", environment.runner_name),
+        Fact("Runner", environment.runner_name, "runner", identity=environment.runner_id),
         Fact("Runner id", document.metadata.text("runnerId"), "code"),
-    ]
+    ]  # fmt: skip
     if runner is None:
         return facts
     return [
@@ -44,7 +47,10 @@ def identifiers(environment: Environment, document: Document) -> list[Fact]:
     return [
         Fact("Environment", str(environment.id), "code"),
         Fact("Role", enum_label(metadata.text("role"))),
-        Fact("Project", environment.project_name, absent="none" if not environment.project_id else "unknown"),
+        Fact(
+            "Project", environment.project_name, "project", "none" if not environment.project_id else "unknown",
+            identity=environment.project_id,
+        ),
         Fact("Project id", metadata.text("projectId"), "code", "none"),
         Fact("Organization id", metadata.text("organizationId"), "code"),
         Fact("Session id", metadata.text("sessionId"), "code", NOT_SET),
@@ -53,7 +59,7 @@ def identifiers(environment: Environment, document: Document) -> list[Fact]:
         Fact("Specification version", spec.text("specVersion")),
         Fact("Status version", document.status.text("statusVersion")),
         Fact("Annotations", _annotations(document), "list", "none"),
-    ]
+    ]  # fmt: skip
 
 
 def _annotations(document: Document) -> list[str]:

@@ -158,7 +158,8 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
     document, now = Document(environment), timezone.now()
     runner = _entry(Runner, environment.runner_id)
     kind = _entry(EnvironmentClass, environment.class_id)
-    starter = find_starters([environment]).get(environment.pk, "")
+    # the banner of a failure names who started it
+    starter = "" if environment.failure else find_starters([environment]).get(environment.pk, "")
     stop = find_stop(environment, now)
     return {
         "is_up": stop is not None,

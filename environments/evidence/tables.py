@@ -6,7 +6,7 @@ compared with them. Requires a snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ from environments.export_head import log_read
 from environments.list import exports as list_exports
 from environments.list.list import ENVIRONMENTS
 from environments.models import Transition
-from portal.exports.formats import FORMATS, Export
+from portal.exports.formats import FORMATS, Counted, Export
 from portal.exports.snapshot import streamed
 from portal.ledger.models import AuditLog, Operation
 from portal.lists.export import rows_of, table_of
@@ -136,21 +136,9 @@ def write_table(writer: Writer, make: Callable[[], Export], formats: Iterable[st
     """Write a table in each of these formats; it is read once for each."""
     for name in formats:
         export = make()
-        rows = _Counted(export.rows)
+        rows = Counted(export.rows)
         file = writer.add(f"{export.name}.{name}", FORMATS[name][1](replace(export, rows=rows)))
         yield msgspec.structs.replace(file, rows=rows.count)
-
-
-class _Counted:
-    """Rows that are counted as they are read."""
-
-    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
-        self._rows, self.count = rows, 0
-
-    def __iter__(self) -> Iterator[Sequence[Any]]:
-        for row in self._rows:
-            self.count += 1
-            yield row
 
 
 def _operation(cells: dict[str, msgspec.Raw]) -> list[Any]:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import QuerySet
+
 from environments.as_of import clock
 from environments.export_head import AS_THEN
+from environments.list.search_keys import ROLES
 from environments.models.flags import with_flags
-from portal.lists.declaration import Table
+from environments.policies import deletion
+from portal.lists.declaration import ListQuery, Table
 from portal.web.formatting import UNKNOWN, phase_word
 
 PHASES = ("phase", "machine_phase", "content_phase", "devcontainer_phase", "automations_phase", "desired_phase")
@@ -19,6 +23,7 @@ COLUMNS = {
     "owner_id": "creator_id", "owner": "owner_name", "owner_email": "owner_email",
     "project_id": "project_id", "project": "project_name", "class_id": "class_id", "class": "class_name",
     "runner_id": "runner_id", "runner": "runner_name", "repository": "repository", "branch": "branch",
+    "deletion_at": "deletion_at",
     "created_at": "created_at", "last_started_at": "last_started_at", "active_at": "active_at",
     "last_used_at": "last_used_at", "lockdown_at": "lockdown_at", "timeout_seconds": "timeout",
     "never_stops": "never_stops", "shared_ports": "shared_ports", "open_to_everyone": "open_to_everyone",
@@ -31,13 +36,23 @@ COLUMNS = {
     "first_seen_at": "first_seen_at", "changed_at": "changed_at",
 }  # fmt: skip
 PHASES_AT = [position for position, name in enumerate(COLUMNS) if name in PHASES]
+ROLE_AT = list(COLUMNS).index("role")
+ROLE_WORDS = {raw: role for role, raw in ROLES.items()}
 
 
 def _row(values: Sequence[Any]) -> list[Any]:
     row = [None if value == "" else value for value in values]
     for position in PHASES_AT:
         row[position] = word(row[position])
+    row[ROLE_AT] = ROLE_WORDS.get(row[ROLE_AT] or "", row[ROLE_AT])
     return row
+
+
+def _every(query: ListQuery) -> QuerySet[Any]:
+    """With what is told of each now, and when the policy deletes it, which the list can be narrowed to."""
+    now = clock.at()
+    rows: QuerySet[Any] = with_flags(query.rows(), now).annotate(deletion_at=deletion.due_at(now))
+    return rows
 
 
 @lru_cache(maxsize=128)
@@ -52,6 +67,6 @@ TABLE = Table(
     title="Environments",
     columns=COLUMNS,
     row=_row,
-    every=lambda query: with_flags(query.rows(), clock.at()),
+    every=_every,
     about=lambda query: query.as_of.note(AS_THEN),
 )

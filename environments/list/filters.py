@@ -136,6 +136,11 @@ FILTERS = (
         facet=Conditional(lambda selected: recorded.answerable(search_keys.flag_conditions()), adds_up=True),
     ),
     Filter(
+        "port", "Port", any_of(search_keys.PORTS), word_of(search_keys.PORTS),
+        words_of({"everyone": "shared with everyone, running or not"}),
+        facet=Conditional(_conditions(search_keys.PORTS)),
+    ),
+    Filter(
         "idle", "Idle for", lambda days: search_keys.idle(int(days[0])), _days,
         words_of({}, lambda text: f"{int(text)} d"), single=True, facet=Conditional(_idle),
     ),
@@ -156,5 +161,5 @@ FILTERS = (
         words_of({"yes": "include", "only": "only", "no": "exclude"}), single=True,
     ),
 )  # fmt: skip
-FACETS = ("phase", "flag", "archived", "lockdown", "idle", "project", "owner", "class", "runner", "role")
+FACETS = ("phase", "flag", "port", "archived", "lockdown", "idle", "project", "owner", "class", "runner", "role")
 PANEL = (*FACETS, "gone")  # what the panel of filters sends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.db.models import F
@@ -12,10 +12,11 @@ from django.urls import reverse
 
 from environments.actions import bulk
 from environments.as_of.context import AsOf
+from environments.detail.own_log import READ_LOG
 from environments.list.change_token import revision
 from environments.list.exports import TABLE
 from environments.list.filters import FACETS, FILTERS, PANEL, without_gone
-from environments.list.rows import asks_for_failures, list_rows, read_rows
+from environments.list.rows import Row, asks_for_failures, list_rows, read_rows
 from environments.list.search_keys import SEARCH
 from environments.models import Environment, SyncRun
 from environments.models.flags import FLAGS
@@ -51,6 +52,17 @@ def _selection(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str
     return {"selection": bulk.selection(actions, user, query.place.at(None).removeprefix("?"))}
 
 
+def _rows(found: Sequence[Environment], query: ListQuery, request: HttpRequest) -> list[Row]:
+    """The past has no logs."""
+    user = cast(AsOf, query.as_of).acting(request.user)
+    return list_rows(
+        found,
+        reverse("environments:list"),
+        tells_failures=asks_for_failures(query),
+        reads_logs=bool(user and user.has_perm(READ_LOG)),
+    )
+
+
 # the boxes of those who may do something
 TICKS = Heading("list-tick", cells.SELECT_PAGE)
 
@@ -73,9 +85,7 @@ ENVIRONMENTS = List(
     panel=PANEL,
     base=without_gone,
     read=read_rows,
-    display=lambda found, query, request: list_rows(
-        found, reverse("environments:list"), tells_failures=asks_for_failures(query)
-    ),
+    display=_rows,
     as_of=AsOf.read,
     # words are looked up in a text index, and each hit in its row
     scanned=("", "name", "owner", "project", "repo", "branch", "class", "runner"),

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from environments.as_of import clock, recorded
 from environments.models import Environment, Phase
-from environments.models.flags import FLAGS, Flag, with_flags
+from environments.models.flags import FLAGS, STARTED, Flag, with_flags
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
 from portal.lists.declaration import ListQuery
@@ -46,8 +46,12 @@ def asks_for_failures(query: ListQuery) -> bool:
     return bool(query.selected("failure") or words & FAILURES)
 
 
-def list_rows(environments: Iterable[Environment], url: str, *, tells_failures: bool = False) -> list[Row]:
+def list_rows(
+    environments: Iterable[Environment], url: str, *, tells_failures: bool = False, reads_logs: bool = False
+) -> list[Row]:
     """The cells of each line by their names, as HTML; `url` is the list's own.
+
+    `tells_failures`: with the message of each, and, if the reader `reads_logs`, its log while there is a machine.
 
     Cells are plain dictionaries made here: see `portal.web.cells`.
     """
@@ -59,16 +63,18 @@ def list_rows(environments: Iterable[Environment], url: str, *, tells_failures: 
     )
     rows = [_row(environment, url, now, flags, standing) for environment in environments]
     for environment, row in zip(environments, rows, strict=True):
-        row["failure"] = _failure(environment) if tells_failures else ""
+        row["failure"] = _failure(environment, url, reads_logs=reads_logs) if tells_failures else ""
     return rows
 
 
-def _failure(environment: Environment) -> SafeString:
+def _failure(environment: Environment, url: str, *, reads_logs: bool) -> SafeString:
     """Its message, cut by the column's width, and whole in its tooltip."""
     if not environment.failure:
         return SafeString("")
     message = escape(environment.failure)
-    return SafeString(f'<div class="list-failure" title="{message}"><bdi>{message}</bdi></div>')
+    has_log = reads_logs and environment.phase in STARTED and not environment.gone_at
+    log = f'<a class="list-log" href="{url}{environment.pk}/log/">View log</a>' if has_log else ""
+    return SafeString(f'<div class="list-failure" title="{message}"><bdi>{message}</bdi></div>{log}')
 
 
 def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag], standing: Mapping[UUID, str]) -> Row:

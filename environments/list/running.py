@@ -89,6 +89,7 @@ RUNNING = List(
     ),
     template="environments/list/running.html",
     rows_template="environments/list/_running_rows.html",
+    css="running",
     table=Table(
         name="running",
         title="Running environments",

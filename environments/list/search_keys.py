@@ -22,7 +22,7 @@ from portal.directory.standing import words_of
 from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded
 from portal.lists.readers import DAY, NONE, beginning_of_id, compared
-from portal.lists.search import Key, Search, listed, one_of
+from portal.lists.search import Key, Search, listed, one_of, same
 
 EVER = timedelta(days=36_500)
 
@@ -36,6 +36,7 @@ CONDITIONS = {
     "secrets-not-in-sync": SECRETS_NOT_IN_SYNC,
 }
 IS = (*FLAGS, *CONDITIONS)
+PORTS = {"everyone": Q(open_to_everyone=True)}
 # "only" and "yes" differ in what the list starts from: see filters.EnvironmentFilters
 GONE = {"yes": Q(), "only": Q(gone_at__isnull=False), "no": Q(gone_at__isnull=True)}
 
@@ -138,8 +139,8 @@ def _stops(text: str) -> Q:
 
 
 def _port(text: str) -> Q:
-    if text.lower() == "everyone":
-        return Q(open_to_everyone=True)
+    if text.lower() in PORTS:
+        return PORTS[text.lower()]
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
         raise ValueError("takes a port number such as 8080, or everyone")
     return Q(shared_ports__contains=[int(text)])
@@ -150,6 +151,28 @@ def _phase(text: str) -> Q:
     raw = text.upper()
     value = raw if raw.startswith("ENVIRONMENT_PHASE_") else one_of(PHASES)(text)
     return Q(phase=value)
+
+
+def _issue(text: str) -> tuple[str, str] | None:
+    """The filter that means the same as a word of `is:`; likewise for the other keys."""
+    word = text.lower()
+    archived = {"archived": "yes", "active": "no"}.get(word)
+    return ("flag", word) if word in FLAGS else ("archived", archived) if archived else None
+
+
+def _lockdown_word(text: str) -> tuple[str, str] | None:
+    word = text.lower().replace(" ", "")
+    same = {"<24h": "24h", "<1d": "24h", "<7d": "7d", "<1w": "7d", "past": "past", NONE: NONE}
+    return ("lockdown", same[word]) if word in same else None
+
+
+def _stops_word(text: str) -> tuple[str, str] | None:
+    return ("stops", text.lower()) if text.lower() in STOPS else None
+
+
+def _idle_days(text: str) -> tuple[str, str] | None:
+    less, delay = compared(text)
+    return None if less or delay % DAY else ("idle", str(delay // DAY))
 
 
 def _names(kind: str) -> Callable[[str], Iterable[str]]:
@@ -163,7 +186,7 @@ read_flag = recorded.only(lambda text: one_of(flag_conditions())(text))
 KEYS = {
     key.name: replace(key, read=recorded.only(key.read))
     for key in (
-        Key("phase", listed(PHASES), "phase:running,starting", _phase, among(*PHASES)),
+        Key("phase", listed(PHASES), "phase:running,starting", _phase, among(*PHASES), same("phase")),
         Key("name", "a part of the name", "name:otter", _part_of("name")),
         Key(
             "owner", "a part of the owner's name or e-mail, left, suspended or none", "owner:ann",
@@ -183,11 +206,14 @@ KEYS = {
             "runner", "a part of the runner's name, deleted, degraded or none", "runner:aws",
             _entry("runner", "runner_name", searched=False), _names("runner"),
         ),
-        Key("role", listed(ROLES), "role:prebuild", lambda text: Q(role=one_of(ROLES)(text)), among(*ROLES)),
-        Key("is", listed(IS), "is:failing", _is, among(*IS)),
+        Key(
+            "role", listed(ROLES), "role:prebuild",
+            lambda text: Q(role=one_of(ROLES)(text)), among(*ROLES), same("role"),
+        ),
+        Key("is", listed(IS), "is:failing", _is, among(*IS), _issue),
         Key(
             "lockdown", "<7d, >7d, past or none", "lockdown:<7d",
-            _lockdown, among("past", "<24h", "<7d", ">7d", "none"),
+            _lockdown, among("past", "<24h", "<7d", ">7d", "none"), _lockdown_word,
         ),
         Key(
             "deletion", "<3d (overdue too), >3d or none", "deletion:<3d", _deletion,
@@ -195,13 +221,16 @@ KEYS = {
         ),
         Key(
             "stops", "of what is up: <2h (overdue too), >2h, never, overdue or unknown, unless it is used again",
-            "stops:<2h", _stops, among("<2h", ">2h", "never", "overdue", "unknown"),
+            "stops:<2h", _stops, among("<2h", ">2h", *STOPS), _stops_word,
         ),
-        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS),
+        Key("idle", "a time such as >30d or <12h", "idle:>30d", _since("last_used_at"), SPANS, _idle_days),
         Key("created", "a time such as <2d or >4w ago", "created:<2d", _since("created_at"), SPANS),
-        Key("port", "a shared port's number, or everyone (running or not)", "port:everyone", _port, among("everyone")),
+        Key(
+            "port", "a shared port's number, or everyone (running or not)", "port:everyone",
+            _port, among("everyone"), same("port"),
+        ),
         Key("id", "an environment's id or its beginning", "id:018f3c", beginning_of_id("an environment")),
-        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE), among(*GONE)),
+        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE), among(*GONE), same("gone")),
     )
 }  # fmt: skip
 SEARCH = Search(

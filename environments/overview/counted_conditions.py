@@ -51,6 +51,10 @@ CONDITIONS = {
             "Will be deleted by policy, including unpushed work.", "environment.unarchive",
         ),
         Condition(
+            "deletion-7d", "to be deleted within 7 days with unpushed work", "deletion:<7d is:unpushed", 36, "amber",
+            "Including those of the next 3 days. Their owners can be told in time.", "environment.unarchive",
+        ),
+        Condition(
             "lockdown-24h", "locking down within 24 hours", "lockdown:<24h is:active", 70, "amber",
             "Their owners may want more time.", "environment.set_lockdown",
         ),

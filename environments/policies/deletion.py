@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, Subquery, Value
+from django.db.models import Case, DateTimeField, DurationField, ExpressionWrapper, F, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, NullIf
 
 from environments.policies.policy import Policy, versions_at
-from environments.policies.verdict import NOT_DELETED, Facts, utc
+from environments.policies.verdict import NOT_DELETED, Facts, present, utc
 
 ARCHIVED = NOT_DELETED & Q(archived_at__isnull=False)
 SINCE = F("archived_at")  # what the policy counts from, of these
@@ -33,6 +33,12 @@ def due_before(at: datetime, delete_after: timedelta | Subquery) -> Q:
 def delete_after_at(at: datetime) -> Subquery:
     """`Policy.delete_after` as known at a time, looked up once in the query itself; NULL where nothing is deleted."""
     return Subquery(versions_at(at).values(after=NullIf("delete_archived_environments_after", _NEVER))[:1])
+
+
+def due_at(now: datetime) -> Case:
+    """`due` as an expression, by the policy as known at that time; NULL where it is None."""
+    at = ExpressionWrapper(SINCE + delete_after_at(now), output_field=DateTimeField())
+    return Case(When(present(ARCHIVED), then=at), output_field=DateTimeField())
 
 
 def words(at: datetime) -> str:

@@ -25,7 +25,7 @@ from portal.lists.filters import Filter, any_of, words_of
 from portal.lists.folding import Folded
 from portal.lists.keyset import Sort
 from portal.lists.readers import word_of
-from portal.lists.search import Key, Search, keys, listed, one_of
+from portal.lists.search import Key, Search, keys, listed, one_of, same
 
 
 def _number(column: str) -> Coalesce:
@@ -63,7 +63,12 @@ def _part_of(column: str, kind: str = "") -> Callable[[str], Q]:
 KEYS = keys(
     Key("name", "a part of the name", "name:token", _part_of("name")),
     Key(
-        "scope", listed(SCOPES), "scope:project", one_of({word: Q(scope_kind=word) for word in SCOPES}), among(*SCOPES)
+        "scope",
+        listed(SCOPES),
+        "scope:project",
+        one_of({word: Q(scope_kind=word) for word in SCOPES}),
+        among(*SCOPES),
+        same("scope"),
     ),
     Key(
         "project",
@@ -76,9 +81,16 @@ KEYS = keys(
         "owner", "a part of the person's name", "owner:ann", _part_of("scope_name", ScopeKind.USER), names_among(Member)
     ),
     Key("creator", "a part of the creator's name", "creator:ann", _part_of("creator_name"), names_among(Member)),
-    Key("mount", listed(MOUNTS), "mount:file", one_of({word: Q(mount_kind=word) for word in MOUNTS}), among(*MOUNTS)),
+    Key(
+        "mount",
+        listed(MOUNTS),
+        "mount:file",
+        one_of({word: Q(mount_kind=word) for word in MOUNTS}),
+        among(*MOUNTS),
+        same("mount"),
+    ),
     Key("host", "a part of a credential proxy's host", "host:stripe", lambda text: Q(proxy_hosts__icontains=text)),
-)
+)  # fmt: skip
 
 
 def _older_than(days: str) -> Q:

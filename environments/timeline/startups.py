@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -16,6 +17,7 @@ from environments.models import Environment, Field, Phase, Transition
 from environments.models.overview import StartUp
 from environments.timeline.lanes import Period
 from environments.timeline.transitions_source import TransitionRow
+from portal.web.formatting import stands_for_none
 
 PARTS: Mapping[Field, tuple[str, str, str]] = {
     Field.MACHINE: ("Machine", "PHASE_RUNNING", ""),
@@ -61,11 +63,22 @@ class Start:
         return max((part.latest for part in self.parts), default=NOTHING)
 
 
-def find_starts(rows: Iterable[TransitionRow], reported: datetime | None = None) -> list[Start]:
-    """The starts among the transitions of one environment, oldest first; `reported` is Ona's time of its last. Pure."""
+def find_starts(
+    rows: Iterable[TransitionRow], reported: datetime | None = None, created: datetime | None = None
+) -> list[Start]:
+    """The starts among the transitions of one environment, oldest first. Pure.
+
+    `reported` is Ona's time of its last, `created` that of its creation, which no transition tells.
+    """
+    observations = _observations(rows)
+    first = next((row for _, together in observations for row in together if row.field == Field.PHASE), None)
+    if created and (stands_for_none(created) or (first and created > first.seen_at)):
+        created = None
+    is_within = created is not None and first is not None and first.old == Phase.CREATING
     starts: list[list[TransitionRow]] = []
-    is_within = False
-    for _, together in _observations(rows):
+    if is_within and first:
+        starts.append([first._replace(old="", new=first.old, old_seen_at=created, seen_at=created or first.seen_at)])
+    for _, together in observations:
         phase, was_within = next((row for row in together if row.field == Field.PHASE), None), is_within
         if phase is not None:
             begins = phase.new in GOES_ON and phase.old not in GOES_ON
@@ -104,10 +117,10 @@ def _part(field: Field, rest: Sequence[TransitionRow], after: datetime, by: date
 
 
 def read_starts(environment: Environment, period: Period) -> list[Start]:
-    """The newest starts of a period, each with what is typical; three queries."""
+    """The newest starts of a period, each with what is typical; four queries."""
     own = Transition.objects.filter(environment=environment, field__in=(Field.PHASE, *PARTS))
     rows = own.filter(seen_at__gte=period.start, seen_at__lte=period.end).order_by("seen_at", "id")
-    found = find_starts(_read(rows), environment.last_started_at)[::-1][:SHOWN]
+    found = find_starts(_read(rows), environment.last_started_at, environment.created_at)[::-1][:SHOWN]
     if not found:
         return []
     typical, compared = _typical(environment, period.end)
@@ -123,6 +136,11 @@ def _beside(start: Start, typical: Mapping[str, timedelta], compared: int) -> St
     return replace(start, parts=parts, compared=compared)
 
 
+def _with_creations(by_environment: Mapping[UUID, Sequence[Transition]]) -> list[Start]:
+    created = dict(Environment.objects.filter(pk__in=by_environment).values_list("pk", "created_at"))
+    return [start for pk, rows in by_environment.items() for start in find_starts(_read(rows), created=created.get(pk))]
+
+
 def _typical(environment: Environment, at: datetime) -> tuple[dict[str, timedelta], int]:
     """Of each part the median of other environments' starts of the same class and project, and of how many."""
     alike = StartUp.objects.filter(class_id=environment.class_id, project_id=environment.project_id)
@@ -133,11 +151,11 @@ def _typical(environment: Environment, at: datetime) -> tuple[dict[str, timedelt
     times = Q(pk__in=())
     for other, running_at in others:
         times |= Q(environment_id=other, seen_at__gt=running_at - LONGEST, seen_at__lte=running_at + LONGEST)
-    by_environment: dict[object, list[Transition]] = {}
+    by_environment: dict[UUID, list[Transition]] = {}
     for row in Transition.objects.filter(times, field__in=(Field.PHASE, *PARTS)).order_by("seen_at", "id"):
         by_environment.setdefault(row.environment_id, []).append(row)
-    starts = [start for rows in by_environment.values() for start in find_starts(_read(rows))]
-    found: dict[str, list[timedelta]] = {}
+    starts = _with_creations(by_environment)
+    seconds: dict[str, list[float]] = {}
     for part in (part for start in starts for part in start.parts if part.outcome == "ready"):
-        found.setdefault(part.name, []).append(part.middle)
-    return {name: median(each) for name, each in found.items()}, len(starts)
+        seconds.setdefault(part.name, []).append(part.middle.total_seconds())
+    return {name: timedelta(seconds=median(each)) for name, each in seconds.items()}, len(starts)

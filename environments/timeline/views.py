@@ -20,6 +20,7 @@ from environments.models import Environment
 from environments.timeline import drawing, exports, query, specification_versions
 from environments.timeline import list as timeline_list
 from environments.timeline.audit_log_source import AUDIT_LOG
+from environments.timeline.entry_groups import group_starts
 from environments.timeline.forms import NAMES, ComparisonForm
 from environments.timeline.operations_source import OPERATIONS
 from environments.timeline.query import View
@@ -61,6 +62,9 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
         "chosen": _chosen(environment, view, sources),
         "unchosen_url": view.url(transition=""),
         "listed": listed,
+        "shown": listed.entries
+        if view.words or view.lane
+        else group_starts(listed.entries, environment.created_at, view.chosen),
         "lanes": timeline_list.lane_choices(view, sources),
         "newest_url": view.url(),
         "unsearched_url": view.url(q=""),

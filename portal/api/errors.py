@@ -11,6 +11,7 @@ same form here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -86,5 +87,5 @@ def _of_framework(error: exceptions.APIException) -> HttpResponse:
     response = problem(kind, error.status_code, str(error.detail))
     wait: float | None = getattr(error, "wait", None)  # of Throttled, in seconds
     if wait is not None:
-        response["Retry-After"] = str(int(wait) + 1)
+        response["Retry-After"] = str(ceil(wait))
     return response

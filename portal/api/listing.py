@@ -69,7 +69,7 @@ def row_of(listing: List) -> Endpoint:
 
     def read_row(request: Request, pk: Any, **of: Any) -> Response:
         parameters.refuse_all(request.query_params)
-        found = listing.model._default_manager.filter(pk=pk).first()
+        found = listing.model._default_manager.filter(pk=pk, **of).first()
         if found is None:
             raise Http404(f"The portal has no record of this {listing.one}.")
         return Response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from portal.api.parameters import names_of
+from portal.api.schema_components import NAME
 from portal.lists.declaration import List, Table
 from portal.web.problems import CONTENT_TYPE, KINDS, type_of
 
@@ -40,6 +42,7 @@ MEANINGS = {
     422: "Fields that are missing, unknown or not valid, each by its JSON pointer.",
     428: "If-Match is required.",
     429: "Too many requests: Retry-After says when to try again.",
+    502: "Ona or the source of a log cannot be read.",
     503: "The database or Ona is away, or the portal is busy: Retry-After says when to try again.",
 }
 ALWAYS = (401, 403, 406, 429, 503)
@@ -47,7 +50,7 @@ KIND_OF = {
     400: "invalid-parameters", 401: "not-signed-in", 403: "not-permitted", 404: "not-found",
     405: "method-not-allowed", 406: "not-acceptable", 409: "not-possible", 412: "changed-meanwhile",
     413: "too-large", 415: "unsupported-media-type", 422: "invalid-body", 428: "version-required",
-    429: "too-many-requests", 503: "unavailable",
+    429: "too-many-requests", 502: "ona-unavailable", 503: "unavailable",
 }  # fmt: skip
 
 
@@ -120,7 +123,7 @@ def of_rows(listing: List) -> dict[str, Any]:
 
 def of_row(listing: List) -> dict[str, Any]:
     """The operation that reads one row."""
-    schema = row_schema(listing) | {"additionalProperties": True}
+    schema = row_schema(listing)
     return {
         "operation_id": f"{_id(listing)}_read",
         "summary": f"One {listing.one}",
@@ -132,9 +135,10 @@ def of_row(listing: List) -> dict[str, Any]:
 
 
 def row_schema(listing: List) -> dict[str, Any]:
-    """The fields of a row, with what is known of their types."""
+    """The fields of a row, with what is known of their types; its own address may tell more."""
     properties = {name: dict(_type(listing, column)[0]) for name, column in _columns(listing.table)}
-    return {"type": "object", "properties": properties}
+    name = "".join(part.capitalize() for part in re.split(r"\W", listing.page_url.replace(":", "_").replace("_", "-")))
+    return {"type": "object", "properties": properties, NAME: f"{name}Row"}
 
 
 def of_path(listing: List, *more: str) -> list[OpenApiParameter]:

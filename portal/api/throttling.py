@@ -25,7 +25,7 @@ from rest_framework.throttling import BaseThrottle
 from portal.web.network import client_address
 
 if TYPE_CHECKING:
-    from rest_framework.views import APIView  # which loads the throttles that settings name
+    from rest_framework.views import APIView  # which loads the classes that the settings name: these
 
 WINDOW = 60.0  # seconds
 LONGEST_ANSWER = 0.5  # seconds

@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.text import slugify
 
-from portal.exports.formats import FORMATS, Export
+from portal.exports.formats import DOWNLOADS, Export
 from portal.exports.snapshot import snapshot
 
 PERMISSION = "environments.export_environment"
@@ -29,7 +29,10 @@ FULL = (
     "As many exports are being made as the portal has room for. Nothing is wrong with yours: try again in a minute, or "
     "narrow the list down by its filters."
 )
-NO_FORMAT = "An export needs a format: add format=csv or format=json to its address, or use the buttons above the list."
+NO_FORMAT = (
+    "An export needs a format: add format=csv, format=zip or format=json to its address, or use the buttons above the "
+    "list."
+)
 # What rooms above this one know of a moment that every export says at its head; they add themselves when Django starts.
 Span = tuple[datetime | None, datetime | None]
 HEADS: list[Callable[[datetime, Span], Mapping[str, Any]]] = []
@@ -87,7 +90,7 @@ def head(
     moment: datetime | None = None,
     period: Span = (None, None),
 ) -> dict[str, Any]:
-    """What stands at the head of every export: who, when, which list by which filters, how many rows; and what the
+    """What every export says of itself: who, when, which list by which filters, how many rows; and what the
     rooms of HEADS know of that moment, which is now for None, and of the period that the list is narrowed to."""
     now = timezone.now()
     said: dict[str, Any] = {
@@ -114,14 +117,14 @@ def respond(
     sense (`problems`), or no format, is 400: a file holds what was asked for. 503 while PORTAL_EXPORTS are made.
     """
     wanted = request.GET.get("format", "")
-    if wanted not in FORMATS:
+    if wanted not in DOWNLOADS:
         return _refused(request, NO_FORMAT)
     if problems:
         return _refused(request, " ".join(map(str, problems)))
     if not PLACES.take():
         return _words(FULL)
     body = _Body(build, wanted, name, Asking.of(request))
-    response = StreamingHttpResponse(body, content_type=FORMATS[wanted][0], headers=HEADERS)
+    response = StreamingHttpResponse(body, content_type=DOWNLOADS[wanted][0], headers=HEADERS)
     file_name = f"{slugify(name)[:LONGEST_NAME]}-{timezone.now():%Y-%m-%dT%H%M%SZ}.{wanted}"
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
@@ -131,7 +134,7 @@ class _Body(Iterator[bytes]):
     """What is sent. `close()` gives the place back and ends the snapshot; Django calls it, however it ends."""
 
     def __init__(self, build: Callable[[], Export], wanted: str, name: str, asking: Asking) -> None:
-        self._build, self._chunks = build, FORMATS[wanted][1]
+        self._build, self._chunks = build, DOWNLOADS[wanted][1]
         self._rows = self._bytes = 0
         self._is_complete = self._is_over = False
         self._began = time.monotonic()

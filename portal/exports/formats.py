@@ -1,14 +1,17 @@
 """Tables as files, made piece by piece: CSV for spreadsheets, JSON for programs.
 
 Cells: None is unknown or absent, empty in CSV and null in JSON, never zero. Times are ISO 8601 in UTC, durations are in
-seconds. What a file says of itself stands at its head; that it is whole, only at its end.
+seconds. That a file is whole stands only at its end.
 
-CSV (UTF-8 with BOM, CRLF): rows whose first cell is "#" are about the file: "#", a key, a value. A value within another
-has a key with dots ("policy.strict"), each one of a list a row of its own ("filters", or "gaps.1.from" where it has
-parts). Then come the headings, then the rows, then "#","row_count",N and "#","complete","true". A file without that
-last row was cut. Control characters are visible signs, as on pages ("␛", "[U+202E]"). A text that a spreadsheet would
-take for a formula, and one that is "#", has an apostrophe before it: whoever reads the file by program takes one off
-where `CODED` matches a cell that begins with one.
+CSV (UTF-8 with BOM, CRLF): the headings, the rows, and then what the file says of itself, in rows whose first cell is
+"#": "#", a key, a value. A value within another has a key with dots ("policy.strict"), each one of a list a row of its
+own ("filters", or "gaps.1.from" where it has parts). The last are "#","row_count",N and "#","complete","true": a file
+without them was cut. Files of version 0.1.0 have all but these two before the headings. Control characters are visible
+signs, as on pages ("␛", "[U+202E]"). A text that a spreadsheet would take for a formula, and one that is "#", has an
+apostrophe before it: whoever reads the file by program takes one off where `CODED` matches a cell that begins with one.
+
+ZIP: NAME.csv with the headings and rows alone, and about.csv with what the file says of itself, in rows of a key and a
+value. One that was cut does not open.
 
 JSON: one object {"title", "head", "columns", "rows": [{column: value}], "row_count", "complete": true}; a file that was
 cut is no JSON at all.
@@ -24,8 +27,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from string import ascii_letters, digits
+from time import gmtime
 from typing import Any
 from uuid import UUID
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import msgspec
 
@@ -53,23 +58,76 @@ class Export:
     rows: Iterable[Sequence[Any]]
 
 
+class Counted:
+    """Rows that are counted as they are read."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
 def csv_chunks(export: Export) -> Iterator[bytes]:
-    """The bytes of a CSV file, in pieces; what `rows` raises ends it without its last line."""
-    buffer, count = StringIO(newline=""), 0
+    """The bytes of a CSV file, in pieces; what `rows` raises ends it without its last lines."""
+    rows = Counted(export.rows)
+    yield from _table(export.columns, rows)
+    yield _lines((ABOUT, *pair) for pair in _about(export, rows.count))
+
+
+def zip_chunks(export: Export) -> Iterator[bytes]:
+    """The bytes of a ZIP file with the table, and with what it says of itself beside it."""
+    sink, rows, now = _Sink(), Counted(export.rows), gmtime()[:6]
+    with ZipFile(sink, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it only writes
+        with archive.open(ZipInfo(f"{export.name}.csv", now), "w", force_zip64=True) as file:
+            for piece in _table(export.columns, rows):
+                file.write(piece)
+                yield sink.taken()
+        archive.writestr(ZipInfo("about.csv", now), BOM + _lines(_about(export, rows.count)))
+    yield sink.taken()
+
+
+class _Sink:
+    """Where a ZIP file is written to, piece by piece: it cannot go back."""
+
+    def __init__(self) -> None:
+        self._pieces = bytearray()
+
+    def write(self, piece: bytes) -> int:
+        self._pieces += piece
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def taken(self) -> bytes:
+        taken = bytes(self._pieces)
+        self._pieces.clear()
+        return taken
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """Headings and rows as CSV."""
+    buffer = StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerows(_about({"title": export.title, **export.head}))
-    writer.writerow(map(_cell, export.columns))
+    writer.writerow(map(_cell, columns))
     bom = BOM
     convert_of = _CELLS.get
-    for row in export.rows:
+    for row in rows:
         # one look-up a cell: a fleet has millions of them
         writer.writerow([convert_of(type(value), _cell)(value) for value in row])
-        count += 1
         if buffer.tell() >= CHUNK:
             yield bom + _taken(buffer)
             bom = b""
-    writer.writerows(_about({"row_count": count, "complete": True}))
     yield bom + _taken(buffer)
+
+
+def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    buffer = StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    return _taken(buffer)
 
 
 def json_chunks(export: Export) -> Iterator[bytes]:
@@ -87,10 +145,12 @@ def json_chunks(export: Export) -> Iterator[bytes]:
     yield bytes(buffer + b"\n]," + _encode({"row_count": count, "complete": True})[1:] + b"\n")
 
 
-FORMATS: Mapping[str, tuple[str, Callable[[Export], Iterator[bytes]]]] = {
+Format = tuple[str, Callable[[Export], Iterator[bytes]]]
+FORMATS: Mapping[str, Format] = {
     "csv": ("text/csv; charset=utf-8", csv_chunks),
     "json": ("application/json", json_chunks),
 }
+DOWNLOADS: Mapping[str, Format] = {**FORMATS, "zip": ("application/zip", zip_chunks)}
 
 
 def iso(moment: datetime) -> str:
@@ -163,11 +223,11 @@ _CELLS: Mapping[type, Callable[[Any], Any]] = {
 }
 
 
-def _about(said: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Rows about the file itself."""
-    for key, value in said.items():
+def _about(export: Export, count: int) -> Iterator[tuple[str, Any]]:
+    """What a file says of itself, as keys and values."""
+    for key, value in {"title": export.title, **export.head, "row_count": count, "complete": True}.items():
         for name, part in _flat(key, value):
-            yield ABOUT, name, _cell(part)
+            yield name, _cell(part)
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -249,10 +249,11 @@ class ListQuery:
     problems: tuple[Problem, ...]
     as_of: AsOf = field(default_factory=Now)
     of: Mapping[str, Any] = field(default_factory=dict)
+    moved: tuple[Pair, ...] = ()
 
     @property
     def typed(self) -> str:
-        """The text in the search box, understood or not."""
+        """The text in the search box, understood or not, without what a filter tells (`moved`)."""
         return self.place.one("q")
 
     def one(self, name: str) -> str:

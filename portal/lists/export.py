@@ -24,7 +24,7 @@ def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Ask
         table = table_of(query)
         count = table.count(query) if table.count else _every(table, query).order_by().count()
         said = head(
-            asking, filters=query.chips(), order=query.place.order, count=count, moment=as_of.at,
+            asking, filters=query.chips(), order=query.place.order.words, count=count, moment=as_of.at,
             period=table.period(query),
         )  # fmt: skip
         said.update(table.about(query))

@@ -86,7 +86,7 @@ def _count(query: ListQuery) -> dict[str, Counts]:
     every = _counted(query)
     if query.is_unclear:
         return {each.name: dict.fromkeys(_usual(each, query.selected(each.name)), 0) for each in every}
-    active = [each for each in every if query.selected(each.name) and not _adds_up(each)]
+    active = [each for each in every if query.selected(each.name) and not each.adds_up]
     counts = _count_each(query, query.rows(), [each for each in every if each not in active])
     for each in active:
         counts |= _count_each(query, query.rows(without=each.name), [each])
@@ -148,10 +148,6 @@ def _top(counts: dict[str, Counts], name: str, selected: Iterable[str]) -> Count
     counts[f"{name} values"] = {"": len(ordered)}
     top = dict(ordered[:TOP])
     return top | {value: counts[name].get(value, 0) for value in selected}
-
-
-def _adds_up(each: Filter) -> bool:
-    return isinstance(each.facet, Conditional) and each.facet.adds_up
 
 
 def _value(facet: Grouped, value: object) -> str:

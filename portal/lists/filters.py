@@ -60,6 +60,11 @@ class Filter:
     facet: Grouped | Conditional | None = None
     is_exact: bool = False
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether all values must hold."""
+        return isinstance(self.facet, Conditional) and self.facet.adds_up
+
     def values(self, texts: Sequence[str]) -> Values:
         """What makes sense of the texts given, without repeats; of a single value the last counts, as in any query
         string. Raises ValueError."""

@@ -89,6 +89,11 @@ class Order:
     def __str__(self) -> str:
         return ("-" if self.descending else "") + self.sort.name
 
+    @property
+    def words(self) -> str:
+        """For people: "Last used, descending"."""
+        return f"{self.sort.label}, {'descending' if self.descending else 'ascending'}"
+
 
 def read_order(text: str, sorts: Mapping[str, Sort]) -> Order:
     """Parse "name" or "-name"; raises KeyError for a column that cannot be sorted by."""

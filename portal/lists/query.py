@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.http import QueryDict
 from portal.lists.declaration import AsOf, List, ListQuery
 from portal.lists.filters import Values
 from portal.lists.place import Pair, Place, typed
-from portal.lists.search import Problem, Query, corrected, nearest, suggestion
+from portal.lists.search import Key, Problem, Query, Term, corrected, nearest, render, suggestion
 
 # what every list's address may hold besides filters; "find-…" looks for the names of a facet
 COMMON = ("q", "sort", "size", "page", "as_of", "seen", "facets", "of", "format")
@@ -45,7 +46,11 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, as_of_pairs: Sequence[Pai
     problems = [*as_of.problems, *_unknown(listing, data)]
     search = listing.search.parse(data.get("q", "")) if listing.search else Query()
     values = {name: found for name in listing.by_name if (found := _values(listing, data, name, problems))}
-    pairs: list[Pair] = typed(data) if listing.search else []
+    search, moved = _by_filters(listing, search, values)
+    text: list[Pair] = typed(data) if listing.search else []
+    if moved:
+        text = [("q", render(search.terms))] if search.terms else []
+    pairs = text
     pairs += [(name, value) for name, found in values.items() for value in found]
     pairs += [(name, value) for name in listing.parameters if (value := data.get(name))]
     pairs += _unclear(data, problems)
@@ -54,7 +59,40 @@ def _read(listing: List, data: QueryDict, as_of: AsOf, as_of_pairs: Sequence[Pai
         data, [*pairs, *as_of_pairs], listing.by_sort, listing.default_order, problems, sized=listing.sized,
         read_pk=read_pk,
     )  # fmt: skip
-    return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of)
+    return ListQuery(listing, values, search, place, cursor, (*problems, *search.problems), as_of, of, moved)
+
+
+def _by_filters(listing: List, search: Query, values: dict[str, Values]) -> tuple[Query, tuple[Pair, ...]]:
+    """The search without the terms that a filter tells as well, which are added to `values`: what is typed and what is
+    ticked are one state. Nothing moves out of a text that is not understood."""
+    if search.problems or not listing.search:
+        return search, ()
+    kept, moved = [], []
+    for term in search.terms:
+        name, found = _as_filter(listing, listing.search.keys, term, values)
+        if found:
+            values[name] = found
+            moved += [(name, value) for value in found]
+        else:
+            kept.append(term)
+    return replace(search, terms=tuple(kept)), tuple(moved)
+
+
+def _as_filter(listing: List, keys: Mapping[str, Key], term: Term, values: Mapping[str, Values]) -> tuple[str, Values]:
+    """The filter that means the same as a term, beside those given, and all its values; without values if none does."""
+    pairs = [] if term.negated or not term.key else [keys[term.key].facet(value) for value in term.values]
+    names = {pair[0] if pair else "" for pair in pairs}
+    wanted = listing.by_name.get(names.pop()) if len(names) == 1 else None
+    if wanted is None or ((wanted.single or wanted.adds_up) and len(pairs) > 1):
+        return "", ()
+    try:
+        found = wanted.values([pair[1] for pair in pairs if pair])
+    except ValueError:
+        return "", ()
+    given = values.get(wanted.name, ())
+    if wanted.adds_up:
+        return wanted.name, tuple(dict.fromkeys((*given, *found)))
+    return wanted.name, found if set(given) in (set(), set(found)) else ()
 
 
 def _unclear(data: QueryDict, problems: Sequence[Problem]) -> Iterator[Pair]:

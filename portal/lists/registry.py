@@ -23,6 +23,7 @@ class Savable:
 
 
 LISTS: dict[str, List] = {}  # by the name of the page's URL
+API_ONLY: dict[str, List] = {}  # lists without a page: the REST API alone has them
 SAVABLE: dict[str, Savable] = {}  # likewise; these take no arguments
 
 
@@ -32,6 +33,11 @@ def register(*lists: List) -> None:
         LISTS[listing.page_url] = listing
         if listing.saved:
             SAVABLE[listing.page_url] = Savable(listing.title, listing.permissions, _canonical(listing))
+
+
+def register_for_api(*lists: List) -> None:
+    """Register lists that have no page."""
+    API_ONLY.update({listing.page_url: listing for listing in lists})
 
 
 def named(defaults: Mapping[str, str], read: Callable[[QueryDict], Mapping[str, str]]) -> Callable[[QueryDict], str]:

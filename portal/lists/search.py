@@ -29,13 +29,15 @@ _BARE = re.compile(r'[^\s",\\-][^\s",\\]*\Z')
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key of the language. `read` parses the text after the colon, or raises ValueError that says why not.
-    `values` offers some that contain what is typed, for completion: a few, and from little."""
+    `values` offers some that contain what is typed, for completion: a few, and from little. `facet` is the filter that
+    means the same as a value, by name and value, if there is one."""
 
     name: str
     takes: str
     example: str
     read: Callable[[str], Any] = str
     values: Callable[[str], Iterable[str]] = lambda text: ()
+    facet: Callable[[str], tuple[str, str] | None] = lambda text: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ class Search:
 def keys(*each: Key) -> dict[str, Key]:
     """Keys by name."""
     return {key.name: key for key in each}
+
+
+def same(name: str) -> Callable[[str], tuple[str, str]]:
+    """For `Key.facet`: the filter of this name takes the same words."""
+    return lambda text: (name, text.lower())
 
 
 def parse(text: str, keys: Mapping[str, Key], words: Callable[[str], Any] = str) -> Query:

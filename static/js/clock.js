@@ -37,6 +37,40 @@
     }
   }
 
+  // A reader who wants it sees the time of their own zone beside UTC, in the tooltip: [data-local-times] turns it on.
+  const KEY = "portal-local-times";
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const local = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+  let isLocal = false;
+  try { isLocal = localStorage.getItem(KEY) === "yes"; } catch { /* private mode: this page only */ }
+
+  function tellLocally({ target }) {
+    const element = target instanceof Element && target.closest("time[datetime]");
+    if (!element) return;
+    element.dataset.utc ??= element.title;
+    const words = isLocal ? `${local.format(Date.parse(element.dateTime))} ${timeZone}` : "";
+    const title = [element.dataset.utc, words].filter(Boolean).join("\n");
+    if (element.title !== title) element.title = title;
+  }
+
+  function showSetting() {
+    for (const button of document.querySelectorAll("[data-local-times]")) {
+      button.hidden = false;
+      button.setAttribute("aria-pressed", isLocal);
+    }
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    if (!(target instanceof Element && target.closest("[data-local-times]"))) return;
+    isLocal = !isLocal;
+    try { localStorage.setItem(KEY, isLocal ? "yes" : "no"); } catch { /* as above */ }
+    showSetting();
+  });
+  document.addEventListener("pointerover", tellLocally);
+  document.addEventListener("focusin", tellLocally);
+  document.addEventListener("DOMContentLoaded", showSetting);
+  showSetting();
+
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", tick);
 })();

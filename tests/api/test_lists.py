@@ -20,6 +20,7 @@ from portal.api.listing import url_name
 from portal.lists.declaration import List
 from portal.lists.query import read_query
 from portal.lists.registry import LISTS
+from tests.api.documented import check
 from tests.lists.samples import SAMPLES
 from tests.support import factories
 from tests.support.audits import swept
@@ -47,6 +48,7 @@ def get(client: Client, url: str, status: int = 200) -> Any:
     assert answer.status_code == status, answer.content
     kind = "application/json" if status == 200 else "application/problem+json"
     assert answer["Content-Type"] == kind
+    check(answer)
     return answer
 
 

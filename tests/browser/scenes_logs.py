@@ -39,6 +39,7 @@ def logs(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     yield scene("log", page, ADMIN, then=_found)
     yield scene("log-of-an-execution", reverse("automations:execution-log", args=[execution.pk]), ADMIN, then=_ended)
     failing = Environment.objects.with_failure().running().order_by("id")[0]
+    yield scene("failing", reverse("environments:detail", args=[failing.pk]), ADMIN)
     yield scene("log-of-an-environment", reverse("automations:environment-log", args=[failing.pk]), ADMIN, then=_ended)
     yield scene("log-refused", page, status=403)
     sandbox.logs.scripts[str(service.pk)] = LogScript(status=404)

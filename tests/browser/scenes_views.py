@@ -43,16 +43,16 @@ def views(scene: type[Scene]) -> Iterator[Scene]:
 def _tokens(scene: type[Scene]) -> Iterator[Scene]:
     """None yet; then those of two people in every state, and the forms."""
     vera, ada, now = User.objects.get(username=VIEWER), User.objects.get(username=ADMIN), timezone.now()
-    yield scene("tokens-empty", TOKENS)
+    yield scene("api-tokens-empty", TOKENS)
     tokens = [factories.api_token(owner, name=name) for owner in (vera, ada) for name in ("nightly", "w" * 80)]
     factories.api_token(vera, name="<script>alert(1)</script>", role="Admin", last_used_at=now, last_used_from="::1")
     factories.api_token(vera, name="بيئات متوقفة", is_read_only=True, expires_at=now)
     factories.api_token(vera, revoked_at=now, revoked_by="ada")
-    yield scene("tokens", TOKENS)
-    yield scene("tokens-of-an-admin", TOKENS, ADMIN)
-    yield scene("token-new", f"{TOKENS}new/", then=_token_refused)
-    yield scene("token-made", f"{TOKENS}new/", then=_token_made)
-    yield scene("token-revoke", f"{TOKENS}{tokens[1].pk}/revoke/")
+    yield scene("api-tokens", TOKENS)
+    yield scene("api-tokens-of-an-admin", TOKENS, ADMIN)
+    yield scene("api-token-new", f"{TOKENS}new/", then=_token_refused)
+    yield scene("api-token-made", f"{TOKENS}new/", then=_token_made)
+    yield scene("api-token-revoke", f"{TOKENS}{tokens[1].pk}/revoke/")
 
 
 def _token_made(page: Page) -> None:

@@ -40,6 +40,7 @@ NOT_PAGES |= {
 }
 NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bundle"}
 NOT_PAGES |= {"automations:file-download", "complete", "metrics"}
+NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu"}
@@ -161,5 +162,5 @@ def _names(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLPattern):
             yield f"{namespace}{pattern.name}"
-        elif pattern.namespace != "admin":
+        elif pattern.namespace not in ("admin", "api"):
             yield from _names(pattern, f"{pattern.namespace}:" if pattern.namespace else namespace)

@@ -83,7 +83,7 @@ def test_what_has_not_ended_took_no_time_that_is_known(auditor: Client) -> None:
 def test_the_head_tells_filters_gaps_and_policy(auditor: Client, ledger: dict[str, Operation]) -> None:
     head = read(auditor, f"{EXPORT}?outcome=failed&since=7d").head
     assert sorted(head["filters"]) == ["Outcome: failed", "Requested within: last 7 days"]
-    assert (head["list"], head["order"]) == (LIST, "-asked")
+    assert (head["list"], head["order"]) == (LIST, "Requested, descending")
     assert {"observation", "policy"} <= set(head)
 
 

@@ -107,8 +107,9 @@ def _executions(number: int) -> None:
 
 
 OF_ENVIRONMENTS = {
-    "phase": "running", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7", "project": "none",
-    "owner": "none", "runner": "none", "class": "none", "role": "default", "id": str(uuid.UUID(int=1)), "gone": "yes",
+    "phase": "running", "port": "everyone", "archived": "no", "lockdown": "none", "flag": "failing", "idle": "7",
+    "project": "none", "owner": "none", "runner": "none", "class": "none", "role": "default",
+    "id": str(uuid.UUID(int=1)), "gone": "yes",
     "failure": "0" * 24, "stops": "never",
 }  # fmt: skip
 

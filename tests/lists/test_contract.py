@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from django.utils import timezone
 from environments.as_of.clock import written
 from portal.accounts.roles import ROLES
 from portal.exports.download import PERMISSION
-from portal.lists.declaration import List
+from portal.lists.declaration import List, ListQuery
 from portal.lists.facets import facets
 from portal.lists.filters import Grouped
 from portal.lists.query import canonical, read_query
@@ -169,6 +170,28 @@ def test_each_chip_takes_off_its_condition_alone(listing: List, reader: Client) 
     for chip in page(listing, reader, "?" + urlencode(asked))["chips"]:
         left = [str(each) for each in page(listing, reader, chip.url)["chips"]]
         assert left == [each for each in chips if each != str(chip)], chip
+
+
+@every
+def test_words_that_a_filter_tells_as_well_are_that_filter(listing: List) -> None:
+    """Typed or ticked, it is one state: the same rows, told by the filter alone, which the box then does not repeat."""
+    sample(listing).make(3)
+    for key in listing.search.keys.values() if listing.search else ():
+        apart = replace(key, facet=lambda text: None)
+        alone = replace(listing, search=replace(listing.search, keys={key.name: apart}))
+        for word in key.values(""):
+            name, value = key.facet(word) or ("", "")
+            if name in listing.by_name:
+                typed, ticked = asked(listing, q=f"otter {key.name}:{word}"), asked(listing, q="otter", **{name: value})
+                assert (typed.typed, typed.values, typed.place) == ("otter", ticked.values, ticked.place), word
+                before = asked(alone, q=f"{key.name}:{word}")
+                assert not before.values
+                found = asked(listing, **{name: value}).rows()
+                assert {row.pk for row in found} == {row.pk for row in before.rows()}, (key.name, word)
+
+
+def asked(listing: List, **parameters: str) -> ListQuery:
+    return read_query(listing, QueryDict(urlencode(parameters)), of=sample(listing).of)
 
 
 @every

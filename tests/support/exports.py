@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import dataclass
 from typing import Any
+from zipfile import ZipFile
 
 from django.core.signals import request_finished
 from django.db import close_old_connections
@@ -57,19 +58,29 @@ def read_json(raw: bytes) -> Read:
 
 
 def read_csv(raw: bytes) -> Read:
-    """What precedes the headings is the head, values with the same key as a list."""
-    lines = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
-    start = next(number for number, line in enumerate(lines) if line[0] != "#")
-    columns, body = lines[start], lines[start + 1 :]
+    """What follows the rows is the head, values with the same key as a list."""
+    columns, *body = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
     rows = [line for line in body if line[0] != "#"]
-    is_whole = body[-1:] == [["#", "complete", "true"]] and body[-2] == ["#", "row_count", str(len(rows))]
-    head: dict[str, list[str]] = {}
-    for _, key, value in lines[:start]:
-        head.setdefault(key, []).append(uncoded(value))
+    is_whole = body[-2:] == [["#", "row_count", str(len(rows))], ["#", "complete", "true"]]
     told = [dict(zip(columns, map(uncoded, row), strict=True)) for row in rows]
-    return Read(
-        {key: values[0] if len(values) == 1 else values for key, values in head.items()}, columns, told, is_whole
-    )
+    return Read(_head([line[1:] for line in body[len(rows) :]]), columns, told, is_whole)
+
+
+def read_zip(raw: bytes) -> Read:
+    """A table and what it says of itself, as two files."""
+    with ZipFile(io.BytesIO(raw)) as archive:
+        about, table = sorted(archive.namelist(), key=lambda name: name != "about.csv")
+        columns, *rows = csv.reader(io.StringIO(archive.read(table).decode("utf-8-sig"), newline=""))
+        head = _head(list(csv.reader(io.StringIO(archive.read(about).decode("utf-8-sig"), newline=""))))
+    told = [dict(zip(columns, map(uncoded, row), strict=True)) for row in rows]
+    return Read(head, columns, told, (head["row_count"], head["complete"]) == (str(len(rows)), "true"))
+
+
+def _head(lines: list[list[str]]) -> dict[str, Any]:
+    head: dict[str, list[str]] = {}
+    for key, value in lines:
+        head.setdefault(key, []).append(uncoded(value))
+    return {key: values[0] if len(values) == 1 else values for key, values in head.items()}
 
 
 def uncoded(cell: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
 from portal.directory.models import Organization
-from portal.lists.registry import LISTS
+from portal.lists.registry import API_ONLY, LISTS
+from tests.api import lone
 from tests.support import automation_factories, factories, operations
 from tests.support.profiles import THOROUGH
 
@@ -148,13 +150,28 @@ TABLE = {
         for verb in ("create", "edit", "delete")
         for thing in ("service", "task")
     },
+    **{
+        f"api:{url_name(listing)}-export": Row(EXPORTERS, data=(("format", "csv"),))
+        for listing in LISTS.values()
+        if listing.export_url
+    },
+    "api:audit-what-if-environments-export": Row(
+        EXPORTERS, data=(("format", "csv"), ("question", "archive"), ("value", "2"))
+    ),
+    **{f"api:{of}-log": Row(LOG_READERS, (404, 409, 502)) for of in ("environment", "execution", "service")},
+    "api:environment-support-bundle": Row(LOG_READERS, (404, 409, 502)),
+    "api:evidence": Row(EXPORTERS, (422,), "post"),
+    "api-docs": Row(SIGNED_IN),
+    "api:openapi": Row(SIGNED_IN),
     "api:apply-automations-file": Row(ADMINS, (422,), "post"),
     "api:create": Row(ADMINS, (422,), "post"),
     **{f"api:{act}-secret": Row(ADMINS, (422,), "post") for act in ("add", "rotate", "delete")},
     "api:add-secret-of-environment": Row(ADMINS, (422,), "post"),
     **{f"api:{act}-batch": Row(OPERATORS, (200, 202, 422), "post", (("action", "environment.stop"),))
        for act in ("plan", "start")},
-    **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry")},
+    **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry", "continue")},
+    **{f"api:{name}": Row(READERS) for name in API_ONLY},
+    **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -202,6 +219,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
+    makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
     if name in makers:
         values["pk"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
@@ -223,7 +241,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     if "reference" in pattern.pattern.converters:
         make = (
             automation_factories.task
-            if name in ("automations:task", "automations:task-export", "api:automations-task")
+            if name
+            in ("automations:task", "automations:task-export", "api:automations-task", "api:automations-task-export")
             else automation_factories.service
         )
         values["reference"] = make(environment).reference

@@ -36,11 +36,15 @@ def _do(form: ActionForm, context: RequestContext) -> Operation:
     "environments.view_environment",
     "environments.add_environment",
     **schema.of_post(
-        "environment_create", "Create", DESCRIPTION, "environment", schema.body_schema(CreationForm, needs_reason=False)
+        "environment_create",
+        "Create",
+        DESCRIPTION,
+        "environments",
+        schema.body_schema(CreationForm, needs_reason=False),
     ),
 )
 def create_one(request: Request) -> HttpResponseBase:
     return carry_out(request, _make, _do)
 
 
-create_one.actions = ACTIONS  # type: ignore[attr-defined]
+create_one.does = ACTIONS  # type: ignore[attr-defined]

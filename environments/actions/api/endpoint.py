@@ -35,8 +35,8 @@ VERSION_REQUIRED = (
 OTHER_VERSION = "The specification is of another version than yours. Nothing was changed: compare, then decide."
 
 
-def action_endpoint(action: Action, stage: Stage) -> Endpoint:
-    """The POST of an action on a stage."""
+def action_endpoint(action: Action, stage: Stage, operation_id: str) -> Endpoint:
+    """The POST of an action on a stage; `operation_id` is its name in the schema."""
 
     def act(request: Request, **ids: UUID) -> HttpResponseBase:
         subject, page = stage.find(**ids)
@@ -55,8 +55,8 @@ def action_endpoint(action: Action, stage: Stage) -> Endpoint:
 
         return carry_out(request, make, do)
 
-    view = endpoint("POST", *stage.permissions, action.permission, **schema.of_action(action))(act)
-    view.actions = (action,)  # type: ignore[attr-defined]
+    view = endpoint("POST", *stage.permissions, action.permission, **schema.of_action(action, operation_id))(act)
+    view.does = (action,)  # type: ignore[attr-defined]
     return discreet(view) if action.is_sensitive else view
 
 
@@ -134,11 +134,16 @@ def _as_of_version(environment: Environment, version: str) -> Environment | None
 def urls(actions: Iterable[Action], stage: Stage, here: str, name: str = "{}") -> list[URLPattern]:
     """The addresses below `here` of those actions that have a page, as `environments.actions.views.action.urls`."""
     return [
-        path(f"{here}actions/{action.slug}/", action_endpoint(action, stage), name=name.format(_name(action)))
+        path(
+            f"{here}actions/{action.slug}/",
+            action_endpoint(action, stage, _operation_id(action)),
+            name=name.format(f"act-{action.slug.replace('/', '-')}"),
+        )
         for action in actions
         if action.slug
     ]
 
 
-def _name(action: Action) -> str:
-    return f"act-{action.slug.replace('/', '-')}"
+def _operation_id(action: Action) -> str:
+    """What it is about, and its page: "environment_edit_ports"."""
+    return f"{action.name.partition('.')[0]}_{action.slug}".replace("/", "_").replace("-", "_")

@@ -28,15 +28,15 @@ VERSION = OpenApiParameter(
 ROWS = {"PortsForm": "ports", "ServiceForm": "variables", "TaskForm": "variables"}
 
 
-def of_action(action: Action) -> dict[str, Any]:
+def of_action(action: Action, operation_id: str) -> dict[str, Any]:
     """The operation that does it."""
     is_edit = issubclass(action.form, EditForm)
     told = f" It needs a reason{', and the name typed' if action.danger is Danger.TYPED_NAME else ''}."
     return of_post(
-        f"{action.name.replace('.', '_')}",
+        operation_id,
         action.label,
         f"{action.explanation or action.label}{told if action.needs_reason else ''}",
-        action.name.partition(".")[0],
+        f"{action.name.partition('.')[0]}s",
         body_schema(action.form, needs_reason=action.needs_reason, types_name=action.danger is Danger.TYPED_NAME),
         [KEY, VERSION] if is_edit else [KEY],
     )
@@ -51,11 +51,11 @@ def of_post(
     parameters: Iterable[OpenApiParameter] = (KEY,),
 ) -> dict[str, Any]:
     """An operation that is answered with an operation of the ledger."""
-    row = row_schema(OPERATIONS) | {"additionalProperties": True}
+    row = row_schema(OPERATIONS)
     example = {name: _example(schema) for name, schema in body["properties"].items() if name in body["required"]}
     done = {"id": "0199c5a0-5d5b-7c5e-9d6b-3b1f0c2a4e11", "action": operation_id, "outcome": "succeeded"}
     return {
-        "operation_id": f"{operation_id}_do",
+        "operation_id": operation_id,
         "summary": label,
         "description": description,
         "tags": [tag],

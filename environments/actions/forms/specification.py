@@ -8,17 +8,20 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from environments.actions import specification_parts as parts
 from environments.actions.forms.base import CAUTION
 from environments.actions.forms.durations import read_duration, write_duration
 from environments.actions.forms.editing import EditForm, kept
 from environments.actions.forms.limits import RELATIVE_PATH, SHORTEST_TIMEOUT
+from environments.actions.forms.moments import moment_words, moved_words
 from environments.actions.specification_policies import maximum_timeout, refused_timeout
 from environments.documents.json_part import as_duration
 from environments.documents.labels import enum_label
+from environments.policies.stopping import find_stop, find_stop_after
 from portal.ledger.recording import plain
-from portal.web.formatting import duration_words
+from portal.web.formatting import ago_words, duration_words
 
 NEVER, EXACT = "never", "exact"
 PRESETS = tuple(timedelta(hours=hours) for hours in (0.5, 1, 2, 4, 8, 24))
@@ -68,8 +71,25 @@ class TimeoutForm(EditForm):
 
     def prepare(self) -> None:
         """Offer only what the policy allows; what is sent all the same is told why not."""
-        offered = [each for each in CHOICES if each[0] == EXACT or not self._refused(each[0])]
+        offered = [
+            (choice, f"{words}{self._result(choice)}")
+            for choice, words in CHOICES
+            if choice == EXACT or not self._refused(choice)
+        ]
         cast(forms.RadioSelect, self.fields["choice"].widget).choices = offered
+
+    def _result(self, choice: str) -> str:
+        """When it would stop by itself, and how far that is from now; empty where that is not known."""
+        now = timezone.now()
+        is_timed = choice not in (EXACT, NEVER)
+        stop = find_stop_after(self.environment, chosen_duration(choice), now) if is_timed else None
+        if stop is None or stop.at is None:
+            return ""
+        present = find_stop(self.environment, now)
+        if stop.at <= now:
+            return f": at once, it was last used {ago_words(stop.at - chosen_duration(choice), now)}"
+        moved = moved_words(present.at if present else None, stop.at)
+        return f": stops {moment_words(stop.at)} unless it is used again{f', {moved}' if moved else ''}"
 
     def _refused(self, choice: str) -> str:
         return refused_timeout(chosen_duration(choice), self.organization)

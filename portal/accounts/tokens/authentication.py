@@ -26,8 +26,8 @@ class TokenAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[TokenUser, ApiToken] | None:
-        scheme, _, text = get_authorization_header(request).partition(b" ")
-        if scheme.lower() != SCHEME:
+        kind, _, text = get_authorization_header(request).partition(b" ")
+        if kind.lower() != SCHEME:
             return None
         address = client_address(request._request)
         try:

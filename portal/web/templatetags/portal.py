@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
@@ -50,6 +51,21 @@ def at(value: datetime | None) -> SafeString | str:
 
 def _iso(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="seconds")
+
+
+@register.simple_tag
+def environments_of(kind: str, identity: object, name: str, absent: str = "unknown") -> SafeString:
+    """An owner, project, class or runner by its name (else its id), leading to all environments with it."""
+    if not identity:
+        return format_html("<bdi>{}</bdi>", name or absent)
+    address = f"{navigation.url_of('environments:list')}?{urlencode({kind: str(identity)})}"
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, name or identity)
+
+
+@register.filter
+def pairs(value: Iterable[tuple[str, str]]) -> str:
+    """Pairs as a query string, for scripts."""
+    return urlencode(list(value))
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.test import Client
 from automations.models import Batch, ItemState
 from portal.ledger.models import Operation, Origin
 from portal.sandbox.server import Sandbox
+from tests.api.documented import check
 from tests.environments.actions.test_acting import known
 from tests.support import factories
 
@@ -18,7 +19,9 @@ STOP = {"action": "environment.stop", "query": "phase=running"}
 
 
 def post(client: Client, address: str, body: Any, **headers: str) -> Any:
-    return client.post(f"/api/v1/batches/{address}/", body, content_type="application/json", headers=headers)
+    answer = client.post(f"/api/v1/batches/{address}/", body, content_type="application/json", headers=headers)
+    check(answer)
+    return answer
 
 
 def test_a_batch_is_planned_started_cancelled_and_retried(sandbox: Sandbox) -> None:

@@ -18,6 +18,7 @@ from environments.models import Environment
 from portal.ledger.models import Operation, Origin, Outcome
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
+from tests.api.documented import check
 from tests.environments.actions.test_acting import known
 from tests.support import factories
 from tests.support.editor import MAXIMAL, maximal, spec_of
@@ -36,7 +37,9 @@ def admin() -> Client:
 
 def act(client: Client, environment: Environment, slug: str, body: Any = None, **headers: str) -> Any:
     url = f"/api/v1/environments/{environment.pk}/actions/{slug}/"
-    return client.post(url, body or {}, content_type="application/json", headers=headers)
+    answer = client.post(url, body or {}, content_type="application/json", headers=headers)
+    check(answer)
+    return answer
 
 
 def kind(answer: Any) -> str:
@@ -45,12 +48,12 @@ def kind(answer: Any) -> str:
 
 
 def test_every_action_has_an_endpoint() -> None:
-    views = [pattern.callback for _, pattern in url_names(get_resolver()) if hasattr(pattern.callback, "actions")]
-    found = {action.name for view in views for action in view.actions}
+    views = [pattern.callback for _, pattern in url_names(get_resolver()) if hasattr(pattern.callback, "does")]
+    found = {action.name for view in views for action in view.does}
     many = {action.name for action in ACTIONS.values() if action.many and not action.slug}
     assert set(ACTIONS) - found <= BY_OTHERS | many
     for view in views:
-        assert all(action.permission in view.permissions for action in view.actions)
+        assert all(action.permission in view.permissions for action in view.does)
 
 
 def test_an_action_is_answered_with_its_closed_operation(sandbox: Sandbox, admin: Client) -> None:

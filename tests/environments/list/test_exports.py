@@ -18,6 +18,7 @@ from environments.as_of.clock import written
 from environments.audit.what_if import answer
 from environments.models import Environment, Field, Phase, Secret
 from environments.timeline.observed import max_interval
+from portal.exports.formats import iso
 from tests.support import audits, factories, operations
 from tests.support.audits import DAY
 from tests.support.databases import SharedRows
@@ -164,10 +165,21 @@ def test_the_head_tells_who_asked_which_list_by_which_filters_and_when(auditor: 
     query = urlencode({"phase": "running", "project": str(project), "q": "otter -is:failing", "sort": "name"})
     head = read(auditor, f"{LIST}export/?{query}").head
     assert head["exported_by"].startswith("auditor-")
-    assert (head["list"], head["query"], head["order"]) == (LIST, query, "name")
+    assert (head["list"], head["query"], head["order"]) == (LIST, query, "Name, ascending")
     assert head["filters"] == ["otter", "-is:failing", "Phase: running", "Project: web-shop"]
     assert head["exported_at"] == head["as_of"]
     assert head["rows"] == 1
+
+
+def test_the_dates_that_a_list_is_narrowed_by_and_words_for_ona_s_constants_are_in_the_file(auditor: Client) -> None:
+    now = timezone.now()
+    factories.environment(name="kept", role="ENVIRONMENT_ROLE_PREBUILD")
+    factories.environment(name="soon", archived_at=now - 5 * DAY, role="ENVIRONMENT_ROLE_NEW_AT_ONA")
+    audits.policies(delete=7)
+    kept, soon = read(auditor, f"{LIST}export/?sort=name").rows
+    assert (kept["deletion_at"], kept["role"]) == (None, "prebuild")
+    assert (soon["deletion_at"], soon["role"]) == (iso(now + 2 * DAY), "ENVIRONMENT_ROLE_NEW_AT_ONA")
+    assert [row["name"] for row in read(auditor, f"{LIST}export/?q=deletion:<3d").rows] == ["soon"]
 
 
 def test_the_head_tells_the_policy_of_the_moment_and_not_of_now(auditor: Client) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.http import QueryDict
@@ -55,6 +56,25 @@ def test_counts_respect_the_other_filters_but_not_their_own() -> None:
     found = counts("phase=running&flag=failing&q=quiet")
     assert found["phase"] == {"running": 1, "stopped": 1}
     assert found["archived"] == {"no": 1, "yes": 0}
+
+
+def test_a_word_that_is_typed_is_ticked_and_taken_off_by_its_tick() -> None:
+    factories.environment(open_to_everyone=True)
+    viewer = factories.client()
+    for text, name, value in (("port:everyone", "port", "everyone"), ("is:opens", "flag", "opens")):
+        page = viewer.get("/environments/", {"q": f"quiet {text}", "facets": "yes"}).content.decode()
+        ticked = re.findall(r'name="(\w+)"\s+value="(\w+)"\s+id="[^"]*" checked', page)
+        assert (name, value) in ticked, "unticked, the form sends neither"
+        assert re.search(r'name="q"\s+value="quiet"', page)
+        typed = viewer.get(
+            "/environments/", {"q": f"quiet {text}"}, headers={"HX-Request": "true", "HX-Target": "list"}
+        )
+        assert f'data-words="quiet" data-moved="{name}={value}"' in typed.content.decode(), "list.js does so there"
+    queries = {"phase:running,stopped": "phase=running&phase=stopped", "is:failing,open": "q=is%3Afailing%2Copen"}
+    queries |= {"-phase:running": "q=-phase%3Arunning", "is:archived idle:>14d": "archived=yes&idle=14"}
+    queries |= {"phase:running phase:stopped": "q=phase%3Astopped&phase=running"}
+    for text, query in queries.items():
+        assert str(read_query(ENVIRONMENTS, QueryDict(urlencode({"q": text}))).place) == f"?{query}"
 
 
 @pytest.mark.parametrize("name", list(COLUMN))

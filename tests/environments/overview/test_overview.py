@@ -87,6 +87,7 @@ def test_what_needs_attention_is_ranked() -> None:
         ("not acknowledged by their runner", 1),
         ("running with secrets not in sync", 1),
         ("running without use for more than a day", 1),
+        ("to be deleted within 7 days with unpushed work", 1),
         ("running that never stop", 1),
         ("locking down within 7 days", 2),
     ]

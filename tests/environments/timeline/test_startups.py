@@ -65,6 +65,14 @@ def test_each_part_is_as_exact_as_the_syncs_beside_it() -> None:
     at_once = [[change for step in UP for change in step if change[0] != Field.PHASE]]
     at_once[0].append((Field.PHASE, Phase.STOPPED, Phase.RUNNING))
     assert {part[2:] for part in bounds(find_starts(rows(at_once))[0].parts)} == {(0, 60)}
+    # a creation begins before the first change, at the time that Ona tells
+    creation = [[(Field.PHASE, Phase.CREATING, Phase.STARTING)], *UP[1:]]
+    assert find_starts(rows(creation)) == []
+    (created,) = find_starts(rows(creation), created=T0 - MINUTE)
+    for odd in (datetime.fromisoformat("0001-01-01T00:00:00+00:00"), T0 + 99 * MINUTE):
+        assert find_starts(rows(creation), created=odd) == [], odd
+    assert (created.after, created.by) == (T0 - MINUTE, T0 - MINUTE)
+    assert bounds(created.parts)[0] == ("Machine", "ready", 60, 120)
     assert find_starts(rows([[(Field.PHASE, Phase.RUNNING, Phase.UPDATING)], UP[1]])) == []
 
 
@@ -105,5 +113,15 @@ def test_the_timeline_shows_each_start_beside_what_is_typical() -> None:
     assert cells[20:25] == ["Automations", "ready", "11 min", "13 min", "8 min"]
     assert 'aria-label="Start-up: Machine ready after 2 min to 4 min;' in card
     assert card.count("start-typical") == 4
+    listed = html.partition('id="changes"')[2]
+    (group,) = re.findall(r'<details class="tl-group">.*?</details>', listed, re.DOTALL)
+    assert re.search(r"<summary>Started, up after 11 min to 13 min \(5 changes\)</summary>", group)
+    assert group.count("<tr") == 5, "each change is in it, and nowhere else"
+    assert listed.count("became") == group.count("became") == 5
+    (key, *_) = re.findall(r"transition=(e\d+)", group)
+    chosen = factories.client().get(f"/environments/{made.pk}/timeline/?transition={key}").content.decode()
+    assert '<details class="tl-group" open>' in chosen
+    searched = factories.client().get(f"/environments/{made.pk}/timeline/?q=machine").content.decode()
+    assert "tl-group" not in searched
     quiet = factories.client().get(f"/environments/{factories.environment().pk}/timeline/").content.decode()
     assert 'id="startups"' not in quiet

@@ -1,0 +1,1 @@
+"""The Environment Portal at the command line, over its REST API alone."""

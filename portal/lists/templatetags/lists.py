@@ -1,0 +1,41 @@
+"""Where a page lies: {% load lists %}."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django import template
+
+from portal.lists.registry import SAVABLE
+from portal.web.navigation import PLACES, url_of
+
+register = template.Library()
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """A page that others lie beneath, for those who have its permissions."""
+
+    url: str
+    label: str
+    permissions: tuple[str, ...]
+
+
+@register.inclusion_tag("lists/_breadcrumbs.html", takes_context=True)
+def breadcrumbs(context: template.Context) -> dict[str, Any]:
+    """The pages above the present one that its reader may open; static/js/trail.js adds the list that one came from."""
+    request = context.get("request")
+    if request is None or not request.user.is_authenticated:
+        return {"crumbs": []}
+    above = (crumb for crumb in _crumbs() if request.path.startswith(crumb.url) and request.path != crumb.url)
+    return {"crumbs": [crumb for crumb in above if request.user.has_perms(crumb.permissions)]}
+
+
+@cache
+def _crumbs() -> list[Crumb]:
+    """Every page of the navigation and every list, those above others first."""
+    found = {url_of(name): Crumb(url_of(name), each.label, each.permissions) for name, each in SAVABLE.items()}
+    found |= {url_of(each.url_name): Crumb(url_of(each.url_name), each.label, (each.permission,)) for each in PLACES}
+    return sorted((crumb for url, crumb in found.items() if url not in ("", "/")), key=lambda crumb: crumb.url)

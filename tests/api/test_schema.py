@@ -1,0 +1,70 @@
+"""The OpenAPI document: valid, whole, as committed, and shown without any other host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from django.contrib.staticfiles import finders
+from django.urls import get_resolver
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.validation import validate_schema
+
+from portal.api.docs import COMMITTED, generate
+from tests.support import factories
+from tests.web.test_permissions import url_names
+
+VERBS = {"get", "post"}
+
+
+def operations(document: Any) -> Iterator[tuple[str, Any]]:
+    for path, verbs in document["paths"].items():
+        for verb, operation in verbs.items():
+            yield f"{verb} {path}", operation
+
+
+def resolved(document: Any, part: Any) -> Any:
+    return document["components"]["responses"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+
+
+def test_the_document_is_valid_whole_and_as_committed() -> None:
+    with GENERATOR_STATS.silence():
+        written = generate()
+    assert (len(GENERATOR_STATS._warn_cache), len(GENERATOR_STATS._error_cache)) == (0, 0)
+    assert written == COMMITTED.read_bytes(), "run: make openapi.yaml"
+    document = yaml.safe_load(written)
+    validate_schema(document)
+    assert document["openapi"].startswith("3.1")
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert re.search(r"\nRoles: \w", operation["description"]), name
+        answers = {status: resolved(document, answer) for status, answer in operation["responses"].items()}
+        assert {"401", "403", "429", "503"} <= set(answers), name
+        for status, answer in answers.items():
+            for kind, content in answer["content"].items():
+                assert (kind == "application/problem+json") == (status >= "400"), (name, status)
+                assert content["examples"], (name, status)
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        assert not body or body["examples"], name
+
+
+def test_every_address_of_the_api_is_in_the_document() -> None:
+    document = yaml.safe_load(COMMITTED.read_bytes())
+    found = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/api/v1/{pattern.pattern}")
+             for name, pattern in url_names(get_resolver()) if name.startswith("api:")}  # fmt: skip
+    assert found - {"/api/v1/openapi.yaml"} == {re.sub(r"\{id\}", "{pk}", path) for path in document["paths"]}
+
+
+@pytest.mark.django_db
+def test_the_documentation_is_shown_by_the_portals_own_files() -> None:
+    client = factories.client("Viewer")
+    page = client.get("/api/docs/")
+    assert page.status_code == 200
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page.content.decode())
+    for file in re.findall(r'(?:src|href)="/static/(drf_spectacular_sidecar/[^"]+)"', page.content.decode()):
+        assert finders.find(file), file
+    assert client.get("/api/v1/openapi.yaml").content == COMMITTED.read_bytes()

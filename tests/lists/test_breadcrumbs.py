@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+
+from automations.models import Task
+from tests.support import automation_factories, factories
+
+pytestmark = pytest.mark.django_db
+
+
+def trail(page: str) -> list[tuple[str, str]]:
+    (found,) = re.findall(r'aria-label="Breadcrumbs">(.*?)</nav>', page, re.DOTALL) or [""]
+    return re.findall(r'class="crumb" href="([^"]*)">([^<]*)<', found)
+
+
+def test_every_page_tells_the_pages_above_it_that_its_reader_may_open() -> None:
+    environment = factories.environment()
+    task: Task = automation_factories.task(environment, reference="build")
+    viewer = factories.client()
+    above = {
+        "/environments/": [],
+        f"/environments/{environment.pk}/": [("/environments/", "Environments")],
+        f"/environments/{environment.pk}/timeline/": [("/environments/", "Environments")],
+        f"/automations/tasks/{task.reference}/": [("/automations/", "Automations"), ("/automations/tasks/", "Tasks")],
+        "/audit/lockdown/": [("/audit/", "Audit")],
+        "/operations/stream/": [("/operations/", "Operations")],
+    }
+    for path, crumbs in above.items():
+        assert trail(viewer.get(path).content.decode()) == crumbs, path
+    assert trail(factories.client("").get(f"/environments/{environment.pk}/").content.decode()) == []
+
+
+def test_names_lead_to_all_environments_with_them_wherever_they_are_told() -> None:
+    ids = {kind: uuid.uuid4() for kind in ("owner", "project", "class", "runner")}
+    names = {"owner_name": "Zoë Quill", "project_name": "Shop <b>", "class_name": "Large", "runner_name": "AWS"}
+    environment = factories.environment(
+        creator_id=ids["owner"], project_id=ids["project"], class_id=ids["class"], runner_id=ids["runner"], **names
+    )
+    page = factories.client().get(f"/environments/{environment.pk}/").content.decode()
+    for kind, identity in ids.items():
+        assert page.count(f'href="/environments/?{kind}={identity}"') >= 2, kind
+    assert f'href="/environments/?project={ids["project"]}"><bdi>Shop &lt;b&gt;</bdi></a>' in page
