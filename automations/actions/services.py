@@ -7,6 +7,7 @@ and `spec` are those of the request's message, in Ona's JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -179,6 +180,10 @@ STOP_SERVICE = Action(
     template="automations/actions/act.html", tab="automations", many=Many("Stop service", "in"), supersedes="service",
     proof=by_service_phase(phases),
 )  # fmt: skip
+RESTART_SERVICE = replace(
+    STOP_SERVICE, name="service.restart", label="Restart service", past="restarted", in_ledger="restart service",
+    slug="", many=Many("Restart service", "in", steps=(STOP_SERVICE, START_SERVICE)),
+)  # fmt: skip
 CREATE_SERVICE = Action(
     name="service.create", label="Create service", past="created", in_ledger="create service",
     permission="automations.add_service", do=create_service, slug="create", danger=Danger.REASON, form=ServiceForm,
@@ -199,4 +204,4 @@ DELETE_SERVICE = Action(
     "automations file that names it creates it again.",
     proof=by_absence(Service),
 )  # fmt: skip
-ACTIONS = (START_SERVICE, STOP_SERVICE, CREATE_SERVICE, UPDATE_SERVICE, DELETE_SERVICE)
+ACTIONS = (START_SERVICE, STOP_SERVICE, RESTART_SERVICE, CREATE_SERVICE, UPDATE_SERVICE, DELETE_SERVICE)

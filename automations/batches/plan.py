@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from automations.actions.change import UP
@@ -32,7 +32,7 @@ MISSING = {"task": "has no such task", "service": "has no such service"}
 SEVERAL = "has more than one with that reference"
 BUSY = "already running"
 START_TASK, START_SERVICE = "task.start", "service.start"
-ALREADY = {START_SERVICE: "already running", "service.stop": "already stopped"}
+ALREADY = {START_SERVICE: "already running", "service.stop": "already stopped", "service.restart": "not running there"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
 STANDING = (*COLUMNS, "lockdown_at", "archived_at", *losses.COLUMNS)
 
@@ -89,7 +89,9 @@ def choose(action: Action, reference: str, environments: EnvironmentQuerySet, *,
         if why:
             found.setdefault(why, []).append(environment)
         elif len(choice.candidates) < MOST:
-            choice.candidates.append(Candidate(environment, ids[0], steps=_steps(action, environment)))
+            choice.candidates.append(
+                Candidate(environment, ids[0], steps=_steps(action, environment, start_first=start_first))
+            )
         else:
             choice.is_more = True
     choice.obstacles = [*obstacles_of(found), *obstacles]
@@ -118,9 +120,10 @@ def _obstacles(found: Mapping[str, tuple[int, Q]], by_name: EnvironmentQuerySet)
     return [Obstacle(why, count, list(by_name.filter(those)[:NAMED])) for why, (count, those) in found.items()]
 
 
-def _steps(action: Action, environment: Environment) -> Sequence[str]:
-    """Around a task in an environment that is stopped: start first, and stop again."""
-    return () if environment.phase == Phase.RUNNING else (START.name, action.name, STOP.name)
+def _steps(action: Action, environment: Environment, *, start_first: bool) -> Sequence[str]:
+    """Those of the action; around a task in an environment that is stopped: start first, and stop again."""
+    is_around = start_first and environment.phase != Phase.RUNNING
+    return (START.name, action.name, STOP.name) if is_around else steps_of(action)
 
 
 def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Choice:
@@ -131,7 +134,9 @@ def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Ch
     found = standings(action, environments, timezone.now())
     by_name = environments.order_by("name", "pk").only(*STANDING)
     _, possible = found.pop("", (0, Q(pk__in=())))
-    rows = list(by_name.filter(possible)[: MOST + 1])
+    is_delayed = action.many is not None and action.many.is_delayed
+    first = (F("archived_at").asc(nulls_last=True),) if is_delayed else ()  # what is selected comes first
+    rows = list(by_name.filter(possible).order_by(*first, "name", "pk")[: MOST + 1])
     risks = losses.risks(rows[:MOST]) if action.loses_work else {}
     steps = steps_of(action)
     return Choice(
@@ -158,7 +163,7 @@ def chosen(action: Action, target_ids: Iterable[UUID], *, start_first: bool = Fa
     target_of = dict(rows)
     environments = Environment.objects.filter(pk__in=target_of).order_by("name", "pk").only(*COLUMNS)
     return [
-        Candidate(environment, target_of[environment.pk], steps=_steps(action, environment) if start_first else ())
+        Candidate(environment, target_of[environment.pk], steps=_steps(action, environment, start_first=start_first))
         for environment in environments
     ]
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Upper
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 
+from automations.actions.change import RUN
 from automations.by_reference.list import SEE_SERVICES, SEE_TASKS, any_word_in, phases_in_words
 from automations.by_reference.rows import PHASES, line
 from automations.models import (
@@ -24,6 +25,8 @@ from automations.models import (
     TaskSummary,
 )
 from automations.models.summary import Summary
+from environments.actions import bulk
+from environments.actions.menu import Actor
 from environments.list.names import names_of
 from portal.directory.models import Project
 from portal.lists.change_token import changed_rows
@@ -31,6 +34,7 @@ from portal.lists.declaration import Heading, List, ListQuery, Table, only
 from portal.lists.filters import EnumWords, Filter, Values, in_ids
 from portal.lists.keyset import Sort
 from portal.lists.readers import NONE, id_or_none
+from portal.web import cells
 
 MOST_PROJECTS = 200
 SHOWN = (
@@ -95,6 +99,15 @@ def _batch_url(action: str, query: ListQuery) -> str:
     return f"{reverse('automations:batch-new')}?{urlencode(pairs)}"
 
 
+def _selection(kind: Kind, query: ListQuery, user: Actor) -> bulk.Selection:
+    """What can be done in those selected; all that match can be named only where a plan knows the filters."""
+    reference, filters = query.of["reference"], query.place.filters
+    is_plain = all(name == "project" for name, _ in filters)
+    all_query = urlencode([("reference", reference), *filters]) if is_plain else ""
+    labels = [(name, words.replace("Bulk ", "").capitalize()) for name, words in kind.actions]
+    return bulk.selection_of(reference, labels, user, all_query)
+
+
 def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> List:
     columns = {**EXPORTED, **more}
     every = Table(
@@ -121,6 +134,7 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
                 "phases": _phases(kind, rows),
                 "projects": _projects(rows),
                 "chosen": dict(query.place.filters),
+                "selection": _selection(kind, query, request.user),
                 "batches": [(words, _batch_url(action, query)) for action, words in kind.actions],
             }
 
@@ -153,6 +167,7 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
         body_template="",
         rows_template=f"automations/by_reference/_{thing}.html",
         before_template="automations/by_reference/_figures.html",
+        after_template="environments/_selection.html",
         empty_template="automations/by_reference/_nobody.html",
         css="run-having",
         table=every,
@@ -161,7 +176,8 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
 
 
 BY_ENVIRONMENT = Sort("environment", "Environment", Upper("environment_name"), "")
-FIRST = (Heading("run-environment", sort="environment"), Heading("", "Project"), Heading("", "Owner"))
+TICKS = Heading("list-tick", cells.SELECT_PAGE, permissions=(RUN,))
+FIRST = (TICKS, Heading("run-environment", sort="environment"), Heading("", "Project"), Heading("", "Owner"))
 TASK_ENVIRONMENTS = _list(
     "task",
     Kind(
@@ -195,7 +211,7 @@ SERVICE_ENVIRONMENTS = _list(
         ServiceSummary,
         "phase",
         PHASES,
-        (("service.start", "Bulk start"), ("service.stop", "Bulk stop")),
+        (("service.start", "Bulk start"), ("service.stop", "Bulk stop"), ("service.restart", "Bulk restart")),
     ),
     {"phase": "phase", "failure": "failure"},
     permissions=SEE_SERVICES,

@@ -61,7 +61,7 @@ class Batch(models.Model):
     @property
     def starts_first(self) -> bool:
         """Whether environments that were stopped are started for its task."""
-        return bool(self.reference) and self.items.exclude(steps=[]).exists()
+        return self.action == "task.start" and self.items.exclude(steps=[]).exists()
 
     @property
     def looks(self) -> bool:

@@ -31,6 +31,7 @@ class Selection:
     offers: list[Offer]
     url: str
     all_query: str = ""
+    reference: str = ""  # of the task or service that the list is about
 
     def __bool__(self) -> bool:
         return bool(self.offers and self.url)
@@ -50,12 +51,18 @@ def selection(actions: Iterable[Action], user: Actor | None, all_query: str) -> 
     """These actions, and running a task; nothing if nobody acts or nothing is allowed."""
     if user is None:
         return Selection([], "")
+    named = [(action, action.many.words) for action in actions if action.many]
+    return _selection([*named, (ACTIONS[START_TASK], "Run a task")], user, all_query, "")
+
+
+def selection_of(reference: str, actions: Iterable[tuple[str, str]], user: Actor, all_query: str) -> Selection:
+    """These actions, by name and words, on the task or service of `reference` in the environments selected."""
+    return _selection([(ACTIONS[name], words) for name, words in actions], user, all_query, reference)
+
+
+def _selection(actions: Iterable[tuple[Action, str]], user: Actor, all_query: str, reference: str) -> Selection:
     offers = [
-        Offer(action.name, label, "" if user.has_perm(action.permission) else NOT_ALLOWED)
-        for action, label in (
-            *((action, action.many.words) for action in actions if action.many),
-            (ACTIONS[START_TASK], "Run a task"),
-        )
+        Offer(action.name, label, "" if user.has_perm(action.permission) else NOT_ALLOWED) for action, label in actions
     ]
     may_act = any(not offer.why_not for offer in offers)
-    return Selection(offers if may_act else [], url_of("automations:batch-new"), all_query)
+    return Selection(offers if may_act else [], url_of("automations:batch-new"), all_query, reference)

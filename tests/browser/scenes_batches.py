@@ -13,10 +13,10 @@ from playwright.sync_api import Page, expect
 from automations.actions.tasks import START_TASK
 from automations.batches.plan import choose
 from automations.batches.registry import KINDS
-from automations.batches.start import start_batch
+from automations.batches.start import cancel_batch, start_batch
 from automations.batches.worker import drive_batches
 from automations.models import Task
-from environments.actions.lifecycle import SET_LOCKDOWN
+from environments.actions.lifecycle import DELETE, SET_LOCKDOWN
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet
@@ -51,6 +51,7 @@ def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
         drive_batches()
     yield scene("batch-ended", f"/automations/batches/{batch.pk}/", ADMIN)
     yield from _on_environments(sandbox, scene)
+    yield from _guarded(scene, reference)
     yield scene("batches", "/automations/batches/", ADMIN)
 
 
@@ -77,6 +78,26 @@ def _on_environments(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
         lockdown_at=timezone.now() + timedelta(days=14), actor=User.objects.get(username=ADMIN),
     )  # fmt: skip
     drive_batches()
+
+
+def _guarded(scene: type[Scene], reference: str) -> Iterator[Scene]:
+    """Tasks to choose from, around which stopped ones are started; a deletion that waits, a pause, values before."""
+    yield scene("batch-tasks", f"{NEW}?action=task.start&q=phase:running,stopped", ADMIN)
+    yield scene("batch-start-first", f"{NEW}?action=task.start&reference={reference}&start_first=yes", ADMIN)
+    yield scene("batch-delete", f"{NEW}?action=environment.delete&q=phase:stopped", ADMIN)
+    for name, action, options in (
+        ("batch-waiting", DELETE, {}), ("batch-paused", SET_LOCKDOWN, {"look_after": 2}),
+    ):  # fmt: skip
+        candidates = KINDS[action.name].choose("", Environment.objects.present()).candidates[:4]
+        batch = start_batch(
+            action=action, reference="", candidates=candidates, at_once=3, stop_after=None, reason="Left behind",
+            lockdown_at=timezone.now() + timedelta(days=14), actor=User.objects.get(username=ADMIN), **options,
+        )  # fmt: skip
+        drive_batches()
+        yield scene(name, f"/automations/batches/{batch.pk}/", ADMIN)
+    cancel_batch(batch=batch, actor=User.objects.get(username=ADMIN))
+    drive_batches()
+    yield scene("batch-undo", f"{NEW}?action={SET_LOCKDOWN.name}&undo={batch.pk}", ADMIN)
 
 
 def _commonest() -> str:

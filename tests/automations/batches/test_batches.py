@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from automations.actions.services import START_SERVICE, STOP_SERVICE
+from automations.actions.services import RESTART_SERVICE, START_SERVICE, STOP_SERVICE
 from automations.actions.tasks import START_TASK
 from automations.batches import worker
 from automations.batches.outcomes import NOT_FOLLOWED, NOT_SEEN, ended
@@ -277,8 +277,19 @@ def test_services_are_started_and_stopped_in_many_environments(sandbox: Sandbox,
         turn(sandbox, 2)
     assert sum(states(started).values()) == 2
     assert ItemState.UNDER_WAY not in states(started)
+    restarted = begin(operator, action=RESTART_SERVICE, reference="indexer")
+    assert (
+        restarted.items.count()
+        == Service.objects.filter(reference="indexer").exclude(phase=ServicePhase.STOPPED).count()
+    )
+    worker.drive_batches()
+    for _ in range(3):
+        turn(sandbox, 2)
+    parts = Operation.objects.filter(parent_id=restarted.pk).values_list("action", flat=True)
+    assert set(parts) == {"service.stop", "service.start"}
+    assert ItemState.UNDER_WAY not in states(restarted)
     running = Service.objects.filter(reference="indexer", phase="SERVICE_PHASE_RUNNING").count()
-    assert states(started).get(ItemState.SUCCEEDED, 0) == running
+    assert states(restarted).get(ItemState.SUCCEEDED, 0) == running
     stopped = begin(operator, action=STOP_SERVICE, reference="indexer")
     worker.drive_batches()
     for _ in range(2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -186,3 +187,18 @@ def test_names_and_failures_from_outside_are_text_and_nothing_else(viewer: Clien
         page = viewer.get(url).content.decode()
         assert "onerror" in page
         assert "<img src=x" not in page
+
+
+def test_services_are_selected_in_their_list_and_planned_for_their_environments_alone() -> None:
+    one, other = (factories.environment(name=name) for name in ("one", "other"))
+    for environment in (one, other):
+        service(environment, "indexer")
+    page = factories.client("Operator").get("/automations/services/indexer/").content.decode()
+    assert "Select one" in page
+    bar = page.partition('id="chosen"')[2].partition("</form>")[0]
+    assert 'name="reference" value="indexer"' in " ".join(bar.split())
+    assert re.findall(r'name="action"\s+value="([^"]+)"', bar) == ["service.start", "service.stop", "service.restart"]
+    query = {"action": "service.restart", "reference": "indexer", "id": ["none", one.pk.hex]}
+    plan = factories.client("Operator").get("/automations/batches/new/", query).content.decode()
+    assert len(re.findall(r'name="target"\s+value="[^"]+" checked', plan)) == 1
+    assert "Select one" not in factories.client("Viewer").get("/automations/services/indexer/").content.decode()
