@@ -27,7 +27,7 @@ from tests.support import factories
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r"<a\b[^>]*?\bhref=\"([^\"]*)\"[^>]*>(.*?)</a>", re.DOTALL)
 NUMBER = re.compile(r"^([0-9][0-9,]*)(?= (?!%)|$)|(?<= )([0-9][0-9,]*)$")
-OTHER = re.compile(r"[?&](size|page|sort)=")  # of these the number is none of rows
+OTHER = re.compile(r"[?&](size|page|sort|as_of)=")  # of these the number is none of rows
 PAGES = (
     "/", "/?top=running+time&by=project", "/environments/", "/audit/", "/audit/lockdown/", "/audit/archive/",
     "/audit/what-if/?lifetime=14&archive_after=1", "/secrets/", "/automations/", "/automations/tasks/",

@@ -128,6 +128,7 @@ def _conditions(facts: Facts, at: datetime, keep_for: timedelta) -> dict[str, bo
         "failed": fails and not awaited,
         "past-running": runs and left is not None and left <= timedelta(0),
         "deletion": bool(facts.archived_at and facts.archived_at + keep_for <= at + 3 * DAY) and unpushed,
+        "deletion-7d": bool(facts.archived_at and facts.archived_at + keep_for <= at + 7 * DAY) and unpushed,
         "open": is_open and active and listens,
         "opens": is_open and active and not listens,
         "lockdown-24h": active and left is not None and timedelta(0) < left <= DAY,
