@@ -42,11 +42,11 @@ def test_a_visitor_signs_in_and_is_on_the_page_asked_for(
     context: BrowserContext, sandbox: Sandbox, viewer: User
 ) -> None:
     page = context.new_page()
-    page.goto("/environments/?q=phase%3Astopped&sort=name")
+    page.goto("/environments/?q=petclinic&sort=name")
     expect(page).to_have_url(AT_SIGN_IN)
     sign_in(page)
-    expect(page).to_have_url(re.compile(r"/environments/\?q=phase%3Astopped&sort=name$"))
-    expect(page.get_by_label("Search environments")).to_have_value("phase:stopped")
+    expect(page).to_have_url(re.compile(r"/environments/\?q=petclinic&sort=name$"))
+    expect(page.get_by_label("Search environments")).to_have_value("petclinic")
 
 
 def test_after_signing_out_nothing_is_shown_even_by_going_back(signed_in: Page, sandbox: Sandbox) -> None:
@@ -79,14 +79,14 @@ def test_a_page_whose_session_has_ended_goes_to_sign_in_as_a_whole_and_comes_bac
 ) -> None:
     page = signed_in
     page.clock.install()
-    page.goto("/environments/?q=phase%3Arunning")
+    page.goto("/environments/?q=petclinic")
     expect(page.locator("#facet-gone")).to_be_attached()
     Session.objects.all().delete()
     page.clock.fast_forward(11_000)  # the page asks for news
     expect(page).to_have_url(AT_SIGN_IN)
     expect(page.get_by_role("heading", name="Environments")).to_have_count(0)
     sign_in(page)
-    expect(page.get_by_label("Search environments")).to_have_value("phase:running")
+    expect(page.get_by_label("Search environments")).to_have_value("petclinic")
     expect(page.locator("#list tbody tr").first).to_be_visible()
 
 
