@@ -167,11 +167,7 @@ def retry(request: Request, batch_id: UUID) -> HttpResponseBase:
     **_batch_schema("batch_cancel", "Cancel a batch", {}, [], "No further environments are started."),
 )
 def cancel(request: Request, batch_id: UUID) -> HttpResponseBase:
-    _known(body_of(request), ())
-    batch = find(batch_id)
-    cancel_batch(batch=batch, actor=request.user)
-    batch.refresh_from_db()
-    return _answer(batch)
+    return _changed(request, batch_id, cancel_batch)
 
 
 def _choice_again(kind: Kind, batch: Batch, environments: EnvironmentQuerySet) -> Choice:
@@ -187,9 +183,13 @@ def _choice_again(kind: Kind, batch: Batch, environments: EnvironmentQuerySet) -
     **_batch_schema("batch_continue", "Continue a batch", {}, [], "Begins what waits after the first environments."),
 )
 def continue_(request: Request, batch_id: UUID) -> HttpResponseBase:
+    return _changed(request, batch_id, continue_batch)
+
+
+def _changed(request: Request, batch_id: UUID, change: Callable[..., bool]) -> HttpResponseBase:
     _known(body_of(request), ())
     batch = find(batch_id)
-    continue_batch(batch=batch, actor=request.user)
+    change(batch=batch, actor=request.user)
     batch.refresh_from_db()
     return _answer(batch)
 
