@@ -48,9 +48,8 @@ def start_batch(
 ) -> Batch:
     """Ask for `action` in all environments of `candidates`, `at_once` under way at the same time, no more of them after
     `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown,
-    `values` what `Many.fields` asked for. `undo_of` is the batch that is taken back. After the first `look_after` the
-    others wait until somebody continues.
-    `query` is the environments' list they were chosen from.
+    `values` what was entered in `Many.fields`. `undo_of` is the batch that is taken back. After the first `look_after`
+    the others wait until somebody continues. `query` is the environments' list they were chosen from.
 
     Returns before anything is sent: workers do it. Asked twice under one operation id, it is one batch.
     PermissionDenied, ReasonMissing; NotPossible where nothing is chosen, or limits or moment make no sense.

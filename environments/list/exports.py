@@ -49,7 +49,7 @@ def _row(values: Sequence[Any]) -> list[Any]:
 
 
 def _every(query: ListQuery) -> QuerySet[Any]:
-    """With what is told of each now, and when the policy deletes it, which the list can be narrowed to."""
+    """With the flags of each now, and when the policy deletes it, which the list can be narrowed to."""
     now = clock.at()
     rows: QuerySet[Any] = with_flags(query.rows(), now).annotate(deletion_at=deletion.due_at(now))
     return rows

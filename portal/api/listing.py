@@ -67,7 +67,7 @@ def rows_of(listing: List) -> Endpoint:
 
 
 def row_of(listing: List) -> Endpoint:
-    """One row by its id, in the list or not, with what is told of it besides."""
+    """One row by its id, in the list or not, with its details."""
 
     def read_row(request: Request, pk: Any, **of: Any) -> Response:
         parameters.refuse_all(request.query_params)

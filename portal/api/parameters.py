@@ -38,7 +38,7 @@ def names_of(listing: List) -> list[str]:
 
 
 def read(listing: List, data: QueryDict, as_of: AsOf, of: Mapping[str, Any]) -> Asked:
-    """What is asked for; call it within `as_of.reading()`. Raises InvalidParameters with everything that is wrong."""
+    """What is requested; call it within `as_of.reading()`. Raises InvalidParameters with everything that is wrong."""
     found: Found = [*_unknown(listing, data), *_repeated(listing, data)]
     own = {name: data.get(name, "") for name in OWN}
     size = _size(own["page_size"], found)
@@ -107,7 +107,7 @@ def _size(text: str, found: Found) -> int:
 
 
 def _fields(text: str, table: Table, found: Found) -> tuple[str, ...]:
-    """The columns that are asked for, in the list's order; all where none are."""
+    """The requested columns, in the list's order; all where none are."""
     names = [*table.columns, *table.more]
     wanted = [part.strip() for part in text.split(",")] if text else names
     for name in wanted:

@@ -127,7 +127,7 @@ def of_row(listing: List) -> dict[str, Any]:
     return {
         "operation_id": f"{_id(listing)}_read",
         "summary": f"One {listing.one}",
-        "description": f"One {listing.one} by its id, in the list or not, with everything that is told of it.",
+        "description": f"One {listing.one} by its id, in the list or not, with its details.",
         "tags": [_tag(listing)],
         "parameters": of_path(listing, "pk"),
         "responses": {200: success(f"The {listing.one}.", schema, _example(listing)), **problems(400, 404)},

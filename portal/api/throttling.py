@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WINDOW = 60.0  # seconds
 LONGEST_ANSWER = 0.5  # seconds
-IGNORED = 5.0  # seconds that Redis is not asked for after it did not answer
+IGNORED = 5.0  # seconds without Redis after it did not answer
 COUNT = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end

@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 LONGEST_ANSWER = 0.5  # seconds
-IGNORED = 5.0  # seconds that Redis is not asked for after it did not answer
+IGNORED = 5.0  # seconds without Redis after it did not answer
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 CALLS = "portal:ona-calls"
 MINUTE = 60

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from portal.ona.rate_limit import LocalPause
 
 LONGEST_ANSWER = 0.5  # seconds
-IGNORED = 5.0  # seconds that Redis is not asked for after it did not answer
+IGNORED = 5.0  # seconds without Redis after it did not answer
 # a shorter pause does not end a longer one
 EXTEND = """
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end

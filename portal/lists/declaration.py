@@ -166,7 +166,7 @@ class List:
     saved: bool = True  # whether people may save its address; never where that takes arguments
 
     # the REST API: its address below /api/v1/, the name unless it is another; where rows have addresses of their own,
-    # what is told of one besides its columns
+    # the details of one besides its columns
     api: str = ""
     detail: Callable[[Any], Mapping[str, Any]] | None = None
     version: Callable[[Any], str] | None = None  # of such a row: its ETag, which edits name

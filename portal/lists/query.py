@@ -96,7 +96,7 @@ def _as_filter(listing: List, keys: Mapping[str, Key], term: Term, values: Mappi
 
 
 def _unclear(data: QueryDict, problems: Sequence[Problem]) -> Iterator[Pair]:
-    """What is not understood stays in every link, so that none of them leads to more rows than were asked for."""
+    """What is not understood stays in every link, so that none of them leads to more rows than were requested."""
     for problem in problems:
         texts = data.getlist(problem.parameter) if problem.parameter else ()
         yield from ((problem.parameter, text.replace("\0", " ")) for text in texts if text)

@@ -31,7 +31,7 @@ DAY = 86_400  # seconds
 
 
 class PortalCollector(Collector):
-    """What the portal knows, read anew for each scrape; some fifteen queries, whatever the size of the organization."""
+    """What the portal has recorded, read for each scrape in some fifteen queries, however large the organization is."""
 
     def __init__(self) -> None:
         self._runs = SyncRunCounts()

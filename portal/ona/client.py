@@ -39,7 +39,7 @@ class OnaClient(Automations):
     """A client of the Ona API for one token. Thread-safe; one per process keeps its connections.
 
     `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried; clients may share a
-    `pause`; `on_call` is told of each attempt. ValueError if `token` or `base_url` is invalid. Every call raises
+    `pause`; `on_call` is called after each attempt. ValueError if `token` or `base_url` is invalid. Every call raises
     OnaError.
     """
 

@@ -83,7 +83,7 @@ class Watch:
         context.add_init_script(TELL_VIOLATIONS)
         context.on("page", self._page)
 
-    def anew(self) -> None:
+    def reset(self) -> None:
         """Another test begins."""
         self.seen, self.allowed_statuses = [], set(FORMS_REFUSED)
 

@@ -81,7 +81,7 @@ def _watch() -> chromium.Watch:
 
 @pytest.fixture
 def watch(_watch: chromium.Watch) -> chromium.Watch:
-    _watch.anew()
+    _watch.reset()
     return _watch
 
 

@@ -131,7 +131,7 @@ def test_nothing_else_pages_through_rows() -> None:
 
 @every
 def test_what_makes_no_sense_is_explained_and_shows_no_rows(listing: List, reader: Client) -> None:
-    """Rows that were not asked for are not shown, counted or acted on; how rows are shown has a default."""
+    """Rows that were not requested are not shown, counted or acted on; how rows are shown has a default."""
     sample(listing).make(2)
     how = dict.fromkeys(["sort", "page"], NONSENSE) | ({"size": "7"} if listing.sized else {})
     bad = dict.fromkeys(listing.by_name, NONSENSE) | ({"q": "nosuchword:1"} if listing.search else {})

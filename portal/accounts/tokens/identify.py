@@ -1,4 +1,4 @@
-"""Who a token stands for in a request, or why it is refused. Everything is read anew for each request, so that a token
+"""Who a token stands for in a request, or why it is refused. Everything is read for each request, so that a token
 stops at once when it is revoked or expires, or when its owner's account is deactivated or its rights are lowered."""
 
 from __future__ import annotations
