@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from automations.logs.access import PERMISSION
@@ -35,7 +34,6 @@ def _download(view: Callable[..., HttpResponseBase], of: str, summary: str, medi
         summary=summary,
         description=f"{summary}: it grows for as long as it is read and written. Control characters are visible signs.",
         tags=[f"{of}s"],
-        parameters=[OpenApiParameter(f"{of}_id", str, OpenApiParameter.PATH)],
         responses={**file_schema(media_type, summary, "compiling…"), **problems(400, 404, 502)},
     )  # fmt: skip
     return made(read_stream)

@@ -14,6 +14,7 @@ from rest_framework import serializers
 from portal.api.parameters import names_of
 from portal.api.schema_components import NAME
 from portal.lists.declaration import List, Table
+from portal.web.addresses import AnyText
 from portal.web.problems import CONTENT_TYPE, KINDS, type_of
 
 AT = "2026-11-28T09:30:00Z"
@@ -129,7 +130,7 @@ def of_row(listing: List) -> dict[str, Any]:
         "summary": f"One {listing.one}",
         "description": f"One {listing.one} by its id, in the list or not, with its details.",
         "tags": [_tag(listing)],
-        "parameters": of_path(listing, "pk"),
+        "parameters": of_path(listing),
         "responses": {200: success(f"The {listing.one}.", schema, _example(listing)), **problems(400, 404)},
     }
 
@@ -141,12 +142,17 @@ def row_schema(listing: List) -> dict[str, Any]:
     return {"type": "object", "properties": properties, NAME: f"{name}Row"}
 
 
-def of_path(listing: List, *more: str) -> list[OpenApiParameter]:
-    """The arguments of its address."""
-    names = [part.partition(":")[2].rstrip(">") for part in (listing.api or "").split("/") if part.startswith("<")]
+def of_path(listing: List) -> list[OpenApiParameter]:
+    """The texts in its address; ids are known from their converters."""
     return [
-        OpenApiParameter(name, str, OpenApiParameter.PATH, description=f"{name.removesuffix('_id')} of the address")
-        for name in [*names, *more]
+        OpenApiParameter(
+            name,
+            {"type": "string", "pattern": f"^(?:{AnyText.regex})$"},
+            OpenApiParameter.PATH,
+            required=True,
+            description="Letters, digits, - and _ stand for themselves; ~ and two hexadecimal digits for other bytes.",
+        )
+        for name in re.findall(r"<any:(\w+)>", listing.api or "")
     ]
 
 
