@@ -38,6 +38,10 @@ def test_the_document_is_valid_whole_and_as_committed() -> None:
     document = yaml.safe_load(written)
     validate_schema(document)
     assert document["openapi"].startswith("3.1")
+    for name, schema in document["components"]["schemas"].items():
+        if name.endswith("Row"):
+            assert schema["properties"], name
+            assert all("type" in each for each in schema["properties"].values()), name
     for name, operation in operations(document):
         assert operation["summary"], name
         assert re.search(r"\nRoles: \w", operation["description"]), name
