@@ -170,6 +170,11 @@ TABLE = {
     **{f"api:{act}-batch": Row(OPERATORS, (200, 202, 422), "post", (("action", "environment.stop"),))
        for act in ("plan", "start")},
     **{f"api:{act}-batch": Row(OPERATORS, (202, 422, 409), "post") for act in ("cancel", "retry", "continue")},
+    "api:plan-automations-file": Row(READERS, (422,), "post"),
+    "api:create-saved-view": Row(READERS, (422,), "post"),
+    **{f"api:{act}-saved-view": Row(READERS, (200, 404), "post") for act in ("change", "delete")},
+    **{f"api:{page}": Row(READERS) for page in ("automations-file", "overview", "running-time")},
+    **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
