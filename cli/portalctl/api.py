@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,6 +75,18 @@ class Api:
     def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         """Send a change once, however often it has to be sent. Problem, Unreachable."""
         return self._send("POST", path, json=dict(body), headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    @contextmanager
+    def reading(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        """An answer as it comes; sent once. Problem, Unreachable."""
+        try:
+            with self._http.stream(method, path, **options) as answer:
+                if answer.is_error:
+                    answer.read()
+                    _checked(answer)
+                yield answer
+        except httpx.TransportError as error:
+            raise Unreachable(f"The connection to the portal was lost: {error or type(error).__name__}.") from None
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         for attempt in range(1, ATTEMPTS + 1):

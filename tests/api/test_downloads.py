@@ -64,6 +64,9 @@ def test_evidence_is_made_with_a_reason_and_logs_that_are_not_there_are_a_proble
     log = client.get(f"/api/v1/executions/{execution.pk}/log/", headers=token)
     assert log["Content-Type"] == "application/problem+json"
     assert (log.status_code, log.json()["status"]) == (502, 502)
+    for query in ("skip=-1", "framed=yes", "viewer=1"):
+        refused = client.get(f"/api/v1/executions/{execution.pk}/log/?{query}", headers=token)
+        assert [each["parameter"] for each in refused.json()["errors"]] == [query.partition("=")[0]], query
 
 
 def test_a_token_that_only_reads_does_nothing_and_one_that_is_wrong_reads_nothing() -> None:
