@@ -36,7 +36,7 @@ def refuse_others(data: QueryDict, taken: Iterable[str]) -> None:
     found += [
         (name, f"takes {words}")
         for name, (form, words) in TAKES.items()
-        if name in data and not form.fullmatch(data[name])
+        if name in data and not form.fullmatch(str(data[name]))
     ]
     if found:
         raise InvalidParameters(found)

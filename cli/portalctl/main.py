@@ -139,7 +139,7 @@ def log(api: Api, target: str) -> None:
 @click.option("--days", help="The period before it: 1, 7, 30 (unless said otherwise), 90, 365 or 3650.")
 @click.option("--part", "parts", multiple=True, help="A part of it; all unless named.")
 @click.pass_obj
-def evidence(api: Api, file: Path, parts: tuple[str, ...], **options: str | None) -> None:
+def evidence(api: Api, /, file: Path, parts: tuple[str, ...], **options: str | None) -> None:
     """Make a signed pack of evidence and write it to FILE (- for standard output)."""
     body = {name: value for name, value in options.items() if value} | ({"parts": list(parts)} if parts else {})
     size = fetch(api, "evidence/", body, sys.stdout.buffer if str(file) == "-" else file)
@@ -228,3 +228,12 @@ def run(arguments: list[str] | None = None, api: Api | None = None) -> int:
 def main() -> NoReturn:
     """The command `portalctl`."""
     sys.exit(run())
+
+
+def mcp() -> NoReturn:
+    """The command `portalctl-mcp`."""
+    try:
+        from portalctl.mcp_server import serve
+    except ImportError:
+        sys.exit('portalctl-mcp needs more packages: pipx install "./cli[mcp]"')
+    sys.exit(serve())

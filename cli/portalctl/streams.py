@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from portalctl.api import Api, Problem, Unreachable
+from portalctl.api import Api, NotAccepted, Problem, Unreachable
 
 BEAT, FRAME = b"\x16", b"\x1e"  # nothing new for a while; the last line, which says how it ended
 WAITING = 503  # the log has not begun, or too many are being read
@@ -36,7 +36,7 @@ def follow(api: Api, path: str, write: Callable[[bytes], object]) -> tuple[str, 
             if told["state"] != "again":
                 return told["state"], told["text"]
         except (Problem, Unreachable) as error:
-            is_final = isinstance(error, Problem) and error.status != WAITING
+            is_final = isinstance(error, NotAccepted) or (isinstance(error, Problem) and error.status != WAITING)
             if is_final or attempts >= ATTEMPTS:
                 raise
         attempts = 0 if read > before else attempts + 1

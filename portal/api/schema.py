@@ -135,7 +135,7 @@ def of_row(listing: List) -> dict[str, Any]:
         "summary": f"One {listing.one}",
         "description": f"One {listing.one} by its id, in the list or not, with its details.",
         "tags": [_tag(listing)],
-        "parameters": of_path(listing, "pk"),
+        "parameters": of_path(listing),  # and its id, which its path tells
         "responses": {200: success(f"The {listing.one}.", schema, _example(listing)), **problems(400, 404)},
     }
 

@@ -44,6 +44,8 @@ def test_the_document_is_valid_whole_and_as_committed() -> None:
             assert all("type" in each for each in schema["properties"].values()), name
     for name, operation in operations(document):
         assert operation["summary"], name
+        in_path = [each["name"] for each in operation.get("parameters", []) if each["in"] == "path"]
+        assert sorted(in_path) == sorted(re.findall(r"\{(\w+)\}", name)), name
         assert re.search(r"\nRoles: \w", operation["description"]), name
         answers = {status: resolved(document, answer) for status, answer in operation["responses"].items()}
         assert {"401", "403", "429", "503"} <= set(answers), name
