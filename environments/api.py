@@ -11,12 +11,14 @@ from environments.evidence.api import make_one
 from environments.overview import api as overview
 from environments.secrets.actions import ADD_SECRET, DELETE_SECRET, UPDATE_SECRET
 from environments.secrets.views import STAGE
+from environments.timeline import api as timeline
 
 ONE = "environments/<uuid:environment_id>/"
 
 urlpatterns = [
     *overview.urlpatterns,
     *audit.urlpatterns,
+    *timeline.urlpatterns,
     path("evidence/", make_one, name="evidence"),
     path("environments/actions/create/", create_one, name="create"),
     *urls([*lifecycle.ACTIONS, *specification.ACTIONS, *tokens.ACTIONS], ENVIRONMENT, ONE),

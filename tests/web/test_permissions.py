@@ -160,6 +160,7 @@ TABLE = {
     ),
     **{f"api:{of}-log": Row(LOG_READERS, (404, 409, 502)) for of in ("environment", "execution", "service")},
     "api:environment-support-bundle": Row(LOG_READERS, (404, 409, 502)),
+    "api:timeline-export": Row(EXPORTERS, data=(("format", "csv"),)),
     "api:evidence": Row(EXPORTERS, (422,), "post"),
     "api-docs": Row(SIGNED_IN),
     "api:openapi": Row(SIGNED_IN),
