@@ -39,6 +39,10 @@ def test_the_document_is_valid_whole_and_as_committed() -> None:
     assert written == COMMITTED.read_bytes(), "run: make openapi.yaml"
     validate_schema(document())
     assert document()["openapi"].startswith("3.1")
+    for name, schema in document()["components"]["schemas"].items():
+        if name.endswith("Row"):
+            assert schema["properties"], name
+            assert all("type" in each for each in schema["properties"].values()), name
     for name, operation in operations(document()):
         assert operation["summary"], name
         named = [each["name"] for each in operation.get("parameters", []) if each["in"] == "path" and each["required"]]
