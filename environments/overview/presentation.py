@@ -251,7 +251,7 @@ def _start(name: str, chosen: Mapping[str, str], kind: str, figures: Data) -> Ba
     p95 = (f"p95 {seconds_words(figures['p95'])}", "")
     return Bar(
         name, name_url, seconds_words(figures["p50"]), "", figures["p50"], figures["p95"],
-        notes=[p95, (f"± {error}", ""), of], title="p50: half took at most this",
+        notes=[p95, of], title=f"Half took at most this; each may be off by {error}",
     )  # fmt: skip
 
 

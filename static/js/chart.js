@@ -25,7 +25,7 @@
   document.addEventListener("pointerover", tell);
   document.addEventListener("focusin", tell);
   document.addEventListener("pointerout", forget);
-  document.addEventListener("focusout", (event) => setTimeout(forget, 0, event));
+  document.addEventListener("focusout", forget);
 
   document.addEventListener("keydown", (event) => {
     const point = pointOf(event.target);

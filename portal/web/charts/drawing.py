@@ -11,9 +11,13 @@ from html import escape
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 1000, 200  # of the drawing; the page stretches it
-LEAST = 3  # height of a column that is not zero: what is not nothing can be seen
+LEAST = 6  # height of a column that is not zero: what is not nothing can be seen
 SPACE = 0.14  # of a column's width stays free at each of its sides
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MILLISECOND, SECOND, MINUTE, HOUR, DAY = 0.001, 1, 60, 3_600, 86_400
+STEPS = (
+    (MILLISECOND, (20, 40, 100, 200, 400)), (SECOND, (1, 2, 4, 10, 20, 40, 60)), (MINUTE, (2, 4, 10, 20, 40, 60)),
+    (HOUR, (2, 4, 8, 12, 24)),
+)  # fmt: skip
 Values = Sequence[float] | None
 # What tells the series apart without colour, over the fill of each.
 INKS = (
@@ -45,8 +49,8 @@ def axis_maximum(peak: float) -> int:
 
 
 def top_of_seconds(peak: float) -> float:
-    """The same for seconds, so that half of it is a round time, too: 40 s, 20 min, 4 h, 10 d."""
-    for unit, steps in ((1, (2, 4, 10, 20, 40, 60)), (MINUTE, (2, 4, 10, 20, 40, 60)), (HOUR, (2, 4, 8, 12, 24))):
+    """The same for seconds, so that half of it is a round time, too: 400 ms, 40 s, 20 min, 4 h, 10 d."""
+    for unit, steps in STEPS:
         for step in steps:
             if peak <= step * unit:
                 return step * unit
