@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,8 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     )
     refresh_parts(now - HOUR, everything=True)
     page.clock.install()
+    zone = page.context.new_cdp_session(page)
+    zone.send("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
     page.goto("/")
     page.evaluate("window.sameDocument = true")
     month = page.get_by_role("group", name="Period").get_by_role("link", name="month")
@@ -60,3 +63,10 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 environment", exact=True)).to_be_visible()
+    page.locator(".topbar-user").click()
+    page.get_by_role("button", name="Local time in tooltips").click()
+    page.keyboard.press("Escape")
+    page.reload()
+    time = page.locator("#freshness time").first
+    time.hover()
+    expect(time).to_have_attribute("title", re.compile(r"UTC\n.* Asia/Tokyo$"))
