@@ -17,11 +17,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from environments.activity.attribution import SKEW, changes_specification
-from environments.documents.labels import enum_label
 from environments.models import SpecificationVersion
 from portal.ledger.diff import Change, Side, compare, moved
 from portal.ledger.models import AuditLog
 from portal.ledger.models.audit_log import ENVIRONMENT
+from portal.web.enum_labels import enum_label
 from portal.web.formatting import UNKNOWN, phase_word, sentence
 
 OWN_NUMBER = "specVersion"
