@@ -6,7 +6,6 @@ had been observed without it before: of two changes between two syncs, each show
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +20,11 @@ from environments.models import SpecificationVersion
 from portal.ledger.diff import Change, Side, compare, moved
 from portal.ledger.models import AuditLog
 from portal.ledger.models.audit_log import ENVIRONMENT
-from portal.web.enum_labels import enum_label
-from portal.web.formatting import UNKNOWN, phase_word, sentence
+from portal.web.formatting import sentence
 
 OWN_NUMBER = "specVersion"
 TIMEOUT = ("timeout.disconnected", "disconnected")  # of the specification, and of an operation's values
 LABELS = {**dict.fromkeys(TIMEOUT, "Timeout"), "desiredPhase": "Desired state"}
-ENUM = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 SHOWN, LONGEST = 2, 60  # changes of a line, and characters of a value
 
 
@@ -121,9 +118,4 @@ def _value(change: Change, side: Side) -> str:
         return "none"
     if change.path in TIMEOUT and side.words in ("0 s", ""):
         return "off"
-    return side.words or (_enum_word(side.raw) if ENUM.fullmatch(side.raw) else side.raw)
-
-
-def _enum_word(raw: str) -> str:
-    word = phase_word(raw)
-    return enum_label(raw) if word in (UNKNOWN, raw) else word
+    return side.words or side.raw

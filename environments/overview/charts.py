@@ -27,12 +27,23 @@ class Day:
 
 
 def running(data: Mapping[str, Any], by: str) -> Chart:
-    """Environments over time, as `running_chart.part` stores them."""
+    """Environments over time, as `running_chart.part` stores them; without what there was none of."""
+    data = _seen(data)
     points = [_point(data, by, place) for place in range(len(data["slots"]))]
     return Chart(
         "running", "Running over time", f"Observed: {observed_words(data)}.", _series(data, by), points, "From (UTC)",
         more=("Hours observed",), is_continuous=True, is_newest_first=True,
     )  # fmt: skip
+
+
+def _seen(data: Mapping[str, Any]) -> dict[str, Any]:
+    counted = [values for _, _, values in data["slots"] if values is not None]
+    there = [place for place in range(len(data["series"])) if any(values[place] for values in counted)]
+    slots = [
+        (begin, observed, None if values is None else [values[place] for place in there])
+        for begin, observed, values in data["slots"]
+    ]
+    return {**data, "series": [data["series"][place] for place in there], "slots": slots}
 
 
 def _point(data: Mapping[str, Any], by: str, place: int) -> Point:
