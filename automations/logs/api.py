@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpResponseBase, QueryDict
 from django.urls import path
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from automations.logs.access import PERMISSION

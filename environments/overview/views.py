@@ -19,9 +19,8 @@ from django.utils.safestring import SafeString
 
 from environments.models import SyncRun
 from environments.models.overview import OverviewPart
-from environments.overview import presentation, running_chart, running_time
+from environments.overview import charts, presentation, running_chart, running_time
 from environments.overview.change_log import latest
-from environments.overview.chart_drawing import Picture, draw_chart
 from environments.overview.presentation import Choice
 from environments.overview.top_consumers import names_of
 from environments.sync.freshness import Freshness, freshness
@@ -150,22 +149,12 @@ def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeStr
         data, at, live = parts[chart].data, parts[chart].at, running_chart.newest(asked["by"])
         if live and live.at >= at:
             data, at = running_chart.with_now(data, asked["by"], live.counts, live.at), live.at
-        drawn = draw_chart(data)
-        context |= {"picture": drawn, "picture_at": at, "legend": _legend(drawn, asked["by"])}
+        context |= {"running": charts.running(data, asked["by"]), "running_at": at, "hours": data["hours"]}
     if "tops" in parts:
         context |= {"tops": presentation.tops(parts["tops"].data, asked["top"]), "tops_data": parts["tops"].data}
     if "startups" in parts:
         context |= {"starts": presentation.starts(parts["startups"].data), "starts_data": parts["startups"].data}
     return render_to_string("environments/overview/_look_back.html", context)
-
-
-def _legend(drawn: Picture, by: str) -> list[dict[str, Any]]:
-    """The series with their lists, from the top of the picture to the bottom."""
-    urls = presentation.series_urls(by, [band.key for band in drawn.bands if band.key != running_chart.OTHERS])
-    return [
-        {"band": band, "url": urls.get(band.key, ""), "latest": presentation.mean(band.latest)}
-        for band in reversed(drawn.bands)
-    ]
 
 
 def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
@@ -184,10 +173,8 @@ def running_time_by_day(request: HttpRequest) -> HttpResponse:
     context = {
         "by": by,
         "name": names_of(by, [key])[key] if by else "",
-        "days": days,
         "count": running_time.DAYS,
-        "seconds": sum(day.seconds for day in days),
-        "observed": sum(day.observed for day in days),
+        "chart": charts.running_time(days, first + timedelta(days=1), running_time.DAYS) if days else None,
         "list_url": presentation.list_url(**({by: identity} if by else {})),
     }
     return render(request, "environments/overview/running_time.html", context)
