@@ -84,17 +84,21 @@ def split_days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datet
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How long environments ran on a day, in total, and how long the sync observed."""
+    """How long environments ran on a day, in total, and how long the sync observed; in seconds."""
 
     day: date
     seconds: float
     observed: float
 
 
+def first_day() -> date:
+    """The first of the last days, today included."""
+    return timezone.now().astimezone(UTC).date() - timedelta(days=DAYS - 1)
+
+
 def days_of(by: str, identity: str) -> list[Day]:
     """The last days of one owner, project or class, or of all if `by` is empty; newest first."""
-    first = timezone.now().astimezone(UTC).date() - timedelta(days=DAYS)
-    stored = RunningTime.objects.filter(day__gt=first)
+    stored = RunningTime.objects.filter(day__gte=first_day())
     key = "" if identity == NONE else identity  # as stored figures have it
     own = stored.filter(dimension=by, key=key) if by else stored.filter(dimension="owner")
     spent = dict(own.order_by("day").values_list("day").annotate(Sum("seconds")))

@@ -169,12 +169,12 @@ def running_time_by_day(request: HttpRequest) -> HttpResponse:
     """How long the environments of one owner, project or class ran on each of the last days; without one, all."""
     by, identity = one_of(request.GET)
     days = running_time.days_of(by, identity)
-    key = "" if identity == NONE else identity
+    key = "" if identity == NONE else identity  # as stored figures have it
     context = {
         "by": by,
         "name": names_of(by, [key])[key] if by else "",
         "count": running_time.DAYS,
-        "chart": charts.running_time(days, first + timedelta(days=1), running_time.DAYS) if days else None,
+        "chart": charts.running_time(days, running_time.first_day(), running_time.DAYS) if days else None,
         "list_url": presentation.list_url(**({by: identity} if by else {})),
     }
     return render(request, "environments/overview/running_time.html", context)
