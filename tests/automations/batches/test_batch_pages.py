@@ -89,7 +89,7 @@ def test_a_batch_begins_and_its_page_shows_who_why_and_each_environment(sandbox:
         ({"at_once": "0"}, "greater than or equal to 1"),
         ({"at_once": "many"}, "Enter a whole number"),
         ({"stop_after": "-1"}, "greater than or equal to 1"),
-        ({"target": []}, "Select at least one environment"),
+        ({"target": []}, "Select at least one"),
         ({"target": ["nonsense"]}, "is not valid"),
         ({"target": [str(uuid.uuid4()) for _ in range(MOST + 1)]}, f"at most {MOST}"),
         ({"target": [str(uuid.uuid4())]}, "Choose at least one environment"),
