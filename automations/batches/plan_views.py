@@ -31,6 +31,7 @@ from portal.accounts.kept_forms import keeps_form, sent
 from portal.ledger.models import Operation
 from portal.ledger.recording import OtherContent
 from portal.lists.declaration import ListQuery, Now
+from portal.lists.parameters import understood_by
 from portal.lists.query import read_query
 from portal.lists.readers import LONGEST_STORED
 from portal.web.htmx import render_page
@@ -92,6 +93,7 @@ class Plan:
         ]  # fmt: skip
 
 
+@understood_by(lambda request: ())  # the plan reports them
 @keeps_form
 @permission(*SEE)
 def batch_new(request: HttpRequest) -> HttpResponse:
