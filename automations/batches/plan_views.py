@@ -1,4 +1,4 @@
-"""`/automations/batches/new/`: something is to be done in many environments: first the plan, then the batch."""
+"""`/operations/batches/new/`: something is to be done in many environments: first the plan, then the batch."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.support import automation_factories as made
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LIST, NEW = "/automations/", "/automations/batches/new/"
+LIST, NEW = "/automations/", "/operations/batches/new/"
 OURS = (REFERENCE, "own-lint")
 API = "/api/v1/batches/actions"
 
@@ -77,7 +77,7 @@ def test_selected_executions_are_planned_and_stopped_and_those_that_ended_meanwh
             running[1].pk: (ItemState.SUCCEEDED, ""),
             running[2].pk: (ItemState.LEFT_OUT, "It has ended."),
         }
-        shown = operator.get(f"/automations/batches/{batch.pk}/").content.decode()
+        shown = operator.get(f"/operations/batches/{batch.pk}/").content.decode()
         assert re.search(r"<h1[^>]*>\s*Stop\s+3 executions", shown)
         assert all(f"<bdi>{each.name}</bdi> in " in shown for each in running)
         whole = Operation.objects.get(pk=batch.pk)
