@@ -22,8 +22,7 @@ def begin_of(now: datetime) -> datetime:
 def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart | None:
     """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each, `place`
     the audit. None if there are none."""
-    begin = begin_of(now)
-    points = [_point(kinds, ahead, (begin + timedelta(days=number)).date(), place) for number in range(DAYS)]
+    points = [_point(kinds, day, numbers, place) for day, numbers in counted(kinds, ahead, now).items()]
     totals = [sum(point.values or ()) for point in points]
     if not any(totals):
         return None
@@ -31,8 +30,16 @@ def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart |
     return Chart("forecast", "Forecast", summary, [Series(kind) for kind in kinds], points, "Day (UTC)")
 
 
-def _point(kinds: Kinds, ahead: Ahead, day: date, place: Place) -> Point:
-    numbers = [sum(ahead.get(status, {}).get(day, 0) for status in statuses) for statuses in kinds.values()]
+def counted(kinds: Kinds, ahead: Ahead, now: datetime) -> dict[date, list[int]]:
+    """Of each day, how many of each kind come."""
+    days = [(begin_of(now) + timedelta(days=number)).date() for number in range(DAYS)]
+    return {
+        day: [sum(ahead.get(status, {}).get(day, 0) for status in statuses) for statuses in kinds.values()]
+        for day in days
+    }
+
+
+def _point(kinds: Kinds, day: date, numbers: list[int], place: Place) -> Point:
     return Point(
         f"{day:%Y-%m-%d}", numbers, f"{day:%-d %b}", _url(place, day) if any(numbers) else "",
         [_url(place, day, statuses) for statuses in kinds.values()],
