@@ -17,7 +17,7 @@ import pytest
 from environments.models import Phase, Transition
 from environments.models.overview import OverviewPart, RunningTime, Snapshot, StartUp
 from environments.overview import running_chart
-from environments.overview.counted_conditions import CONDITIONS
+from environments.overview.alerts import CONDITIONS
 from environments.overview.counts import hour_of
 from environments.overview.refresh import refresh_parts
 from environments.sync.observe import observe
