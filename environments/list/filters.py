@@ -155,7 +155,7 @@ FILTERS = (
     _raw("role", "Role", search_keys.ROLES, "environment_role_"),
     Filter("failure", "Failure", of_failure_kinds, _kind, _kind_words, single=True),
     # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
-    Filter("id", "Chosen", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
+    Filter("id", "Selected", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
     Filter(
         "gone", "Deleted", all_of(search_keys.GONE), word_of(search_keys.GONE),
         words_of({"yes": "include", "only": "only", "no": "exclude"}), single=True,
