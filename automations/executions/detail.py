@@ -25,6 +25,7 @@ from automations.sync.poller import follow_execution
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Button
 from environments.actions.registry import Action
+from environments.detail.news import one_row
 from environments.models import Environment
 from environments.sync import looked_at
 from portal.directory.models import Organization
@@ -37,6 +38,17 @@ from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
 WAITING_SECONDS = 2
+# The execution and when it was last seen, its environment and task, and operations, which start and stop it.
+NEWS = """
+SELECT execution.changed_at, execution.seen_at, environment.changed_at, task.changed_at, (
+    SELECT (count(*), count(closed_at), count(*) FILTER (WHERE outcome = 'unknown'))::text
+    FROM ledger_operation operation WHERE operation.environment_id = execution.environment_id
+)
+FROM automations_taskexecution execution
+LEFT JOIN environments_environment environment ON environment.id = execution.environment_id
+LEFT JOIN automations_task task ON task.id = execution.task_id
+WHERE execution.id = %(id)s
+"""
 SEE = ("environments.view_environment", "automations.view_taskexecution")
 OPERATIONS = 20
 FAILED_FOR = timedelta(minutes=15)
@@ -147,8 +159,7 @@ def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 def news(execution_id: str) -> str:
     """Another text after any change of what the page shows; ValueError for what is no id."""
-    run = run_of(find(UUID(execution_id)))
-    return f"{run.revision()}-{run.execution.seen_at.timestamp()}"
+    return one_row(NEWS, UUID(execution_id))
 
 
 def mark(execution_id: str) -> None:

@@ -36,7 +36,10 @@ def token(environment_id: str) -> str:
 
 
 def one_row(statement: str, id_: UUID) -> str:
-    """The only row of a statement about one thing, as text."""
+    """The only row of a statement about one thing, as text; ValueError if there is none."""
     with connection.cursor() as cursor:
         cursor.execute(statement, {"id": id_})
-        return "-".join(str(value) for value in cursor.fetchone())
+        row = cursor.fetchone()
+    if row is None:
+        raise ValueError("there is no such row")
+    return "-".join(str(value) for value in row)

@@ -13,7 +13,7 @@ def unmarked(argument: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Topic:
     """Something that pages show. `token` is another text after any change of it; it may raise ValueError or Http404 for
-    an argument that stands for nothing. `mark` is called once a minute for each open page."""
+    an argument that stands for nothing. `mark` is called every two minutes for each open page."""
 
     permissions: tuple[str, ...]
     token: Callable[[str], str]

@@ -117,7 +117,14 @@ def test_a_page_whose_permissions_were_checked_lately_is_answered_before_django_
         assert answer(token, cookie) == (True, "204")
     assert len(queries) == 1, "the snapshot"
     factories.environment()
+    assert shortcut.known("GET", "/live/", f"about={about}&seen=", cookie) is None, "nothing is known without a query"
     assert answer(token, cookie) == (True, "200")
+    monkeypatch.setattr(tokens, "LOOK_SECONDS", 60.0)
+    with CaptureQueriesContext(connection) as queries:
+        known = shortcut.known("GET", "/live/", f"about={about}&seen=", cookie)
+    assert (known, len(queries)) == (ask(viewer, about)[1], 0), "the web server answers it at once"
+    assert shortcut.known("GET", "/live/", f"about={about}&seen=", "portal_session=another") is None
+    monkeypatch.setattr(tokens, "LOOK_SECONDS", 0.0)
     assert answer(token, "portal_session=another") == (False, "302")
     monkeypatch.setattr(tokens, "ALLOWED_SECONDS", -1.0)
     tokens.tokens._allowed.clear()
