@@ -1,4 +1,4 @@
-"""Whether the automations of an environment changed: its page asks every second."""
+"""Whether the automations of an environment changed: its page asks again and again."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""News for open pages: each asks every second whether something that it shows has changed, at next to no cost."""
+"""News for open pages: each asks, again and again, whether something that it shows has changed, at next to no cost."""

@@ -29,6 +29,7 @@ def with_shortcut(application: Application) -> Application:
         if token is None:
             return application(environ, start_response)
         if token in asked.get("seen", ()):
+            # Waitress then closes the connection: to look over hundreds of open ones costs more than to accept them
             start_response("204 No Content", HEADERS)
             return []
         start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), *HEADERS])

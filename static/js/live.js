@@ -1,8 +1,8 @@
-// News: a visible page asks every second whether what it is about has changed ([data-live], see portal.live); only then
+// News: a visible page asks every 1.25 s whether what it is about has changed ([data-live], see portal.live); only then
 // does that element get the event "news", by which htmx requests the parts that did.
 (() => {
-  const EVERY = 1000;
-  const SHARE = 20; // a page that takes long to make is not made again before so many times as long
+  const EVERY = 1250;
+  const SHARE = 8; // a page that takes long to make is not made again before so many times as long
   const LONGEST = 15000;
   const WITHOUT = 10000; // where it cannot be told whether there is news
   const seen = new Map(); // what each topic was like when its element was last requested

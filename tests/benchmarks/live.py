@@ -26,6 +26,7 @@ from tests.benchmarks.load import ROOT, sign_in, web_server
 
 TABS = 200
 SECONDS = 30.0
+EVERY = 1.25  # seconds, as in static/js/live.js
 PAGES = ("environments:list", "environment/{environment}", "overview", "execution/{execution}")
 VISIBLE = 10_000  # milliseconds
 
@@ -105,7 +106,7 @@ def _topics() -> list[str]:
 
 
 def _tab(port: int, cookie: str, about: str, ends_at: float) -> None:
-    """An open page: it asks every second, as static/js/live.js does."""
+    """An open page: it asks as often as static/js/live.js does."""
     time.sleep(random.random())
     connection, seen = http.client.HTTPConnection("127.0.0.1", port, timeout=30), ""
     while time.monotonic() < ends_at:
@@ -114,7 +115,7 @@ def _tab(port: int, cookie: str, about: str, ends_at: float) -> None:
         text = answer.read().decode()
         assert answer.status in (200, 204), answer.status
         seen = text or seen
-        time.sleep(1.0)
+        time.sleep(EVERY)
     connection.close()
 
 
@@ -172,7 +173,7 @@ def _measure_pages(sandbox: Sandbox, port: int, changes: int) -> dict[str, list[
         "list": (f"/environments/?q={environment.pk}", rename),
         "environment": (f"/environments/{environment.pk}/", rename),
         "overview": ("/", lambda marker: world.add_environment() and None),
-        "execution": (f"/automations/{execution.pk}/", fail),
+        "execution": (f"/automations/executions/{execution.pk}/", fail),
     }
     name, _, value = sign_in().partition("=")
     with sync_playwright() as playwright:
