@@ -12,20 +12,23 @@ from environments.audit.list import ARCHIVE, CHANGES, LOCKDOWN
 from environments.audit.query import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
+from environments.detail import news
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
 from environments.list.running import RUNNING
 from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
-from environments.overview.views import DEFAULTS, read_choices
+from environments.overview.views import DEFAULTS, overview_token, read_choices
 from environments.secrets import actions as secret_actions
 from environments.secrets.list import SECRETS
+from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
 from portal.exports.download import HEADS
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
 from portal.lists.registry import register as register_lists
+from portal.live.topics import TOPICS, Topic
 from portal.palette import sources
 
 SEE = ("environments.view_environment",)
@@ -45,6 +48,8 @@ def register() -> None:
         *secret_actions.ACTIONS,
     )
     sources.register(*palette.SOURCES, destinations=palette.destinations)
+    TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
+    TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     labels.ACTIONS[MADE] = "make evidence pack"
     HEADS.append(about)
     SAVABLE.update(

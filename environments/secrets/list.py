@@ -172,7 +172,6 @@ SECRETS = List(
     context=_context,
     count=lambda query: query.rows().count(),
     change_token=change_token,
-    poll_seconds=15,
     headings=(
         *(Heading(f"secret-{sort.name}", sort=sort.name) for sort in SORTS),
         Heading(
