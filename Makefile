@@ -18,7 +18,7 @@ OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
 STATIC_FILES := $(shell find static portal environments automations -path '*static/*' -type f -not -path 'static/vendor/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint openapi.yaml bench prepare chromium clean
+.PHONY: help run test check lint openapi.yaml bench pictures prepare chromium clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,9 +44,13 @@ lint: prepare  ## style, types, templates, import rules, migrations
 
 openapi.yaml: prepare  ## the document of the REST API, from the code
 	$(OFFLINE) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file $@
+	$(PYTHON) -m tests.api.promises < $@
 
 bench: prepare  ## the benchmarks, side by side with what they are measured against
 	$(PYTHON) -m tests.benchmarks
+
+pictures: prepare chromium  ## the README's pictures, taken again (names in the world's scripts need fonts, such as Noto's)
+	$(PYTHON) -m tests.browser.screenshots --readme docs
 
 clean:  ## remove what was made here, except the data in .local
 	rm -rf $(VENV) node_modules static/vendor staticfiles

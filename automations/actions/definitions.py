@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 
 from automations.models import Service, Task
 from environments.documents.json_part import Part
-from environments.documents.labels import TRIGGERS
+from portal.web.enum_labels import TRIGGERS
 
 Values = dict[str, Any]
 DEVCONTAINER, MACHINE, DOCKER, OTHER = "devcontainer", "machine", "docker", "other"

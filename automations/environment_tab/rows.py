@@ -19,8 +19,8 @@ from automations.models import ExecutionPhase, Service, Task, TaskExecution
 from environments.actions.menu import NOT_ALLOWED
 from environments.actions.registry import Action
 from environments.documents.json_part import Part
-from environments.documents.labels import TRIGGERS
 from environments.models import Environment, Secret
+from portal.web.enum_labels import TRIGGERS
 from portal.web.formatting import phase_word
 
 SERVICE_BUTTONS = (

@@ -25,12 +25,12 @@ from automations.sync.poller import follow_execution
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Button
 from environments.actions.registry import Action
-from environments.documents.labels import TRIGGERS
 from environments.models import Environment
 from portal.directory.models import Organization
 from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext
+from portal.web.enum_labels import TRIGGERS
 from portal.web.formatting import ago_words, duration_words, phase_word, so_far_words
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission

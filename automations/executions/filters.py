@@ -10,7 +10,6 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from automations.executions import search_keys
-from environments.documents.labels import TRIGGERS
 from environments.list.filters import chosen
 from environments.models import Environment
 from portal.directory.models import Member, Project
@@ -20,6 +19,7 @@ from portal.lists import readers
 from portal.lists.filters import Conditional, EnumWords, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
 from portal.lists.folding import nfc
 from portal.lists.readers import NONE
+from portal.web.enum_labels import TRIGGERS
 
 TODAY = "today"
 SPANS = {TODAY: "today (UTC)", **LEDGER_SPANS}

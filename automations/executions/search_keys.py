@@ -11,13 +11,13 @@ from django.db.models import Q, Value
 from django.utils import timezone
 
 from automations.models import UNDER_WAY, ExecutionPhase
-from environments.documents.labels import TRIGGERS
 from portal.directory.models import Member, Project
 from portal.lists import readers
 from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded, folded
 from portal.lists.readers import NONE
 from portal.lists.search import Key, Search, keys, listed, one_of, same
+from portal.web.enum_labels import TRIGGERS
 
 PREFIX = "TASK_EXECUTION_PHASE_"
 PHASES: dict[str, str] = {phase.label: phase.value for phase in ExecutionPhase} | {"unknown": ""}

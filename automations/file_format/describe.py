@@ -11,7 +11,7 @@ from automations.file_format import rules
 from automations.file_format.problems import shortened
 from automations.models import Service, Task
 from environments.documents.json_part import Part
-from environments.documents.labels import TRIGGERS
+from portal.web.enum_labels import TRIGGERS
 
 ROLES = {"": "", "SERVICE_ROLE_UNSPECIFIED": "", "SERVICE_ROLE_DEFAULT": "", "SERVICE_ROLE_EDITOR": "editor",
          "SERVICE_ROLE_AI_AGENT": "ai-agent"}  # fmt: skip

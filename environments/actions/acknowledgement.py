@@ -11,9 +11,9 @@ from django.utils import timezone
 from environments.actions.registry import ACTIONS
 from environments.actions.specification_parts import EditedPart
 from environments.documents.json_part import Document, as_number
-from environments.documents.labels import enum_label
 from environments.models import Environment, Phase
 from portal.ledger.models import Operation, Outcome
+from portal.web.enum_labels import enum_label
 from portal.web.formatting import duration_words, phase_word
 
 PATIENCE = timedelta(minutes=2)

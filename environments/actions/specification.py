@@ -33,10 +33,10 @@ from environments.actions.reconcile import by_state
 from environments.actions.registry import CHANGE, Action, Danger, Inverse, Many
 from environments.actions.specification_parts import EditedPart, PartValues, Port, Seen
 from environments.documents.json_part import Part, as_duration, as_number
-from environments.documents.labels import enum_label
 from environments.models import Environment
 from portal.ledger.models import Operation
 from portal.ledger.recording import RequestContext, plain
+from portal.web.enum_labels import enum_label
 from portal.web.formatting import duration_words
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from environments.documents.labels import enum_label
 from environments.models import Environment
 from portal.directory.models import Organization
+from portal.web.enum_labels import enum_label
 from portal.web.formatting import duration_words
 
 # as Ona judges openness; a level that is newer than this list is left to Ona

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from environments.documents.labels import enum_label
 from portal.directory.models import Member
 from portal.ledger.models.audit_log import AuditLog
+from portal.web.enum_labels import enum_label
 
 UNKNOWN = "somebody unknown"
 Names = Mapping[UUID, str]

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import BooleanField, DateTimeField, Field, TextField, UUIDField
+
 from environments.activity.filters import period
 from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
 from environments.activity.rows import Entry, describe_entries
+from environments.activity.specification_changes import SpecificationChange, of_entries, of_values
 from environments.export_head import log_read
 from portal.exports.snapshot import AT_ONCE
 from portal.ledger.models import AuditLog, Operation
@@ -17,15 +20,22 @@ from portal.lists.declaration import ListQuery, Table
 
 COLUMNS = (
     "at", "source", "id", "actor_id", "actor", "action", "subject_type", "subject_id", "subject", "outcome", "reason",
-    "probably_of_operation", "probably_in_onas_log", "reads_a_credential", "note",
+    "probably_of_operation", "probably_in_onas_log", "reads_a_credential", "note", "changed", "from", "to",
 )  # fmt: skip
+TYPES = {
+    **dict.fromkeys(("source", "actor", "subject_type", "subject", "probably_in_onas_log", "note"), TextField),
+    **dict.fromkeys(("subject_id", "probably_of_operation"), UUIDField),
+    "at": DateTimeField, "actor_id": Field, "reads_a_credential": BooleanField,
+}  # fmt: skip
 OF_OPERATION = (
     "asked_at", "actor_id", "actor_name", "action", "target_type", "target_id", "target_name", "outcome", "reason",
+    "before", "after",
 )  # fmt: skip
 NOTE = (
     'Rows with the source "portal" are operations, those with "ona" entries of Ona\'s audit log. That log names no '
     "operation: entries are matched to operations by actor, subject and time, which is only probable. "
-    "The parts of batches are rows of their own, which the page shows as one line."
+    "The parts of batches are rows of their own, which the page shows as one line. "
+    "What changed of a specification, from what to what: of operations as recorded, of entries as first observed then."
 )
 
 
@@ -43,14 +53,21 @@ def _batch(spots: Sequence[Spot]) -> Iterator[Sequence[Any]]:
     operations = Operation.objects.only(*OF_OPERATION).in_bulk(asked)
     entries = AuditLog.objects.defer("document").in_bulk([spot.pk for spot in spots if spot.source == ONA])
     described = {entry.id: entry for entry in describe_entries(list(entries.values()))}
+    changes = of_entries(entries.values())
     behind: dict[UUID | None, list[UUID]] = defaultdict(list)
     for operation_id, pk in AuditLog.objects.filter(operation_id__in=asked).values_list("operation_id", "pk"):
         behind[operation_id].append(pk)
     for spot in spots:
         if spot.source == PORTAL:
-            yield _operation(operations[spot.pk], behind[spot.pk])
+            operation = operations[spot.pk]
+            change = of_values(operation.before, operation.after)
+            yield (*_operation(operation, behind[spot.pk]), *_changed(change))
         else:
-            yield _entry(entries[spot.pk], described[spot.pk])
+            yield (*_entry(entries[spot.pk], described[spot.pk]), *_changed(changes.get(spot.pk)))
+
+
+def _changed(change: SpecificationChange | None) -> Sequence[Any]:
+    return change.columns if change else (None, None, None)
 
 
 def _operation(operation: Operation, behind: list[UUID]) -> Sequence[Any]:
@@ -73,6 +90,7 @@ TABLE = Table(
     name="stream",
     title="Operations and Ona's audit log",
     columns={name: name for name in COLUMNS},
+    types=TYPES,
     rows=_rows,
     cells=lambda spots, query: _batch(spots),
     count=_count,

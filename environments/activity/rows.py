@@ -97,18 +97,13 @@ def stream_lines(spots: Sequence[Spot], *, with_versions: bool = False) -> list[
             rows[spot.pk],
             folded=folded.get(spot.pk, []),
             of_parts=of_parts.get(spot.pk, 0),
-            change=_of_operation(operations[spot.pk]) if with_versions else None,
+            change=of_values(operations[spot.pk].before, operations[spot.pk].after) if with_versions else None,
         )
         if spot.source == PORTAL
         else StreamLine(ONA, spot.at, entry=described[spot.pk], change=changes.get(spot.pk))
         for spot in spots
         if spot.pk in rows or spot.pk in described
     ]
-
-
-def _of_operation(operation: Operation) -> SpecificationChange | None:
-    words = of_values(operation.before, operation.after)
-    return SpecificationChange(words) if words else None
 
 
 def _of_parts(operations: Iterable[UUID]) -> dict[UUID | None, int]:

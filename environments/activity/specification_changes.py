@@ -6,7 +6,6 @@ had been observed without it before: of two changes between two syncs, each show
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,32 +16,45 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from environments.activity.attribution import SKEW, changes_specification
-from environments.documents.labels import enum_label
 from environments.models import SpecificationVersion
 from portal.ledger.diff import Change, Side, compare, moved
 from portal.ledger.models import AuditLog
 from portal.ledger.models.audit_log import ENVIRONMENT
-from portal.web.formatting import UNKNOWN, phase_word, sentence
+from portal.web.formatting import sentence
 
 OWN_NUMBER = "specVersion"
 TIMEOUT = ("timeout.disconnected", "disconnected")  # of the specification, and of an operation's values
 LABELS = {**dict.fromkeys(TIMEOUT, "Timeout"), "desiredPhase": "Desired state"}
-ENUM = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 SHOWN, LONGEST = 2, 60  # changes of a line, and characters of a value
 
 
 @dataclass(frozen=True, slots=True)
 class SpecificationChange:
-    """What an entry or an operation changed, and the comparison of versions that shows all of it, if observed."""
+    """What an entry or an operation changed: each field, what it was and what it became; and the comparison of versions
+    that shows all of it, if observed."""
 
-    words: str
+    fields: tuple[tuple[str, str, str], ...]
     version: str = ""
     url: str = ""
 
+    @property
+    def words(self) -> str:
+        """For a line: the first fields, with values cut."""
+        told = [f"{label} {_cut(old)} → {_cut(new)}" for label, old, new in self.fields[:SHOWN]]
+        rest = len(self.fields) - SHOWN
+        return ", ".join([*told, f"{rest} more"] if rest > 0 else told)
 
-def of_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Of an operation, by what it recorded; empty if there is nothing of both."""
-    return _words(_named(before, after)) if before and after else ""
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """For a file: all fields, what they were and what they became, in one order."""
+        labels, before, after = ("; ".join(each) for each in zip(*self.fields, strict=True))
+        return labels, before, after
+
+
+def of_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> SpecificationChange | None:
+    """Of an operation, by what it recorded; None if there is nothing of both."""
+    changes = _named(before, after) if before and after else []
+    return SpecificationChange(_fields(changes)) if changes else None
 
 
 def of_entries(entries: Iterable[AuditLog]) -> dict[UUID, SpecificationChange]:
@@ -75,7 +87,7 @@ def _of_entry(entry: AuditLog, versions: Sequence[Any]) -> SpecificationChange |
         if changes:
             query = urlencode({"from": row.number, "to": row.spec_version})
             address = f"{reverse('environments:specification', args=[entry.subject_id])}?{query}"
-            return SpecificationChange(_words(changes), str(row.spec_version), address)
+            return SpecificationChange(_fields(changes), str(row.spec_version), address)
     return None
 
 
@@ -89,10 +101,12 @@ def _named(before: Any, after: Any) -> list[Change]:
     return [each for each in moved(compare({"": before}, {"": after})) if each.path.strip(".") != OWN_NUMBER]
 
 
-def _words(changes: Sequence[Change]) -> str:
-    told = [f"{_label(each.path)} {_value(each, each.before)} → {_value(each, each.after)}" for each in changes[:SHOWN]]
-    rest = len(changes) - SHOWN
-    return ", ".join([*told, f"{rest} more"] if rest > 0 else told)
+def _fields(changes: Sequence[Change]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((_label(each.path), _value(each, each.before), _value(each, each.after)) for each in changes)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _label(path: str) -> str:
@@ -104,10 +118,4 @@ def _value(change: Change, side: Side) -> str:
         return "none"
     if change.path in TIMEOUT and side.words in ("0 s", ""):
         return "off"
-    text = side.words or (_enum_word(side.raw) if ENUM.fullmatch(side.raw) else side.raw)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def _enum_word(raw: str) -> str:
-    word = phase_word(raw)
-    return enum_label(raw) if word in (UNKNOWN, raw) else word
+    return side.words or side.raw

@@ -1,56 +1,17 @@
-"""What will happen on each of the next thirty days, as numbers and as the bars that show them."""
+"""What will happen on each of the next thirty days, as a chart whose columns lead to the environments of their day."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from portal.lists.place import Place
+from portal.web.charts.chart import Chart, Point, Series
+
 DAYS = 30
-HEIGHT = 100  # of the picture, in its own units
-STEP = 20  # from bar to bar
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One day: how many of each kind, and where their bars stand, one upon the other."""
-
-    day: date
-    counts: tuple[int, ...]
-    bars: tuple[Bar, ...]
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    kind: int
-    x: int
-    y: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """`kinds` are the names of the numbers of each day."""
-
-    kinds: tuple[str, ...]
-    days: list[Day]
-    most: int
-
-    @property
-    def total(self) -> int:
-        return sum(day.total for day in self.days)
-
-    @property
-    def last(self) -> date:
-        return self.days[-1].day
-
-    @property
-    def width(self) -> int:
-        return len(self.days) * STEP
+Kinds = Mapping[str, tuple[str, ...]]
+Ahead = Mapping[str, Mapping[date, int]]
 
 
 def begin_of(now: datetime) -> datetime:
@@ -58,28 +19,28 @@ def begin_of(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def forecast(kinds: Mapping[str, tuple[str, ...]], ahead: Mapping[str, Mapping[date, int]], now: datetime) -> Forecast:
-    """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each."""
+def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart | None:
+    """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each, `place`
+    the audit. None if there are none."""
     begin = begin_of(now)
-    days = [(begin + timedelta(days=number)).date() for number in range(DAYS)]
-    counted = {day: tuple(_sum(ahead, statuses, day) for statuses in kinds.values()) for day in days}
-    return draw(tuple(kinds), counted)
+    points = [_point(kinds, ahead, (begin + timedelta(days=number)).date(), place) for number in range(DAYS)]
+    totals = [sum(point.values or ()) for point in points]
+    if not any(totals):
+        return None
+    summary = f"{sum(totals):,.0f} in {DAYS} days, at most {max(totals):,.0f} a day."
+    return Chart("forecast", "Forecast", summary, [Series(kind) for kind in kinds], points, "Day (UTC)")
 
 
-def _sum(ahead: Mapping[str, Mapping[date, int]], statuses: tuple[str, ...], day: date) -> int:
-    return sum(ahead.get(status, {}).get(day, 0) for status in statuses)
+def _point(kinds: Kinds, ahead: Ahead, day: date, place: Place) -> Point:
+    numbers = [sum(ahead.get(status, {}).get(day, 0) for status in statuses) for statuses in kinds.values()]
+    return Point(
+        f"{day:%Y-%m-%d}", numbers, f"{day:%-d %b}", _url(place, day) if any(numbers) else "",
+        [_url(place, day, statuses) for statuses in kinds.values()],
+    )  # fmt: skip
 
 
-def draw(kinds: tuple[str, ...], counts: Mapping[date, tuple[int, ...]]) -> Forecast:
-    """Bars in proportion to the greatest day; what is not nothing can be seen."""
-    most = max(map(sum, counts.values()), default=0)
-    days = []
-    for position, (day, numbers) in enumerate(counts.items()):
-        bars, y = [], float(HEIGHT)
-        for kind, number in enumerate(numbers):
-            height = max(1.0, number / most * HEIGHT) if number else 0.0
-            y -= height
-            if number:
-                bars.append(Bar(kind, position * STEP + 2, round(max(y, 0.0), 2), round(height, 2)))
-        days.append(Day(day, numbers, tuple(bars)))
-    return Forecast(kinds, days, most)
+def _url(place: Place, day: date, statuses: Sequence[str] = ()) -> str:
+    """The audit with the environments of a day, in these statuses."""
+    alone = [pair for pair in place.filters if pair[0] not in ("status", "day")]
+    asked = [("day", f"{day:%Y-%m-%d}"), *(("status", status) for status in statuses)]
+    return str(replace(place, filters=(*alone, *asked), cursor=""))

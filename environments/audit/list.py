@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import F, Q
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
@@ -21,7 +23,7 @@ from environments.audit.cells import cells
 from environments.audit.counts import tally
 from environments.audit.exports import CHANGES_TABLE, bare_table, table_of
 from environments.audit.forecast import forecast
-from environments.audit.query import AUDITS, DELETED, GROUPS, READ, Audit, AuditState
+from environments.audit.query import AUDITS, DELETED, GROUPS, OWN, READ, Audit, AuditState
 from environments.list.change_token import revision
 from environments.list.filters import FILTERS, MOST_CHOSEN, PANEL, without_gone
 from environments.list.list import ENVIRONMENTS, TICKS, last_sync
@@ -68,7 +70,7 @@ def _list(audit: Audit) -> List:
         sorts=_sorts(audit, None, may_be_deleted=False),
         default_order="when",
         search=replace(SEARCH, placeholder="Words, or owner:ann runner:aws is:unpushed"),
-        filters=(*FILTERS, _status(audit, {}), GROUP),
+        filters=(*FILTERS, _status(audit, {}), _day(audit, {}, None, None), GROUP),
         panel=(*PANEL, "group"),
         base=partial(_base, audit),
         prepare=partial(_prepare, audit),
@@ -96,12 +98,12 @@ def _prepare(audit: Audit, listing: List, data: QueryDict, of: Mapping[str, Any]
     """The audit under the policy of the time that is asked about; two queries."""
     now = clock.at()
     policy = policy_at(now)
-    state = partial(AuditState, audit, policy, now, revision())
+    state, conditions = partial(AuditState, audit, policy, now, revision()), audit.conditions(policy, now)
     may_be_deleted = bool(data.get("gone")) or "gone:" in data.get("q", "").lower() or DELETED in data.getlist("status")
     return replace(
         listing,
         sorts=_sorts(audit, policy, may_be_deleted=may_be_deleted),
-        filters=(*FILTERS, _status(audit, audit.conditions(policy, now)), GROUP),
+        filters=(*FILTERS, _status(audit, conditions), _day(audit, conditions, policy, now), GROUP),
         pages=lambda query: rows.read_page(state(query)),
         count=lambda query: rows.figures(state(query))[1],
         display=lambda found, query, request: cells(rows.lines(found, state(query), request.user), state(query).as_of),
@@ -125,6 +127,31 @@ def _status(audit: Audit, conditions: Mapping[str, Q]) -> Filter:
     return Filter("status", "Status", asks, word_of(audit.statuses), words_of(labels))
 
 
+def _day(audit: Audit, conditions: Mapping[str, Q], policy: Policy | None, now: datetime | None) -> Filter:
+    """What the forecast counts on a day."""
+
+    def asks(values: Values) -> Q:
+        begin = datetime.fromisoformat(values[0]).replace(tzinfo=UTC)
+        after = max(begin, now) if now else begin
+        at, statuses = audit.when(policy, False), tuple(status for each in audit.ahead.values() for status in each)
+        # at a time that has come, nothing is ahead
+        since = GreaterThan(at, after) if after == now else GreaterThanOrEqual(at, after)
+        within = Q(since) & Q(LessThan(at, begin + timedelta(days=1)))
+        return Q(gone_at=None) & any_of(conditions)(statuses) & within
+
+    return Filter("day", "Due on", asks, _read_day, words_of({}), single=True)
+
+
+def _read_day(text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.max
+    if day.year == date.max.year:
+        raise ValueError("takes a day in UTC such as 2026-12-31")
+    return day.isoformat()
+
+
 def _base(audit: Audit, query: ListQuery) -> EnvironmentQuerySet:
     """Deleted ones only if the address names them, by their status or as gone."""
     found = Environment.objects.all() if DELETED in query.selected("status") else without_gone(query)
@@ -136,12 +163,12 @@ def _context(request: HttpRequest, state: AuditState, part: str) -> dict[str, An
     figures, total = rows.figures(state)
     return {
         "audit": state.audit,
-        "policy_words": _policy_words(state),
+        "policy_words": policy_words(state),
         "is_unknown": not total and not was_ever_synced(),
         "figures": figures,
         "groups": rows.groups(state),
         "group_label": GROUPS.get(state.query.one("group"), ""),
-        "forecast": forecast(state.audit.ahead, tally(state).ahead, state.now),
+        "forecast": forecast(state.audit.ahead, tally(state.of_every_day).ahead, state.now, state.query.place),
         **_chosen(request, state, total),
         **_narrowing(request, state, part),
         **(_changes(state) if state.audit is AUDITS["lockdown"] else {}),
@@ -157,14 +184,15 @@ def _chosen(request: HttpRequest, state: AuditState, total: int) -> dict[str, An
 
 
 def _all_query(state: AuditState, total: int) -> str:
-    """All that match, by name where a status chose them: the environments' own list knows no statuses."""
-    if state.statuses and total > MOST_CHOSEN:
+    """All that match, by name where a status or a day chose them: the environments' own list knows neither."""
+    if state.is_narrowed and total > MOST_CHOSEN:
         return ""
-    found = state.query.rows().order_by().values_list("pk", flat=True)[:MOST_CHOSEN] if state.statuses else ()
+    found = state.query.rows().order_by().values_list("pk", flat=True)[:MOST_CHOSEN] if state.is_narrowed else ()
     return state.listed_alone([pk.hex for pk in found])
 
 
-def _policy_words(state: AuditState) -> str:
+def policy_words(state: AuditState) -> str:
+    """The policy that an audit follows."""
     if state.policy is None:
         return "unknown: the organization's policies had not been read."
     return state.policy.lifetime_words if state.audit.slug == "lockdown" else state.policy.archive_words
@@ -173,7 +201,7 @@ def _policy_words(state: AuditState) -> str:
 def _narrowing(request: HttpRequest, state: AuditState, part: str) -> dict[str, Any]:
     """What narrows it; the filters of the environments' list, counted in every status, only if requested."""
     url, place = reverse("environments:facets"), state.query.place
-    known = QueryDict(urlencode([pair for pair in place.filters if pair[0] not in ("status", "group")]))
+    known = QueryDict(urlencode([pair for pair in place.filters if pair[0] not in OWN]))
     is_counted = part == WHOLE and "facets" in request.GET
     return {
         "group_choices": GROUPS.items(),

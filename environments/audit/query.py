@@ -23,6 +23,7 @@ from portal.lists.filters import Values
 
 READ = ("environments.view_environment", "environments.view_transition")
 DELETED = "deleted"
+OWN = ("status", "group", "day")  # parameters that the environments' list does not have
 GROUPS = {"project": "Project", "owner": "Owner", "runner": "Runner"}
 T = TypeVar("T")
 
@@ -79,6 +80,18 @@ class AuditState:
         return self.query.selected("status")
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether it is asked for something that the environments' list does not know."""
+        return bool(self.statuses or self.query.one("day"))
+
+    @property
+    def of_every_day(self) -> AuditState:
+        """Without the day that is asked for."""
+        values = {name: values for name, values in self.query.values.items() if name != "day"}
+        place = replace(self.query.place, filters=tuple(pair for pair in self.query.place.filters if pair[0] != "day"))
+        return replace(self, query=replace(self.query, values=values, place=place))
+
+    @property
     def as_of(self) -> AsOf:
         return cast(AsOf, self.query.as_of)
 
@@ -111,11 +124,11 @@ class AuditState:
     @property
     def filters_alone(self) -> str:
         """The query of the environments that the filters leave, whatever their status, at that time."""
-        return urlencode([pair for pair in self.query.place.filters if pair[0] not in ("status", "group")])
+        return urlencode([pair for pair in self.query.place.filters if pair[0] not in OWN])
 
     def listed_alone(self, ids: Sequence[str]) -> str:
-        """The query of the environments' list for those that the filters leave; where statuses are asked for, for these
-        alone, be they none."""
-        if self.statuses:
+        """The query of the environments' list for those that the filters leave; where statuses or a day are asked for,
+        for these alone, be they none."""
+        if self.is_narrowed:
             return urlencode([("id", identity) for identity in ("none", *ids)])
-        return urlencode([pair for pair in self.query.place.filters if pair[0] not in ("status", "group", "as_of")])
+        return urlencode([pair for pair in self.query.place.filters if pair[0] not in (*OWN, "as_of")])

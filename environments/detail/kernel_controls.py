@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from environments.detail.fields import NOT_SET, Fact
 from environments.documents.json_part import Document, Part
-from environments.documents.labels import enum_label
+from portal.web.enum_labels import enum_label
 
 
 @dataclass(frozen=True, slots=True)

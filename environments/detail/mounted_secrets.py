@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from environments.detail.fields import Fact
 from environments.documents.json_part import Document, Part
-from environments.documents.labels import enum_label
+from portal.web.enum_labels import enum_label
 
 REGISTRY = "containerRegistryBasicAuthHost"
 MOUNTS = {

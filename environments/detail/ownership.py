@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from environments.detail.fields import NOT_SET, Fact
 from environments.documents.json_part import Document, as_text
-from environments.documents.labels import enum_label
 from environments.models import Environment
 from portal.directory.models import EnvironmentClass, Runner
+from portal.web.enum_labels import enum_label
 
 
 def owner(environment: Environment, document: Document) -> list[Fact]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from environments.detail.fields import NOT_SET, Fact, sessions
 from environments.documents.json_part import Document, Part, as_duration, as_number
-from environments.documents.labels import TRIGGERS, enum_label
+from portal.web.enum_labels import TRIGGERS, enum_label
 
 CONTAINER_RUNS = "PHASE_RUNNING"
 EVERYONE = "ADMISSION_LEVEL_EVERYONE"

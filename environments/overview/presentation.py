@@ -15,11 +15,13 @@ from environments.list import search_keys
 from environments.models import Phase
 from environments.models.overview import StartUp
 from portal.lists.readers import NONE
+from portal.web.charts import sparkline
+from portal.web.charts.bars import Bar, scaled
+from portal.web.charts.chart import seconds_words
 from portal.web.formatting import phase_word
 from portal.web.navigation import url_of
 
 from . import failures
-from .chart_drawing import format_number
 from .counted_conditions import CONDITIONS, Condition
 from .counts import BEFORE
 from .failures import AFFECTED
@@ -28,6 +30,7 @@ Data = dict[str, Any]
 PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions shown beside the phases
 PHASE_NAMES = {raw: word for word, raw in search_keys.PHASES.items()}
 MOST_ERROR = 0.5
+TOO_UNCERTAIN = "too uncertain"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -95,45 +98,11 @@ class AffectedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Top:
-    """One owner, project or class. `share` is the length of its bar, of 100."""
+class Ranking:
+    """The top bars of a dimension, of `of` in total (0: unknown)."""
 
     name: str
-    url: str
-    environments: int
-    running: int
-    running_url: str
-    seconds: float
-    seconds_url: str
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tops:
-    """The top rows of a dimension, of `of` in total (0: unknown)."""
-
-    dimension: str
-    rows: list[Top]
-    of: int
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Startup times in seconds, with counts and links; None where none was measured. A rough one may be wrong by more
-    than half."""
-
-    name: str
-    url: str
-    starts_url: str
-    figures: list[Data | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Starts:
-    """Startup times of all ("") or by class or project: the top rows of `of` in total (0: unknown)."""
-
-    by: str
-    rows: list[Start]
+    bars: list[Bar]
     of: int
 
 
@@ -185,18 +154,10 @@ def _phase(raw: str, count: int, counts: Data) -> Figure:
 
 
 def _line(counts: Data, dimension: str, key: str) -> str:
-    """The count of the last hours as the points of a polyline in 100 × 20; empty with fewer than two of them."""
+    """The count of the last hours as a line; an absent phase was 0, an absent condition not counted."""
     hours = counts.get("lately", {}).get(dimension, [])
-    known = [
-        (place, each.get(key, 0))
-        for place, each in enumerate(hours)
-        if each is not None and (dimension == "phase" or key in each)
-    ]
-    if len(known) < 2:
-        return ""
-    top = max(value for _, value in known) or 1
-    last = len(hours) - 1
-    return " ".join(f"{100 * place / last:.1f},{19 - 15 * value / top:.1f}" for place, value in known)
+    absent = 0 if dimension == "phase" else None
+    return sparkline.points([None if each is None else each.get(key, absent) for each in hours])
 
 
 def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[CountChange]:
@@ -240,51 +201,63 @@ def _failures_url(cluster: Data, **more: Sequence[str]) -> str:
     return list_url(q=failures.QUERY, failure=cluster.get("key", ""), **more)
 
 
-def tops(data: Data, by: str) -> list[Tops]:
+def tops(data: Data, by: str) -> list[Ranking]:
     """The top owners, projects and classes by number of environments or by running time."""
-    of = "keys" if by == "environments" else "ran"
+    of, is_measured = "keys" if by == "environments" else "ran", data["is_measured"]
     names = ("owner", "project", "class")
-    return [Tops(name, list(_top(name, data[name][by], by)), data[name].get(of, 0)) for name in names]
-
-
-def _top(dimension: str, rows: list[Data], by: str) -> Iterator[Top]:
-    measure = "environments" if by == "environments" else "seconds"
-    most = max((row[measure] for row in rows), default=0) or 1
-    for row in rows:
-        chosen = {dimension: row["key"] or NONE}
-        yield Top(
-            row["name"], list_url(**chosen), row["environments"], row["running"],
-            list_url(**chosen, phase="running"), row["seconds"], _url("overview-running-time", chosen),
-            round(100 * row[measure] / most, 1),
-        )  # fmt: skip
-
-
-def starts(data: Data) -> list[Starts]:
-    """Startup times of all, by class and by project; without rows of which every figure is too rough."""
-    groups = [Starts("", [_start("all", "", {}, data["all"])], 1)] if data["all"] else []
-    for by in ("class", "project"):
-        names, rows = data["names"][by], []
-        for row in data[by]:
-            chosen = {by: row["key"] or NONE}
-            rows.append(_start(names[row["key"]], list_url(**chosen), chosen, row))
-        rows = [row for row in rows if any(figures and not figures["is_rough"] for figures in row.figures)]
-        groups += [Starts(by, rows, data.get("keys", {}).get(by, 0))] if rows else []
-    return groups
-
-
-def _start(name: str, url: str, chosen: Mapping[str, str], row: Data) -> Start:
-    figures = [
-        {**row[kind], "is_rough": _is_rough(row[kind]), "url": _url("overview-starts", {**chosen, "kind": kind})}
-        if kind in row
-        else None
-        for kind in StartUp.Kind.values
+    return [
+        Ranking(name, scaled([_top(name, row, by, is_measured) for row in data[name][by]]), data[name].get(of, 0))
+        for name in names
     ]
-    return Start(name, url, _url("overview-starts", chosen), figures)
 
 
-def _is_rough(figures: Data) -> bool:
-    """Whether the median may be wrong by more than half of itself: such a figure tells nothing."""
-    return bool(figures["uncertain"] > MOST_ERROR * figures["p50"])
+def _top(dimension: str, row: Data, by: str, is_measured: bool) -> Bar:
+    chosen = {dimension: row["key"] or NONE}
+    url, spent = list_url(**chosen), _url("overview-running-time", chosen)
+    seconds, count = seconds_words(row["seconds"]), f"{row['environments']:,}"
+    notes = [(f"{row['running']:,} running", list_url(**chosen, phase="running"))] if row["running"] else []
+    if by == "environments":
+        notes[:0] = [(seconds, spent)] if is_measured else []
+        return Bar(row["name"], url, count, url, row["environments"], notes=notes, title="environments")
+    notes.insert(0, (f"{count} in all", url))
+    if not is_measured:
+        return Bar(row["name"], url, "–", notes=notes, title="no data")
+    return Bar(row["name"], url, seconds, spent, row["seconds"], notes=notes)
+
+
+def starts(data: Data) -> list[Ranking]:
+    """Startup times by kind of start: of all, then of classes and projects with figures that tell something."""
+    return [Ranking(kind.label, scaled(bars), 0) for kind in StartUp.Kind if (bars := list(_starts(data, kind.value)))]
+
+
+def _starts(data: Data, kind: str) -> Iterator[Bar]:
+    if kind in data["all"]:
+        yield _start("All", {}, kind, data["all"][kind])
+    for by in ("class", "project"):
+        for row in data[by]:
+            if kind in row and not is_rough(row[kind]["p50"], row[kind]["uncertain"]):
+                yield _start(
+                    f"{by.capitalize()} {data['names'][by][row['key']]}", {by: row["key"] or NONE}, kind, row[kind]
+                )
+
+
+def _start(name: str, chosen: Mapping[str, str], kind: str, figures: Data) -> Bar:
+    """A bar to the median, and a lighter one to the 95th percentile."""
+    url, error = _url("overview-starts", {**chosen, "kind": kind}), seconds_words(figures["uncertain"])
+    name_url, of = list_url(**chosen) if chosen else _url("overview-starts", {}), (f"of {figures['count']:,}", url)
+    if is_rough(figures["p50"], figures["uncertain"]):
+        title = f"{seconds_words(figures['p50'])}, but each start may be off by {error}: syncs are too far apart."
+        return Bar(name, name_url, TOO_UNCERTAIN, notes=[of], title=title)
+    p95 = (f"p95 {seconds_words(figures['p95'])}", "")
+    return Bar(
+        name, name_url, seconds_words(figures["p50"]), "", figures["p50"], figures["p95"],
+        notes=[p95, of], title=f"Half took at most this; each may be off by {error}",
+    )  # fmt: skip
+
+
+def is_rough(seconds: float, uncertain: float) -> bool:
+    """Whether a figure may be wrong by more than half of itself: such a one tells nothing."""
+    return uncertain > MOST_ERROR * seconds
 
 
 def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:
@@ -292,8 +265,3 @@ def series_urls(by: str, keys: list[str]) -> Mapping[str, str]:
     if by == "phase":
         return {key: list_url(q=f"phase:{PHASE_NAMES.get(key, key)}") for key in keys}
     return {key: list_url(**{by: key or NONE}, phase=phase_word(Phase.RUNNING)) for key in keys}
-
-
-def mean(value: float | None) -> str:
-    """A mean for the legend."""
-    return "not observed" if value is None else format_number(value)

@@ -16,7 +16,7 @@ from environments.models import Environment
 from environments.models.overview import StartUp
 from environments.overview import startup_times
 from environments.overview.change_log import READ, change_url, environment_url
-from environments.overview.presentation import Choice
+from environments.overview.presentation import Choice, is_rough
 from environments.overview.top_consumers import names_of as names_by_key
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, Values, in_column, in_ids, words_of
@@ -31,7 +31,7 @@ KINDS = {**{kind.value: kind.label for kind in StartUp.Kind}, UNMEASURED: "not m
 
 @dataclass(frozen=True, slots=True)
 class StartRow:
-    """A start as a row shows it; `row.seconds` is None if it was not measured."""
+    """A start as a row shows it; `row.seconds` is None if it was not measured, and no figure if `is_rough`."""
 
     row: StartUp
     name: str
@@ -39,6 +39,10 @@ class StartRow:
     change_url: str
     project: str
     class_: str
+
+    @property
+    def is_rough(self) -> bool:
+        return is_rough(self.row.seconds or 0, self.row.uncertain or 0)
 
 
 def _within(period: str) -> Q:

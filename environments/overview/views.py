@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from environments.models import SyncRun
-from environments.models.overview import OverviewPart, RunningTime
-from environments.overview import presentation, running_chart, running_time
+from environments.models.overview import OverviewPart
+from environments.overview import charts, presentation, running_chart, running_time
 from environments.overview.change_log import latest
-from environments.overview.chart_drawing import Picture, draw_chart
 from environments.overview.presentation import Choice
 from environments.overview.top_consumers import names_of
 from environments.sync.freshness import Freshness, freshness
@@ -156,22 +152,12 @@ def look_back(choices: tuple[tuple[str, str], ...], moments: Moments) -> SafeStr
         data, at, live = parts[chart].data, parts[chart].at, running_chart.newest(asked["by"])
         if live and live.at >= at:
             data, at = running_chart.with_now(data, asked["by"], live.counts, live.at), live.at
-        drawn = draw_chart(data)
-        context |= {"picture": drawn, "picture_at": at, "legend": _legend(drawn, asked["by"])}
+        context |= {"running": charts.running(data, asked["by"]), "running_at": at, "hours": data["hours"]}
     if "tops" in parts:
         context |= {"tops": presentation.tops(parts["tops"].data, asked["top"]), "tops_data": parts["tops"].data}
     if "startups" in parts:
         context |= {"starts": presentation.starts(parts["startups"].data), "starts_data": parts["startups"].data}
     return render_to_string("environments/overview/_look_back.html", context)
-
-
-def _legend(drawn: Picture, by: str) -> list[dict[str, Any]]:
-    """The series with their lists, from the top of the picture to the bottom."""
-    urls = presentation.series_urls(by, [band.key for band in drawn.bands if band.key != running_chart.OTHERS])
-    return [
-        {"band": band, "url": urls.get(band.key, ""), "latest": presentation.mean(band.latest)}
-        for band in reversed(drawn.bands)
-    ]
 
 
 def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
@@ -181,40 +167,24 @@ def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """How long environments ran on a day, in total, and how long the sync observed."""
-
-    day: date
-    seconds: float
-    observed: float
-
-
 @takes(**{name: readable_by(id_or_none) for name in running_time.KEYS})
 @permission("environments.view_environment")
 def running_time_by_day(request: HttpRequest) -> HttpResponse:
     """How long the environments of one owner, project or class ran on each of the last days; without one, all."""
-    by, identity = _one_of(request.GET)
-    first = timezone.now().astimezone(UTC).date() - timedelta(days=running_time.DAYS)
-    stored = RunningTime.objects.filter(day__gt=first)
+    by, identity = one_of(request.GET)
+    days = running_time.days_of(by, identity)
     key = "" if identity == NONE else identity  # as stored figures have it
-    own = stored.filter(dimension=by, key=key) if by else stored.filter(dimension="owner")
-    spent = dict(own.order_by("day").values_list("day").annotate(Sum("seconds")))
-    observed = stored.filter(dimension=RunningTime.OBSERVED).order_by("-day").values_list("day", "seconds")
-    days = [Day(day, spent.get(day, 0), seconds) for day, seconds in observed]
     context = {
         "by": by,
         "name": names_of(by, [key])[key] if by else "",
-        "days": days,
         "count": running_time.DAYS,
-        "seconds": sum(day.seconds for day in days),
-        "observed": sum(day.observed for day in days),
+        "chart": charts.running_time(days, running_time.first_day(), running_time.DAYS) if days else None,
         "list_url": presentation.list_url(**({by: identity} if by else {})),
     }
     return render(request, "environments/overview/running_time.html", context)
 
 
-def _one_of(data: QueryDict) -> tuple[str, str]:
+def one_of(data: QueryDict) -> tuple[str, str]:
     """The first dimension with an id (or "none") in the query, and that id."""
     for by in running_time.KEYS:
         with suppress(ValueError):

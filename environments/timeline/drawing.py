@@ -36,7 +36,7 @@ SIGNS = {
     "specification": "Specification version",
     "lockdown": "Lockdown",
     "archive": "Archiving",
-    "gone": "Deleted or back",
+    "gone": "Deleted or restored",
     "created": "Created",
     "start": "Last started",
     "activity": "Last activity",

@@ -37,6 +37,6 @@ class ComparisonForm(forms.Form):
                 self.add_error(name, "A version is a whole number, such as 12.")
             elif number not in recorded:
                 seen = specification_versions.describe_range(self.environment)
-                self.add_error(name, f"Version {number} was never seen by the portal.{seen}")
+                self.add_error(name, f"Version {number} was not observed.{seen}")
         if not self.errors:
             self.pair = recorded[numbers["from"] or 0], recorded[numbers["to"] or 0]

@@ -246,7 +246,7 @@ def find(environment: Environment, id_: str) -> Selection | None:
     changes = version.changes if previous else compare_fields({}, _without_number(row.spec))
     return Selection(
         f"{LETTER}{row.pk}",
-        f"{title}, held against version {previous.spec_version}" if previous else f"{title}, the first recorded",
+        f"{title}, compared with version {previous.spec_version}" if previous else f"{title}, the first recorded",
         row.seen_at,
         row.old_seen_at,
         changes,

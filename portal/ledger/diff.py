@@ -17,11 +17,13 @@ from typing import Any, Final
 from django.utils import timezone
 
 from portal.ledger.recording import NOT_KEPT
-from portal.web.formatting import due_words, duration_words
+from portal.web.enum_labels import enum_label
+from portal.web.formatting import UNKNOWN, due_words, duration_words, phase_word
 
 DEEPEST = 12
 KNOWN_BY = ("port", "id", "name", "environmentVariable", "path")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_ENUM = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 _DURATION = re.compile(r"-?\d{1,12}(\.\d{1,9})?s")
 
 
@@ -47,7 +49,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A value on one side: `raw` as it was written, `words` for times and durations; neither where it is absent."""
+    """A value on one side: `raw` as written, `words` for times, durations and enums; neither where it is absent."""
 
     raw: str
     words: str = ""
@@ -188,7 +190,10 @@ def _text(value: Any) -> str:
 
 
 def _words(text: str) -> str:
-    """A time or a duration, as Ona writes it, in words; empty for anything else."""
+    """A time, a duration or a value of an enum, as Ona writes it, in words; empty for anything else."""
+    if _ENUM.fullmatch(text):
+        word = enum_label(text) if phase_word(text) in (UNKNOWN, text) else phase_word(text)
+        return "" if word == text else word
     try:
         if _TIME.fullmatch(text):
             moment = datetime.fromisoformat(text.upper()).astimezone(UTC)

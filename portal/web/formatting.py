@@ -32,7 +32,7 @@ TONES = {
     "stopped": "gray",
     "inactive": "gray",
     "deleted": "gray",
-    "unavailable": "amber",
+    "unavailable": "gray",
     "failed": "red",
     "skipped": "gray",
 }

@@ -92,6 +92,9 @@ def _address(name: str) -> str:
 
 
 def _current(path: str, url: str) -> str:
-    if path == url:
-        return "page"
-    return "true" if url != "/" and path.startswith(url) else ""
+    return "page" if path == url else "true" if is_within(path, url) else ""
+
+
+def is_within(path: str, url: str) -> bool:
+    """Whether a page lies beneath another one; those of the overview, which is at the root, have its name."""
+    return path != url and path.startswith("/overview/" if url == "/" else url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,8 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     )
     refresh_parts(now - HOUR, everything=True)
     page.clock.install()
+    zone = page.context.new_cdp_session(page)
+    zone.send("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
     page.goto("/")
     page.evaluate("window.sameDocument = true")
     month = page.get_by_role("group", name="Period").get_by_role("link", name="month")
@@ -47,3 +50,23 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     expect(month).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("link", name="Data freshness")).to_be_focused()
     assert page.evaluate("window.sameDocument === true")
+    columns, read = page.locator("#running-chart .chart-point"), page.locator("#running-chart .chart-read")
+    columns.last.focus()
+    expect(read).to_have_text("now: 1 running")
+    page.keyboard.press("Home")
+    expect(columns.first).to_be_focused()
+    expect(read).to_contain_text(": not observed")
+    page.keyboard.press("ArrowRight")
+    expect(columns.nth(1)).to_be_focused()
+    columns.last.hover()
+    expect(read).to_have_text("now: 1 running")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 environment", exact=True)).to_be_visible()
+    page.locator(".topbar-user").click()
+    page.get_by_role("button", name="Local time in tooltips").click()
+    page.keyboard.press("Escape")
+    page.reload()
+    time = page.locator("#freshness time").first
+    time.hover()
+    expect(time).to_have_attribute("title", re.compile(r"UTC\n.* Asia/Tokyo$"))

@@ -119,11 +119,14 @@ def test_values_that_were_not_kept_count_as_changed() -> None:
         ("2020-01-05T10:00:00.123456789Z", "2020-01-05 10:00 UTC, "),
         ("2020-13-45T10:00:00Z", ""),
         ("999999999999s", "over 100 years"),
+        ("ADMISSION_LEVEL_OWNER_ONLY", "owner only"),
+        ("ENVIRONMENT_PHASE_STOPPED", "stopped"),
+        ("A_NEWER_VALUE", ""),
         ("main", ""),
         ("10s of files", ""),
     ],
 )
-def test_times_and_durations_have_words_beside_them(raw: str, words: str) -> None:
+def test_times_durations_and_enums_have_words_beside_them(raw: str, words: str) -> None:
     (change,) = compare({}, {"a": raw})
     assert change.after.raw == raw
     assert change.after.words.startswith(words)

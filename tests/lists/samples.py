@@ -112,6 +112,7 @@ OF_ENVIRONMENTS = {
     "id": str(uuid.UUID(int=1)), "gone": "yes",
     "failure": "0" * 24, "stops": "never",
 }  # fmt: skip
+OF_AUDITS = OF_ENVIRONMENTS | {"group": "owner", "day": "2099-12-31"}
 
 
 def _changes(number: int) -> None:
@@ -158,8 +159,8 @@ SAMPLES: Mapping[str, Sample] = {
         {name: OF_ENVIRONMENTS[name] for name in ("project", "owner", "runner", "class", "role", "stops")},
         "otter -name:fox",
     ),
-    "audit:lockdown": Sample(_environments, OF_ENVIRONMENTS | {"status": "past", "group": "owner"}, "otter -name:fox"),
-    "audit:archive": Sample(_environments, OF_ENVIRONMENTS | {"status": "due", "group": "owner"}, "otter -name:fox"),
+    "audit:lockdown": Sample(_environments, OF_AUDITS | {"status": "past"}, "otter -name:fox"),
+    "audit:archive": Sample(_environments, OF_AUDITS | {"status": "due"}, "otter -name:fox"),
     "audit:lockdown-changes": Sample(
         _changes_of_lockdowns, OF_ENVIRONMENTS, "otter -name:fox", key="environment_id"
     ),

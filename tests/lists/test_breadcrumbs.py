@@ -27,6 +27,7 @@ def test_every_page_tells_the_pages_above_it_that_its_reader_may_open() -> None:
         f"/automations/tasks/{task.reference}/": [("/automations/", "Automations"), ("/automations/tasks/", "Tasks")],
         "/audit/lockdown/": [("/audit/", "Audit")],
         "/operations/stream/": [("/operations/", "Operations")],
+        "/overview/starts/": [("/", "Overview")],
     }
     for path, crumbs in above.items():
         assert trail(viewer.get(path).content.decode()) == crumbs, path

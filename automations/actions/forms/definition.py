@@ -21,11 +21,11 @@ from environments.actions.execute import Conflict
 from environments.actions.forms.base import CAUTION, ActionForm
 from environments.actions.forms.editing import UNCHANGED
 from environments.actions.forms.made_from import UNREADABLE, Difference, compared
-from environments.documents.labels import TRIGGERS
 from environments.models import Environment
 from environments.secrets.reach import secrets_for
 from portal.accounts.kept_forms import sent
 from portal.ledger.models import Operation
+from portal.web.enum_labels import TRIGGERS
 
 SALT = "automations.actions.forms.definition"
 MOST_SECRETS = 500

@@ -14,8 +14,8 @@ from environments.actions.forms.editing import EditForm
 from environments.actions.forms.limits import HIGHEST_PORT, LONGEST_PORT_NAME, LOWEST_PORT, SHORTEST_PORT_NAME
 from environments.actions.specification_parts import Port
 from environments.actions.specification_policies import OWN, SHARING_DISABLED, is_above_limit, openness, refused_port
-from environments.documents.labels import enum_label
 from portal.directory.models import Organization
+from portal.web.enum_labels import enum_label
 
 PROTOCOLS = ("PROTOCOL_HTTP", "PROTOCOL_HTTPS")
 LEVELS = (

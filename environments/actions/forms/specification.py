@@ -18,9 +18,9 @@ from environments.actions.forms.limits import RELATIVE_PATH, SHORTEST_TIMEOUT
 from environments.actions.forms.moments import moment_words, moved_words
 from environments.actions.specification_policies import maximum_timeout, refused_timeout
 from environments.documents.json_part import as_duration
-from environments.documents.labels import enum_label
 from environments.policies.stopping import find_stop, find_stop_after
 from portal.ledger.recording import plain
+from portal.web.enum_labels import enum_label
 from portal.web.formatting import ago_words, duration_words
 
 NEVER, EXACT = "never", "exact"

@@ -10,7 +10,7 @@ from django import template
 
 from portal.lists.parameters import ignored
 from portal.lists.registry import SAVABLE
-from portal.web.navigation import PLACES, url_of
+from portal.web.navigation import PLACES, is_within, url_of
 
 register = template.Library()
 
@@ -31,7 +31,7 @@ def breadcrumbs(context: template.Context) -> dict[str, Any]:
     user = getattr(request, "user", None)  # a request that is refused early has none
     if request is None or user is None or not user.is_authenticated:
         return {"crumbs": []}
-    above = (crumb for crumb in _crumbs() if request.path.startswith(crumb.url) and request.path != crumb.url)
+    above = (crumb for crumb in _crumbs() if is_within(request.path, crumb.url))
     return {"crumbs": [crumb for crumb in above if user.has_perms(crumb.permissions)]}
 
 
@@ -47,4 +47,4 @@ def _crumbs() -> list[Crumb]:
     """Every page of the navigation and every list, those above others first."""
     found = {url_of(name): Crumb(url_of(name), each.label, each.permissions) for name, each in SAVABLE.items()}
     found |= {url_of(each.url_name): Crumb(url_of(each.url_name), each.label, (each.permission,)) for each in PLACES}
-    return sorted((crumb for url, crumb in found.items() if url not in ("", "/")), key=lambda crumb: crumb.url)
+    return sorted((crumb for url, crumb in found.items() if url), key=lambda crumb: crumb.url)

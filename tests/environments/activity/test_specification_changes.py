@@ -11,6 +11,7 @@ from django.utils import timezone
 from environments.models import Environment, SpecificationVersion
 from tests.support import factories, operations
 from tests.support.audit_entries import entry, person
+from tests.support.exports import read, read_csv, taken
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -56,6 +57,12 @@ def test_an_entry_says_from_what_to_what_and_links_the_version() -> None:
     auditor, compared = factories.client("Auditor"), f"/environments/{made.pk}/timeline/specification/?from=3&to=5"
     assert compared.replace("&", "&amp;") in auditor.get(STREAM).content.decode()
     assert "14400s" in auditor.get(compared).content.decode()
+    file = read(auditor, f"{STREAM}export/")
+    columns = [file.column(name) for name in ("changed", "from", "to")]
+    filed = dict(zip(file.column("action"), zip(*columns, strict=True), strict=True))
+    assert filed["update environment: spec.timeout"] == ("Timeout", "1 h", "4 h")
+    assert filed["stop environment"] == ("Timeout; Desired state", "1 h; running", "4 h; stopped")
+    assert filed["create environment logs token"] == (None, None, None)
 
 
 def test_an_operation_says_what_it_changed() -> None:
@@ -66,3 +73,5 @@ def test_an_operation_says_what_it_changed() -> None:
         after={"disconnected": "14400s"},
     )  # fmt: skip
     assert "Timeout 1 h → 4 h" in " ".join(lines("Auditor"))
+    file = read_csv(taken(factories.client("Auditor"), f"{STREAM}export/", "csv"))
+    assert [file.column(name) for name in ("changed", "from", "to")] == [["Timeout"], ["1 h"], ["4 h"]]

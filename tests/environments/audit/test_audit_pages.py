@@ -13,7 +13,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from environments.audit.forecast import draw
 from environments.models import Environment, Field, Phase
 from tests.environments.audit.audit_pages import ARCHIVE, DAY, HOUR, LOCKDOWN, WHAT_IF, counts, get, names, some
 from tests.support import audits, factories
@@ -175,27 +174,25 @@ def test_where_there_are_more_groups_than_are_shown_the_page_says_so(viewer):
     assert "The largest" not in get(viewer, LOCKDOWN, group="project")
 
 
-def test_the_forecast_has_every_day_as_a_bar_and_as_a_number(viewer):
+def test_each_day_of_the_forecast_leads_to_exactly_its_environments(viewer):
     audits.policies(lifetime=7, archive=3, delete=14)
-    now = timezone.now()
-    for days in (2, 2, 5, 40, -1):
-        factories.environment(lockdown_at=now + days * DAY)
-    page = get(viewer, LOCKDOWN)
-    assert "3 in 30 days, at most 2 a day" in page
-    assert page.count("<rect") == 2
-    assert page.count('<th scope="row">2') == 30
+    now, days = timezone.now(), set()
+    for delay in (2, 2, 5, 40, -1):
+        factories.environment(lockdown_at=now + delay * DAY)
     some()
-    assert "archived" in get(viewer, ARCHIVE)
-
-
-def test_bars_stand_upon_one_another_in_proportion():
-    today = timezone.now().date()
-    forecast = draw(("archived", "deleted"), {today: (3, 1), today + DAY: (0, 0), today + 2 * DAY: (1, 0)})
-    first, empty, last = forecast.days
-    assert [(bar.y, bar.height) for bar in first.bars] == [(25, 75), (0, 25)]
-    assert empty.bars == ()
-    assert (last.bars[0].y, last.bars[0].height) == (75, 25)
-    assert forecast.total == 5
+    for url in (LOCKDOWN, ARCHIVE):
+        page = get(viewer, url)
+        assert " in 30 days, at most " in page
+        assert len(re.findall(r'<tr><th scope="row">(?:<a [^>]*>)?2\d', page)) == 30
+        told = re.findall(r'aria-label="([\d-]+): (\d+) [^"]*" href="([^"]*)"', page)
+        cells = re.findall(r'<td class="text-end"><a href="([^"]*day=[^"]*)">(\d+)</a>', page)
+        for address, count in [(address, count) for _, count, address in told] + cells:
+            found = viewer.get(url + html.unescape(address))
+            assert len(found.context["page"].rows) == int(count), address
+            assert found.context["forecast"].summary in page, "the other days stay"
+        days |= {day for day, *_ in told}
+    assert len(days) > 2
+    assert "takes a day in UTC" in get(viewer, LOCKDOWN, day="9999-12-31")
 
 
 def test_policies_over_time_tell_each_change(viewer):

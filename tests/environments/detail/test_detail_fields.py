@@ -17,10 +17,10 @@ from gitpod.v1.environment_pb2 import Environment as Message
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from environments.documents.labels import TRIGGERS, enum_label
 from environments.models import Environment
 from environments.sync.observe import observe
 from portal.ona.documents.environments import Observation, read_environment
+from portal.web.enum_labels import TRIGGERS, enum_label
 from portal.web.formatting import duration_words, phase_word
 from tests.support import factories
 

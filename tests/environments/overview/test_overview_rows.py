@@ -130,8 +130,7 @@ def test_the_first_classes_and_projects_by_starts_say_of_how_many() -> None:
         started(1, class_id=uuid4())
     refresh_parts(timezone.now() + MINUTE)
     text = words(factories.client().get("/").content.decode())
-    assert "6 of 7 classes, by measured starts" in text
-    assert "projects, by measured starts" not in text
+    assert "Of 7 classes and 1 project, those with the most measured starts" in text
 
 
 def test_running_time_by_day_adds_up_to_the_overviews_figure() -> None:
@@ -149,9 +148,10 @@ def test_running_time_by_day_adds_up_to_the_overviews_figure() -> None:
     )[0]
     text = words(body(address))
     assert text.count("1 h ") >= 2
-    assert "Total 3 h 1 min 3 h 1 min" in text
+    assert "3 h 1 min in 7 days; observed: 3 h 1 min." in text
+    assert text.count("not observed 0 s") == 4
     assert "999" not in text
-    assert "Total 6 h 2 min 3 h 1 min" in words(body(RUNNING_TIME))
+    assert "6 h 2 min in 7 days; observed: 3 h 1 min." in words(body(RUNNING_TIME))
     assert f"/environments/?owner={owner}" in body(address)
 
 

@@ -204,7 +204,7 @@ def _running_by(by: str, facts: list[Facts]) -> Counter[str]:
 def _the_page_hatches_what_was_missed() -> None:
     """Three hours in the picture, one at its beginning; counts are held against neither of both days."""
     page = factories.client().get("/", {"period": "day"}).content.decode()
-    gaps = [tuple(map(float, each)) for each in re.findall(r'class="ov-gap" x="([\d.]+)" width="([\d.]+)"', page)]
+    gaps = [tuple(map(float, each)) for each in re.findall(r'class="chart-gap" x="([\d.]+)" width="([\d.]+)"', page)]
     assert [round(width / 1000 * 24) for _, width in gaps] == [1, 3]
     rows = page[page.index("The values as a table") :].split("<tr>")
     assert sum("not observed</td>" in row for row in rows) == 4

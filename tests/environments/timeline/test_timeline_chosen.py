@@ -50,9 +50,9 @@ def test_a_bar_leads_to_what_changed_field_by_field_and_to_what_was_asked_for_sh
         viewer.get(reverse("environments:timeline", args=[environment.pk]) + html.unescape(address[1])).content.decode()
     )
     assert "Environment became stopped" in chosen
-    assert "phase changed ENVIRONMENT_PHASE_RUNNING ENVIRONMENT_PHASE_STOPPED" in chosen
+    assert "phase changed ENVIRONMENT_PHASE_RUNNING running ENVIRONMENT_PHASE_STOPPED stopped" in chosen
     assert "failure added absent out of memory" in chosen
-    assert "machine unchanged PHASE_STOPPED PHASE_STOPPED" in chosen
+    assert "machine unchanged PHASE_STOPPED stopped PHASE_STOPPED stopped" in chosen
     assert "Stop environment , ann" in chosen
     assert words(page(viewer, environment, transition=f"e{together.pk}")).count("out of memory") >= 2
 
@@ -68,7 +68,7 @@ def test_a_bar_shows_the_specification_before_and_after_it_field_by_field(viewer
     text = page(viewer, environment, transition=f"e{row.pk}")
     chosen = chosen_in(text)
     assert "Specification version 2 before, version 3 after" in chosen
-    assert "spec.admission removed ADMISSION_LEVEL_OWNER_ONLY absent" in chosen
+    assert "spec.admission removed ADMISSION_LEVEL_OWNER_ONLY owner only absent" in chosen
     assert "spec.ports[2].port removed 2 absent" in chosen
     assert "spec.ports[9].port added absent 9" in chosen
     assert "specVersion" not in chosen
@@ -162,7 +162,7 @@ def test_a_version_leads_to_its_difference_from_the_one_before(viewer: Client) -
         )  # fmt: skip
     newest = SpecificationVersion.objects.get(spec_version=2)
     text = words(page(viewer, environment, transition=f"v{newest.pk}"))
-    assert "Specification version 2, held against version 1" in text
+    assert "Specification version 2, compared with version 1" in text
     assert "timeout.disconnected changed 1800s" in text
     assert "Made outside the portal" in text
 
@@ -174,4 +174,4 @@ def test_a_bar_of_a_service_opens_what_changed_with_it(viewer: Client) -> None:
     assert f"transition={key}#chosen" in text
     chosen = words(page(viewer, environment, transition=key))
     assert "Service Web became stopped" in chosen
-    assert f"phase changed {ServicePhase.RUNNING} {ServicePhase.STOPPED}" in chosen
+    assert f"phase changed {ServicePhase.RUNNING} running {ServicePhase.STOPPED} stopped" in chosen

@@ -200,7 +200,7 @@ def test_any_two_versions_are_held_against_each_other_field_by_field(viewer: Cli
     assert "ports[3000].name changed web shop" in text
     assert "admission removed A absent" in text
     assert "specVersion" not in text
-    assert "1 version between was never seen" in text
+    assert "1 version between was not observed" in text
     assert "unknown: the first recorded" in text
 
 
@@ -209,7 +209,7 @@ def test_a_page_without_choice_compares_the_two_newest_and_a_version_never_seen_
     version(1, minutes_ago=30, environment=environment)
     version(2, minutes_ago=20, environment=environment)
     assert "Version 1 and version 2" in get(viewer, environment)
-    assert "Version 7 was never seen by the portal" in get(viewer, environment, **{"from": "1", "to": "7"})
+    assert "Version 7 was not observed" in get(viewer, environment, **{"from": "1", "to": "7"})
 
 
 def test_versions_far_apart_are_compared_by_their_numbers(viewer: Client) -> None:
@@ -224,7 +224,7 @@ def test_versions_far_apart_are_compared_by_their_numbers(viewer: Client) -> Non
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("7", "Version 7 was never seen by the portal. Those that it has seen lie between 1 and 9."),
+        ("7", "Version 7 was not observed. Those that it has seen lie between 1 and 9."),
         ("99999999999999999999", "A version is a whole number, such as 12."),
         ("<b>", "A version is a whole number, such as 12."),
         ("", "Say which version."),
