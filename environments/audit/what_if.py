@@ -111,7 +111,7 @@ QUESTIONS = {
         _longer,
         F("last_used_at"),
         lambda _: Case(When(never_stops=False, then=F("last_used_at") + F("timeout")), output_field=DateTimeField()),
-        (1, 8),
+        (2, 8),
     ),
     "archive": Question(
         "Archive after", DAY, 1, 30,
