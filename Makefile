@@ -44,6 +44,7 @@ lint: prepare  ## style, types, templates, import rules, migrations
 
 openapi.yaml: prepare  ## the document of the REST API, from the code
 	$(OFFLINE) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file $@
+	$(PYTHON) -m tests.api.promises < $@
 
 bench: prepare  ## the benchmarks, side by side with what they are measured against
 	$(PYTHON) -m tests.benchmarks

@@ -6,7 +6,7 @@ from automations.actions.views import all_urls
 from automations.batches import api as batches
 from automations.executions.action_views import STAGE
 from automations.executions.detail import RUN_AGAIN, STOP
-from automations.file.api import apply_one
+from automations.file.api import apply_one, plan_one, read_one
 from automations.logs import api as logs
 from environments.actions.api.endpoint import urls
 
@@ -16,6 +16,8 @@ urlpatterns = [
     *logs.urlpatterns,
     *all_urls(ONE, urls),
     path(f"{ONE}actions/apply-automations-file/", apply_one, name="apply-automations-file"),
+    path(f"{ONE}actions/plan-automations-file/", plan_one, name="plan-automations-file"),
+    path(f"{ONE}automations-file/", read_one, name="automations-file"),
     *urls((STOP, RUN_AGAIN), STAGE, "executions/<uuid:execution_id>/", "{}-execution"),
     path("batches/actions/plan/", batches.plan, name="plan-batch"),
     path("batches/actions/start/", batches.start, name="start-batch"),

@@ -6,13 +6,19 @@ from environments.actions import lifecycle, specification, tokens
 from environments.actions.api.creation import create_one
 from environments.actions.api.endpoint import action_endpoint, urls
 from environments.actions.views.action import ENVIRONMENT
+from environments.audit import api as audit
 from environments.evidence.api import make_one
+from environments.overview import api as overview
 from environments.secrets.actions import ADD_SECRET, DELETE_SECRET, UPDATE_SECRET
 from environments.secrets.views import STAGE
+from environments.timeline import api as timeline
 
 ONE = "environments/<uuid:environment_id>/"
 
 urlpatterns = [
+    *overview.urlpatterns,
+    *audit.urlpatterns,
+    *timeline.urlpatterns,
     path("evidence/", make_one, name="evidence"),
     path("environments/actions/create/", create_one, name="create"),
     *urls([*lifecycle.ACTIONS, *specification.ACTIONS, *tokens.ACTIONS], ENVIRONMENT, ONE),

@@ -7,12 +7,15 @@ from .models import SyncRun
 from .overview import refresh
 from .secrets import sync as secrets
 from .sync import audit_log, directory, full_listing
+from .sync.freshness import is_due
 from .sync.job import run_with_client
 
 
 @shared_task(acks_late=False)
-def sync_environments() -> None:
-    """List all environments, then update the overview."""
+def sync_environments(if_due: bool = False) -> None:
+    """List all environments, then update the overview. `if_due`: not if the event stream makes it needless yet."""
+    if if_due and not is_due(SyncRun.Kind.ENVIRONMENTS):
+        return
     refresh.refresh_after(run_with_client(SyncRun.Kind.ENVIRONMENTS, full_listing.sync_environments))
 
 

@@ -17,14 +17,19 @@ app.conf.update(settings.CELERY)
 app.conf.beat_schedule = {
     name: {"task": task, "schedule": seconds, "kwargs": kwargs, "options": {"expires": seconds}}
     for name, task, seconds, kwargs in (
-        ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {}),
+        ("environments", "environments.tasks.sync_environments", settings.SWEEP_SECONDS, {"if_due": True}),
         ("operations", "environments.tasks.settle_operations", settings.SETTLE_SECONDS, {}),
         ("ledger", "portal.ledger.tasks.verify_ledger", settings.VERIFY_SECONDS, {}),
         ("audit logs", "environments.tasks.sync_audit_logs", settings.AUDIT_LOG_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {}),
         ("batches", "automations.batches.tasks.drive_batches", settings.BATCH_SECONDS, {}),
-        ("automations", "automations.tasks.sync_automations", settings.SWEEP_SECONDS, {"everything": False}),
+        (
+            "automations",
+            "automations.tasks.sync_automations",
+            settings.SWEEP_SECONDS,
+            {"everything": False, "if_due": True},
+        ),
         (
             "all automations",
             "automations.tasks.sync_automations",

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import redis
@@ -15,13 +16,15 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from environments.models import SyncRun
-from environments.sync.freshness import Freshness, freshness
+from environments.sync.freshness import freshness
 from portal.heartbeat import Part, seconds_since_beats
 from portal.web import errors, outages
 
 CHECK_SECONDS = 2.5
 CACHED_SECONDS = 2.0
 T = TypeVar("T")
+Database = tuple[str, dict[str, Any] | None, dict[str, Any] | None]
+AWAY: Database = ("away", None, None)
 
 
 @login_not_required
@@ -34,8 +37,8 @@ def alive(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """`/readyz`: 200 if database (with space left) and broker answer and worker and scheduler are alive, else 503.
 
-    It takes three seconds at most. The age of the last successful listing is reported but does not count: cached data
-    is worth showing while Ona is down.
+    It takes three seconds at most. The age of the last successful listing and the event stream are reported but do not
+    count: cached data is worth showing while Ona is down.
     """
     report = checks.report()
     return JsonResponse(report, status=200 if report["ready"] else 503)
@@ -60,7 +63,7 @@ class Checks:
     def _make(self) -> dict[str, Any]:
         deadline = time.monotonic() + CHECK_SECONDS
         asked, heard = self._pool.submit(_database), self._pool.submit(_heartbeats)
-        (state, sweep), heartbeats = _answer(asked, deadline) or ("away", None), _answer(heard, deadline)
+        (state, sweep, events), heartbeats = _answer(asked, deadline) or AWAY, _answer(heard, deadline)
         return {
             "ready": state == "ok"
             and heartbeats is not None
@@ -69,6 +72,7 @@ class Checks:
             "broker": "ok" if heartbeats else "away",
             **(heartbeats or {part.value: {"state": "unknown"} for part in Part}),
             "sweep": sweep or {"state": "unknown"},
+            "events": events or {"state": "unknown"},
         }
 
 
@@ -83,17 +87,19 @@ def _answer(future: Future[T], deadline: float) -> T | None:
         return None
 
 
-def _database() -> tuple[str, dict[str, Any]]:
-    """Whether the database can be written ("ok" or "full"), and the age of the last successful listing in seconds."""
+def _database() -> Database:
+    """Whether the database can be written ("ok" or "full"); the last successful listing, and the event stream."""
     try:
         (sweep,) = freshness(SyncRun.Kind.ENVIRONMENTS)
-        return "ok" if outages.has_space() else "full", _told(sweep)
+        stream = sweep.stream
+        events = _told(stream.state, stream.now - stream.since if stream.since else None)
+        return "ok" if outages.has_space() else "full", _told(sweep.state, sweep.age), events
     finally:
         connection.close()  # this thread's own; back to the pool
 
 
-def _told(sweep: Freshness) -> dict[str, Any]:
-    return {"state": sweep.state, "seconds_ago": round(sweep.age.total_seconds()) if sweep.age is not None else None}
+def _told(state: str, age: timedelta | None) -> dict[str, Any]:
+    return {"state": state, "seconds_ago": round(age.total_seconds()) if age is not None else None}
 
 
 def _heartbeats() -> dict[str, dict[str, Any]]:

@@ -25,6 +25,10 @@ OPERATION_PATIENCE_SECONDS = env.float("PORTAL_OPERATION_PATIENCE_SECONDS", 120.
 # so long a batch that deletes waits before its first request, and can be withdrawn
 DELETION_DELAY_SECONDS = env.float("PORTAL_DELETION_DELAY_SECONDS", 600.0)
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", 60)
+# The same while the event stream is well.
+WATCHED_SWEEP_SECONDS = env.int("PORTAL_WATCHED_SWEEP_SECONDS", 300)
+# An event stream that sends nothing for so long is dead.
+STREAM_SILENCE_SECONDS = env.float("PORTAL_STREAM_SILENCE_SECONDS", 300.0)
 DIRECTORY_SECONDS = env.int("PORTAL_DIRECTORY_SECONDS", 600)
 AUDIT_LOG_SECONDS = env.int("PORTAL_AUDIT_LOG_SECONDS", 60)
 SETTLE_SECONDS = env.int("PORTAL_SETTLE_SECONDS", 15)
@@ -83,6 +87,7 @@ INSTALLED_APPS = [
     "portal.directory",
     "portal.ledger",
     "portal.accounts",
+    "portal.watching",
     "environments",
     "automations",
 ]

@@ -10,6 +10,7 @@ from environments.overview.views import overview, running_time_by_day
 from environments.secrets import urls as secrets
 from environments.sync.list import SYNC_RUNS
 from portal import health
+from portal.accounts.saved_views import api as saved_views_api
 from portal.api import urls as api_urls
 from portal.api.docs import api_docs, openapi
 from portal.ledger import urls as ledger
@@ -33,6 +34,7 @@ api = [
     path("openapi.yaml", openapi, name="openapi"),
     *automations_api.urlpatterns,
     *environments_api.urlpatterns,
+    *saved_views_api.urlpatterns,
     *api_urls.of_lists(),
 ]
 

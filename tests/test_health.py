@@ -110,6 +110,7 @@ def test_ready_tells_of_database_broker_worker_scheduler_and_the_last_good_sweep
     assert report.pop("sweep")["seconds_ago"] in (40, 41)
     assert report.pop("worker")["seconds_ago"] in (0, 1)
     assert report.pop("scheduler")["seconds_ago"] in (0, 1)
+    assert report.pop("events") == {"state": "never", "seconds_ago": None}, "which does not count"
     assert report == {"ready": True, "database": "ok", "broker": "ok"}
 
 

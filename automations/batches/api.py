@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -66,6 +67,7 @@ PLANNED = {
         "environments": {"type": "array", "items": {"type": "object"}},
         "skipped": {"type": "array", "items": {"type": "object"}},
         "is_more": {"type": "boolean"},
+        "page": {"type": "string", "format": "uri", "description": "Where a person sees this plan and starts it."},
     },
 }
 
@@ -120,7 +122,8 @@ def plan(request: Request) -> HttpResponseBase:
         for each in choice.candidates
     ]
     skipped = [{"why": each.why, "count": each.count} for each in choice.obstacles]
-    return Response({"environments": found, "skipped": skipped, "is_more": choice.is_more})
+    page = request.build_absolute_uri(_page_of(body))
+    return Response({"environments": found, "skipped": skipped, "is_more": choice.is_more, "page": page})
 
 
 @endpoint(
@@ -256,6 +259,13 @@ def _kind(request: Request, body: dict[str, Any]) -> Kind:
     if kind.has_reference and not body.get("reference"):
         raise InvalidBody([("/reference", "Name the task or service.")])
     return kind
+
+
+def _page_of(body: dict[str, Any]) -> str:
+    """The page of the same plan."""
+    own = {"action": body["action"], "reference": body.get("reference", "")}
+    own |= {"start_first": "yes"} if body.get("start_first") is True else {}
+    return f"{reverse('automations:batch-new')}?{urlencode(own)}&{QueryDict(body.get('query', '')).urlencode()}"
 
 
 def _choice(kind: Kind, body: dict[str, Any]) -> Choice:

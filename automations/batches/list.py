@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import DateTimeField, F, IntegerField, TextField
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -117,6 +117,11 @@ BATCHES = List(
         name="batches",
         title="Batches",
         columns={name: name for name in EXPORTED},
+        types={
+            "lockdown_at": DateTimeField,
+            **dict.fromkeys(("asked_by", "reason"), TextField),
+            **dict.fromkeys(("environments", *ItemState.values), IntegerField),
+        },
         rows=_rows,
         cells=lambda rows, query: _cells(rows),
     ),

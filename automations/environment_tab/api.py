@@ -1,4 +1,4 @@
-"""What the REST API lists of one environment: its services, its tasks, the versions of its specification."""
+"""What the REST API lists of one environment: services, tasks, versions of its specification, changes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from django.http import Http404, QueryDict
 
 from automations.models import Service, Task
 from environments.list.exports import word
-from environments.models import Environment, SpecificationVersion
+from environments.models import Environment, SpecificationVersion, Transition
+from environments.overview.change_log import in_words
 from portal.directory.list import api_list
 from portal.lists.declaration import Cells, List, ListQuery, without_blanks
+from portal.lists.filters import Filter, in_column
 from portal.lists.keyset import Sort
 
 SEE = "environments.view_environment"
@@ -48,8 +50,11 @@ def _list(model: Any, one: str, columns: Sequence[str], sort: Sort, permission: 
     made = api_list(
         name, one, model, columns, sort, api=address, prepare=_prepare, permissions=(SEE, permission), **differs
     )
-    table = made.table
-    return replace(made, table=table and replace(table, row=_in_words(columns)))
+    return _with_row(_in_words(columns), made)
+
+
+def _with_row(row: Callable[[Cells], Cells], listing: List) -> List:
+    return replace(listing, table=listing.table and replace(listing.table, row=row))
 
 
 BY_REFERENCE = Sort("reference", "Reference", F("reference"), "")
@@ -64,5 +69,14 @@ LISTS = (
         Sort("seen", "Recorded", F("seen_at"), None, first_click_descends=True),
         "environments.view_specificationversion",
         base=_of_environment(SpecificationVersion.objects.all), detail=lambda version: {"spec": version.spec},
+    ),
+    _with_row(
+        in_words,
+        _list(
+            Transition, "transition", ("id", "seen_at", "old_seen_at", "field", "old", "new"),
+            Sort("seen", "Recorded", F("seen_at"), None, first_click_descends=True),
+            "environments.view_transition",
+            base=_of_environment(Transition.objects.all), filters=(Filter("field", "Field", in_column("field")),),
+        ),
     ),
 )  # fmt: skip

@@ -77,7 +77,7 @@ def _handle_post(request: HttpRequest, environment: Environment) -> HttpResponse
         return _apply(request, environment, form, None)
     if is_final:
         _refresh(environment)
-    found = build_preview(form.reading.message, *_present(environment))
+    found = build_preview(form.reading.message, *present(environment))
     is_other = is_final and form.cleaned_data.get("shown") != found.digest
     form.replace(shown=found.digest)
     if not is_final or not is_good or is_other:
@@ -96,7 +96,7 @@ def _apply(request: HttpRequest, environment: Environment, form: FileForm, found
     message, context = form.reading.message, form.request_context(request.user)
     operation = submit(request, form, lambda: apply_automations_file(environment=environment, file=message, **context))
     if operation is None or operation.outcome == Outcome.FAILED:
-        found = found or build_preview(message, *_present(environment))
+        found = found or build_preview(message, *present(environment))
         form.replace(shown=found.digest)
         return _show(request, environment, form, form.refusal, found, operation=operation)
     if operation.outcome != Outcome.SUCCEEDED:
@@ -165,7 +165,8 @@ def _named(model: type[Service] | type[Task], ids: list[str]) -> list[dict[str, 
     return [{"id": id_, "kind": model.__name__, "name": names.get(id_, "")} for id_ in ids]
 
 
-def _present(environment: Environment) -> tuple[list[Service], list[Task]]:
+def present(environment: Environment) -> tuple[list[Service], list[Task]]:
+    """The services and tasks of an environment."""
     return (
         list(Service.objects.of(environment).order_by("reference", "id")),
         list(Task.objects.of(environment).order_by("reference", "id")),
@@ -173,7 +174,7 @@ def _present(environment: Environment) -> tuple[list[Service], list[Task]]:
 
 
 def _describe(environment: Environment) -> Described:
-    return describe(*_present(environment))
+    return describe(*present(environment))
 
 
 def _refresh(environment: Environment) -> None:

@@ -126,12 +126,13 @@ def _name(row: Logged) -> str:
 
 
 def _stream(request: HttpRequest, row: Logged) -> HttpResponseBase:
-    """The text: for the viewer with ?viewer=1 (colours, frames), as a download with ?download=1, else as plain text."""
+    """The text: for the viewer with ?viewer=1 (colours, frames), for programs with ?framed=, as a download with
+    ?download=1, else as plain text."""
     is_viewer, is_file = "viewer" in request.GET, "download" in request.GET
     source = _opened(row, request.user)
     if isinstance(source, HttpResponse):
         return source
-    body = LogBody(source, framed=is_viewer, colours=is_viewer, skip=_skip(request))
+    body = LogBody(source, framed=is_viewer or "framed" in request.GET, colours=is_viewer, skip=_skip(request))
     response = StreamingHttpResponse(body, content_type="text/plain; charset=utf-8", headers=HEADERS)
     if is_file:
         response["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'

@@ -6,12 +6,22 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.utils import timezone
 
 from automations.models import UNDER_WAY, AutomationQuerySet, Service, ServicePhase, TaskExecution
-from automations.sync.observe import COMMAND, fetch_each, fetch_one, mark_deleted, observe, observe_page, pages_of
+from automations.sync.observe import (
+    COMMAND,
+    KINDS,
+    fetch_each,
+    fetch_one,
+    mark_deleted,
+    observe,
+    observe_page,
+    pages_of,
+)
 from automations.sync.resource_types import EXECUTION_KIND, SERVICE_KIND, Kind
 from environments.detail.live_refresh import take_turn
 from environments.models import Environment, SyncRun
@@ -62,11 +72,19 @@ def follow_environment(environment: Environment) -> None:
     try:
         client, ids = ona_now(), [environment.pk]
         if EXECUTION_KIND in kinds:
-            _catch_up(EXECUTION_KIND, client, islice(client.execution_pages(ids, UNDER_WAY), PAGES), executions)
+            catch_up(EXECUTION_KIND, client, islice(client.execution_pages(ids, UNDER_WAY), PAGES), executions)
         if SERVICE_KIND in kinds:
-            _catch_up(SERVICE_KIND, client, pages_of(client, SERVICE_KIND, ids), services)
+            catch_up(SERVICE_KIND, client, pages_of(client, SERVICE_KIND, ids), services)
     except (OnaError, SyncError, ValueError) as error:
         log.info("following failed", environment_id=str(environment.pk), error=str(error))
+
+
+def read_environment(client: OnaClient, environment_id: UUID) -> None:
+    """Read services, tasks and executions of an environment (ListServices, ListTasks, ListTaskExecutions)."""
+    for kind in KINDS:
+        known = kind.objects.present().filter(environment=environment_id)
+        known = known.exclude(kind.settled) if kind.settled is not None else known
+        catch_up(kind, client, pages_of(client, kind, [environment_id]), known)
 
 
 def follow_all() -> bool:
@@ -87,13 +105,13 @@ def follow_all() -> bool:
 
 def _follow_all(client: OnaClient) -> None:
     executions = TaskExecution.objects.present().filter(phase__in=UNDER_WAY)
-    _catch_up(EXECUTION_KIND, client, islice(client.execution_pages((), UNDER_WAY), PAGES), executions)
+    catch_up(EXECUTION_KIND, client, islice(client.execution_pages((), UNDER_WAY), PAGES), executions)
     services = Service.objects.present().filter(phase__in=MOVING)
     environments = list(dict.fromkeys(services.order_by("seen_at").values_list("environment_id", flat=True)))
-    _catch_up(SERVICE_KIND, client, pages_of(client, SERVICE_KIND, environments[:ENVIRONMENTS]), services)
+    catch_up(SERVICE_KIND, client, pages_of(client, SERVICE_KIND, environments[:ENVIRONMENTS]), services)
 
 
-def _catch_up(kind: Kind, client: OnaClient, pages: Iterable[Page[Any]], known: AutomationQuerySet) -> None:
+def catch_up(kind: Kind, client: OnaClient, pages: Iterable[Page[Any]], known: AutomationQuerySet) -> None:
     """Merge `pages`, then fetch what of `known` was in progress but not on them: it has ended or was deleted."""
     began = timezone.now()
     for page in pages:

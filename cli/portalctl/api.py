@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,10 @@ class Unreachable(Exception):
     """The portal cannot be reached, or does not accept the token."""
 
 
+class NotAccepted(Unreachable):
+    """What answers is no portal, or does not accept the token: to try again changes nothing."""
+
+
 class Problem(Exception):
     """The portal refused a request: `told` is its problem document."""
 
@@ -31,13 +36,14 @@ class Problem(Exception):
 
 
 class Api:
-    """Requests to one portal. `transport` and `sleep` can be replaced by tests."""
+    """Requests to one portal. `guard` raises for what must not be sent. Tests replace `transport` and `sleep`."""
 
     def __init__(
         self,
         url: str,
         token: str,
         *,
+        guard: Callable[[httpx.Request], None] | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -49,6 +55,7 @@ class Api:
             base_url=f"{url.rstrip('/')}/api/v1/",
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "portalctl"},
             timeout=TIMEOUT,
+            event_hooks={"request": [guard] if guard else []},
             transport=transport,
         )
 
@@ -75,6 +82,18 @@ class Api:
         """Send a change once, however often it has to be sent. Problem, Unreachable."""
         return self._send("POST", path, json=dict(body), headers={"Idempotency-Key": str(uuid.uuid4())})
 
+    @contextmanager
+    def reading(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        """An answer as it comes; sent once. Problem, Unreachable."""
+        try:
+            with self._http.stream(method, path, **options) as answer:
+                if answer.is_error:
+                    answer.read()
+                    _checked(answer)
+                yield answer
+        except httpx.TransportError as error:
+            raise Unreachable(f"The connection to the portal was lost: {error or type(error).__name__}.") from None
+
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -94,10 +113,10 @@ class Api:
 def _checked(answer: httpx.Response) -> httpx.Response:
     """The answer of an endpoint that did what was requested."""
     if not answer.headers.get("Content-Type", "").startswith(("application/json", "application/problem+json")):
-        raise Unreachable(f"Something other than the portal's API answered ({answer.status_code}). Check PORTAL_URL.")
+        raise NotAccepted(f"Something other than the portal's API answered ({answer.status_code}). Check PORTAL_URL.")
     if answer.is_success:
         return answer
     problem = Problem(answer.status_code, answer.json())
     if answer.status_code == 401:
-        raise Unreachable(f"The portal does not accept the token: {problem}")
+        raise NotAccepted(f"The portal does not accept the token: {problem}")
     raise problem

@@ -1,10 +1,11 @@
-"""The commands: list, show, act, batch, completion."""
+"""The commands: list, show, act, batch, log, evidence, completion."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -12,6 +13,7 @@ from click.shell_completion import get_completion_class
 
 from portalctl.api import Api, Problem, Unreachable
 from portalctl.output import FORMATS, document, lines
+from portalctl.streams import fetch, follow
 
 REFUSED, UNKNOWN, NO_PORTAL = 1, 3, 4
 POLL_SECONDS = 2.0
@@ -115,6 +117,36 @@ def batch(api: Api, /, action: str, fields: tuple[str, ...], is_plan: bool, no_w
 
 
 @cli.command()
+@click.argument("target", metavar="TARGET")
+@click.pass_obj
+def log(api: Api, target: str) -> None:
+    """Print a log and follow it to its end: TARGET is executions/ID, services/ID or environments/ID."""
+    out = sys.stdout.buffer
+
+    def write(text: bytes) -> None:
+        out.write(text)
+        out.flush()
+
+    state, why = follow(api, f"{target.strip('/')}/log/", write)
+    if state != "ended":
+        _end(REFUSED, why)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--reason", "-r", required=True, help="Why; recorded in the pack and the ledger.")
+@click.option("--as-of", help="A past time, such as 2026-11-27T18:00Z.")
+@click.option("--days", help="The period before it: 1, 7, 30 (unless said otherwise), 90, 365 or 3650.")
+@click.option("--part", "parts", multiple=True, help="A part of it; all unless named.")
+@click.pass_obj
+def evidence(api: Api, /, file: Path, parts: tuple[str, ...], **options: str | None) -> None:
+    """Make a signed pack of evidence and write it to FILE (- for standard output)."""
+    body = {name: value for name, value in options.items() if value} | ({"parts": list(parts)} if parts else {})
+    size = fetch(api, "evidence/", body, sys.stdout.buffer if str(file) == "-" else file)
+    click.echo(f"{size:,} bytes written to {file}", err=True)
+
+
+@cli.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh")))
 def completion(shell: str) -> None:
     """Print what the shell needs to complete commands: eval "$(portalctl completion bash)"."""
@@ -196,3 +228,12 @@ def run(arguments: list[str] | None = None, api: Api | None = None) -> int:
 def main() -> NoReturn:
     """The command `portalctl`."""
     sys.exit(run())
+
+
+def mcp() -> NoReturn:
+    """The command `portalctl-mcp`."""
+    try:
+        from portalctl.mcp_server import serve
+    except ImportError:
+        sys.exit('portalctl-mcp needs more packages: pipx install "./cli[mcp]"')
+    sys.exit(serve())

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import BooleanField, DateTimeField, Field, TextField, UUIDField
+
 from environments.activity.filters import period
 from environments.activity.queries import ONA, PORTAL, Spot, parts, pieces
 from environments.activity.rows import Entry, describe_entries
@@ -20,6 +22,11 @@ COLUMNS = (
     "at", "source", "id", "actor_id", "actor", "action", "subject_type", "subject_id", "subject", "outcome", "reason",
     "probably_of_operation", "probably_in_onas_log", "reads_a_credential", "note", "changed", "from", "to",
 )  # fmt: skip
+TYPES = {
+    **dict.fromkeys(("source", "actor", "subject_type", "subject", "probably_in_onas_log", "note"), TextField),
+    **dict.fromkeys(("subject_id", "probably_of_operation"), UUIDField),
+    "at": DateTimeField, "actor_id": Field, "reads_a_credential": BooleanField,
+}  # fmt: skip
 OF_OPERATION = (
     "asked_at", "actor_id", "actor_name", "action", "target_type", "target_id", "target_name", "outcome", "reason",
     "before", "after",
@@ -83,6 +90,7 @@ TABLE = Table(
     name="stream",
     title="Operations and Ona's audit log",
     columns={name: name for name in COLUMNS},
+    types=TYPES,
     rows=_rows,
     cells=lambda spots, query: _batch(spots),
     count=_count,

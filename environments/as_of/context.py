@@ -33,17 +33,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the portal knew at a time: when the good sync runs before and after it began, None for none."""
+    """What the portal knew at a time: when the good sync runs before and after it began, None for none; and when the
+    event stream was last well, if it told of changes then."""
 
     at: datetime
     last: datetime | None
     next: datetime | None
+    watched_until: datetime | None = None
 
     @property
     def is_gap(self) -> bool:
         """Whether nothing was observed then: what is shown is what was known at `last`."""
         limit = MISSED_RUNS * intervals()[SyncRun.Kind.ENVIRONMENTS]
-        return self.last is None or self.at - self.last > limit
+        return self.last is None or self.at - max(self.last, self.watched_until or self.last) > limit
 
     @property
     def shown_at(self) -> datetime:
@@ -165,10 +167,12 @@ class AsOf:
 
 
 def observed(at: datetime) -> Observed:
-    """The good sync runs beside a time, in two queries."""
+    """The good sync runs beside a time, in three queries."""
     begins = _runs().values_list("started_at", flat=True)
     last = begins.filter(started_at__lte=at).order_by("-started_at").first()
-    return Observed(at, last, begins.filter(started_at__gt=at).order_by("started_at").first())
+    streams = SyncRun.objects.filter(kind=SyncRun.Kind.EVENTS, started_at__lte=last or at).order_by("-started_at")
+    watched_until = streams.values_list("finished_at", flat=True).first()
+    return Observed(at, last, begins.filter(started_at__gt=at).order_by("started_at").first(), watched_until)
 
 
 def _moved(place: Place | None, at: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import DateTimeField, TextField, UUIDField
+
 from environments.audit import rows as lines
 from environments.audit.lockdown_history import describe
 from environments.audit.query import Audit, AuditState
@@ -24,16 +26,26 @@ COLUMNS = (
     "last_used_at", "stop_after", "stop_by", "unpushed_work", "unpushed_commits", "changed_files",
     "time_left_for_unpushed_work",
 )  # fmt: skip
+TYPES = {
+    **dict.fromkeys(("status_at", "stop_after", "stop_by"), DateTimeField),
+    **dict.fromkeys(("status", "status_words", "derived_from", "owner", "project", "runner"), TextField),
+    "owner_id": UUIDField, "time_left_for_unpushed_work": TextField,
+}  # fmt: skip
 CHANGES = (
     "seen_by", "not_yet_at", "environment_id", "environment", "change", "lockdown_before", "lockdown_after", "who",
     "reason", "operation_id",
 )  # fmt: skip
+TYPES_OF_CHANGES = {
+    **dict.fromkeys(("seen_by", "not_yet_at", "lockdown_before", "lockdown_after"), DateTimeField),
+    **dict.fromkeys(("environment", "change", "who", "reason"), TextField), "operation_id": UUIDField,
+}  # fmt: skip
 WORK_AS_NOW = "time_left_for_unpushed_work is the time that the work recorded now would have had left at that time."
 
 
 def bare_table(audit: Audit) -> Table:
     """What the table of an audit has, whatever the policy."""
-    return Table(name=f"audit-{audit.slug}", title=f"Audit: {audit.title}", columns={name: name for name in COLUMNS})
+    columns = {name: name for name in COLUMNS}
+    return Table(name=f"audit-{audit.slug}", title=f"Audit: {audit.title}", columns=columns, types=TYPES)
 
 
 def table_of(audit: Audit, state: Callable[[ListQuery], AuditState]) -> Table:
@@ -93,6 +105,7 @@ CHANGES_TABLE = Table(
     name="lockdown-changes",
     title="Lockdowns set, moved and cleared",
     columns={name: name for name in CHANGES},
+    types=TYPES_OF_CHANGES,
     rows=_changes,
     cells=lambda rows, query: _changes_in(rows),
 )

@@ -163,7 +163,7 @@ def _context(request: HttpRequest, state: AuditState, part: str) -> dict[str, An
     figures, total = rows.figures(state)
     return {
         "audit": state.audit,
-        "policy_words": _policy_words(state),
+        "policy_words": policy_words(state),
         "is_unknown": not total and not was_ever_synced(),
         "figures": figures,
         "groups": rows.groups(state),
@@ -191,7 +191,8 @@ def _all_query(state: AuditState, total: int) -> str:
     return state.listed_alone([pk.hex for pk in found])
 
 
-def _policy_words(state: AuditState) -> str:
+def policy_words(state: AuditState) -> str:
+    """The policy that an audit follows."""
     if state.policy is None:
         return "unknown: the organization's policies had not been read."
     return state.policy.lifetime_words if state.audit.slug == "lockdown" else state.policy.archive_words

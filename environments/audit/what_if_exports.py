@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet, TextField, UUIDField
 
 from environments.audit.what_if import QUESTIONS
 from environments.list.exports import word
@@ -21,6 +21,10 @@ COLUMNS = {
     "created_at": "created_at", "last_used_at": "last_used_at", "archived_at": "archived_at",
     "lockdown_at": "lockdown_at", "unpushed_work": "unpushed_work", "unpushed_commits": "unpushed_commits",
     "changed_files": "changed_files", "counted_since": "since", "hit_at": "hit_at",
+}  # fmt: skip
+TYPES = {
+    **dict.fromkeys(("question", "owner", "project", "runner"), TextField), "owner_id": UUIDField,
+    **dict.fromkeys(("counted_since", "hit_at"), DateTimeField),
 }  # fmt: skip
 NOTE = "hit_at is empty if unknown; such rows come last. Nothing was changed."
 
@@ -54,6 +58,7 @@ def table_of(asked: Mapping[str, int], of_question: Callable[[List, str, int], L
         name="what-if",
         title="Policy simulation",
         columns={name: name for name in ("question", *COLUMNS)},
+        types=TYPES,
         rows=rows,
         cells=cells,
         count=lambda query: sum(found.order_by().count() for _, found in each(query)),

@@ -39,7 +39,7 @@ def _prepare(listing: List, data: QueryDict, of: Mapping[str, Any]) -> List:
     """The list of the question that is asked, at one time; a file has those of all questions."""
     asked, now = questions_of(data), timezone.now()
     if not asked:
-        return listing
+        return replace(listing, table=None)
     as_of_now = replace(WITHIN, asks=lambda spans: within(spans[0], now))
     listing = replace(listing, filters=(as_of_now, *FILTERS), table=table_of(asked, _of_question))
     return _of_question(listing, *next(iter(asked.items())))
@@ -93,4 +93,5 @@ HITS = List(
     empty_template="environments/audit/_no_hits.html",
     beyond=ENVIRONMENTS.beyond,
     css="aud-plain",
+    table=table_of({}, _of_question),
 )

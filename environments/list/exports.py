@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, DateTimeField, QuerySet
 
 from environments.as_of import clock
 from environments.export_head import AS_THEN
@@ -66,6 +66,10 @@ TABLE = Table(
     name="environments",
     title="Environments",
     columns=COLUMNS,
+    types={
+        "deletion_at": DateTimeField,
+        **dict.fromkeys(("exposed_to_everyone", "failing", "failed_at_last_start"), BooleanField),
+    },
     row=_row,
     every=_every,
     about=lambda query: query.as_of.note(AS_THEN),

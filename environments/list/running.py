@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F
+from django.db.models import DateTimeField, F
 from django.db.models.functions import Upper
 from django.http import HttpRequest
 
@@ -94,6 +94,7 @@ RUNNING = List(
         name="running",
         title="Running environments",
         columns=COLUMNS,
+        types={"stops_at": DateTimeField},
         every=lambda query: query.rows().annotate(stops_at=stopping.AT),
     ),
 )

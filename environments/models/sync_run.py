@@ -24,6 +24,7 @@ class SyncRun(models.Model):
         DIRECTORY = "directory", "directory and policies"
         SECRETS = "secrets", "secrets"
         AUDIT_LOGS = "audit_logs", "Ona's audit log"
+        EVENTS = "events", "event stream"  # a connection to it: portal.watching
 
     class State(models.TextChoices):
         RUNNING = "running", "running"

@@ -74,7 +74,7 @@ def change_url(environment_id: UUID, transition_id: int, seen_at: datetime) -> s
     return f"{reverse('environments:timeline', args=[environment_id])}?{urlencode(query)}#chosen"
 
 
-def _cells(values: Cells) -> Cells:
+def in_words(values: Cells) -> Cells:
     """Phases as lists have them; all else as Ona has it."""
     *before, old, new = without_blanks(values)
     return [*before, *(word(value) if before[-1] == Field.PHASE else value for value in (old, new))]
@@ -120,6 +120,6 @@ CHANGE_LOG = List(
             "old": "old",
             "new": "new",
         },
-        row=_cells,
+        row=in_words,
     ),
 )

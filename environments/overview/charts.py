@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from environments.as_of.clock import written
 from environments.overview.presentation import list_url, series_urls
 from environments.overview.running_chart import EXCLUDED_PHASES, OTHERS
+from environments.overview.running_time import Day
 from portal.web.charts.chart import NOT_OBSERVED, Chart, Point, Series, number_words, seconds_words
 from portal.web.formatting import duration_words, phase_word
 
 HOUR = timedelta(hours=1)
 UP = " ".join(f"-phase:{phase_word(phase)}" for phase in EXCLUDED_PHASES)
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """How long environments ran on a day, in total, and how long the sync observed; in seconds."""
-
-    day: date
-    seconds: float
-    observed: float
 
 
 def running(data: Mapping[str, Any], by: str) -> Chart:

@@ -17,7 +17,7 @@ from . import counts, failures, running_chart, running_time, startup_times, top_
 
 log = structlog.get_logger()
 REFRESHING = 0x6F6E64  # advisory lock: one sync refreshes at a time
-LOOK_BACK_INTERVAL = timedelta(minutes=5)  # how often the parts that cover days are refreshed
+LOOK_BACK_INTERVAL = timedelta(minutes=4.5)  # the parts that cover days: with each fifth listing, or each watched one
 PROGRESS = "progress"
 
 
@@ -61,15 +61,27 @@ def refresh_parts(at: datetime, *, everything: bool = False) -> bool:
         before = RefreshProgress.read()
         if before is not None and at <= before.at:
             return False
-        census = counts.count_all(at)
-        counts.store_snapshot(at, census)
-        _save(at, {"counts": counts.part(at, census), "failures": failures.part(at)})
+        census = _count(at)
         everything = everything or (before is not None and _names_came(before.looked_back_at))
         if before is None or everything or at - before.looked_back_at >= LOOK_BACK_INTERVAL:
             _look_back(at, before, census, everything=everything)
         else:
             RefreshProgress(at, before.looked_back_at, before.transition).save()
     return True
+
+
+def refresh_counts(at: datetime) -> None:
+    """Refresh what changes with every listing, between two of them: those parts that cover days wait for the next."""
+    with transaction.atomic():
+        _wait_for_turn()
+        _count(at)
+
+
+def _count(at: datetime) -> counts.Census:
+    census = counts.count_all(at)
+    counts.store_snapshot(at, census)
+    _save(at, {"counts": counts.part(at, census), "failures": failures.part(at)})
+    return census
 
 
 def _wait_for_turn() -> None:

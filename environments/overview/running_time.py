@@ -7,13 +7,16 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection
 from django.db.models import Sum
+from django.utils import timezone
 
 from environments.models import Phase
 from environments.models.overview import RunningTime
+from portal.lists.readers import NONE
 
 from .observed_time import observed_periods
 
@@ -77,6 +80,30 @@ def split_days(begin: datetime, end: datetime) -> Iterator[tuple[datetime, datet
         midnight = begin.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         yield begin, min(midnight, end)
         begin = midnight
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How long environments ran on a day, in total, and how long the sync observed; in seconds."""
+
+    day: date
+    seconds: float
+    observed: float
+
+
+def first_day() -> date:
+    """The first of the last days, today included."""
+    return timezone.now().astimezone(UTC).date() - timedelta(days=DAYS - 1)
+
+
+def days_of(by: str, identity: str) -> list[Day]:
+    """The last days of one owner, project or class, or of all if `by` is empty; newest first."""
+    stored = RunningTime.objects.filter(day__gte=first_day())
+    key = "" if identity == NONE else identity  # as stored figures have it
+    own = stored.filter(dimension=by, key=key) if by else stored.filter(dimension="owner")
+    spent = dict(own.order_by("day").values_list("day").annotate(Sum("seconds")))
+    observed = stored.filter(dimension=RunningTime.OBSERVED).order_by("-day").values_list("day", "seconds")
+    return [Day(day, spent.get(day, 0), seconds) for day, seconds in observed]
 
 
 def totals(at: datetime) -> dict[str, dict[str, float]]:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from environments.models import SyncRun
-from environments.models.overview import OverviewPart, RunningTime
+from environments.models.overview import OverviewPart
 from environments.overview import charts, presentation, running_chart, running_time
 from environments.overview.change_log import latest
-from environments.overview.charts import Day
 from environments.overview.presentation import Choice
 from environments.overview.top_consumers import names_of
 from environments.sync.freshness import Freshness, freshness
@@ -170,25 +167,20 @@ def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
 @permission("environments.view_environment")
 def running_time_by_day(request: HttpRequest) -> HttpResponse:
     """How long the environments of one owner, project or class ran on each of the last days; without one, all."""
-    by, identity = _one_of(request.GET)
-    first = timezone.now().astimezone(UTC).date() - timedelta(days=running_time.DAYS)
-    stored = RunningTime.objects.filter(day__gt=first)
+    by, identity = one_of(request.GET)
+    days = running_time.days_of(by, identity)
     key = "" if identity == NONE else identity  # as stored figures have it
-    own = stored.filter(dimension=by, key=key) if by else stored.filter(dimension="owner")
-    spent = dict(own.order_by("day").values_list("day").annotate(Sum("seconds")))
-    observed = stored.filter(dimension=RunningTime.OBSERVED).order_by("-day").values_list("day", "seconds")
-    days = [Day(day, spent.get(day, 0), seconds) for day, seconds in observed]
     context = {
         "by": by,
         "name": names_of(by, [key])[key] if by else "",
         "count": running_time.DAYS,
-        "chart": charts.running_time(days, first + timedelta(days=1), running_time.DAYS) if days else None,
+        "chart": charts.running_time(days, running_time.first_day(), running_time.DAYS) if days else None,
         "list_url": presentation.list_url(**({by: identity} if by else {})),
     }
     return render(request, "environments/overview/running_time.html", context)
 
 
-def _one_of(data: QueryDict) -> tuple[str, str]:
+def one_of(data: QueryDict) -> tuple[str, str]:
     """The first dimension with an id (or "none") in the query, and that id."""
     for by in running_time.KEYS:
         with suppress(ValueError):

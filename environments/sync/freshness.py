@@ -10,9 +10,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from environments.models import SyncRun
+from environments.sync.event_stream import GRACE as GRACE
+from environments.sync.event_stream import EventStream
 
-GRACE = timedelta(seconds=30)
 SUCCESSFUL = [SyncRun.State.SUCCEEDED.value]
+LISTED = (SyncRun.Kind.ENVIRONMENTS, SyncRun.State.SUCCEEDED)
 FINISHED = [*SUCCESSFUL, SyncRun.State.FAILED.value, SyncRun.State.REFUSED.value]
 # The newest successful and the newest finished run of each kind, from an index. Building as many queries with the ORM
 # and their union takes longer than running them.
@@ -25,6 +27,7 @@ CROSS JOIN LATERAL (
     (SELECT * FROM environments_syncrun WHERE kind = chosen.kind AND state = ANY(%(finished)s)
         ORDER BY started_at DESC LIMIT 1)
 ) AS run
+UNION ALL (SELECT * FROM environments_syncrun WHERE kind = 'events' ORDER BY started_at DESC LIMIT 1)
 """
 ADVICE = {
     "unauthenticated": "Ona refuses the token. Set ONA_API_KEY to a valid one and restart; check_ona explains it.",
@@ -49,11 +52,12 @@ ADVICE = {
 DEFAULT_ADVICE = "The next run tries again; what is cached stays. If it goes on, check_ona shows Ona's answer."
 
 
-def intervals() -> Mapping[str, timedelta]:
-    """The configured interval of each kind of run."""
+def intervals(*, watched: bool = False) -> Mapping[str, timedelta]:
+    """The configured interval of each kind of run; some are rarer while the event stream is well (`watched`)."""
+    sweep = timedelta(seconds=max(settings.SWEEP_SECONDS, settings.WATCHED_SWEEP_SECONDS if watched else 0))
     return {
-        SyncRun.Kind.ENVIRONMENTS: timedelta(seconds=settings.SWEEP_SECONDS),
-        SyncRun.Kind.AUTOMATIONS: timedelta(seconds=settings.SWEEP_SECONDS),
+        SyncRun.Kind.ENVIRONMENTS: sweep,
+        SyncRun.Kind.AUTOMATIONS: sweep,
         SyncRun.Kind.ALL_AUTOMATIONS: timedelta(seconds=settings.ALL_AUTOMATIONS_SECONDS),
         SyncRun.Kind.DIRECTORY: timedelta(seconds=settings.DIRECTORY_SECONDS),
         SyncRun.Kind.SECRETS: timedelta(seconds=settings.DIRECTORY_SECONDS),
@@ -63,15 +67,23 @@ def intervals() -> Mapping[str, timedelta]:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Freshness of one kind of data. `as_of` is when its last successful run began: nothing shown is older."""
+    """Freshness of one kind of data. `as_of` is when its last successful run began: nothing shown is older.
+
+    `is_live`: events tell of its changes, and runs are rarer; `stream` has more of them.
+    """
 
     kind: str
     label: str
     interval: timedelta
     good: SyncRun | None
     latest: SyncRun | None
-    now: datetime
+    stream: EventStream
+    is_live: bool
     blocked: SyncRun | None = None  # the failed listing of environments, without which there is nothing to ask for
+
+    @property
+    def now(self) -> datetime:
+        return self.stream.now
 
     @property
     def as_of(self) -> datetime | None:
@@ -140,17 +152,42 @@ class Freshness:
 
 def freshness(*kinds: str) -> list[Freshness]:
     """Freshness of `kinds` (default: all), in one query."""
-    chosen = kinds or tuple(SyncRun.Kind.values)
+    chosen = kinds or tuple(kind.value for kind in SyncRun.Kind if kind != SyncRun.Kind.EVENTS)
     asked = dict.fromkeys((*chosen, SyncRun.Kind.ENVIRONMENTS.value))
     runs = list(SyncRun.objects.raw(NEWEST, {"kinds": list(asked), "good": SUCCESSFUL, "finished": FINISHED}))
-    now = timezone.now()
-    found = {kind: _freshness(kind, [run for run in runs if run.kind == kind], now) for kind in asked}
+    stream = _stream(runs, timezone.now())
+    found = {kind: _freshness(kind, [run for run in runs if run.kind == kind], stream) for kind in asked}
     blocked = found[SyncRun.Kind.ENVIRONMENTS].failure
     return [replace(found[kind], blocked=blocked) for kind in chosen]
 
 
-def _freshness(kind: str, runs: list[SyncRun], now: datetime) -> Freshness:
+def event_stream() -> EventStream:
+    """As it is now; one query."""
+    (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
+    return environments.stream
+
+
+def is_due(kind: SyncRun.Kind) -> bool:
+    """Whether a run that the schedule offers is to list now: not if events tell of changes and the last is recent."""
+    (found,) = freshness(kind)
+    return (
+        not found.is_live
+        or found.good is not found.latest
+        or found.age is None
+        or found.age > found.interval - timedelta(seconds=settings.SWEEP_SECONDS) / 2
+    )
+
+
+def _stream(runs: list[SyncRun], now: datetime) -> EventStream:
+    connection = next((run for run in runs if run.kind == SyncRun.Kind.EVENTS), None)
+    listed = [run.started_at for run in runs if (run.kind, run.state) == LISTED]
+    return EventStream(connection, max(listed, default=None), now)
+
+
+def _freshness(kind: str, runs: list[SyncRun], stream: EventStream) -> Freshness:
     newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
     good = next((run for run in newest_first if run.state == SyncRun.State.SUCCEEDED), None)
     latest = newest_first[0] if newest_first else None
-    return Freshness(kind, SyncRun.Kind(kind).label, intervals()[kind], good, latest, now)
+    interval = intervals(watched=stream.is_fading)[kind]
+    is_live = stream.is_live and interval > intervals()[kind]
+    return Freshness(kind, SyncRun.Kind(kind).label, interval, good, latest, stream, is_live)

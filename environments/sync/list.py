@@ -46,7 +46,7 @@ class RunRow:
 def _change_token() -> str:
     """Changes when a run begins or ends, and with the ages shown, which count in whole minutes."""
     runs = SyncRun.objects.order_by("-started_at", "-id").values_list("id", "state", "finished_at")[:LATEST]
-    ages = [(kind.state, kind.age and kind.age.total_seconds() // 60) for kind in freshness()]
+    ages = [(kind.state, kind.stream.state, kind.age and kind.age.total_seconds() // 60) for kind in freshness()]
     return f"{crc32(repr((list(runs), ages)).encode()):08x}"
 
 
@@ -81,8 +81,10 @@ def _point(run: SyncRun) -> Point:
 
 def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     kinds = [("", "All"), *((value, label.capitalize()) for value, label in SyncRun.Kind.choices)]
+    found = freshness()
     return {
-        "kinds": freshness(),
+        "kinds": found,
+        "stream": found[0].stream,
         "chart": _chart(query.one("kind") or SyncRun.Kind.ENVIRONMENTS),
         "choices": [(label, query.place.only("kind", value), query.one("kind") == value) for value, label in kinds],
     }

@@ -1,8 +1,8 @@
 """When an environment was observed, and when not: the picture must not claim more.
 
 A full listing observes every environment. Between two successful listings nothing that lasts longer than their distance
-is missed; if they are more than three intervals apart, the time between is unobserved, unless the environment was read
-individually.
+is missed; if they are more than three intervals apart, the time between is unobserved, unless the event stream told of
+changes all the while, or the environment was read individually.
 """
 
 from __future__ import annotations
@@ -43,8 +43,18 @@ spaced AS (
     FROM runs WINDOW listings AS (ORDER BY started_at)
 )
 SELECT before, finished_at FROM spaced WHERE started_at - before_ended > make_interval(secs => %(limit)s)
+    AND NOT EXISTS (
+        SELECT FROM environments_syncrun stream WHERE stream.kind = 'events' AND stream.finished_at > stream.started_at
+            AND stream.started_at <= before_ended + make_interval(secs => %(limit)s)
+            AND stream.finished_at >= spaced.started_at - make_interval(secs => %(limit)s)
+    )
 UNION ALL SELECT NULL, min(finished_at) FROM runs HAVING count(*) = 0 OR min(started_at) > %(start)s
-UNION ALL SELECT max(started_at), NULL FROM runs HAVING count(*) = 0 OR max(started_at) < %(end)s
+UNION ALL SELECT max(started_at), NULL FROM runs HAVING (count(*) = 0 OR max(started_at) < %(end)s)
+    AND NOT EXISTS (
+        SELECT FROM environments_syncrun stream WHERE stream.kind = 'events' AND stream.finished_at > stream.started_at
+            AND stream.started_at <= max(runs.started_at) + make_interval(secs => %(limit)s)
+            AND stream.finished_at >= %(end)s - make_interval(secs => %(limit)s)
+    )
 """
 
 

@@ -5,11 +5,14 @@ class AccountsConfig(AppConfig):
     name = "portal.accounts"
 
     def ready(self) -> None:
-        """Register what the palette finds of saved views, and the words of this app's operations."""
+        """Register what the palette finds of saved views, their list, and the words of this app's operations."""
         from portal.accounts.palette import SOURCE
+        from portal.accounts.saved_views.list import SAVED_VIEWS
         from portal.accounts.tokens.changes import CREATED, REVOKED
         from portal.ledger import labels
+        from portal.lists.registry import register_for_api
         from portal.palette import sources
 
+        register_for_api(SAVED_VIEWS)
         sources.register(SOURCE)
         labels.ACTIONS |= {CREATED: "create API token", REVOKED: "revoke API token"}

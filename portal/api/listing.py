@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -47,7 +48,7 @@ def rows_of(listing: List) -> Endpoint:
     def read_rows(request: Request, **of: Any) -> Response:
         as_of = as_of_of(listing, request.query_params)
         with as_of.reading():
-            asked = parameters.read(listing, request.query_params, as_of, of)
+            asked = parameters.read(_as_seen_by(request.user, listing), request.query_params, as_of, of)
             page = cells_of_page(asked.query)
             total = asked.query.total(page) if asked.is_counted else None
         following = _following(request, page.next)
@@ -71,7 +72,7 @@ def row_of(listing: List) -> Endpoint:
 
     def read_row(request: Request, pk: Any, **of: Any) -> Response:
         parameters.refuse_all(request.query_params)
-        found = listing.model._default_manager.filter(pk=pk, **of).first()
+        found = listing.seen_by(listing.model._default_manager.filter(pk=pk, **of), request.user).first()
         if found is None:
             raise Http404(f"The portal has no record of this {listing.one}.")
         return Response(
@@ -81,6 +82,10 @@ def row_of(listing: List) -> Endpoint:
     view = endpoint("GET", *listing.permissions, **schema.of_row(listing))(read_row)
     view.api_of = listing  # type: ignore[attr-defined]
     return view
+
+
+def _as_seen_by(user: Any, listing: List) -> List:
+    return replace(listing, base=lambda query: listing.seen_by(listing.base(query), user))
 
 
 def one(listing: List, row: Any) -> dict[str, Any]:

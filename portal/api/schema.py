@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
@@ -14,6 +15,7 @@ from rest_framework import serializers
 from portal.api.parameters import names_of
 from portal.api.schema_components import NAME
 from portal.lists.declaration import List, Table
+from portal.web.addresses import AnyText
 from portal.web.problems import CONTENT_TYPE, KINDS, type_of
 
 AT = "2026-11-28T09:30:00Z"
@@ -27,6 +29,11 @@ TYPES: tuple[tuple[type[models.Field[Any, Any]], Mapping[str, Any], Any], ...] =
     (models.FloatField, {"type": ["number", "null"]}, 0.5),
     (models.DecimalField, {"type": ["number", "null"]}, 12),
     (models.TextField, {"type": ["string", "null"]}, "text"),
+    (models.GenericIPAddressField, {"type": ["string", "null"]}, "192.0.2.1"),
+    (models.CharField, {"type": ["string", "null"]}, "text"),
+    (ArrayField, {"type": ["array", "null"]}, []),
+    (models.JSONField, {"type": ["object", "array", "null"]}, {}),
+    (models.Field, {"type": ["string", "integer", "null"]}, ID),  # ids of different things
 )
 MEANINGS = {
     400: "Parameters that make no sense or do not exist.",
@@ -129,24 +136,29 @@ def of_row(listing: List) -> dict[str, Any]:
         "summary": f"One {listing.one}",
         "description": f"One {listing.one} by its id, in the list or not, with its details.",
         "tags": [_tag(listing)],
-        "parameters": of_path(listing, "pk"),
+        "parameters": of_path(listing),
         "responses": {200: success(f"The {listing.one}.", schema, _example(listing)), **problems(400, 404)},
     }
 
 
 def row_schema(listing: List) -> dict[str, Any]:
     """The fields of a row, with what is known of their types; its own address may tell more."""
-    properties = {name: dict(_type(listing, column)[0]) for name, column in _columns(listing.table)}
+    properties = {name: dict(_type(listing, name, column)[0]) for name, column in _columns(listing.table)}
     name = "".join(part.capitalize() for part in re.split(r"\W", listing.page_url.replace(":", "_").replace("_", "-")))
     return {"type": "object", "properties": properties, NAME: f"{name}Row"}
 
 
-def of_path(listing: List, *more: str) -> list[OpenApiParameter]:
-    """The arguments of its address."""
-    names = [part.partition(":")[2].rstrip(">") for part in (listing.api or "").split("/") if part.startswith("<")]
+def of_path(listing: List) -> list[OpenApiParameter]:
+    """The texts in its address; ids are known from their converters."""
     return [
-        OpenApiParameter(name, str, OpenApiParameter.PATH, description=f"{name.removesuffix('_id')} of the address")
-        for name in [*names, *more]
+        OpenApiParameter(
+            name,
+            {"type": "string", "pattern": f"^(?:{AnyText.regex})$"},
+            OpenApiParameter.PATH,
+            required=True,
+            description="Letters, digits, - and _ stand for themselves; ~ and two hexadecimal digits for other bytes.",
+        )
+        for name in re.findall(r"<any:(\w+)>", listing.api or "")
     ]
 
 
@@ -154,28 +166,30 @@ def _columns(table: Table | None) -> list[tuple[str, str]]:
     return [*table.columns.items(), *((name, "") for name in table.more)] if table else []
 
 
-def _type(listing: List, column: str) -> tuple[Mapping[str, Any], Any]:
-    """What is known of a column; nothing of a list that is no single table."""
-    if listing.pages and listing.table and listing.table.rows:
-        return {}, None
-    field = _field(listing.model, column)
-    return next(((schema, example) for cls, schema, example in TYPES if isinstance(field, cls)), ({}, None))
+def _type(listing: List, name: str, column: str) -> tuple[Mapping[str, Any], Any]:
+    """What is known of a cell: as its table declares it, else by its column."""
+    declared = listing.table and listing.table.types.get(name)
+    kind = declared or _kind(listing.model, column or name)
+    return next(((schema, example) for cls, schema, example in TYPES if issubclass(kind, cls)), ({}, None))
 
 
-def _field(model: type[models.Model], column: str) -> Any:
-    """The model's column; None for what is made of others."""
+def _kind(model: type[models.Model], column: str) -> type[Any]:
+    """The kind of the model's column, or of a model that it leads to; that of nothing for what is made of others."""
+    first, _, rest = column.partition("__")
     try:
         field: Any = next(
-            (each for each in model._meta.concrete_fields if each.attname == column), None
-        ) or model._meta.get_field(column)
+            (each for each in model._meta.concrete_fields if each.attname == first), None
+        ) or model._meta.get_field(first)
     except FieldDoesNotExist:
-        return None
+        return type(None)
+    if rest:
+        return _kind(field.related_model, rest)
     field = field.target_field if isinstance(field, models.ForeignKey) else field
-    return field.output_field if isinstance(field, models.GeneratedField) else field
+    return type(field.output_field if isinstance(field, models.GeneratedField) else field)
 
 
 def _example(listing: List) -> dict[str, Any]:
-    return {name: _type(listing, column)[1] for name, column in _columns(listing.table)}
+    return {name: _type(listing, name, column)[1] for name, column in _columns(listing.table)}
 
 
 def _parameter(listing: List) -> Any:

@@ -7,57 +7,42 @@ with Redis would be missing when it is needed most.
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from ipaddress import ip_network
 from math import ceil
 from typing import TYPE_CHECKING
 
-import redis
-import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from portal.optional_redis import OptionalRedis
 from portal.web.network import client_address
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which loads the classes that the settings name: these
 
 WINDOW = 60.0  # seconds
-LONGEST_ANSWER = 0.5  # seconds
-IGNORED = 5.0  # seconds without Redis after it did not answer
 COUNT = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
 """
-log = structlog.get_logger(__name__)
 
 
 class Window:
     """Counts what happens under a key within a minute of the first."""
 
     def __init__(self, redis_url: str) -> None:
-        once = Retry(NoBackoff(), 0)
-        self._redis = redis.Redis.from_url(
-            redis_url, retry=once, socket_timeout=LONGEST_ANSWER, socket_connect_timeout=LONGEST_ANSWER
-        )
-        self._ignored_until = 0.0
+        self._redis = OptionalRedis(redis_url, "requests to the API are not limited")
 
     def take(self, key: str, limit: int) -> float | None:
         """Count one more, and return the seconds to wait if that is above the limit; None if it is not."""
-        if time.monotonic() < self._ignored_until:
+        told = self._redis.ask(lambda client: client.eval(COUNT, 1, f"portal:api:{key}", str(int(WINDOW * 1000))))
+        if told is None:
             return None
-        try:
-            count, milliseconds = self._redis.eval(COUNT, 1, f"portal:api:{key}", str(int(WINDOW * 1000)))
-        except (redis.RedisError, OSError) as error:
-            self._ignored_until = time.monotonic() + IGNORED
-            log.warning("Redis is away; requests to the API are not limited", error=type(error).__name__)
-            return None
+        count, milliseconds = told
         return max(1.0, ceil(milliseconds / 1000)) if count > limit else None
 
 

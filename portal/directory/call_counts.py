@@ -13,17 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import redis
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from portal.optional_redis import OptionalRedis
 
-LONGEST_ANSWER = 0.5  # seconds
-IGNORED = 5.0  # seconds without Redis after it did not answer
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 CALLS = "portal:ona-calls"
 MINUTE = 60
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +34,26 @@ class CallCounts:
     """Counts calls. One hash has the counts by RPC, code and bucket; a key per minute the number of all."""
 
     def __init__(self, redis_url: str) -> None:
-        once = Retry(NoBackoff(), 0)
-        self._redis = redis.Redis.from_url(
-            redis_url, retry=once, socket_timeout=LONGEST_ANSWER, socket_connect_timeout=LONGEST_ANSWER
-        )
-        self._ignored_until = 0.0
+        self._redis = OptionalRedis(redis_url, "calls to Ona are not counted")
 
     def count(self, rpc: str, code: str, seconds: float) -> None:
         """Count a call; one round trip."""
-        if time.monotonic() < self._ignored_until:
-            return
         minute = _minute(0)
-        pipe = self._redis.pipeline(transaction=False)
+        pipe = self._redis.client.pipeline(transaction=False)
         pipe.hincrby(CALLS, f"{rpc}|{code}|{bisect_left(BUCKETS, seconds)}", 1)
         pipe.hincrbyfloat(CALLS, f"{rpc}|{code}|seconds", round(seconds, 6))
         pipe.incr(minute)
         pipe.expire(minute, 3 * MINUTE)
-        try:
-            pipe.execute()
-        except (redis.RedisError, OSError) as error:
-            self._ignored_until = time.monotonic() + IGNORED
-            log.warning("Redis is away; calls to Ona are not counted", error=type(error).__name__)
+        self._redis.ask(lambda _: pipe.execute())
 
     def read(self) -> list[Calls]:
         """All that was counted. Raises `redis.RedisError`."""
-        told: Mapping[Any, Any] = self._redis.hgetall(CALLS)
+        told: Mapping[Any, Any] = self._redis.client.hgetall(CALLS)
         return list(_calls({key.decode(): value for key, value in told.items()}))
 
     def last_minute(self) -> int:
         """How many calls there were in the last whole minute. Raises `redis.RedisError`."""
-        return int(self._redis.get(_minute(-1)) or 0)
+        return int(self._redis.client.get(_minute(-1)) or 0)
 
 
 @cache

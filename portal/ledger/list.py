@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import DurationField, F, QuerySet, TextField
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -104,6 +104,7 @@ OPERATIONS = List(
         title="Operations",
         columns=EXPORTED,
         more=("action_words", "took_seconds"),
+        types={"action_words": TextField, "took_seconds": DurationField},
         row=_row,
         every=_every,
         about=lambda query: {} if query.place.filters else {"note": WHOLE},

@@ -77,6 +77,11 @@ def _reason(text: str) -> Q:
     return Q(reason="") if text.lower() == "none" else _part_of("reason")(text)
 
 
+def _token(text: str) -> Q:
+    """Requested with a token whose name or prefix contains the text; none: with no token."""
+    return Q(token="") if text.lower() == "none" else ~Q(token="") & Q(token__says=text)
+
+
 SEARCH = Search(
     keys(
         Key("actor", "a part of the requester's name", "actor:ann", _part_of("actor_name"), _actors),
@@ -88,6 +93,7 @@ SEARCH = Search(
         Key("to", "a day or a time (UTC), which is part of it", 'to:"2026-01-31T18:00"', to),
         Key("reason", "a part of the reason, or none", "reason:cost", _reason),
         Key("origin", listed(ORIGINS), "origin:api", one_of(ORIGINS), among(*ORIGINS), same("origin")),
+        Key("token", "a part of an API token's name or prefix, or none", "token:nightly", _token, among("none")),
         Key("id", "an operation's id or its beginning", "id:018f3c", readers.beginning_of_id("an operation")),
     ),
     contains,

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, QueryDict
 
 from portal.lists.filters import Filter, Values
@@ -92,7 +92,7 @@ def without_blanks(values: Cells) -> Cells:
 class Table:
     """A list as a file. `columns` are its headings, each with the model's column; `row` makes cells of their values,
     `more` names those it adds. What has no such columns gives `rows` itself, in a snapshot, and `cells` of the rows of
-    one page.
+    one page. `types` has the kinds of those cells that are no column of the model, for the API's document.
 
     `about` adds to what the file says at its head, `period` tells which time the list is narrowed to.
     """
@@ -101,6 +101,7 @@ class Table:
     title: str
     columns: Mapping[str, str]
     more: Sequence[str] = ()
+    types: Mapping[str, type[Field[Any, Any]]] = field(default_factory=dict)
     row: Callable[[Cells], Cells] = without_blanks
     every: Callable[[ListQuery], QuerySet[Any]] | None = None
     rows: Callable[[ListQuery], Iterator[Cells]] | None = None
@@ -170,6 +171,9 @@ class List:
     api: str = ""
     detail: Callable[[Any], Mapping[str, Any]] | None = None
     version: Callable[[Any], str] | None = None  # of such a row: its ETag, which edits name
+    seen_by: Callable[[QuerySet[Any], Any], QuerySet[Any]] = lambda rows, user: (
+        rows
+    )  # those of the rows that one may see
 
     css: str = ""
     swapped: str = "list"  # the id of what sorting, paging and news swap

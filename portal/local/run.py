@@ -109,8 +109,8 @@ def start_portal(supervisor: Supervisor, environment: Mapping[str, str], port: i
         say("Reading the organization for the first time")
         first_sync(environment)
     await_web(port, check)
-    say("Starting worker and scheduler")
-    supervisor.start(*celery_commands(environment))
+    say("Starting worker, scheduler and watcher")
+    supervisor.start(*background_commands(environment))
 
 
 def chosen_port(environment: Mapping[str, str]) -> int:
@@ -207,14 +207,15 @@ def web_command(environment: Mapping[str, str], port: int) -> Command:
     return Command("web", argv, env=environment, cwd=CHECKOUT)
 
 
-def celery_commands(environment: Mapping[str, str]) -> list[Command]:
-    """Worker and scheduler."""
+def background_commands(environment: Mapping[str, str]) -> list[Command]:
+    """Worker, scheduler, and the watcher that requests early syncs of them."""
     celery = [PYTHON, "-m", "celery", "--app", "portal.celery", "--quiet"]
     worker = [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
     scheduler = [*celery, "beat", "--loglevel", "INFO"]
     return [
         Command("worker", worker, env=environment, cwd=CHECKOUT),
         Command("scheduler", scheduler, env=environment, cwd=CHECKOUT),
+        Command("watcher", [PYTHON, "manage.py", "watch_ona"], env=environment, cwd=CHECKOUT),
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
 from django.conf import settings
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -18,7 +18,7 @@ from automations.models.automation import SETTLED, UNDER_WAY, ExecutionPhase
 from environments.models import Phase, SyncRun
 from environments.models.flags import FLAGS
 from environments.models.overview import Snapshot
-from environments.sync.freshness import GRACE, freshness, intervals
+from environments.sync.freshness import GRACE, event_stream, freshness
 from portal.directory.models import Project
 from portal.ledger.chain.verifications import chain_state
 from portal.ledger.models import Operation, Outcome
@@ -38,6 +38,7 @@ class PortalCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _freshness()
+        yield from _events()
         means = "Runs of the sync and how long they took, by kind and result."
         yield histogram("sync_run_seconds", means, ("kind", "result"), BOUNDS, self._runs.read())
         yield from broker.calls()
@@ -50,16 +51,29 @@ class PortalCollector(Collector):
 
 
 def _freshness() -> Iterator[Metric]:
-    read = {(each.kind,): each.as_of.timestamp() for each in freshness() if each.as_of}
+    kinds = freshness()
+    read = {(each.kind,): each.as_of.timestamp() for each in kinds if each.as_of}
     means = "When the last successful sync of a kind began."
     yield gauge("sync_last_success_timestamp_seconds", means, ("kind",), read)
-    planned = {(str(kind),): interval.total_seconds() for kind, interval in intervals().items()}
+    planned = {(each.kind,): each.interval.total_seconds() for each in kinds}
     yield gauge("sync_interval_seconds", "How often a kind is meant to be synced.", ("kind",), planned)
+
+
+def _events() -> Iterator[Metric]:
+    means = "Whether changes are learned from Ona's event stream: 1 if it is connected and everything was listed since."
+    yield single("event_stream_live", means, float(event_stream().is_live))
+    totals = SyncRun.objects.filter(kind=SyncRun.Kind.EVENTS).aggregate(Count("pk"), Sum("listed"), Sum("requests"))
+    means = "Connections to the event stream, and failed attempts once each time."
+    yield counter("event_stream_connections", means, (), {(): float(totals["pk__count"])})
+    yield counter("events", "Events of the stream.", (), {(): float(totals["listed__sum"] or 0)})
+    means = "Resources that were read because events hinted at them."
+    yield counter("event_reads", means, (), {(): float(totals["requests__sum"] or 0)})
 
 
 def _environments() -> Iterator[Metric]:
     """As the last full listing counted them; nothing while two are overdue."""
-    counts = _newest_counts(timezone.now() - 2 * intervals()[SyncRun.Kind.ENVIRONMENTS] - GRACE)
+    (listing,) = freshness(SyncRun.Kind.ENVIRONMENTS)
+    counts = _newest_counts(timezone.now() - 2 * listing.interval - GRACE)
     phases, conditions = counts.get(Snapshot.Dimension.PHASE), counts.get(Snapshot.Dimension.CONDITION)
     by_phase = {} if phases is None else _by_phase(phases)
     yield gauge("environments", "Environments that are not deleted, by phase.", ("phase",), by_phase)

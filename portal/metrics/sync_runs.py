@@ -20,7 +20,7 @@ SELECT kind, state, width_bucket(seconds, %(bounds)s::double precision[]), count
 FROM (
     SELECT kind, state, extract(epoch FROM finished_at - started_at)::double precision AS seconds
     FROM environments_syncrun
-    WHERE id > %(after)s AND id <= %(upto)s AND finished_at IS NOT NULL
+    WHERE id > %(after)s AND id <= %(upto)s AND finished_at IS NOT NULL AND kind <> 'events'
 ) AS ended GROUP BY 1, 2, 3
 """
 NEWEST = 2**63 - 1

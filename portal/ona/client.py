@@ -1,6 +1,6 @@
 """The client of the Ona API: one typed method per RPC, errors as in portal.ona.errors."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -294,17 +294,23 @@ class OnaClient(Automations):
         return self._list("EventService/ListAuditLogs", message, AUDIT_LOGS, page_size)
 
     def watch_events(
-        self, scope: Id | None = None, *, resource_types: Iterable[str] = (), idle: float = 300.0
+        self,
+        scope: Id | None = None,
+        *,
+        resource_types: Iterable[str] = (),
+        idle: float = 300.0,
+        opened: Callable[[], None] = lambda: None,
     ) -> EventStream:
         """Stream changes of the organization, or of the environment `scope` and its automations.
 
-        `resource_types` (RESOURCE_TYPE_…) restricts it; after `idle` seconds without a byte the stream counts as dead.
-        It has no backlog and is not retried: list everything after each reconnect.
+        `resource_types` (RESOURCE_TYPE_…) restricts it; after `idle` seconds without a byte the stream counts as dead;
+        `opened` is called when Ona has accepted it. It has no backlog and is not retried: list everything after each
+        reconnect.
         """
         message: dict[str, Any] = {"environmentId": scope} if scope else {"organization": True}
         if filters := [{"resourceType": each} for each in resource_types]:
             message["resourceTypeFilters"] = filters
-        return EventStream(self._transport, message, idle=idle)
+        return EventStream(self._transport, message, idle=idle, opened=opened)
 
     # Requests
 

@@ -1,6 +1,6 @@
 """EventService.WatchEvents: the framing of Connect streams, and the stream of events."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -75,10 +75,17 @@ class EventStream(Iterator[Event]):
     a waiting `next()` as if Ona had ended the stream.
     """
 
-    def __init__(self, transport: Transport, message: Mapping[str, Any], *, idle: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        message: Mapping[str, Any],
+        *,
+        idle: float,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
         self._transport = transport
         self._limit = Limit()
-        self._chunks = transport.stream(RPC, framed(message), idle=idle, limit=self._limit)
+        self._chunks = transport.stream(RPC, framed(message), idle=idle, limit=self._limit, opened=opened)
         self._events = self._read()
 
     def __enter__(self) -> Self:

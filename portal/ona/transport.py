@@ -139,9 +139,9 @@ class Transport:
         raise AssertionError("unreachable")
 
     def stream(
-        self, rpc: str, content: bytes, *, idle: float, limit: Limit
+        self, rpc: str, content: bytes, *, idle: float, limit: Limit, opened: Callable[[], None] = lambda: None
     ) -> Generator[tuple[httpx.Headers, bytes], None, None]:
-        """The response of a server stream: its headers and the next bytes.
+        """The response of a server stream: its headers and the next bytes; `opened` is called when it has begun.
 
         OnaError if it is refused, breaks, or is silent for `idle` seconds; `limit` can end it.
         """
@@ -150,6 +150,7 @@ class Transport:
         with self._timed(rpc):
             response = self._open(rpc, content, idle, limit)
         try:
+            opened()
             chunks = response.iter_raw()
             while chunk := self._on_the_wire(rpc, lambda: next(chunks, b""), limit):
                 yield response.headers, chunk

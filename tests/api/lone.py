@@ -7,10 +7,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from environments.models import Environment, SpecificationVersion
+from environments.models import Environment, SpecificationVersion, Transition
 from portal.directory.models import Organization, PolicyVersion
 from portal.lists.registry import API_ONLY
-from tests.support import automation_factories
+from tests.support import automation_factories, factories
 
 
 def make(name: str, environment: Environment) -> Any:
@@ -26,6 +26,10 @@ def make(name: str, environment: Environment) -> Any:
             return SpecificationVersion.objects.create(
                 environment=environment, spec_version=1, spec={"ports": []}, seen_at=now
             )
+        case "environment-transitions":
+            return Transition.objects.create(environment=environment, field="phase", seen_at=now)
+        case "saved-views":
+            return factories.saved_view(name)
         case "policy-versions":
             owner = Organization.objects.create(id=uuid.uuid4(), name="Acme", **seen)
             return PolicyVersion.objects.create(organization=owner, seen_at=now, policies={"max": 1})

@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from environments.models import Field, Phase
 from portal.accounts.tokens import changes
 from portal.ledger.models import Operation
+from tests.api.documented import check
 from tests.automations.batches.test_batch_api import post
 from tests.support import automation_factories, factories
+from tests.support.audits import moved
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +51,22 @@ def test_a_list_is_downloaded_as_from_its_page() -> None:
     assert Client().get("/api/v1/environments/export/?format=csv", headers=headers("Viewer")).status_code == 403
 
 
+def test_a_timeline_is_downloaded_with_the_parameters_of_its_page() -> None:
+    environment = factories.environment()
+    moved(environment, Field.PHASE, Phase.STOPPED, Phase.RUNNING, by=timezone.now() - timedelta(hours=1))
+    here, client = f"/api/v1/environments/{environment.pk}/timeline/export/", Client(headers=headers("Auditor"))
+    answer = client.get(f"{here}?format=json&zoom=day&lane=environment")
+    check(answer)
+    assert [row["new"] for row in json.loads(b"".join(answer))["rows"]] == ["running"]
+    for query, parameter in (
+        ("", "format"), ("format=csv&zoom=year", "zoom"), ("format=csv&lnae=phase", "lnae"),
+        ("format=csv&to=noon", "to"), ("format=csv&before=x", "before"),
+    ):  # fmt: skip
+        refused = client.get(f"{here}?{query}")
+        check(refused)
+        assert parameter in [each["parameter"] for each in refused.json()["errors"]], query
+
+
 def test_evidence_is_made_with_a_reason_and_logs_that_are_not_there_are_a_problem() -> None:
     client, token = Client(), headers("Auditor")
     kind = "application/json"
@@ -64,6 +85,9 @@ def test_evidence_is_made_with_a_reason_and_logs_that_are_not_there_are_a_proble
     log = client.get(f"/api/v1/executions/{execution.pk}/log/", headers=token)
     assert log["Content-Type"] == "application/problem+json"
     assert (log.status_code, log.json()["status"]) == (502, 502)
+    for query in ("skip=-1", "framed=yes", "viewer=1"):
+        refused = client.get(f"/api/v1/executions/{execution.pk}/log/?{query}", headers=token)
+        assert [each["parameter"] for each in refused.json()["errors"]] == [query.partition("=")[0]], query
 
 
 def test_a_token_that_only_reads_does_nothing_and_one_that_is_wrong_reads_nothing() -> None:

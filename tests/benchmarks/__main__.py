@@ -32,6 +32,7 @@ PARTS = (
     "exports",
     "evidence",
     "chain",
+    "api",
     "load",
 )
 
@@ -274,6 +275,22 @@ def bench_overview(rows: int) -> Iterator[Result]:
     yield Result("keeping it for the first time", f"{seconds['first']:.1f} s", "", "", "")
 
 
+def bench_api(rows: int) -> Iterator[Result]:
+    """Pages of 1,000 through the API, beside a bare DRF ModelViewSet and the page's own list in the same run."""
+    from tests.benchmarks import api
+
+    api.fill(rows)
+    run = measure("walk", module="api")
+    what = f"API: 1,000 of {rows:,} environments"
+    for name, peer, goal in (("bare", "bare ModelViewSet", "≤ 0.5 ×"), ("list", "ten pages of the list", "")):
+        told = f"{peer} {run[name] * 1000:.0f} ms"
+        yield Result(f"{what}, p50", f"{run['ours'] * 1000:.0f} ms", told, f"{run['ours'] / run[name]:.2f} ×", goal)
+    queries = f"{run['queries']:.0f} queries"
+    yield Result(f"{what}, queries of a page", queries, f"fewest {run['fewest_queries']:.0f}", "", "constant")
+    grown = f"{run['grown']:.1f} MB more"
+    yield Result(f"{what}, memory since a quarter", grown, f"{run['megabytes']:.0f} MB in all", "", "flat")
+
+
 def bench_load(rows: int) -> Iterator[Result]:
     """50 readers, 20 of them slow, and 5 pages as of a week ago, all at once on the web server."""
     from tests.benchmarks.load import PAST, QUICK, SLOW
@@ -332,6 +349,7 @@ def main() -> None:
         "evidence": lambda: bench_evidence(10 * size),
         "overview": lambda: bench_overview(10 * size),
         "chain": lambda: bench_chain(20 * size),
+        "api": lambda: bench_api(10 * size),
         "load": lambda: bench_load(10 * size),
     }
     prepare_database()

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from portalctl.api import Api
 from portalctl.main import run
 from portalctl.output import lines
@@ -22,29 +21,12 @@ from portal.accounts.tokens import changes
 from portal.ledger.models import Operation
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
+from tests.cli.wire import Losing
 from tests.environments.actions.test_acting import known
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 Run = Callable[..., tuple[int, str, str]]
-
-
-class Losing(httpx.BaseTransport):
-    """The portal in this process, over a connection that loses answers: a request arrives, and nobody hears of it."""
-
-    def __init__(self, lost: int = 0) -> None:
-        self.lost = lost
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        kind = request.headers.get("Content-Type", "")
-        headers = {name: value for name, value in request.headers.items() if name not in ("host", "content-type")}
-        answer = Client().generic(
-            request.method, request.url.raw_path.decode(), request.read(), kind, headers=headers
-        )  # fmt: skip
-        if self.lost:
-            self.lost -= 1
-            raise httpx.ReadError("lost")
-        return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
 
 
 @pytest.fixture

@@ -135,6 +135,8 @@ FILTERS = [
     ({"q": "origin:command"}, {"origin": Origin.COMMAND}),
     ({"q": "reason:COST"}, {"reason": "It costs too much"}),
     ({"q": "reason:none"}, {"reason": ""}),
+    ({"q": "token:NIGHT"}, {"token": "nightly (portal_ab12)"}),
+    ({"q": "-token:none"}, {"token": "nightly (portal_ab12)"}),
     ({"q": "id:abc"}, {"id": uuid.UUID("abc00000-0000-4000-8000-000000000001")}),
     ({"q": "abc00000-0000"}, {"id": uuid.UUID("abc00000-0000-4000-8000-000000000001")}),
     ({"q": "costs MUCH"}, {"reason": "It costs too much"}),

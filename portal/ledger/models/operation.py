@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import ClassVar, Self
 from uuid import UUID
 
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat
@@ -137,6 +137,8 @@ class Operation(models.Model):
             ),
             # words of the search box
             GinIndex(fields=["search"], opclasses=["gin_trgm_ops"], name="operation_search"),
+            # what was requested with a token: token:
+            GinIndex(OpClass(Folded(F("token")), "gin_trgm_ops"), name="operation_token", condition=~Q(token="")),
         ]
 
     def __str__(self) -> str:

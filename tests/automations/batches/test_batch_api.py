@@ -31,6 +31,8 @@ def test_a_batch_is_planned_started_cancelled_and_retried(sandbox: Sandbox) -> N
     assert {each["environment_id"] for each in plan["environments"]} == {str(each.pk) for each in running}
     assert all(isinstance(each["losses"], list) for each in plan["environments"])
     assert (plan["is_more"], Batch.objects.count()) == (False, 0)
+    page = admin.get(plan["page"].removeprefix("http://testserver")).content.decode()
+    assert all(str(each.pk) in page for each in running)
 
     asked, key = {**STOP, "reason": "night", "at_once": 2}, {"Idempotency-Key": "nightly"}
     started = post(admin, "actions/start", asked, **key)

@@ -26,6 +26,7 @@ from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox, running
 from portal.sandbox.world import World
 from portal.web.visible import visible
+from tests.api import documented
 from tests.support import factories
 from tests.support.databases import SharedRows
 
@@ -98,10 +99,22 @@ def send(client: Client, environment: Environment, checked: Any, text: str, **mo
     return client.post(page(environment), data)
 
 
+def over_api(environment: Environment, text: str, status: int = 200) -> Any:
+    """The lines of the plan, or the problems."""
+    url = reverse("api:plan-automations-file", args=[environment.pk])
+    answer = factories.client("Viewer").post(url, {"text": text}, content_type="application/json")
+    documented.check(answer)
+    assert answer.status_code == status, answer.content
+    return answer.json()["lines" if status == 200 else "errors"]
+
+
 def test_a_good_file_is_previewed_applied_and_told_by_name(environment: Environment, admin: Client) -> None:
     checked = check(admin, environment, LEEWAY)
     assert checked.status_code == 200
     assert "new task Build Leeway Application build-leeway" in words(checked)
+    planned = over_api(environment, LEEWAY)
+    assert ("build-leeway", "new", "") in {(each["reference"], each["verdict"], each["warning"]) for each in planned}
+    assert [each["pointer"] for each in over_api(environment, "tasks: [", 422)] == ["#/text"]
     assert Operation.objects.count() == 0
     answer = send(admin, environment, checked, LEEWAY)
     operation = Operation.objects.get()
@@ -273,6 +286,8 @@ def test_those_who_may_not_change_may_check_but_not_apply(environment: Environme
 
 
 def test_what_is_there_is_downloaded_as_yaml_that_reads_back(environment: Environment) -> None:
+    over_the_api = factories.client("Viewer").get(reverse("api:automations-file", args=[environment.pk]))
+    documented.check(over_the_api)
     answer = factories.client("Viewer").get(reverse("automations:file-download", args=[environment.pk]))
     assert answer["Content-Disposition"].startswith("attachment; filename=")
     assert answer["Content-Type"].startswith("application/yaml")

@@ -364,7 +364,7 @@ def test_a_log_says_the_same_however_it_is_cut_and_nothing_but_text_and_colours(
     assert text == whole.clean(b"".join(pieces)) + whole.end()
     rest = text.decode()
     if colours:
-        rest = re.sub(r"\x1b\[[0-9;:]*m", "", rest)
+        rest = re.sub(r"\x1b\[[0-9;:]*m|[\b]", "", rest)
     assert all(each in "\t\n\r" or each.isprintable() or ord(each) > 0x9F for each in rest)
 
 

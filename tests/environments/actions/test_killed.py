@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from environments.actions.reconcile import settle_operations
@@ -24,6 +26,7 @@ from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaClient
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
+from tests.api.test_downloads import headers as bearer
 from tests.environments.actions.kinds import KINDS, Kind
 from tests.support import factories
 from tests.support.profiles import THOROUGH
@@ -46,14 +49,17 @@ class Victims:
             env=os.environ | {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "portal.settings"},
         )
 
-    def ask(self, sandbox: Sandbox, kind: str, environment: Environment, actor: User, dies: str = "") -> int:
-        """Let a change begin; the process id of who asks for it."""
+    def ask(
+        self, sandbox: Sandbox, kind: str, environment: Environment, actor: User, dies: str = "", request: Any = None
+    ) -> int:
+        """Let a change begin, by a request to the REST API if there is one; the process id of who asks for it."""
         assert self.process.stdin is not None
         order = {
             "kind": kind,
             "environment": str(environment.pk),
             "actor": actor.pk,
             "dies": dies,
+            "request": request,
             "base_url": sandbox.base_url,
             "token": sandbox.token,
             "database": connection.settings_dict["NAME"],
@@ -104,7 +110,7 @@ class Scene:
     def killed_by_itself(self, where: str) -> tuple[Operation, bool]:
         environment = known(self.sandbox, self.kind)
         before = self.kind.state(self.sandbox, environment)
-        self.victims.ask(self.sandbox, self.name, environment, self.actor, where)
+        self._ask(environment, where)
         self.victims.wait()
         return self._settled(), self.kind.state(self.sandbox, environment) != before
 
@@ -112,13 +118,16 @@ class Scene:
         environment = known(self.sandbox, self.kind)
         before = self.kind.state(self.sandbox, environment)
         with self.sandbox.hold(self.kind.rpc, when) as hold:  # type: ignore[arg-type]
-            process = self.victims.ask(self.sandbox, self.name, environment, self.actor)
+            process = self._ask(environment)
             assert hold.arrived.wait(20)
             os.kill(process, signal.SIGKILL)
             self.victims.wait()
             if dropped:
                 hold.drop()
         return self._settled(), self.kind.state(self.sandbox, environment) != before
+
+    def _ask(self, environment: Environment, dies: str = "") -> int:
+        return self.victims.ask(self.sandbox, self.name, environment, self.actor, dies)
 
     def _settled(self) -> Operation:
         operation = Operation.objects.newest_first()[0]
@@ -128,6 +137,30 @@ class Scene:
         assert operation.closed_at is not None
         assert operation.explanation
         return operation
+
+
+class Repeated(Scene):
+    """The same by a POST with an Idempotency-Key, which is repeated when its server died, and once more later."""
+
+    def _ask(self, environment: Environment, dies: str = "") -> int:
+        address = reverse("api:act-stop", args=[environment.pk])
+        headers = {**bearer("Admin"), "Idempotency-Key": f"nightly-{environment.pk}"}
+        self.request = (address, {"reason": "for a test"}, headers)
+        return self.victims.ask(self.sandbox, self.name, environment, self.actor, dies, self.request)
+
+    def _settled(self) -> Operation:
+        calls, number = self.sandbox.requests[self.kind.rpc], Operation.objects.count()
+        soon, operation, later = self._repeat(), super()._settled(), self._repeat()
+        assert (soon.status_code, soon.json()["id"]) == (202, str(operation.pk))
+        is_done = operation.outcome == Outcome.SUCCEEDED
+        told = later.json() if is_done else later.json()["operation"]
+        assert (later.status_code, told["id"]) == (200 if is_done else 409, str(operation.pk))
+        assert (self.sandbox.requests[self.kind.rpc], Operation.objects.count()) == (calls, number)
+        return operation
+
+    def _repeat(self) -> Any:
+        address, body, headers = self.request
+        return Client().post(address, body, content_type="application/json", headers=headers)
 
 
 def before_it_is_sent(scene: Scene) -> None:
@@ -167,4 +200,11 @@ def test_a_killed_process_leaves_a_row_that_ends_with_what_ona_proves(
     """Each kind dies all four deaths in the thorough profile; in the quick one two of them, by turns."""
     scene, number = Scene(victims, sandbox, kind), list(KINDS).index(kind)
     for death in DEATHS if THOROUGH else DEATHS[number % 2 :: 2]:
+        death(scene)
+
+
+def test_a_request_that_is_repeated_under_its_key_is_one_operation(victims: Victims, sandbox: Sandbox) -> None:
+    """Whatever its server died of; and its answer is that of the operation."""
+    scene = Repeated(victims, sandbox, "stop")
+    for death in DEATHS:
         death(scene)

@@ -1,7 +1,8 @@
 """A process of the portal's that is killed in the middle of a change: one fork for each line of JSON on stdin.
 
 A line is {kind, environment, actor, dies}: `dies` is where it kills itself, or nothing where the test does the killing.
-Each fork is answered by a line with its process id.
+If it has a `request`, [address, body, headers], the change is requested by that over the REST API. Each fork is
+answered by a line with its process id.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from portal.ledger import recording  # noqa: E402
 from portal.ona import OnaClient  # noqa: E402
@@ -33,6 +35,10 @@ def be_killed(line: dict[str, Any]) -> None:
     connection.settings_dict["NAME"] = line["database"]
     if line["dies"]:
         setattr(recording, line["dies"], die)
+    if line["request"]:
+        address, body, headers = line["request"]
+        Client().post(address, body, content_type="application/json", headers=headers)
+        return
     ask(line["kind"], line["environment"], line["actor"])
 
 
