@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from environments.as_of import clock
 from environments.audit.counts import tally
-from environments.audit.forecast import forecast
+from environments.audit.forecast import days_ahead
 from environments.audit.list import AUDIT_LISTS, policy_words
 from environments.audit.query import AUDITS, READ, Audit, AuditState
 from environments.audit.rows import figures
@@ -71,7 +71,8 @@ def _forecast_of(audit: Audit) -> Endpoint:
 
 
 def _told(state: AuditState) -> dict[str, object]:
-    ahead = forecast(state.audit.ahead, tally(state).ahead, state.now)
+    kinds = state.audit.ahead
+    days = days_ahead(kinds, tally(state).ahead, state.now)
     return {
         "at": state.now,
         "policy": policy_words(state),
@@ -79,7 +80,7 @@ def _told(state: AuditState) -> dict[str, object]:
             {"status": each.name, "label": each.label, "means": each.means, "count": each.count}
             for each in figures(state)[0]
         ],
-        "forecast": [{"day": day.day, **dict(zip(ahead.kinds, day.counts, strict=True))} for day in ahead.days],
+        "forecast": [{"day": day, **dict(zip(kinds, numbers, strict=True))} for day, numbers in days.items()],
     }
 
 

@@ -19,11 +19,19 @@ def begin_of(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart | None:
-    """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each, `place`
-    the audit. None if there are none."""
+def days_ahead(kinds: Kinds, ahead: Ahead, now: datetime) -> dict[date, list[int]]:
+    """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each."""
     begin = begin_of(now)
-    points = [_point(kinds, ahead, (begin + timedelta(days=number)).date(), place) for number in range(DAYS)]
+    days = [(begin + timedelta(days=number)).date() for number in range(DAYS)]
+    return {
+        day: [sum(ahead.get(status, {}).get(day, 0) for status in statuses) for statuses in kinds.values()]
+        for day in days
+    }
+
+
+def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart | None:
+    """The same as a chart of the audit at `place`; None if there are none."""
+    points = [_point(kinds, numbers, day, place) for day, numbers in days_ahead(kinds, ahead, now).items()]
     totals = [sum(point.values or ()) for point in points]
     if not any(totals):
         return None
@@ -31,8 +39,7 @@ def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart |
     return Chart("forecast", "Forecast", summary, [Series(kind) for kind in kinds], points, "Day (UTC)")
 
 
-def _point(kinds: Kinds, ahead: Ahead, day: date, place: Place) -> Point:
-    numbers = [sum(ahead.get(status, {}).get(day, 0) for status in statuses) for statuses in kinds.values()]
+def _point(kinds: Kinds, numbers: Sequence[int], day: date, place: Place) -> Point:
     return Point(
         f"{day:%Y-%m-%d}", numbers, f"{day:%-d %b}", _url(place, day) if any(numbers) else "",
         [_url(place, day, statuses) for statuses in kinds.values()],
