@@ -54,5 +54,6 @@ SOURCES = (
 def destinations() -> Iterable[Destination]:
     """A plan for each kind of batch."""
     for name, kind in KINDS.items():
-        label = " ".join(filter(None, (kind.many.words, kind.many.joint, "many environments")))
-        yield Destination(label, f"{reverse('automations:batch-new')}?action={name}", (kind.action.permission,))
+        yield Destination(
+            kind.many.of_many, f"{reverse('automations:batch-new')}?action={name}", (kind.action.permission,)
+        )

@@ -11,6 +11,7 @@ from uuid import UUID
 from automations import palette
 from automations.actions import file, services, tasks
 from automations.actions.losses_source import running_work
+from automations.batches.badge import badge
 from automations.batches.list import BATCH_ITEMS, BATCHES
 from automations.by_reference.list import SERVICES, TASKS
 from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVIRONMENTS
@@ -25,6 +26,7 @@ from environments.detail import live_refresh
 from environments.timeline import source as timeline
 from portal.lists import registry as lists
 from portal.palette import sources
+from portal.web import navigation
 
 
 def register() -> None:
@@ -32,6 +34,7 @@ def register() -> None:
     lists.register(EXECUTIONS, TASKS, SERVICES, TASK_ENVIRONMENTS, SERVICE_ENVIRONMENTS, BATCHES, BATCH_ITEMS)
     lists.register_for_api(*of_one_environment.LISTS)
     registry.register(*services.ACTIONS, *tasks.ACTIONS, *file.ACTIONS)
+    navigation.BADGES["operations:list"] = badge
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     losses.SOURCES.append(running_work)
     live_refresh.FOLLOWERS.append(follow_environment)

@@ -209,7 +209,8 @@ DELETE_TASK = Action(
 STOP_EXECUTION = Action(
     name="execution.stop", label="Stop execution", past="stopped", in_ledger="stop execution of task", permission=RUN,
     do=stop_execution, subject="execution", slug="stop", danger=Danger.LOSS, impossible=_cannot_stop, title="Stop",
-    button="Stop", supersedes="task", proof=by_values(TaskExecution, lambda execution, _: stopping(execution)),
+    button="Stop", supersedes="task", many=Many("Stop", one="execution"),
+    proof=by_values(TaskExecution, lambda execution, _: stopping(execution)),
     explanation="The steps that run now are cancelled, and those that wait never run. What they have written so far "
     "stays.",
     template="automations/executions/_execution_act.html",

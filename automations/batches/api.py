@@ -28,8 +28,6 @@ from environments.actions.api.schema import KEY, REASON
 from environments.actions.api.sending import REUSED, Sending
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED
-from environments.list.list import ENVIRONMENTS
-from environments.models import EnvironmentQuerySet
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidBody, Problem
 from portal.api.listing import one
@@ -41,13 +39,17 @@ from portal.lists.query import read_query
 
 WHAT = ("action", "reference", "query")
 HOW = ("at_once", "stop_after", "look_after", "reason", "lockdown_at")
-TOO_MANY = f"More than {MOST:,} environments match: a batch takes at most as many. Narrow the query."
+TOO_MANY = f"More than {MOST:,} match: a batch takes at most as many. Narrow the query."
 NOTHING_FAILED = "Nothing of this batch failed or is unknown, so there is nothing to retry."
 TEXT = {"type": "string"}
 CHOSEN: dict[str, Any] = {
     "action": {"type": "string", "enum": list(KINDS)},
     "reference": {"type": "string", "description": "Of the task or service, for actions on these."},
-    "query": {"type": "string", "description": "The environments, as the list's address has them: phase=running&q=…"},
+    "query": {
+        "type": "string",
+        "description": "The environments, or the executions to stop, as their list's address has them: "
+        "phase=running&q=…",
+    },
     "start_first": {
         "type": "boolean",
         "description": "For tasks: start what is stopped first, and stop it again afterwards.",
@@ -157,8 +159,8 @@ def retry(request: Request, batch_id: UUID) -> HttpResponseBase:
     again |= {"lockdown_at": f"{moment:%Y-%m-%d %H:%M}"} if moment and moment > timezone.now() else {}
     kind = _kind(request, again)
     items = batch.items.filter(state__in=TO_DO_AGAIN)
-    environments = read_query(ENVIRONMENTS, QueryDict(), Now()).rows().filter(pk__in=items.values("environment_id"))
-    choice = _choice_again(kind, batch, environments)
+    rows = read_query(kind.listing, QueryDict(), Now()).rows().filter(pk__in=items.values(kind.key))
+    choice = _choice_again(kind, batch, rows)
     if not items.exists():
         raise Problem("not-possible", 409, NOTHING_FAILED)
     return _started(request, body, lambda sending: _start(request, sending, kind, again, choice, batch))
@@ -173,11 +175,11 @@ def cancel(request: Request, batch_id: UUID) -> HttpResponseBase:
     return _changed(request, batch_id, cancel_batch)
 
 
-def _choice_again(kind: Kind, batch: Batch, environments: EnvironmentQuerySet) -> Choice:
+def _choice_again(kind: Kind, batch: Batch, rows: Any) -> Choice:
     earlier = Batch.objects.filter(pk=batch.undo_of).first() if batch.undo_of else None
     if earlier and inverse.is_by_values(kind.action):
-        return inverse.choose(earlier, environments)
-    return kind.choose(batch.reference, environments, start_first=batch.starts_first)
+        return inverse.choose(earlier, rows)
+    return kind.choose(batch.reference, rows, start_first=batch.starts_first)
 
 
 @endpoint(
@@ -246,7 +248,7 @@ def _form(kind: Kind, body: dict[str, Any], choice: Choice, *, is_undoing: bool)
         data[name] = "" if value is None else str(value)
     data.setlist("target", [str(each.target_id) for each in choice.candidates] or ["none"])
     if not choice.candidates:
-        raise NotPossible("No environment that matches can take this action: see the plan.")
+        raise NotPossible(f"No {kind.many.one} that matches can take this action: see the plan.")
     return made(data)
 
 
@@ -269,7 +271,7 @@ def _page_of(body: dict[str, Any]) -> str:
 
 
 def _choice(kind: Kind, body: dict[str, Any]) -> Choice:
-    query = read_query(ENVIRONMENTS, QueryDict(body.get("query", "")), Now())
+    query = read_query(kind.listing, QueryDict(body.get("query", "")), Now())
     if query.problems:
         raise InvalidBody([("/query", str(each)) for each in query.problems])
     choice = kind.choose(body.get("reference", ""), query.rows(), start_first=body.get("start_first") is True)

@@ -25,12 +25,12 @@ from portal.lists.readers import LONGEST_STORED
 SALT = "automations.batches.forms.lockdowns"
 NAMED = 10
 CHANGED = "Nothing was started: lockdowns changed since this plan was shown."
-NOTHING = "Select at least one environment."
+NOTHING = "Select at least one."
 NOT_OURS = "The selection is not valid: open the form again."
 
 
 class Targets(forms.Field):
-    """Ids of tasks, services or environments, from tick boxes that the template draws."""
+    """Ids of tasks, services, executions or environments, from tick boxes that the template draws."""
 
     widget = forms.MultipleHiddenInput
 
@@ -39,7 +39,7 @@ class Targets(forms.Field):
         if not texts:
             raise ValidationError(NOTHING)
         if len(texts) > MOST:
-            raise ValidationError(f"A batch takes at most {MOST} environments.")
+            raise ValidationError(f"A batch takes at most {MOST}.")
         try:
             return [UUID(text) for text in texts]
         except ValueError:
@@ -64,7 +64,7 @@ class BatchForm(ActionForm):
         max_value=AT_ONCE,
         initial=10,
         label="Concurrency",
-        help_text=f"How many environments run at once: 1 to {AT_ONCE}.",
+        help_text=f"How many are in progress at once: 1 to {AT_ONCE}.",
     )
     stop_after = forms.IntegerField(
         min_value=1,

@@ -17,7 +17,7 @@ from django.utils import timezone
 from automations.batches import inverse
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.rows import TONES, Line, counts_of, lines
-from automations.models import ENDED, Batch, BatchItem, ItemState
+from automations.models import ENDED, Batch, BatchItem, ItemState, TaskExecution
 from environments.actions.menu import NOT_ALLOWED, Actor
 from portal.exports.snapshot import read_within, streamed
 from portal.ledger.models import Operation
@@ -172,6 +172,16 @@ def _undo(batch: Batch, line: Line, user: Actor) -> str:
     return f"Undo: {words.lower()} ({count:,})…" if count else ""
 
 
+def _shown(items: Sequence[BatchItem], query: ListQuery, request: HttpRequest) -> Sequence[tuple[BatchItem, str, str]]:
+    """Each item with its tone, and of an execution that is to be stopped the name of its task."""
+    is_of_executions = any(item.target_id == item.execution_id for item in items)
+    executions = TaskExecution.objects.in_bulk([item.target_id for item in items]) if is_of_executions else {}
+    return [
+        (item, TONES[ItemState(item.state)], executions[item.target_id].name if item.target_id in executions else "")
+        for item in items
+    ]
+
+
 def _all(query: ListQuery) -> Page[BatchItem]:
     """A batch has so few items that its page shows all."""
     return Page(list(in_order(query.rows(), query.place.order)), None, None)
@@ -201,7 +211,7 @@ BATCH_ITEMS = List(
     sized=False,
     pages=_all,
     api="batches/<uuid:batch_id>/items",
-    display=lambda found, query, request: [(item, TONES[ItemState(item.state)]) for item in found],
+    display=_shown,
     prepare=_of_batch,
     change_token=lambda batch_id: find(batch_id).changed_at.isoformat(),
     poll_seconds=2,

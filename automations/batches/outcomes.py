@@ -23,6 +23,7 @@ LONGEST_WAIT = timedelta(minutes=15)  # for a service to come to what was asked 
 GONE = "Ona no longer has it; its outcome is unknown."
 TOO_LONG = "It was started and is still in progress; the batch no longer waits for it."
 NOT_SEEN = "Ona accepted it, but its result could not be read afterwards."
+NOT_ENDED = "Ona accepted it, but the execution has not ended."
 NOT_FOLLOWED = "Ona accepted it, but the service has not reached that state."
 
 
@@ -32,6 +33,12 @@ def ended(action: str, items: Sequence[BatchItem], now: datetime) -> Iterator[tu
         executions = TaskExecution.objects.in_bulk([item.execution_id for item in items])
         for item in items:
             if end := _of_execution(executions.get(item.execution_id), item, now):
+                yield item, end
+        return
+    if action == "execution.stop":
+        executions = TaskExecution.objects.in_bulk([item.target_id for item in items])
+        for item in items:
+            if end := _of_stop(executions.get(item.target_id), item, now):
                 yield item, end
         return
     services = Service.objects.in_bulk([item.target_id for item in items])
@@ -47,6 +54,15 @@ def _of_execution(execution: TaskExecution | None, item: BatchItem, now: datetim
     if execution and execution.gone_at:
         return ItemState.UNKNOWN, GONE
     return (ItemState.UNKNOWN, TOO_LONG) if _is_older(item, now, LONGEST_RUN) else None
+
+
+def _of_stop(execution: TaskExecution | None, item: BatchItem, now: datetime) -> End | None:
+    if execution is None or execution.gone_at:
+        return ItemState.UNKNOWN, GONE
+    if execution.phase in EXECUTIONS:
+        is_stopped = execution.phase == ExecutionPhase.STOPPED
+        return ItemState.SUCCEEDED, "" if is_stopped else f"It ended by itself: {phase_word(execution.phase)}."
+    return (ItemState.UNKNOWN, NOT_ENDED) if _is_older(item, now, LONGEST_WAIT) else None
 
 
 def _of_service(service: Service | None, wanted: str, item: BatchItem, now: datetime) -> End | None:

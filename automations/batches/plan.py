@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from automations.actions.change import UP
 from automations.batches.eligibility import standings
 from automations.models import (
+    SETTLED,
     UNDER_WAY,
+    AutomationQuerySet,
     Service,
     ServicePhase,
     ServiceSummary,
@@ -32,6 +34,13 @@ MISSING = {"task": "has no such task", "service": "has no such service"}
 SEVERAL = "has more than one with that reference"
 BUSY = "already running"
 START_TASK, START_SERVICE = "task.start", "service.start"
+# of executions, in this order: the last joins the environment, so that those without one are out
+CANNOT_STOP = {
+    "no longer kept by Ona": Q(gone_at__isnull=False),
+    "has ended": Q(phase__in=SETTLED),
+    "its environment was never observed": Q(~Exists(Environment.objects.filter(pk=OuterRef("environment_id")))),
+    "its environment is deleted": Q(environment__gone_at__isnull=False),
+}
 ALREADY = {START_SERVICE: "already running", "service.stop": "already stopped", "service.restart": "not running there"}
 COLUMNS = ("id", "name", "phase", "owner_name", "project_name")
 STANDING = (*COLUMNS, "lockdown_at", "archived_at", *losses.COLUMNS)
@@ -39,8 +48,9 @@ STANDING = (*COLUMNS, "lockdown_at", "archived_at", *losses.COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An environment and its task or service of the reference, or itself; `losses` are what is at risk in it. `steps`
-    are what is requested one after the other, by name, where that is more than the action; `words` what it becomes.
+    """An environment and its task or service of the reference, an execution in it, or itself; `losses` are what is at
+    risk in it. `steps` are what is requested one after the other, by name, where that is more than the action; `words`
+    what it becomes.
     """
 
     environment: Environment
@@ -48,6 +58,10 @@ class Candidate:
     losses: Sequence[losses.Loss] = ()
     steps: Sequence[str] = ()
     words: str = ""
+    execution: TaskExecution | None = None
+
+    def __str__(self) -> str:
+        return f"{self.execution.name} in {self.environment}" if self.execution else str(self.environment)
 
 
 @dataclass(slots=True)
@@ -149,6 +163,32 @@ def choose_environments(action: Action, environments: EnvironmentQuerySet) -> Ch
 def steps_of(action: Action) -> Sequence[str]:
     """What is requested one after the other for `action`, by name; empty where that is the action alone."""
     return tuple(each.name for each in action.many.steps) if action.many else ()
+
+
+def choose_executions(executions: AutomationQuerySet) -> Choice:
+    """Split `executions` into those that can be stopped and others, which are counted, and their environments named."""
+    found, left = list[Obstacle](), executions.order_by()
+    for why, those in CANNOT_STOP.items():
+        if count := left.filter(those).count():
+            ids = left.filter(those).values("environment_id")
+            found.append(Obstacle(why, count, list(Environment.objects.filter(pk__in=ids).order_by("name")[:NAMED])))
+        left = left.exclude(those)
+    rows = _with_environments(left)[: MOST + 1]
+    return Choice([_of_execution(each) for each in rows[:MOST]], found, is_more=len(rows) > MOST)
+
+
+def chosen_executions(ids: Iterable[UUID]) -> list[Candidate]:
+    """These executions, in environments that the portal knows."""
+    return [_of_execution(each) for each in _with_environments(TaskExecution.objects.filter(pk__in=ids))]
+
+
+def _with_environments(executions: AutomationQuerySet) -> AutomationQuerySet:
+    rows = executions.select_related("environment").order_by("environment_name", "created_at", "pk")
+    return rows.only("task_name", "reference", "task_id", *(f"environment__{column}" for column in COLUMNS))
+
+
+def _of_execution(execution: TaskExecution) -> Candidate:
+    return Candidate(execution.environment, execution.pk, execution=execution)
 
 
 def chosen_environments(action: Action, ids: Iterable[UUID]) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""`/automations/batches/new/`: something is to be done in many environments: first the plan, then the batch."""
+"""`/operations/batches/new/`: something is to be done in many environments: first the plan, then the batch."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from environments.actions.lifecycle import START
 from environments.actions.menu import NOT_ALLOWED, Actor
 from environments.actions.views.action import status_of
 from environments.list.list import ENVIRONMENTS
-from environments.models import EnvironmentQuerySet
 from portal.accounts.kept_forms import keeps_form, sent
 from portal.ledger.models import Operation
 from portal.ledger.recording import OtherContent
 from portal.lists.declaration import ListQuery, Now
+from portal.lists.parameters import understood_by
 from portal.lists.query import read_query
 from portal.lists.readers import LONGEST_STORED
 from portal.web.htmx import render_page
@@ -44,7 +44,12 @@ OWN = (
     "undo",
     "start_first",
     "csrfmiddlewaretoken",
-)  # parameters that are not of the environments' list
+)  # parameters that are not of the list
+OPTIONS = {
+    "environment": "Environments", "task": "Their tasks and services", "service": "Their tasks and services",
+    "execution": "Executions",
+}  # fmt: skip
+SUBJECTS = list(OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,11 @@ class Plan:
         return [
             (each, self.url(filters, reference=each.reference),
              self.url(filters, reference=each.reference, start_first="yes") if self.kind.can_start_first else "")
-            for each in occurrences(self.kind.action, _environments(self))
+            for each in occurrences(self.kind.action, _rows(self))
         ]  # fmt: skip
 
 
+@understood_by(lambda request: ())  # the plan reports them
 @keeps_form
 @permission(*SEE)
 def batch_new(request: HttpRequest) -> HttpResponse:
@@ -182,7 +188,7 @@ def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
     typed = asked.get("reference", "").replace("\0", "")[:LONGEST_STORED]
     reference = "" if kind and not kind.has_reference else reference_named(kind.action if kind else None, typed)
     again = _again_of(asked.get("again_of", "") or asked.get("again", ""))
-    state = read_query(ENVIRONMENTS, _of_environments(data), Now())
+    state = read_query(kind.listing if kind else ENVIRONMENTS, _of_list(data), Now())
     plan = Plan(kind, reference, state, again, _undo(kind, asked), bool(asked.get("start_first")), None)
     return replace(plan, choice=_choice(plan))
 
@@ -190,10 +196,10 @@ def _plan(kind: Kind | None, asked: Any, data: QueryDict) -> Plan:
 def _choice(plan: Plan) -> Choice | None:
     if plan.kind is None or (plan.kind.has_reference and not plan.reference):
         return None
-    environments = _environments(plan)
+    rows = _rows(plan)
     if plan.undo and plan.is_undoing:
-        return inverse.choose(plan.undo, environments)
-    return plan.kind.choose(plan.reference, environments, start_first=plan.start_first)
+        return inverse.choose(plan.undo, rows)
+    return plan.kind.choose(plan.reference, rows, start_first=plan.start_first)
 
 
 def _undo(kind: Kind | None, asked: Any) -> Batch | None:
@@ -220,26 +226,27 @@ def _of_earlier(batch: Batch) -> dict[str, Any]:
 
 def _options(user: Actor, chosen: Kind | None) -> list[tuple[str, list[tuple[Kind, bool, bool]]]]:
     """All kinds by what they are about, with whether each is chosen, and whether this person may ask for it."""
-    named: dict[str, list[tuple[Kind, bool, bool]]] = {"Environments": [], "Their tasks and services": []}
-    environments, automations = named.values()
-    for kind in KINDS.values():
-        (automations if kind.has_reference else environments).append((kind, kind is chosen, may(user, kind)))
+    named: dict[str, list[tuple[Kind, bool, bool]]] = {}
+    for kind in sorted(KINDS.values(), key=lambda kind: SUBJECTS.index(kind.action.subject)):
+        label = OPTIONS[kind.action.subject]
+        named.setdefault(label, []).append((kind, kind is chosen, may(user, kind)))
     return list(named.items())
 
 
-def _of_environments(data: QueryDict) -> QueryDict:
-    """The parameters of the environments' list."""
+def _of_list(data: QueryDict) -> QueryDict:
+    """The parameters of the list that is chosen from."""
     kept = data.copy()
     for name in OWN:
         kept.pop(name, None)
     return kept
 
 
-def _environments(plan: Plan) -> EnvironmentQuerySet:
-    found: EnvironmentQuerySet = plan.state.rows()
+def _rows(plan: Plan) -> Any:
+    """The environments, or executions, that the address names."""
+    found, key = plan.state.rows(), plan.kind.key if plan.kind else "environment_id"
     for batch, states in ((plan.again, TO_DO_AGAIN), (plan.undo, (ItemState.SUCCEEDED,))):
         if batch:
-            found = found.filter(pk__in=batch.items.filter(state__in=states).values("environment_id"))
+            found = found.filter(pk__in=batch.items.filter(state__in=states).values(key))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Unpack
@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from automations.batches.plan import MOST, Candidate
 from automations.batches.registry import KINDS
 from automations.batches.tasks import drive_batches
-from automations.models import Batch, BatchItem, ItemState
+from automations.models import Batch, BatchItem, ItemState, TaskExecution
 from environments.actions.execute import NotPossible, authorize
 from environments.actions.lifecycle import check_lockdown
 from environments.actions.registry import ACTIONS, Action, Danger
@@ -46,7 +46,7 @@ def start_batch(
     look_after: int | None = None,
     **context: Unpack[RequestContext],
 ) -> Batch:
-    """Ask for `action` in all environments of `candidates`, `at_once` under way at the same time, no more of them after
+    """Ask for `action` in all of `candidates`, `at_once` under way at the same time, no more of them after
     `stop_after` failures. `reference` is that of the task or service; `lockdown_at` (aware) the moment of a lockdown,
     `values` what was entered in `Many.fields`. `undo_of` is the batch that is taken back. After the first `look_after`
     the others wait until somebody continues. `query` is the environments' list they were chosen from.
@@ -58,7 +58,7 @@ def start_batch(
     for step in {step for each in candidates for step in each.steps}:
         authorize(ACTIONS[step], context)
     if not 0 < len(candidates) <= MOST:
-        raise NotPossible(f"Choose at least one environment, and at most {MOST}.")
+        raise NotPossible(f"Choose at least one {KINDS[action.name].many.one}, and at most {MOST}.")
     if not 1 <= at_once <= AT_ONCE or (stop_after is not None and stop_after < 1):
         raise NotPossible(f"Between 1 and {AT_ONCE} environments can run at once.")
     if look_after is not None and look_after < 1:
@@ -69,19 +69,19 @@ def start_batch(
     request = {
         "action": action.name,
         "reference": reference,
-        "environmentIds": [each.environment.pk for each in candidates],
+        "environmentIds": list(dict.fromkeys(each.environment.pk for each in candidates)),
         "atOnce": at_once,
         "stopAfter": stop_after,
         "chosenFrom": query,
         **({"lockdownAt": lockdown_at} if lockdown_at else {}),
         **({"values": values} if values else {}),
+        **({"executionIds": executions} if (executions := [each.pk for each in _executions(candidates)]) else {}),
         **({"againOf": again_of} if again_of else {}),
         **({"undoOf": undo_of} if undo_of else {}),
         **({"lookAfter": look_after} if look_after else {}),
         **({"steps": {each.environment.pk: each.steps for each in candidates if each.steps}} if has_steps else {}),
     }
-    count = len(candidates)
-    named = f"{count:,} environment{'s' if count != 1 else ''}"
+    named = KINDS[action.name].many.count(len(candidates))
     target = Target(BATCH, None, f"{reference} in {named}" if reference else named)
     operation, _ = recording.begin(action.batch_name, target, context, request=request)
     columns = {
@@ -110,11 +110,15 @@ def _begins_at(action: Action, asked_at: datetime) -> datetime | None:
     return asked_at + delay if action.many and action.many.is_delayed else None
 
 
+def _executions(candidates: Iterable[Candidate]) -> list[TaskExecution]:
+    return [each.execution for each in candidates if each.execution]
+
+
 def _item(batch: Batch, candidate: Candidate) -> BatchItem:
     environment = candidate.environment
     return BatchItem(
         batch=batch, environment_id=environment.pk, environment_name=str(environment), target_id=candidate.target_id,
-        steps=list(candidate.steps),
+        execution_id=candidate.execution.pk if candidate.execution else None, steps=list(candidate.steps),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from automations.executions import search_keys
+from environments.list.filters import chosen
 from environments.models import Environment
 from portal.directory.models import Member, Project
 from portal.ledger.filters import SPANS as LEDGER_SPANS
@@ -129,5 +130,6 @@ FILTERS = (
     ),
     # too many to choose from: the form keeps what a link brought
     Filter("environment", "Environment", in_ids("environment_id"), readers.id_or_none, _names(Environment)),
+    chosen("execution"),
 )  # fmt: skip
 FACETS = ("phase", "since", "duration", "reference", "project", "owner", "by")

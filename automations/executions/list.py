@@ -8,11 +8,14 @@ from typing import Any
 from django.db.models import F
 from django.http import HttpRequest
 
+from automations.actions.tasks import STOP_EXECUTION
 from automations.executions.filters import FACETS, FILTERS
 from automations.executions.rows import COLUMNS, list_rows
 from automations.executions.search_keys import SEARCH
 from automations.models import TaskExecution
+from environments.actions import bulk
 from environments.list.exports import word
+from environments.list.list import TICKS
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
 from portal.lists.change_token import changed_rows
@@ -38,7 +41,9 @@ def _row(values: Sequence[Any]) -> list[Any]:
 
 
 def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
-    return {"read": SyncRun.objects.latest_successful(SyncRun.Kind.AUTOMATIONS)} if part == "page" else {}
+    all_query = query.place.at(None).removeprefix("?")
+    chosen = {"selection": bulk.selection_of("", [(STOP_EXECUTION.name, "Stop")], request.user, all_query)}
+    return chosen | ({"read": SyncRun.objects.latest_successful(SyncRun.Kind.AUTOMATIONS)} if part == "page" else {})
 
 
 EXECUTIONS = List(
@@ -72,6 +77,7 @@ EXECUTIONS = List(
     change_token=revision,
     poll_seconds=5,
     headings=(
+        TICKS,
         Heading("run-phase", sort="phase"),
         Heading("run-reference", sort="reference"),
         Heading("run-environment", "Environment"),
@@ -81,6 +87,8 @@ EXECUTIONS = List(
     ),
     template="automations/executions/executions.html",
     rows_template="automations/executions/_rows.html",
+    top_template="environments/_bulk.html",
+    after_template="environments/_selection.html",
     empty_template="automations/executions/_nothing.html",
     empty=lambda: {"run": freshness(SyncRun.Kind.ALL_AUTOMATIONS)[0], "things": "executions"},
     css="run-table",

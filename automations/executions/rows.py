@@ -39,6 +39,7 @@ def list_rows(executions: Iterable[TaskExecution]) -> list[Row]:
 def _row(execution: TaskExecution, here: str, environments: str, now: datetime) -> Row:
     return {
         "id": execution.pk.hex,
+        "tick": cells.tick(execution.pk.hex, f"{execution.name} in {execution.environment_name or 'its environment'}"),
         "state": "list-past" if execution.gone_at else "",
         "phase": cells.phase(execution.phase),
         "task": _task(execution, here),
@@ -65,9 +66,8 @@ def took(execution: TaskExecution, now: datetime) -> SafeString:
 
 
 def _task(execution: TaskExecution, here: str) -> SafeString:
-    name = execution.task_name or execution.reference or f"execution {str(execution.pk)[:8]}…"
     return SafeString(
-        f'<a id="x{execution.pk.hex}" href="{here}executions/{execution.pk}/"><bdi>{escape(name)}</bdi></a>'
+        f'<a id="x{execution.pk.hex}" href="{here}executions/{execution.pk}/"><bdi>{escape(execution.name)}</bdi></a>'
         f' <span class="list-source run-ref">{_reference(execution)}</span>'
         f"{_failure(execution.failure)}{GONE if execution.gone_at else ''}"
     )

@@ -29,6 +29,7 @@ from portal.directory.connection import ona_now
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaError
 from portal.web.htmx import is_fragment
+from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
 SEE = ("environments.view_environment", "automations.view_service", "automations.view_task")
@@ -38,6 +39,7 @@ OTHER_THAN_SHOWN = (
 )
 
 
+@takes(applied=anything, present=anything)
 @keeps_form
 @permission(*SEE)
 def automations_file(request: HttpRequest, environment_id: UUID) -> HttpResponse:

@@ -228,6 +228,11 @@ class TaskExecution(Automation):
     def __str__(self) -> str:
         return f"{self.task_id} {self.phase}"
 
+    @property
+    def name(self) -> str:
+        """Of its task, so far as that is known."""
+        return self.task_name or self.reference or f"execution {str(self.pk)[:8]}…"
+
 
 class TransitionKind(models.TextChoices):
     """The kinds of things with transitions."""

@@ -96,7 +96,7 @@ class BatchItem(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="items", db_index=False)
     environment_id = models.UUIDField()
     environment_name = models.TextField(blank=True, default="")
-    target_id = models.UUIDField()  # of the task or service, or the environment
+    target_id = models.UUIDField()  # of the task, service or execution, or the environment
     # what is requested of it one after the other, by name; empty: the batch's action alone
     steps = models.JSONField(default=list)
     step = models.IntegerField(default=0)
@@ -113,8 +113,8 @@ class BatchItem(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            # an environment takes part once
-            models.UniqueConstraint(fields=["batch", "environment_id"], name="item_of_batch"),
+            # what it is done to takes part once
+            models.UniqueConstraint(fields=["batch", "target_id"], name="item_of_batch"),
         ]
         indexes: ClassVar = [
             # the items of a batch by state: automations.batches.worker, its progress

@@ -90,9 +90,9 @@ class Inverse:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """How an action is done to many: `words` and `joint` stand before a number of environments, as in "Start task …
-    in 3 environments". `fields` are what the plan's form asks for besides; `arguments` are those of the function, from
-    what the batch's operation requested, which has the texts of the fields as `values`.
+    """How an action is done to many: `words` and `joint` stand before a number of what each is (`one`), as in "Start
+    task … in 3 environments". `fields` are what the plan's form asks for besides; `arguments` are those of the
+    function, from what the batch's operation requested, which has the texts of the fields as `values`.
 
     `steps` are what is requested of each one after the other, if not the action alone. `is_delayed` if nothing is
     requested before the time has passed in which the batch can be withdrawn, and only what is archived is selected.
@@ -105,6 +105,16 @@ class Many:
     steps: tuple[Action, ...] = ()
     inverse: Inverse | None = None
     is_delayed: bool = False
+    one: str = "environment"
+
+    def count(self, number: int) -> str:
+        """So many: "3 environments"."""
+        return f"{number:,} {self.one}{'' if number == 1 else 's'}"
+
+    @property
+    def of_many(self) -> str:
+        """What it does, without a number: "Start task in many environments"."""
+        return " ".join(filter(None, (self.words, self.joint, f"many {self.one}s")))
 
     def chosen(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
         """What a batch's operation requested, as labels and words."""
@@ -193,5 +203,4 @@ def register(*actions: Action) -> None:
         ACTIONS[action.name] = action
         labels.ACTIONS[action.name] = action.in_ledger
         if action.many:
-            words = (action.many.words.lower(), action.many.joint, "many environments")
-            labels.ACTIONS[action.batch_name] = " ".join(filter(None, words))
+            labels.ACTIONS[action.batch_name] = action.many.of_many.lower()

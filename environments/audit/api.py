@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from environments.as_of import clock
 from environments.audit.counts import tally
-from environments.audit.forecast import days_ahead
+from environments.audit.forecast import counts_by_day
 from environments.audit.list import AUDIT_LISTS, policy_words
 from environments.audit.query import AUDITS, READ, Audit, AuditState
 from environments.audit.rows import figures
@@ -71,8 +71,7 @@ def _forecast_of(audit: Audit) -> Endpoint:
 
 
 def _told(state: AuditState) -> dict[str, object]:
-    kinds = state.audit.ahead
-    days = days_ahead(kinds, tally(state).ahead, state.now)
+    days = counts_by_day(state.audit.ahead, tally(state).ahead, state.now)
     return {
         "at": state.now,
         "policy": policy_words(state),
@@ -80,7 +79,7 @@ def _told(state: AuditState) -> dict[str, object]:
             {"status": each.name, "label": each.label, "means": each.means, "count": each.count}
             for each in figures(state)[0]
         ],
-        "forecast": [{"day": day, **dict(zip(kinds, numbers, strict=True))} for day, numbers in days.items()],
+        "forecast": [{"day": day, **dict(zip(state.audit.ahead, numbers, strict=True))} for day, numbers in days],
     }
 
 

@@ -19,27 +19,26 @@ def begin_of(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def days_ahead(kinds: Kinds, ahead: Ahead, now: datetime) -> dict[date, list[int]]:
-    """Of each kind, how many come on each day; `ahead` has the numbers by status, `kinds` the statuses of each."""
-    begin = begin_of(now)
-    days = [(begin + timedelta(days=number)).date() for number in range(DAYS)]
-    return {
-        day: [sum(ahead.get(status, {}).get(day, 0) for status in statuses) for statuses in kinds.values()]
-        for day in days
-    }
+def counts_by_day(kinds: Kinds, ahead: Ahead, now: datetime) -> list[tuple[date, list[int]]]:
+    """Of each kind, how many come on each of the next days; `ahead` has the numbers by status, `kinds` the statuses of
+    each."""
+    days = [(begin_of(now) + timedelta(days=number)).date() for number in range(DAYS)]
+    of_kinds = [[ahead.get(status, {}) for status in statuses] for statuses in kinds.values()]
+    return [(day, [sum(each.get(day, 0) for each in kind) for kind in of_kinds]) for day in days]
 
 
 def forecast(kinds: Kinds, ahead: Ahead, now: datetime, place: Place) -> Chart | None:
-    """The same as a chart of the audit at `place`; None if there are none."""
-    points = [_point(kinds, numbers, day, place) for day, numbers in days_ahead(kinds, ahead, now).items()]
-    totals = [sum(point.values or ()) for point in points]
+    """`counts_by_day`, drawn; `place` is the audit. None if there are none."""
+    days = counts_by_day(kinds, ahead, now)
+    totals = [sum(numbers) for _, numbers in days]
     if not any(totals):
         return None
-    summary = f"{sum(totals):,.0f} in {DAYS} days, at most {max(totals):,.0f} a day."
+    points = [_point(kinds, day, numbers, place) for day, numbers in days]
+    summary = f"{sum(totals):,} in {DAYS} days, at most {max(totals):,} a day."
     return Chart("forecast", "Forecast", summary, [Series(kind) for kind in kinds], points, "Day (UTC)")
 
 
-def _point(kinds: Kinds, numbers: Sequence[int], day: date, place: Place) -> Point:
+def _point(kinds: Kinds, day: date, numbers: Sequence[int], place: Place) -> Point:
     return Point(
         f"{day:%Y-%m-%d}", numbers, f"{day:%-d %b}", _url(place, day) if any(numbers) else "",
         [_url(place, day, statuses) for statuses in kinds.values()],

@@ -17,14 +17,17 @@ from environments.audit.what_if_list import HITS
 from environments.policies.policy import policy_at
 from portal.exports.download import PERMISSION, Asking, respond
 from portal.lists.export import export_of
+from portal.lists.parameters import understood_by
 from portal.lists.query import read_query
 from portal.lists.search import Problem
 from portal.lists.views import page_of
+from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
 hits_page = page_of(HITS)
 
 
+@takes(**dict.fromkeys(QUESTIONS, anything))  # the form reports values
 @permission(*READ)
 def audit_what_if(request: HttpRequest) -> HttpResponse:
     """The questions, and of each answer the first environments."""
@@ -40,6 +43,7 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
     return render(request, "environments/audit/what_if.html", context)
 
 
+@understood_by(lambda request: ())  # the list reports them
 @permission(*READ)
 def audit_hits(request: HttpRequest) -> HttpResponseBase:
     """All environments that one question affects; an invalid question returns to its form."""

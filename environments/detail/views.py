@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -33,7 +34,9 @@ from environments.secrets.reach import change_token as secrets_change_token
 from environments.sync.connection import why_blocked
 from portal.directory.models import Entry, EnvironmentClass, Runner
 from portal.directory.standing import standings
+from portal.lists.parameters import one_word_of
 from portal.web.htmx import is_fragment, render_page
+from portal.web.parameters import takes
 from portal.web.permissions import permission
 
 TABS = {
@@ -56,6 +59,7 @@ class Tab:
     is_current: bool
 
 
+@takes(tab=lambda text: one_word_of(tuple(FILLS))(text))
 @permission("environments.view_environment")
 def environment_detail(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     environment = find_environment(environment_id)
@@ -217,7 +221,7 @@ def documents_tab(request: HttpRequest, environment: Environment) -> dict[str, A
     return {"documents": {name: json.dumps(part, indent=2, ensure_ascii=False) for name, part in parts.items()}}
 
 
-FILLS = {
+FILLS: Mapping[str, Callable[[HttpRequest, Environment], dict[str, Any]]] = {
     "overview": overview_tab,
     "content": content_tab,
     "access": access_tab,

@@ -92,9 +92,15 @@ def _chosen_id(text: str) -> str:
     return text.lower()
 
 
-def _chosen_words(values: Values) -> str:
-    number = sum(value != NONE for value in values)
-    return f"{number} environment{'' if number == 1 else 's'}"
+def chosen(one: str) -> Filter:
+    """The rows selected one by one; `one` is what each is. A form of tick boxes sends "none" too, so that where nothing
+    is ticked nothing is meant, and not everything."""
+
+    def words(values: Values) -> str:
+        number = sum(value != NONE for value in values)
+        return f"{number} {one}{'' if number == 1 else 's'}"
+
+    return Filter("id", "Chosen", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=words)
 
 
 def _kind(text: str) -> str:
@@ -154,8 +160,7 @@ FILTERS = (
     _ids("class", "Class"),
     _raw("role", "Role", search_keys.ROLES, "environment_role_"),
     Filter("failure", "Failure", of_failure_kinds, _kind, _kind_words, single=True),
-    # A form of tick boxes sends "none" too, so that where nothing is ticked nothing is meant, and not everything.
-    Filter("id", "Selected", in_ids("pk"), _chosen_id, most=MOST_CHOSEN + 1, together=_chosen_words),
+    chosen("environment"),
     Filter(
         "gone", "Deleted", all_of(search_keys.GONE), word_of(search_keys.GONE),
         words_of({"yes": "include", "only": "only", "no": "exclude"}), single=True,

@@ -26,8 +26,10 @@ from environments.overview.top_consumers import names_of
 from environments.sync.freshness import Freshness, freshness
 from portal.ledger import rows
 from portal.ledger.models import Operation
+from portal.lists.parameters import one_word_of, readable_by
 from portal.lists.readers import NONE, id_or_none
 from portal.web.htmx import is_fragment, varied
+from portal.web.parameters import takes
 from portal.web.permissions import permission
 
 Moments = tuple[tuple[str, datetime], ...]
@@ -42,6 +44,7 @@ CHOICES = {
 DEFAULTS = {"period": "week", "by": "phase", "top": "environments"}
 
 
+@takes(**{name: one_word_of(words) for name, words in CHOICES.items()})
 @permission("environments.view_environment")
 def overview(request: HttpRequest) -> HttpResponse:
     """The page; for htmx, the parts that a choice changes, or with `seen` what is new (204 if nothing is)."""
@@ -164,6 +167,7 @@ def _choices(name: str, asked: dict[str, str]) -> list[Choice]:
     ]
 
 
+@takes(**{name: readable_by(id_or_none) for name in running_time.KEYS})
 @permission("environments.view_environment")
 def running_time_by_day(request: HttpRequest) -> HttpResponse:
     """How long the environments of one owner, project or class ran on each of the last days; without one, all."""

@@ -15,7 +15,9 @@ from environments.documents.json_part import as_time
 from environments.models import Environment
 from environments.timeline.lanes import Period
 from environments.timeline.source import Place
-from portal.lists.search import Problem, suggestion
+from portal.lists import parameters
+from portal.lists.search import Problem
+from portal.web.parameters import Check, anything
 
 ALL: Final = "all"
 ZOOMS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
@@ -24,7 +26,6 @@ OLDEST = timedelta(days=400)  # before the first observation: earlier time shows
 TOO_LITTLE = 120  # with less than one part in so many left before now, the period ends now and moves on with time
 LONGEST_WORDS = 200
 LONGEST_LANE = 200
-PARAMETERS = ("zoom", "to", "lane", "transition", "q", "before")
 AFTER_DELETION = 12  # one part in so many of the period is shown after an environment was deleted
 
 
@@ -115,18 +116,16 @@ def read_view(data: QueryDict, environment: Environment, now: datetime) -> View:
 
 def find_problems(data: QueryDict, lanes: Collection[str]) -> Iterator[Problem]:
     """What `read_view` makes nothing of: the page shows its defaults, an export refuses the query."""
-    takes = {
-        "zoom": (data.get("zoom", "") in LABELS, f"Zoom: takes {', '.join(LABELS)}"),
-        "to": (as_time(data.get("to")) is not None, "To: takes a time such as 2026-12-31T18:00:00Z"),
-        "lane": (data.get("lane", "") in lanes, f"Lane: takes {', '.join(filter(None, lanes))}"),
-        "q": (len(data.get("q", "")) <= LONGEST_WORDS, f"Search: takes at most {LONGEST_WORDS} characters"),
-        "before": (parse_cursor(data.get("before", "")) is not None, "Before: takes a place as the list writes it"),
+    checks: dict[str, Check] = {
+        "zoom": parameters.one_word_of(LABELS),
+        "to": lambda text: "" if as_time(text) else "takes a time such as 2026-12-31T18:00:00Z",
+        "lane": parameters.one_word_of([lane for lane in lanes if lane]),
+        "transition": anything,
+        "q": lambda text: f"takes at most {LONGEST_WORDS} characters" if len(text) > LONGEST_WORDS else "",
+        "before": lambda text: "" if parse_cursor(text) else "takes a place as the list writes it",
+        "format": anything,
     }
-    for name, value in data.items():
-        is_good, why = takes.get(name, (name in (*PARAMETERS, "format"), f"there is no filter {name[:40]}"))
-        if value and not is_good:
-            hint = suggestion(name, PARAMETERS) if name not in takes else ""
-            yield Problem(f"{name}={value}"[:100], f"{why}{hint}")
+    return parameters.find_problems(data, checks)
 
 
 def _life(environment: Environment, now: datetime) -> Period:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 from zlib import crc32
@@ -30,6 +30,9 @@ from environments.timeline.startup_drawing import draw_start
 from environments.timeline.startups import read_starts
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.exports.download import PERMISSION, Asking, respond
+from portal.lists.parameters import understood_by
+from portal.lists.search import Problem
+from portal.web.parameters import takes
 from portal.web.permissions import permission
 
 OWN: Final = (TRANSITIONS, VERSIONS, OPERATIONS, AUDIT_LOG)
@@ -46,6 +49,7 @@ def urls() -> list[Any]:
     ]
 
 
+@understood_by(lambda request: _problems(request))
 @permission("environments.view_environment")
 def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """The picture of a period, the selected item, and the list."""
@@ -82,9 +86,14 @@ def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseB
     """All of the list's period and lane, of the sources that this person may see."""
     environment, sources = find_environment(environment_id), sources_of(request.user)
     view = query.read_view(request.GET, environment, timezone.now())
-    problems = list(query.find_problems(request.GET, [lane for source in sources for lane in source.lanes]))
+    problems = list(_problems(request))
     name = f"timeline-{environment_id}"
     return respond(request, name, lambda: exports.timeline(Asking.of(request), environment, view, sources), problems)
+
+
+def _problems(request: HttpRequest) -> Iterable[Problem]:
+    lanes = [lane for source in sources_of(request.user) for lane in source.lanes]
+    return query.find_problems(request.GET, lanes)
 
 
 def sources_of(user: Actor) -> list[Source]:
@@ -111,6 +120,11 @@ def _chosen(environment: Environment, view: View, sources: Sequence[Source]) -> 
     )
 
 
+def _version(text: str) -> str:
+    return "" if specification_versions.parse_version(text) is not None else "takes the number of a version"
+
+
+@takes(below=_version, **dict.fromkeys(NAMES, _version))
 @permission("environments.view_environment", *specification_versions.PERMISSIONS)
 def specification(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """All observed versions, highest first, and the comparison of two."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from .models import Operation, Origin, Outcome
+from .models import BATCH, Operation, Origin, Outcome
 
 # of actions by name, in the order in which they are offered; each app registers its own
 ACTIONS: dict[str, str] = {}
@@ -30,6 +30,15 @@ def action_words(name: str) -> str:
         return name
     thing, deed = thing.replace("_", " ").replace(".", " "), deed.replace("_", " ")
     return f"{deed} of {thing}" if " " in deed else f"{deed} {thing}"
+
+
+def title_of(operation: Operation) -> str:
+    """ "stop environment: quiet-otter"; of a batch "stop 4 environments", "start task reindex in 3 environments"."""
+    words, target = action_words(operation.action), operation.target_name
+    deed, many, _ = words.partition(" many ")
+    if operation.target_type != BATCH or not many or not target:
+        return f"{words}: {target}" if target else words
+    return f"{deed} {target}" if target[0].isdigit() else f"{deed.removesuffix(' in')} {target}"
 
 
 def outcome_word(operation: Operation) -> str:

@@ -39,6 +39,7 @@ def detail_context(operation: Operation) -> dict[str, Any]:
     return {
         "operation": operation,
         "action": labels.action_words(operation.action),
+        "title": labels.title_of(operation),
         "outcome": labels.outcome_word(operation),
         "tone": labels.outcome_tone(operation),
         "sentence": labels.outcome_sentence(operation),

@@ -7,9 +7,11 @@ from django.views.decorators.http import require_GET
 
 from portal.palette.sources import find
 from portal.web.htmx import render_page
+from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
 
+@takes(q=anything)
 @require_GET
 @permission()
 def find_anything(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
@@ -34,6 +35,20 @@ PLACES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Badge:
+    """A number beside an entry, which leads to what it counts; `words` say what that is."""
+
+    count: int
+    words: str
+    url: str
+    tone: str
+
+
+# what an app shows beside an entry, by the entry's URL name: each app's `registration` adds its own
+BADGES: dict[str, Callable[[HttpRequest], Badge | None]] = {}
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """An entry as one request sees it."""
 
@@ -41,6 +56,7 @@ class Link:
     label: str
     icon: str
     current: str  # the value of aria-current: "page", "true" for a page within the place, or empty
+    badge: Badge | None = None
 
 
 def links(request: HttpRequest) -> list[Link]:
@@ -52,7 +68,8 @@ def links(request: HttpRequest) -> list[Link]:
     for place in PLACES:
         url = url_of(place.url_name)
         if url and user.has_perm(place.permission):
-            found.append(Link(url, place.label, place.icon, _current(request.path, url)))
+            badge = BADGES[place.url_name](request) if place.url_name in BADGES else None
+            found.append(Link(url, place.label, place.icon, _current(request.path, url), badge))
     return found
 
 

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from tests.browser.scenes import Scene
 
 ADMIN = "ada"
-NEW = "/automations/batches/new/"
+NEW = "/operations/batches/new/"
 
 
 def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     """The commonest task in all environments: chosen, refused for want of a reason, under way, ended."""
     fleet.read_all(sandbox)
     reference = _commonest()
-    yield scene("batches-none", "/automations/batches/")
+    yield scene("batches-none", "/operations/batches/")
     yield scene("batch-choose", NEW, ADMIN)
     yield scene("batch-new", f"{NEW}?action=task.start&reference={reference}", ADMIN)
     yield scene("batch-nowhere", f"{NEW}?action=task.start&reference={reference}&q=phase:stopped", ADMIN)
@@ -45,14 +45,14 @@ def batches(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     drive_batches()
     sandbox.world.advance(timedelta(minutes=20))
     drive_batches()
-    yield scene("batch-under-way", f"/automations/batches/{batch.pk}/", ADMIN)
+    yield scene("batch-under-way", f"/operations/batches/{batch.pk}/", ADMIN)
     for _ in range(len(choice.candidates)):
         sandbox.world.advance(timedelta(hours=1))
         drive_batches()
-    yield scene("batch-ended", f"/automations/batches/{batch.pk}/", ADMIN)
+    yield scene("batch-ended", f"/operations/batches/{batch.pk}/", ADMIN)
     yield from _on_environments(sandbox, scene)
     yield from _guarded(scene, reference)
-    yield scene("batches", "/automations/batches/", ADMIN)
+    yield scene("batches", "/operations/batches/", ADMIN)
 
 
 def _on_environments(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
@@ -68,11 +68,11 @@ def _on_environments(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
         actor=User.objects.get(username=ADMIN), reason="Locked down and still running",
     )  # fmt: skip
     drive_batches()
-    yield scene("batch-stop-under-way", f"/automations/batches/{batch.pk}/", ADMIN)
+    yield scene("batch-stop-under-way", f"/operations/batches/{batch.pk}/", ADMIN)
     for _ in candidates:
         sandbox.world.advance(timedelta(minutes=3))
         drive_batches()
-    yield scene("batch-stop-ended", f"/automations/batches/{batch.pk}/", ADMIN)
+    yield scene("batch-stop-ended", f"/operations/batches/{batch.pk}/", ADMIN)
     start_batch(
         action=SET_LOCKDOWN, reference="", candidates=candidates, at_once=3, stop_after=None, reason="Extended",
         lockdown_at=timezone.now() + timedelta(days=14), actor=User.objects.get(username=ADMIN),
@@ -94,7 +94,7 @@ def _guarded(scene: type[Scene], reference: str) -> Iterator[Scene]:
             lockdown_at=timezone.now() + timedelta(days=14), actor=User.objects.get(username=ADMIN), **options,
         )  # fmt: skip
         drive_batches()
-        yield scene(name, f"/automations/batches/{batch.pk}/", ADMIN)
+        yield scene(name, f"/operations/batches/{batch.pk}/", ADMIN)
     cancel_batch(batch=batch, actor=User.objects.get(username=ADMIN))
     drive_batches()
     yield scene("batch-undo", f"{NEW}?action={SET_LOCKDOWN.name}&undo={batch.pk}", ADMIN)

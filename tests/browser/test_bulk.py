@@ -17,7 +17,7 @@ from portal.sandbox.server import Sandbox
 from tests.browser import fleet
 
 pytestmark = pytest.mark.browser
-BATCH = re.compile(r"/automations/batches/[0-9a-f-]{36}/$")
+BATCH = re.compile(r"/operations/batches/[0-9a-f-]{36}/$")
 
 
 def test_two_that_run_past_their_lockdown_are_selected_and_stopped(administering: Page, sandbox: Sandbox) -> None:
@@ -58,7 +58,7 @@ def test_the_field_for_a_reference_is_there_for_what_has_one_and_what_was_typed_
     administering: Page, sandbox: Sandbox
 ) -> None:
     page = administering
-    page.goto("/automations/batches/new/?q=phase:running")
+    page.goto("/operations/batches/new/?q=phase:running")
     what, reference = page.locator("select[name=action]"), page.get_by_label("Reference of the task or service")
     what.select_option(label="Stop")
     expect(reference).to_be_hidden()

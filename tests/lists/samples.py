@@ -203,7 +203,7 @@ SAMPLES: Mapping[str, Sample] = {
         {
             "phase": "succeeded", "since": "7d", "from": "2020-01-05", "to": "2099-01-05", "duration": ">10m",
             "reference": "build", "project": "none", "owner": "none", "by": "manual",
-            "environment": str(uuid.UUID(int=1)),
+            "environment": str(uuid.UUID(int=1)), "id": str(uuid.UUID(int=1)),
         },
         "build -failure:exit",
     ),

@@ -19,6 +19,7 @@ from environments.models import Environment
 from portal.accounts.kept_forms import keeps_form
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import OtherContent
+from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 from portal.web.sensitive import discreet
 
@@ -67,6 +68,7 @@ def action_view(action: Action, stage: Stage) -> Callable[..., HttpResponseBase]
             return stage.close(opened, operation)
         return stage.show(opened, _context(opened, operation), status_of(request, form))
 
+    view = takes(**dict.fromkeys(action.form.base_fields, anything))(view)
     return discreet(view) if action.is_sensitive else view
 
 

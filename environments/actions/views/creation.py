@@ -23,8 +23,10 @@ from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext
 from portal.ona import OnaError
 from portal.web.htmx import htmx_of, is_fragment, render_page
+from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
+PREFILLED = ("url", "branch", "project", "project_class", "name")  # what a link may fill in
 CLASSES = "project-classes"  # the part of the form that follows the project
 
 
@@ -36,6 +38,7 @@ class Owner:
     environments: int
 
 
+@takes(**dict.fromkeys((*PREFILLED, "operation", "again"), anything))
 @keeps_form
 @permission("environments.view_environment", "environments.add_environment")
 def environment_create(request: HttpRequest) -> HttpResponseBase:
@@ -97,7 +100,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         kind = "project_class" if "projectId" in after else "environment_class"
         given |= {"branch": after.get("branch"), kind: after.get("class")}
     else:
-        given = {name: request.GET.get(name) for name in ("url", "branch", "project", "project_class", "name")}
+        given = {name: request.GET.get(name) for name in PREFILLED}
     if project := given.get("project"):
         known = creation_choices.projects()
         found = creation_choices.find_project(project, known)

@@ -19,6 +19,7 @@ from portal.accounts.saved_views.changes import NotKept
 from portal.accounts.saved_views.menu import VIEW, may_save, menu, note_opened, query_at_hand
 from portal.lists.registry import SAVABLE
 from portal.web.htmx import is_fragment
+from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
 NOT_ACCEPTED = 422
@@ -63,6 +64,7 @@ def views_menu(request: HttpRequest) -> HttpResponse:
     return _panel(request, _list(request, url_name), query_at_hand(request, url_name, ""))
 
 
+@takes(list=anything, query=anything)
 @keeps_form
 @permission(VIEW)
 def view_new(request: HttpRequest) -> HttpResponse:

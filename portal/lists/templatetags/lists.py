@@ -1,4 +1,4 @@
-"""Where a page lies: {% load lists %}."""
+"""Where a page lies, and what it ignores: {% load lists %}."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from django import template
 
+from portal.lists.parameters import ignored
 from portal.lists.registry import SAVABLE
 from portal.web.navigation import PLACES, is_within, url_of
 
@@ -32,6 +33,13 @@ def breadcrumbs(context: template.Context) -> dict[str, Any]:
         return {"crumbs": []}
     above = (crumb for crumb in _crumbs() if is_within(request.path, crumb.url))
     return {"crumbs": [crumb for crumb in above if user.has_perms(crumb.permissions)]}
+
+
+@register.inclusion_tag("lists/_ignored.html", takes_context=True)
+def ignored_parameters(context: template.Context) -> dict[str, Any]:
+    """What of its address a page does not understand."""
+    request = context.get("request")
+    return {"problems": ignored(request) if request and getattr(request, "user", None) else []}
 
 
 @cache

@@ -27,7 +27,7 @@ from tests.support import factories, operations
 from tests.support.exports import read
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NEW = "/automations/batches/new/"
+NEW = "/operations/batches/new/"
 DAY = timedelta(days=1)
 
 
@@ -53,7 +53,7 @@ def ticked(page: str) -> list[str]:
     return re.findall(r'name="target"\s+value="([^"]+)" checked', page)
 
 
-@pytest.mark.parametrize("action", [name for name, kind in KINDS.items() if not kind.has_reference])
+@pytest.mark.parametrize("action", [name for name, kind in KINDS.items() if kind.action.subject == "environment"])
 @pytest.mark.parametrize("role", ["Viewer", "Auditor", "Operator", "Admin"])
 def test_the_page_is_for_those_who_may_do_the_action_and_says_of_others_that_they_may_not(
     role: str, action: str
@@ -100,7 +100,7 @@ def test_a_batch_of_environments_begins_and_has_a_page_and_a_line() -> None:
     page = client.get(answer["Location"]).content.decode()
     assert re.search(r"<h1[^>]*>\s*Stop\s+2 environments", page)
     assert "why not" in page
-    listed = " ".join(client.get("/automations/batches/").content.decode().split())
+    listed = " ".join(client.get("/operations/batches/").content.decode().split())
     assert re.search(r">Stop</a> <div class=\"list-source\">\s*2 environments<", listed)
 
 
@@ -146,9 +146,9 @@ def test_one_moment_is_for_all_and_stands_in_the_ledger_on_the_pages_and_in_the_
     admin = factories.client("Admin")
     answer = admin.post(NEW, asked("environment.set_lockdown", rows, lockdown_at="2090-05-06T07:08"))
     assert Operation.objects.get(pk=Batch.objects.get().pk).request["lockdownAt"] == "2090-05-06T07:08:00Z"
-    for address in (answer["Location"], "/automations/batches/"):
+    for address in (answer["Location"], "/operations/batches/"):
         assert "2090-05-06 07:08:00 UTC" in admin.get(address).content.decode()
-    assert read(admin, "/automations/batches/export/").column("lockdown_at") == ["2090-05-06T07:08:00Z"]
+    assert read(admin, "/operations/batches/export/").column("lockdown_at") == ["2090-05-06T07:08:00Z"]
 
 
 @pytest.mark.parametrize(("days", "is_kept"), [(3, True), (-3, False)])
@@ -169,7 +169,7 @@ def test_again_is_for_those_that_failed_with_the_same_moment_as_long_as_it_lies_
     admin = factories.client("Admin")
     link = re.search(
         r'href="([^"]+)">\s*Retry failed \(1\)',
-        admin.get(f"/automations/batches/{batch.pk}/").content.decode(),
+        admin.get(f"/operations/batches/{batch.pk}/").content.decode(),
     )
     assert link
     page = admin.get(html.unescape(link[1])).content.decode()
@@ -191,8 +191,8 @@ def test_only_those_who_may_archive_can_cancel_or_repeat_an_archiving() -> None:
     batch = made.batch(factories.environment(), action="environment.archive", reference="")
     for role, may in (("Operator", False), ("Admin", True)):
         client = factories.client(role)
-        assert ("Cancel waiting" in client.get(f"/automations/batches/{batch.pk}/").content.decode()) is may
-        answer = client.post(f"/automations/batches/{batch.pk}/cancel/")
+        assert ("Cancel waiting" in client.get(f"/operations/batches/{batch.pk}/").content.decode()) is may
+        answer = client.post(f"/operations/batches/{batch.pk}/cancel/")
         assert answer.status_code == (302 if may else 403)
     assert batch.items.get().state == ItemState.LEFT_OUT
 
@@ -261,7 +261,7 @@ def test_a_deletion_has_only_archived_ones_selected_and_its_number_typed_and_can
     page = admin.get(answer["Location"]).content.decode()
     assert "can be withdrawn until then" in page
     assert "Withdraw</button>" in page
-    admin.post(f"/automations/batches/{batch.pk}/cancel/")
+    admin.post(f"/operations/batches/{batch.pk}/cancel/")
     assert {item.state for item in batch.items.all()} == {ItemState.LEFT_OUT}
 
 
@@ -288,7 +288,7 @@ def test_a_batch_that_ended_leads_to_its_inverse_for_those_that_succeeded() -> N
         batch.items.create(environment_id=row.pk, target_id=row.pk)
     batch.items.filter(environment_id=rows[0].pk).update(state=ItemState.FAILED)
     batch.items.exclude(environment_id=rows[0].pk).update(state=ItemState.SUCCEEDED)
-    address = f"/automations/batches/{batch.pk}/"
+    address = f"/operations/batches/{batch.pk}/"
     assert "Undo:" not in admin.get(address).content.decode()
     Batch.objects.update(closed_at=batch.asked_at)
     link = re.search(r'href="([^"]+)">Undo: start again \(2\)', admin.get(address).content.decode())

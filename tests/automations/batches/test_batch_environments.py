@@ -36,7 +36,7 @@ from tests.support import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = timedelta(days=1)
-ON_ENVIRONMENTS = [kind.action for kind in KINDS.values() if not kind.has_reference]
+ON_ENVIRONMENTS = [kind.action for kind in KINDS.values() if kind.action.subject == "environment"]
 RUNNING = Condition("RUNNING", never_stops=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -16,14 +17,15 @@ from automations.batches.plan import MOST
 from automations.models import Batch, BatchItem, ItemState, Task
 from automations.sync.summaries import refresh
 from environments.models import Phase
-from portal.ledger.models import Operation
+from portal.ledger import recording
+from portal.ledger.models import Operation, Outcome
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
 from tests.support import automation_factories as made
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NEW = "/automations/batches/new/"
+NEW = "/operations/batches/new/"
 
 
 @pytest.fixture
@@ -81,6 +83,23 @@ def test_a_batch_begins_and_its_page_shows_who_why_and_each_environment(sandbox:
     assert Operation.objects.get(pk=batch.pk).request["chosenFrom"].endswith("q=phase:running")
     assert 'value="0"' in page
 
+    def badge(viewer: Client) -> str:
+        found = re.search(
+            r'sidebar-badge tone-(\w+)".*?>(\d+)<span[^>]*>([^<]*)<', viewer.get(NEW).content.decode(), re.S
+        )
+        return " ".join(found.groups()) if found else ""
+
+    assert badge(client) == "blue 1 of your batches is in progress".replace("1 of", "1  of")
+    assert badge(factories.client("Operator")) == ""
+    operation = Operation.objects.get(pk=batch.pk)
+    recording.close(operation, Outcome.FAILED, code="incomplete", explanation="1 failed.")
+    assert badge(client).startswith("red 1")
+    made.batch(rows[0].environment, again_of=batch.pk)
+    assert badge(client) == ""
+    title = client.get(f"/operations/{batch.pk}/").content.decode()
+    assert "<bdi>Start task reindex in 2 environments</bdi>" in title
+    assert "<bdi>why not</bdi> · <a" in title
+
 
 @pytest.mark.parametrize(
     ("fields", "words"),
@@ -89,7 +108,7 @@ def test_a_batch_begins_and_its_page_shows_who_why_and_each_environment(sandbox:
         ({"at_once": "0"}, "greater than or equal to 1"),
         ({"at_once": "many"}, "Enter a whole number"),
         ({"stop_after": "-1"}, "greater than or equal to 1"),
-        ({"target": []}, "Select at least one environment"),
+        ({"target": []}, "Select at least one"),
         ({"target": ["nonsense"]}, "is not valid"),
         ({"target": [str(uuid.uuid4()) for _ in range(MOST + 1)]}, f"at most {MOST}"),
         ({"target": [str(uuid.uuid4())]}, "Choose at least one environment"),
@@ -110,7 +129,7 @@ def test_what_makes_no_sense_is_said_and_loses_nothing(fields: dict[str, Any], w
 
 def test_an_open_page_is_told_of_news_only() -> None:
     batch = made.batch(factories.environment())
-    client, url = factories.client("Viewer"), f"/automations/batches/{batch.pk}/"
+    client, url = factories.client("Viewer"), f"/operations/batches/{batch.pk}/"
     page = client.get(url).content.decode()
     poll = re.search(r'hx-get="([^"]+seen=[^"]+)"', page)
     assert poll
@@ -123,9 +142,9 @@ def test_an_open_page_is_told_of_news_only() -> None:
 def test_a_batch_is_cancelled_from_its_page() -> None:
     batch = made.batch(factories.environment())
     client = factories.client("Operator")
-    client.post(f"/automations/batches/{batch.pk}/cancel/")
+    client.post(f"/operations/batches/{batch.pk}/cancel/")
     assert BatchItem.objects.get().state == ItemState.LEFT_OUT
-    assert client.get(f"/automations/batches/{batch.pk}/cancel/").status_code == 405
+    assert client.get(f"/operations/batches/{batch.pk}/cancel/").status_code == 405
 
 
 def test_again_is_offered_where_it_failed_and_only_there() -> None:
@@ -137,7 +156,7 @@ def test_again_is_offered_where_it_failed_and_only_there() -> None:
     )
     Batch.objects.update(closed_at=batch.asked_at)
     client = factories.client("Operator")
-    page = client.get(f"/automations/batches/{batch.pk}/").content.decode()
+    page = client.get(f"/operations/batches/{batch.pk}/").content.decode()
     link = re.search(r'href="([^"]+)">\s*Retry failed \(1\)', page)
     assert link
     preview = client.get(link[1].replace("&amp;", "&")).content.decode()
@@ -152,14 +171,14 @@ def test_the_items_of_one_state_are_shown_alone() -> None:
         state=ItemState.FAILED, why="exit <b>status</b> 1",
     )  # fmt: skip
     client = factories.client("Viewer")
-    page = client.get(f"/automations/batches/{batch.pk}/?state=failed").content.decode()
+    page = client.get(f"/operations/batches/{batch.pk}/?state=failed").content.decode()
     assert "failed-one" in page
     assert "waiting-one" not in page
     assert "exit &lt;b&gt;status&lt;/b&gt; 1" in page
-    assert "waiting-one" not in client.get(f"/automations/batches/{batch.pk}/?state=nonsense").content.decode()
+    assert "waiting-one" not in client.get(f"/operations/batches/{batch.pk}/?state=nonsense").content.decode()
 
 
-@pytest.mark.parametrize("path", ["/automations/batches/", f"{NEW}?action=task.start&reference=reindex"])
+@pytest.mark.parametrize("path", ["/operations/batches/", f"{NEW}?action=task.start&reference=reindex"])
 def test_it_takes_as_many_queries_for_many_as_for_few(path: str) -> None:
     client, counts = factories.client("Operator"), []
     for _ in range(2):

@@ -120,7 +120,7 @@ def test_a_batch_is_one_thing_in_the_ledger_with_its_operations_beneath(sandbox:
     assert not any(str(part.pk) in listed for part in parts)
     beneath = pages.get(f"/operations/?part-of={batch.pk}").content.decode()
     assert all(str(part.pk) in beneath for part in parts)
-    assert f"/automations/batches/{batch.pk}/" in pages.get(f"/operations/{batch.pk}/").content.decode()
+    assert f"/operations/batches/{batch.pk}/" in pages.get(f"/operations/{batch.pk}/").content.decode()
 
 
 def test_what_ona_refuses_in_one_environment_does_not_keep_the_others(sandbox: Sandbox, operator: User) -> None:

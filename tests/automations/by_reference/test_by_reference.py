@@ -199,6 +199,6 @@ def test_services_are_selected_in_their_list_and_planned_for_their_environments_
     assert 'name="reference" value="indexer"' in " ".join(bar.split())
     assert re.findall(r'name="action"\s+value="([^"]+)"', bar) == ["service.start", "service.stop", "service.restart"]
     query = {"action": "service.restart", "reference": "indexer", "id": ["none", one.pk.hex]}
-    plan = factories.client("Operator").get("/automations/batches/new/", query).content.decode()
+    plan = factories.client("Operator").get("/operations/batches/new/", query).content.decode()
     assert len(re.findall(r'name="target"\s+value="[^"]+" checked', plan)) == 1
     assert "Select one" not in factories.client("Viewer").get("/automations/services/indexer/").content.decode()

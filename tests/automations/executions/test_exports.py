@@ -129,7 +129,7 @@ def test_batches_tell_who_asked_why_and_how_many_ended_how(auditor: Client) -> N
     older, newer = (batch(factories.environment(), asked_at=now - age) for age in (timedelta(hours=2), timedelta(0)))
     operation("batch.task_start", id=newer.pk, target_type="batch", reason="=because()")
     BatchItem.objects.filter(batch=newer).update(state=ItemState.FAILED)
-    file = read(auditor, "/automations/batches/export/")
+    file = read(auditor, "/operations/batches/export/")
     assert file.column("id") == [str(newer.pk), str(older.pk)]
     first, second = file.rows
     assert (first["asked_by"], first["reason"]) == ("ann", "=because()")
@@ -143,7 +143,7 @@ def test_the_environments_of_a_batch_are_exported_by_state(auditor: Client) -> N
     BatchItem.objects.create(
         batch=made, environment_id=extra.pk, environment_name=extra.name, target_id=extra.pk, state=ItemState.FAILED
     )
-    url = f"/automations/batches/{made.pk}/"
+    url = f"/operations/batches/{made.pk}/"
     assert read(auditor, f"{url}export/").column("environment") == [HOSTILE, "a"]
     failed = read(auditor, f"{url}export/?state=failed")
     assert failed.column("environment") == [HOSTILE]
@@ -175,6 +175,6 @@ def test_what_makes_no_sense_is_refused(auditor: Client, fleet: None) -> None:
         "/automations/export/?phase=asleep",
         "/automations/export/tasks/?sort=colour",
         "/automations/tasks/build/export/?phase=asleep",
-        "/automations/batches/export/?sort=colour",
+        "/operations/batches/export/?sort=colour",
     ):
         assert auditor.get(f"{url}&format=csv").status_code == 400, url

@@ -32,7 +32,7 @@ def test_ticked_environments_are_handed_to_a_batch_and_nothing_ticked_means_none
     page = get(operator, LOCKDOWN)
     assert len(ticks(page)) == len(made) - 1  # not the gone one
     chosen = [made["past"].pk.hex, made["soon"].pk.hex]
-    batch = get(operator, "/automations/batches/new/", id=["none", *chosen])
+    batch = get(operator, "/operations/batches/new/", id=["none", *chosen])
     assert "2 environments" in batch
     assert all(f'name="id" value="{identity}"' in batch for identity in chosen)
     assert sorted(names(get(operator, LOCKDOWN, id=["none", *chosen]))) == ["past", "soon"]
@@ -41,7 +41,7 @@ def test_ticked_environments_are_handed_to_a_batch_and_nothing_ticked_means_none
 
 
 def test_all_that_match_are_handed_to_a_batch_by_name_where_a_status_chose_them():
-    operator, url = factories.client("Operator"), "/automations/batches/new/?"
+    operator, url = factories.client("Operator"), "/operations/batches/new/?"
     made = some()
     whole = html.unescape(get(operator, LOCKDOWN, q="owner:ann"))
     assert f"{url}q=owner%3Aann" not in whole  # nothing matches, so there is nothing to hand on
@@ -62,7 +62,7 @@ def test_of_a_status_no_more_are_handed_on_than_an_address_holds():
     address = urlencode({"id": ["none", *ticks(page)]}, doseq=True)
     assert len(ticks(page)) == 100
     assert len(address) < 3800  # gunicorn takes lines of 4,094
-    assert "100 environments" in operator.get(f"/automations/batches/new/?{address}").content.decode()
+    assert "100 environments" in operator.get(f"/operations/batches/new/?{address}").content.decode()
 
 
 def test_those_who_may_not_run_tasks_choose_nothing(viewer):

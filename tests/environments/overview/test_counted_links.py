@@ -31,7 +31,7 @@ OTHER = re.compile(r"[?&](size|page|sort|as_of)=")  # of these the number is non
 PAGES = (
     "/", "/?top=running+time&by=project", "/environments/", "/audit/", "/audit/lockdown/", "/audit/archive/",
     "/audit/what-if/?lifetime=14&archive_after=1", "/secrets/", "/automations/", "/automations/tasks/",
-    "/automations/services/", "/automations/batches/", "/operations/", "/operations/stream/", "/sync/",
+    "/automations/services/", "/operations/batches/", "/operations/", "/operations/stream/", "/sync/",
     "/overview/changes/", "/overview/starts/", "/overview/running-time/",
 )  # fmt: skip
 

@@ -341,7 +341,7 @@ def test_people_without_a_role_are_refused() -> None:
 def test_each_finding_offers_its_remedy_to_those_who_may() -> None:
     factories.environment(phase=Phase.RUNNING, shared_ports=[8080], open_to_everyone=True)
     refresh_parts(timezone.now(), everything=True)
-    plan = "/automations/batches/new/?action=environment.edit_port_limits&amp;q=is%3Aopen"
+    plan = "/operations/batches/new/?action=environment.edit_port_limits&amp;q=is%3Aopen"
     admin, viewer = factories.client("Admin"), factories.client("Viewer")
     assert plan in admin.get("/").content.decode()
     assert plan not in viewer.get("/").content.decode()
