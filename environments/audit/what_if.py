@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,14 +13,18 @@ from django import forms
 from django.db.models import Count as Number
 from django.db.models import F, Q, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import TruncDay
 from django.http import QueryDict
 
+from environments.audit.forecast import DAYS, begin_of
 from environments.models import Environment, EnvironmentQuerySet
 from environments.policies import archiving, deletion
+from environments.policies.policy import Policy
 from environments.policies.verdict import NOT_DELETED
+from portal.web.charts.chart import Chart, Point, Series
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-LISTED = 50
+LISTED = 10
 # at once, and within so long from now, by the word in addresses
 SPANS = {
     "now": ("at once", timedelta(0)), "24h": ("within 24 h", DAY), "7d": ("within 7 days", 7 * DAY),
@@ -30,7 +35,7 @@ SPANS = {
 @dataclass(frozen=True, slots=True)
 class Question:
     """`unit` is what the number counts; `rows` tells which environments another policy reaches, `since` what their time
-    counts from."""
+    counts from, `present` what the present policy says in its place."""
 
     label: str
     unit: timedelta
@@ -39,6 +44,7 @@ class Question:
     means: str
     rows: Callable[[timedelta], EnvironmentQuerySet]
     since: Combinable
+    present: Callable[[Policy], timedelta | None] = lambda policy: None
 
     @property
     def unit_word(self) -> str:
@@ -75,6 +81,7 @@ class Answer:
     total: int
     unknown: int
     hits: list[Hit]
+    chart: Chart
 
     @property
     def url(self) -> str:
@@ -90,9 +97,10 @@ QUESTIONS = {
     "lifetime": Question(
         "Maximum lifetime", DAY, 1, 365,
         "If every environment had this maximum lifetime from its creation on: when it would be locked down. At Ona a "
-        "changed policy applies to new environments only.",
-        lambda _: Environment.objects.present().filter(NOT_DELETED),
+        "changed policy applies to new environments only. Archived ones are left out: they do not run.",
+        lambda _: Environment.objects.present().filter(NOT_DELETED, archived_at=None),
         F("created_at"),
+        lambda policy: policy.lifetime,
     ),
     "timeout": Question(
         "Maximum timeout", HOUR, 1, 24 * 30,
@@ -105,12 +113,14 @@ QUESTIONS = {
         "Of stopped environments: when they would be archived.",
         lambda _: Environment.objects.present().filter(archiving.STOPPED),
         archiving.SINCE,
+        lambda policy: policy.archive_after,
     ),
     "delete": Question(
         "Delete archived after", DAY, 1, 28,
         "Of archived environments: when they would be deleted.",
         lambda _: Environment.objects.present().filter(deletion.ARCHIVED),
         deletion.SINCE,
+        lambda policy: policy.delete_after,
     ),
 }  # fmt: skip
 
@@ -146,13 +156,17 @@ def questions_of(data: QueryDict) -> dict[str, int]:
 
 def reached(name: str, value: int) -> EnvironmentQuerySet:
     """Environments that a policy of `value` units applies to, with `since` and `hit_at`; None if unknown."""
+    return reached_after(name, value * QUESTIONS[name].unit)
+
+
+def reached_after(name: str, limit: timedelta) -> EnvironmentQuerySet:
+    """The same for any time."""
     question = QUESTIONS[name]
-    limit = value * question.unit
     return question.rows(limit).annotate(since=question.since, hit_at=question.since + Value(limit))
 
 
-def answer(name: str, value: int, now: datetime) -> Answer:
-    """The environments that a policy of `value` units would affect, in three queries; the first ones with columns."""
+def answer(name: str, value: int, now: datetime, policy: Policy | None) -> Answer:
+    """The environments that a policy of `value` units would affect, in five queries; the first ones with columns."""
     question, rows = QUESTIONS[name], reached(name, value)
     asked: dict[str, Number] = {}
     for span in SPANS:
@@ -164,7 +178,30 @@ def answer(name: str, value: int, now: datetime) -> Answer:
         for span, (words, _) in SPANS.items()
     ]
     first = rows.filter(Q(since__isnull=False)).for_list().order_by(F("since").asc(), "pk")[:LISTED]
-    return Answer(name, question, value, counts, found["total"], found["unknown"], hits(first))
+    return Answer(
+        name, question, value, counts, found["total"], found["unknown"], hits(first), _chart(name, value, now, policy)
+    )
+
+
+def _chart(name: str, value: int, now: datetime, policy: Policy | None) -> Chart:
+    """How many are hit on each of the next days, beside what the present policy does to the same environments."""
+    question = QUESTIONS[name]
+    proposed, present = value * question.unit, question.present(policy) if policy else None
+    limits = {"proposed": proposed} if present is None else {"now": present, "proposed": proposed}
+    counted = [_by_day(reached_after(name, limit), now) for limit in limits.values()]
+    days = [(begin_of(now) + timedelta(days=number)).date() for number in range(DAYS)]
+    totals = ", ".join(f"{sum(each.values()):,} {word}" for word, each in zip(limits, counted, strict=True))
+    return Chart(
+        f"what-if-{name}", question.label, f"In the next {DAYS} days: {totals}.", [Series(word) for word in limits],
+        [Point(f"{day:%Y-%m-%d}", [each[day] for each in counted], f"{day:%-d %b}") for day in days],
+        "Day (UTC)", compares=True,
+    )  # fmt: skip
+
+
+def _by_day(rows: EnvironmentQuerySet, now: datetime) -> Counter[date]:
+    ahead = rows.filter(Q(hit_at__gt=now, hit_at__lt=begin_of(now) + timedelta(days=DAYS))).order_by()
+    counted = ahead.annotate(day=TruncDay("hit_at", tzinfo=UTC)).values_list("day").annotate(number=Number("pk"))
+    return Counter({day.date(): number for day, number in counted})
 
 
 def within(span: str, now: datetime) -> Q:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from environments.models import Phase
 from tests.environments.audit.audit_pages import DAY, HOUR, WHAT_IF, get
-from tests.support import factories
+from tests.support import audits, factories
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +28,8 @@ def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
                           active_at=now - DAY)  # fmt: skip
     factories.environment(name="young", created_at=now - 5 * DAY + HOUR, phase=Phase.STOPPED)
     factories.environment(name="unknown", created_at=None, active_at=None, last_started_at=None, phase="")
+    factories.environment(name="archived", created_at=now - 30 * DAY, archived_at=now, phase=Phase.STOPPED)
+    audits.policies(lifetime=31, archive=3)
     page = get(viewer, WHAT_IF, lifetime=5)
     numbers = re.findall(r'env-count">(\d+)</span>\s*<span>([^<]*)</span>', page)
     assert {what: int(count) for count, what in numbers} == {
@@ -36,6 +38,9 @@ def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
         "in all, of 1 of which the time is unknown": 3,
     }  # fmt: skip
     assert page.index("old") < page.index("young")
+    assert "In the next 30 days: 2 now, 1 proposed." in page
+    told = re.findall(r': (\d) now, (\d) proposed"', page)
+    assert [sum(map(int, numbers)) for numbers in zip(*told, strict=True)] == [2, 1]
     assert ">old<" in get(viewer, WHAT_IF, timeout=8)
     assert ">young<" in get(viewer, WHAT_IF, archive=1)
     assert "No environments affected." in get(viewer, WHAT_IF, delete=7)
