@@ -7,6 +7,8 @@ UV := 0.13.9
 # The system's comes first: it is built with profile-guided optimization and saves a quarter of the time beside pyenv's.
 PYTHONS := /usr/bin/python3 python3 python3.13 python3.12 python3.11
 NODE_WHEEL := 24.19.0
+# Chromium without windows of its own, a tenth quicker in these tests; else one that is there.
+SHELL_BROWSER := chromium-headless-shell
 BROWSERS := chromium chromium-browser google-chrome
 
 # Processes that run the tests.
@@ -85,10 +87,14 @@ staticfiles/.collected: $(STATIC_FILES) static/vendor/.copied $(VENV)/.installed
 	@touch $@
 
 chromium:
-	@for each in "$$PORTAL_CHROMIUM" $(BROWSERS); do if [ -n "$$each" ] && command -v "$$each" >/dev/null; then exit 0; fi; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	@has() { for each in "$$@"; do if [ -n "$$each" ] && command -v "$$each" >/dev/null; then return 0; fi; done; return 1; }; \
+	has "$$PORTAL_CHROMIUM" $(SHELL_BROWSER) && exit 0; \
+	if [ "$$(id -u)" = 0 ] && has apt-get; then \
 	    echo 'Installing Chromium for the browser tests' >&2; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
-	else \
-	    echo 'The browser tests need Chromium: install it, or name its program in PORTAL_CHROMIUM.' >&2; exit 1; \
-	fi
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq; \
+	    apt-get install -qq -y --no-install-recommends $(SHELL_BROWSER) >/dev/null \
+	    || has $(BROWSERS) || apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	fi; \
+	has $(SHELL_BROWSER) $(BROWSERS) \
+	    || { echo 'The browser tests need Chromium: install it, or name its program in PORTAL_CHROMIUM.' >&2; exit 1; }

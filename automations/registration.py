@@ -23,7 +23,7 @@ from automations.sync.poller import follow_environment
 from environments.actions import losses, registry
 from environments.activity import rows as activity
 from environments.detail import live_refresh
-from environments.timeline import source as timeline
+from environments.timeline import sources as timeline
 from portal.lists import registry as lists
 from portal.palette import sources
 from portal.web import navigation

@@ -14,7 +14,7 @@ from environments.as_of.context import observed
 from environments.models import SyncRun
 from environments.policies.policy import Policy, policy_at
 from environments.sync.freshness import freshness
-from environments.timeline.lanes import Period
+from environments.timeline.lane_bars import Period
 from environments.timeline.observed import LONG_AGO, OUTAGE, find_outages, max_interval
 from portal.exports.download import Span
 from portal.ledger.models import AuditLogGap

@@ -29,8 +29,6 @@ os.environ.setdefault("PORTAL_INSECURE_HTTP", "yes")
 os.environ.setdefault("PORTAL_API_ADDRESS_REQUESTS", "1000000")  # all tests come from one address
 # Pages are tested without a collectstatic first.
 os.environ.setdefault("PORTAL_PLAIN_STATIC", "yes")
-# All tests come from one address, and one after another quicker than any script.
-os.environ.setdefault("PORTAL_API_ADDRESS_REQUESTS", "1000000")
 
 
 def _start() -> None:

@@ -1,4 +1,4 @@
-"""Timeline sources: services and executions (see `environments.timeline.source`)."""
+"""Timeline sources: services and executions (see `environments.timeline.sources`)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.urls import reverse
 from automations.environment_tab.event_labels import event
 from automations.models import UNDER_WAY, ExecutionPhase, Service, TaskExecution, Transition, TransitionKind
 from environments.models import Environment
-from environments.timeline.lanes import Mark, ObservedState, Period
-from environments.timeline.source import (
+from environments.timeline.lane_bars import Mark, ObservedState, Period
+from environments.timeline.sources import (
     Contribution,
     Entry,
     Place,

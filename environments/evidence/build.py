@@ -23,7 +23,7 @@ from portal import VERSION
 from portal.directory.models import Organization
 from portal.exports.snapshot import snapshot
 from portal.ledger import recording
-from portal.ledger.chain import entries
+from portal.ledger.chain import verify
 from portal.ledger.models import Outcome
 
 log = structlog.get_logger()
@@ -89,7 +89,7 @@ def _manifest(
     request: PackRequest, context: recording.RequestContext, organization: Organization | None, made_at: datetime
 ) -> Manifest:
     """What a pack says of itself, before it has any files."""
-    newest, key = entries.head(), signing.public_key()
+    newest, key = verify.head(), signing.public_key()
     return Manifest(
         format=FORMAT, portal_version=VERSION,
         organization=Whose(str(organization.pk), organization.name) if organization else Whose(None, None),

@@ -17,7 +17,7 @@ from environments.export_head import gaps, policy_head
 from environments.models import SyncRun
 from environments.policies.policy import policy_of
 from environments.sync.freshness import intervals
-from environments.timeline.lanes import Period
+from environments.timeline.lane_bars import Period
 from environments.timeline.observed import OUTAGE
 from portal.directory.models import Organization, PolicyVersion
 from portal.exports.formats import plain

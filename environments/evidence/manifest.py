@@ -33,7 +33,7 @@ class Organization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest entry of the ledger's chain when the pack was built: see `portal.ledger.chain.entries`."""
+    """The newest entry of the ledger's chain when the pack was built: see `portal.ledger.chain.verify`."""
 
     sequence: Count
     hash: Hash

@@ -14,7 +14,7 @@ from environments.evidence.read_tables import csv_count, json_rows
 from environments.evidence.report import Report, report_unreadable
 from environments.evidence.signing import SIGNATURE_BYTES, PublicKey
 from environments.evidence.zip_file import Reader, Unreadable, printable_name
-from portal.ledger.chain.entries import Head
+from portal.ledger.chain.verify import Head
 
 LARGEST = 1 << 36  # total bytes of all files
 

@@ -1,4 +1,4 @@
-"""Verify the operations of a pack against its part of the ledger's chain, as `portal.ledger.chain.entries` does in the
+"""Verify the operations of a pack against its part of the ledger's chain, as `portal.ledger.chain.verify` does in the
 database.
 
 The pack has every link of the chain from before its period to the head, with the contents of its own operations. So
@@ -21,9 +21,9 @@ import msgspec
 from environments.evidence.manifest import Manifest
 from environments.evidence.read_tables import json_cells, json_rows
 from environments.evidence.report import Report, report_unreadable
-from portal.ledger.chain import entries as chain_entries
-from portal.ledger.chain.entries import GENESIS, Head, Link
+from portal.ledger.chain import verify as chain_verify
 from portal.ledger.chain.replay import Told, compare
+from portal.ledger.chain.verify import GENESIS, Head, Link
 from portal.ledger.models import Entry
 
 CHAIN, OPERATIONS = "chain.json", "operations.json"
@@ -46,7 +46,7 @@ Read = Callable[[str], Iterable[bytes]]
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
-    """A row of chain.json: `portal.ledger.chain.entries.Link`."""
+    """A row of chain.json: `portal.ledger.chain.verify.Link`."""
 
     sequence: Annotated[int, msgspec.Meta(ge=1, lt=1 << 62)]
     operation_id: str
@@ -60,7 +60,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
 
 def verify(report: Report, read: Read, manifest: Manifest, heads: Iterable[Head]) -> None:
     """Verify the chain and the operations. `read` returns the content of a file; `heads` were recorded elsewhere."""
-    found = chain_entries.Report()
+    found = chain_verify.Report()
     with closing(sqlite3.connect("")) as database:  # a temporary file, deleted with the connection
         database.executescript(_TABLES)
         try:
@@ -81,7 +81,7 @@ def verify(report: Report, read: Read, manifest: Manifest, heads: Iterable[Head]
 
 
 def _verify_links(
-    found: chain_entries.Report, database: sqlite3.Connection, read: Read, manifest: Manifest, heads: Iterable[Head]
+    found: chain_verify.Report, database: sqlite3.Connection, read: Read, manifest: Manifest, heads: Iterable[Head]
 ) -> None:
     """Verify the links up to the manifest's head, and store their contents in the database."""
     links = _links(read(CHAIN))
@@ -92,7 +92,7 @@ def _verify_links(
         return
     links = chained([first], links)
     before, previous = (first.sequence - 1, first.previous) if first.sequence > 1 else (0, GENESIS)
-    chain_entries.follow(found, _stored(links, database, found, manifest), heads, before, previous)
+    chain_verify.follow(found, _stored(links, database, found, manifest), heads, before, previous)
     if first.sequence > 1 and first.at >= _time_text(manifest.since):
         found.note(f"{CHAIN} begins with entry {first.sequence}, within the period: entries before it are missing.")
     head = manifest.head and Head(manifest.head.hash, manifest.head.sequence)
@@ -113,7 +113,7 @@ def _links(chunks: Iterable[bytes]) -> Iterator[Link]:
 
 
 def _stored(
-    links: Iterable[Link], database: sqlite3.Connection, found: chain_entries.Report, manifest: Manifest
+    links: Iterable[Link], database: sqlite3.Connection, found: chain_verify.Report, manifest: Manifest
 ) -> Iterator[Link]:
     """Store the links as they pass; one that begins an operation of the period must have its content."""
     since, until = _time_text(manifest.since), _time_text(manifest.moment)

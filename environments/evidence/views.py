@@ -21,7 +21,7 @@ from environments.evidence.build import build_pack
 from environments.evidence.forms import EvidenceForm
 from portal.accounts.kept_forms import keeps_form, sent
 from portal.exports.download import HEADERS, PERMISSION, PLACES
-from portal.ledger.chain import entries
+from portal.ledger.chain import verify
 from portal.ledger.models import Origin
 from portal.ledger.recording import RequestContext
 from portal.web.permissions import permission
@@ -74,5 +74,5 @@ def _pack(form: EvidenceForm, context: RequestContext) -> FileResponse:
 
 def _page(request: HttpRequest, form: EvidenceForm, status: int = 200) -> HttpResponse:
     presets = past_times(timezone.now(), lambda at: f"?{urlencode({'as_of': at})}")
-    context = {"form": form, "key": signing.public_key(), "head": entries.head(), "past_times": presets}
+    context = {"form": form, "key": signing.public_key(), "head": verify.head(), "past_times": presets}
     return render(request, "environments/audit/evidence.html", context, status=status)

@@ -13,7 +13,7 @@ from django.db.models import Count
 from environments.models import Environment, Phase
 from environments.models.overview import Snapshot
 
-from .counted_conditions import CONDITIONS, RARE
+from .alerts import CONDITIONS, RARE
 
 Counts = dict[str, int]
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from environments.timeline.lanes import Period, subtract_periods
+from environments.timeline.lane_bars import Period, subtract_periods
 from environments.timeline.observed import find_outages
 
 

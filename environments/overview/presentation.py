@@ -21,10 +21,10 @@ from portal.web.charts.chart import seconds_words
 from portal.web.formatting import phase_word
 from portal.web.navigation import url_of
 
-from . import failures
-from .counted_conditions import CONDITIONS, Condition
+from . import failure_causes
+from .alerts import CONDITIONS, Condition
 from .counts import BEFORE
-from .failures import AFFECTED
+from .failure_causes import AFFECTED
 
 Data = dict[str, Any]
 PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions shown beside the phases
@@ -198,7 +198,7 @@ def _hits(name: str, cluster: Data) -> Iterator[AffectedItem]:
 
 def _failures_url(cluster: Data, **more: Sequence[str]) -> str:
     # "key" is not in figures of earlier versions, until the next refresh
-    return list_url(q=failures.QUERY, failure=cluster.get("key", ""), **more)
+    return list_url(q=failure_causes.QUERY, failure=cluster.get("key", ""), **more)
 
 
 def tops(data: Data, by: str) -> list[Ranking]:

@@ -13,7 +13,7 @@ from django.db.models import Max
 from environments.models import SyncRun, Transition
 from environments.models.overview import OverviewPart
 
-from . import counts, failures, running_chart, running_time, startup_times, top_consumers
+from . import counts, failure_causes, running_chart, running_time, startup_times, top_consumers
 
 log = structlog.get_logger()
 REFRESHING = 0x6F6E64  # advisory lock: one sync refreshes at a time
@@ -80,7 +80,7 @@ def refresh_counts(at: datetime) -> None:
 def _count(at: datetime) -> counts.Census:
     census = counts.count_all(at)
     counts.store_snapshot(at, census)
-    _save(at, {"counts": counts.part(at, census), "failures": failures.part(at)})
+    _save(at, {"counts": counts.part(at, census), "failures": failure_causes.part(at)})
     return census
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from environments.models import Phase
 from environments.models.overview import Snapshot
-from environments.timeline.lanes import Period as Observed
+from environments.timeline.lane_bars import Period as Observed
 from portal.web.formatting import phase_word
 
 from .counts import HOUR, hour_of

@@ -11,8 +11,8 @@ from django.utils.http import urlencode
 from environments.activity.actors import Names, actor, names_of
 from environments.activity.attribution import SOURCE
 from environments.models import Environment
-from environments.timeline.lanes import Mark, Period
-from environments.timeline.source import Contribution, Entry, Place, Slice, Source, take_first
+from environments.timeline.lane_bars import Mark, Period
+from environments.timeline.sources import Contribution, Entry, Place, Slice, Source, take_first
 from portal.ledger.models import AuditLog
 from portal.web.formatting import sentence
 

@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 
 from environments.timeline import svg
 from environments.timeline.event_labels import state_word
-from environments.timeline.lanes import Bar, Lane, Mark, Period
+from environments.timeline.lane_bars import Bar, Lane, Mark, Period
 from environments.timeline.observed import Gap
 from environments.timeline.query import View
-from environments.timeline.source import TimelineData
+from environments.timeline.sources import TimelineData
 from environments.timeline.svg import DrawnBar, DrawnGap, DrawnMark
 from portal.web.formatting import duration_words, phase_tone
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from environments.timeline.source import Entry
+from environments.timeline.sources import Entry
 from environments.timeline.startup_drawing import span
 from environments.timeline.startups import Start, find_starts
 from environments.timeline.transitions_source import LETTER, STATES, TransitionRow

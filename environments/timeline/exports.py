@@ -9,7 +9,7 @@ from typing import Any
 from environments.models import Environment
 from environments.timeline.list import lane_choices, read_entries
 from environments.timeline.query import View
-from environments.timeline.source import Entry, Source
+from environments.timeline.sources import Entry, Source
 from portal.exports.download import Asking, head
 from portal.exports.formats import Export
 from portal.lists.place import Chip

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from environments.models import Environment
 from environments.timeline.event_labels import state_word
 from environments.timeline.query import Choice, View
-from environments.timeline.source import Entry, Place, Slice, Source
+from environments.timeline.sources import Entry, Place, Slice, Source
 from portal.lists.folding import folded
 
 ROWS = 50

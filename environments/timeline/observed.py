@@ -15,7 +15,7 @@ from itertools import pairwise
 from django.conf import settings
 from django.db import connection
 
-from environments.timeline.lanes import Period, clip, subtract_periods
+from environments.timeline.lane_bars import Period, clip, subtract_periods
 
 TOO_LONG = 3  # times the interval of full listings
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)

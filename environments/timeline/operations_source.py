@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Count
 
 from environments.models import Environment
-from environments.timeline.lanes import Mark, Period
-from environments.timeline.source import Contribution, Entry, Place, Slice, Source, take_first
+from environments.timeline.lane_bars import Mark, Period
+from environments.timeline.sources import Contribution, Entry, Place, Slice, Source, take_first
 from portal.ledger.models import Operation
 from portal.ledger.rows import COLUMNS, Row, rows
 from portal.web.formatting import sentence

@@ -13,8 +13,8 @@ from django.http import QueryDict
 
 from environments.documents.json_part import as_time
 from environments.models import Environment
-from environments.timeline.lanes import Period
-from environments.timeline.source import Place
+from environments.timeline.lane_bars import Period
+from environments.timeline.sources import Place
 from portal.lists import parameters
 from portal.lists.search import Problem
 from portal.web.parameters import Check, anything

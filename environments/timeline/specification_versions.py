@@ -15,9 +15,9 @@ from django.utils.http import urlencode
 from environments.activity import attribution
 from environments.documents.json_part import as_number
 from environments.models import Environment, SpecificationVersion
-from environments.timeline.lanes import Mark, Period
+from environments.timeline.lane_bars import Mark, Period
 from environments.timeline.query import View
-from environments.timeline.source import (
+from environments.timeline.sources import (
     Contribution,
     Entry,
     Place,

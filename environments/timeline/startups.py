@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from environments.models import Environment, Field, Phase, Transition
 from environments.models.overview import StartUp
-from environments.timeline.lanes import Period
+from environments.timeline.lane_bars import Period
 from environments.timeline.transitions_source import TransitionRow
 from portal.web.formatting import stands_for_none
 

@@ -14,8 +14,8 @@ from environments.models import Environment, Field, Transition, TransitionQueryS
 from environments.policies import lockdown
 from environments.policies.verdict import Facts
 from environments.timeline.event_labels import describe_transition, event, state_word
-from environments.timeline.lanes import Mark, ObservedState, Period
-from environments.timeline.source import Contribution, Entry, Place, Selection, Slice, Source, compare_fields, parse_id
+from environments.timeline.lane_bars import Mark, ObservedState, Period
+from environments.timeline.sources import Contribution, Entry, Place, Selection, Slice, Source, compare_fields, parse_id
 from portal.ledger.models import Operation
 from portal.ledger.rows import Row, rows
 from portal.web.formatting import sentence

@@ -24,7 +24,7 @@ from environments.timeline.entry_groups import group_starts
 from environments.timeline.forms import NAMES, ComparisonForm
 from environments.timeline.operations_source import OPERATIONS
 from environments.timeline.query import View
-from environments.timeline.source import SOURCES, Selection, Source, assemble
+from environments.timeline.sources import SOURCES, Selection, Source, assemble
 from environments.timeline.specification_versions import VERSIONS, Version
 from environments.timeline.startup_drawing import draw_start
 from environments.timeline.startups import read_starts

@@ -9,7 +9,7 @@ from django.db.models import DurationField, F, QuerySet, TextField
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.ledger.chain.verifications import chain_state
+from portal.ledger.chain.kept_verifications import chain_state
 from portal.ledger.facets import panel
 from portal.ledger.filters import FILTERS
 from portal.ledger.labels import action_words

@@ -2,10 +2,10 @@
 
 from celery import shared_task
 
-from .chain import verifications
+from .chain import kept_verifications
 
 
 @shared_task(acks_late=False)
 def verify_ledger() -> None:
     """Verify the chain and keep the result for `/operations/`."""
-    verifications.verify_and_keep()
+    kept_verifications.verify_and_keep()

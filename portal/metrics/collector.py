@@ -20,7 +20,7 @@ from environments.models.flags import FLAGS
 from environments.models.overview import Snapshot
 from environments.sync.freshness import GRACE, event_stream, freshness
 from portal.directory.models import Project
-from portal.ledger.chain.verifications import chain_state
+from portal.ledger.chain.kept_verifications import chain_state
 from portal.ledger.models import Operation, Outcome
 from portal.metrics import broker
 from portal.metrics.families import counter, gauge, histogram, single

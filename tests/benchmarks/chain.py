@@ -87,7 +87,7 @@ def _switch(how: str) -> None:
 
 
 def _verify() -> None:
-    from portal.ledger.chain.entries import verify
+    from portal.ledger.chain.verify import verify
 
     report = verify()
     assert report.holds, report.findings

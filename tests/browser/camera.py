@@ -14,7 +14,7 @@ from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.scenes import NO_ROLE, VIEWER, Scene, read, scenes, three_hours_ago
+from tests.browser.scenes import GROUPS, NO_ROLE, VIEWER, Scene, read, scenes, three_hours_ago
 from tests.support import factories
 
 WIDTHS = {1440: 900, 390: 844}
@@ -65,7 +65,7 @@ def take_all(browser: Browser, url: str, directory: Path, names: set[str]) -> No
     """One file for each scene, width and theme."""
     directory.mkdir(parents=True, exist_ok=True)
     beside = factories.user("Admin", username="ada")
-    for scene in scenes(read(three_hours_ago(130)), beside=beside):
+    for scene in scenes(read(three_hours_ago(130)), GROUPS.values(), beside=beside):
         if names and scene.name not in names:
             continue
         for width, height in WIDTHS.items():
@@ -79,7 +79,7 @@ def take_all(browser: Browser, url: str, directory: Path, names: set[str]) -> No
 def take_readme(browser: Browser, url: str, directory: Path) -> None:
     """The pictures of the README: scenes as one sees them without scrolling."""
     beside = factories.user("Admin", username="ada")
-    for scene in scenes(read(three_hours_ago(130)), beside=beside):
+    for scene in scenes(read(three_hours_ago(130)), GROUPS.values(), beside=beside):
         if scene.name in README:
             page = _open(browser, url, scene, 1440, 900)
             page.evaluate("scrollTo(0, 0)")

@@ -15,7 +15,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Vie
 
 FONTS = Path(__file__).with_name("fonts.conf")
 VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# The first is Chromium without windows of its own: menus, pop-ups and their pages, which no test sees.
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # The address bar's pop-ups are pages of their own, and loading them for each context costs more than a page of the
 # portal. Of two --disable-features the last one counts: the others here are Playwright's that matter to a test.
 FEATURES_OFF = (

@@ -28,7 +28,13 @@ expect.set_options(timeout=PATIENCE)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last in each worker, see `playwright`; those that take minutes first among them."""
-    items.sort(key=lambda item: (item.get_closest_marker("browser") is not None, "test_every_page" not in item.nodeid))
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("browser") is not None,
+            "test_every_page" not in item.nodeid,
+            item.get_closest_marker("last") is not None,
+        )
+    )
 
 
 @pytest.fixture(scope="session")

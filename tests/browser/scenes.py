@@ -6,7 +6,7 @@ does each of GROUPS, which needs none of the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -62,16 +62,22 @@ class Scene:
     then: Callable[[Page], None] = _nothing
 
 
+Group = Callable[[Sandbox], Iterator[Scene]]
+
+
 def three_hours_ago(environments: int) -> World:
     """An organization whose clock is behind by as much as `scenes` lets it live."""
     return World(environments=environments, seed=7, now=timezone.now() - timedelta(hours=3))
 
 
-def scenes(reading: AbstractContextManager[Sandbox], *, beside: User) -> Iterator[Scene]:
-    """Every scene, group after group, of what `read` serves. `beside` is a user who may sign in by a link."""
-    yield from beginning(beside)
+def scenes(
+    reading: AbstractContextManager[Sandbox], groups: Iterable[Group], *, beside: User | None
+) -> Iterator[Scene]:
+    """The scenes of some groups, of what `read` serves; the first pages, too, with a user who may sign in by a link."""
+    if beside:
+        yield from beginning(beside)
     with reading as sandbox:
-        for group in GROUPS.values():
+        for group in groups:
             yield from group(sandbox)
 
 
@@ -274,7 +280,7 @@ def address(environment: Environment) -> str:
 
 
 # Each begins with `read` and whatever came before: alone, or after the others.
-GROUPS: dict[str, Callable[[Sandbox], Iterator[Scene]]] = {
+GROUPS: dict[str, Group] = {
     "lists": _lists,
     "details": _details,
     "recorded": _recorded,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from playwright.sync_api import Page
 
-from portal.ledger.chain.verifications import verify_and_keep
+from portal.ledger.chain.kept_verifications import verify_and_keep
 from portal.ledger.models import Operation
 from tests.ledger.chain.tampering import unguarded
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from portal.ledger.chain.verifications import verify_and_keep
+from portal.ledger.chain.kept_verifications import verify_and_keep
 from portal.ledger.facets import panel
 from portal.ledger.list import OPERATIONS
 from portal.ledger.models import Operation, Outcome

@@ -31,7 +31,7 @@ from portal.directory.call_counts import CALLS, CallCounts, call_counts
 from portal.directory.connection import ona
 from portal.directory.models import Project
 from portal.heartbeat import Part, beat
-from portal.ledger.chain.verifications import verify_and_keep
+from portal.ledger.chain.kept_verifications import verify_and_keep
 from portal.ledger.models import Outcome, Verification
 from portal.metrics import collector, views
 from portal.ona import OnaError

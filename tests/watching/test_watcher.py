@@ -25,7 +25,7 @@ from environments.overview.refresh import refresh_after
 from environments.sync import looked_at
 from environments.sync.freshness import event_stream, freshness, is_due
 from environments.sync.full_listing import sync_environments
-from environments.timeline.lanes import Period
+from environments.timeline.lane_bars import Period
 from environments.timeline.observed import find_outages
 from portal.directory.connection import ona
 from portal.sandbox.server import Sandbox

@@ -10,7 +10,7 @@ from environments.evidence import signing
 from environments.evidence.report import FAILS, UNCERTAIN
 from environments.evidence.signing import PublicKey
 from environments.evidence.verify import Trust, verify
-from portal.ledger.chain.entries import Head
+from portal.ledger.chain.verify import Head
 
 
 class Command(BaseCommand):

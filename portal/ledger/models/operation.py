@@ -154,7 +154,7 @@ class Entry(models.Model):
     """A link of the chain: one write of one operation. A trigger adds it in the transaction that wrote the operation.
 
     `content` is JSON as Postgres wrote it: the whole row at first, then the columns that changed. `digest` is its
-    SHA-256, `hash` that of the entry and the one before it (portal.ledger.chain.entries.link), both in hexadecimal.
+    SHA-256, `hash` that of the entry and the one before it (portal.ledger.chain.verify.link), both in hexadecimal.
     """
 
     class Kind(models.TextChoices):
@@ -182,7 +182,7 @@ class Entry(models.Model):
     class Meta:
         verbose_name_plural = "entries"
         indexes: ClassVar = [
-            # the entries of one operation: portal.ledger.chain.entries, portal.ledger.views.operation_detail
+            # the entries of one operation: portal.ledger.chain.verify, portal.ledger.views.operation_detail
             models.Index(fields=["operation_id", "sequence"], name="entry_of_operation"),
         ]
 
@@ -209,7 +209,7 @@ class Verification(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # the newest one: portal.ledger.chain.verifications.latest
+            # the newest one: portal.ledger.chain.kept_verifications.latest
             models.Index(F("finished_at").desc(), name="verification_newest"),
         ]
 

@@ -19,8 +19,8 @@ from django.utils import timezone
 from portal.accounts.models import ApiToken
 from portal.accounts.roles import ROLES, is_reading
 from portal.accounts.tokens import changes
+from portal.accounts.tokens.authentication import TokenRefused, identify
 from portal.accounts.tokens.changes import CREATED, MAX_TOKENS, REVOKED
-from portal.accounts.tokens.identify import TokenRefused, identify
 from portal.accounts.tokens.permissions import roles_within
 from portal.accounts.tokens.secret import digest
 from portal.ledger.models import Operation, Origin, Outcome

@@ -19,7 +19,7 @@ from tests.automations.batches.batching import REFERENCE, celery_worker, kill, s
 from tests.support import factories
 from tests.support.profiles import THOROUGH
 
-ENVIRONMENTS = 200 if THOROUGH else 100
+ENVIRONMENTS = 200 if THOROUGH else 40
 
 
 def ring() -> bool:

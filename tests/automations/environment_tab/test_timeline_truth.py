@@ -25,8 +25,8 @@ from automations.sync.observe import (
 )
 from environments.models import Environment, SyncRun
 from environments.sync import observe as sync_observe
-from environments.timeline.lanes import Bar, Lane, Period
-from environments.timeline.source import TimelineData, assemble
+from environments.timeline.lane_bars import Bar, Lane, Period
+from environments.timeline.sources import TimelineData, assemble
 from environments.timeline.transitions_source import TRANSITIONS
 from portal.ona.documents.automations import read_execution, read_service, read_task
 from portal.ona.documents.environments import Observation, read_environment

@@ -32,6 +32,7 @@ from portal.ledger.models import Operation
 from portal.sandbox.server import Sandbox
 from tests.support import factories
 from tests.support.databases import undone
+from tests.support.profiles import some
 
 pytestmark = pytest.mark.django_db
 CANARY = 'kanarienvogel7391 <p&ss> "q"\\é'
@@ -223,14 +224,14 @@ def test_a_value_whose_call_goes_wrong_is_found_nowhere(
     everything: Everything, ona_read: Sandbox, admin: Client, settings: Any
 ) -> None:
     settings.ONA_ACTION_SECONDS = 0.3
-    for fault in FAULTS:
+    for number, fault in enumerate(some(FAULTS)):
         connection._client.cache_clear()  # another would wait for as long as the throttled answer asked it to
         for rpc in ("CreateSecret", "UpdateSecretValue"):
             ona_read.faults.inject(fault, times=100, rpc=rpc)
         with everything.undone():
             send_through_every_form(admin, everything)
             assert Operation.objects.exclude(outcome="succeeded").count() == 8, fault
-            look_around(admin, everything, at_operations=fault not in (FAULTS[0], FAULTS[-1]))
+            look_around(admin, everything, at_operations=number > 0)
             assert everything.found() == [], fault
         ona_read.faults.clear()
 
@@ -336,13 +337,13 @@ ECHOES: dict[str, Callable[[dict[str, Any]], Answer]] = {
 def test_an_ona_that_says_the_value_back_is_not_repeated(
     everything: Everything, ona_read: Sandbox, admin: Client, settings: Any
 ) -> None:
-    for echo, answer in ECHOES.items():
+    for number, echo in enumerate(some(ECHOES)):
         sent = [(address, fields(in_a_file)) for address in addresses().values() for in_a_file in (False, True)]
-        with echoing(answer) as url, everything.undone():
+        with echoing(ECHOES[echo]) as url, everything.undone():
             settings.ONA_BASE_URL = url
             connection._client.cache_clear()
             for address, data in sent:
                 everything.note(admin.post(address, data, follow=True))
-            look_around(admin, everything, at_operations=echo not in ("refused", "the value in the document"))
+            look_around(admin, everything, at_operations=number > 0)
             assert Operation.objects.count() == len(sent), echo
             assert everything.found() == [], echo

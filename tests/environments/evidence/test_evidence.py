@@ -28,7 +28,7 @@ from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.models import Environment, Phase, SpecificationVersion
 from environments.policies.policy import policy_at
 from environments.policies.verdict import Facts, with_stops
-from portal.ledger.chain import entries as chain_entries
+from portal.ledger.chain import verify as chain_verify
 from portal.ledger.models import AuditLog, Entry, Operation
 from tests.support import evidence, factories, operations
 from tests.support.evidence import DAY, HOUR, Files, manifest_of, told, unpacked
@@ -276,7 +276,7 @@ def test_the_command_makes_a_pack_and_the_other_verifies_it(made, tmp_path: Path
     )
     operation = Operation.objects.get(action="evidence.make")
     assert (operation.origin, operation.reason, operation.actor_name) == ("command", "for the board", "iris")
-    head = chain_entries.Head(**manifest_of(unpacked(path.read_bytes()))["head"])
+    head = chain_verify.Head(**manifest_of(unpacked(path.read_bytes()))["head"])
     assert command(capsys, path, "--head", str(head))[0] == 0
     assert command(capsys, path, "--head", "1" * 64)[0] == 1
     with pytest.raises(CommandError, match="cannot be written"):

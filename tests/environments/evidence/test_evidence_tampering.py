@@ -16,8 +16,8 @@ from environments.evidence import signing
 from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.evidence.read_tables import csv_count
 from environments.evidence.report import FAILS, UNCERTAIN
-from portal.ledger.chain import entries as chain_entries
-from portal.ledger.chain.entries import Head
+from portal.ledger.chain import verify as chain_verify
+from portal.ledger.chain.verify import Head
 from portal.ledger.models import Operation
 from tests.support import evidence
 from tests.support.databases import SharedRows
@@ -214,14 +214,14 @@ def the_whole_chain_is_forged_with_its_head(files: Files) -> tuple[Files, str]:
 
 def forged(files: Files, *, only_first: bool) -> tuple[list[bytes], str]:
     """The links with another reason in an operation, and the hashes that go with it; and the last hash."""
-    made, previous, is_done = [], chain_entries.GENESIS, False
+    made, previous, is_done = [], chain_verify.GENESIS, False
     for row in map(json.loads, rows(files, "chain.json")[1]):
         if not (is_done and only_first):
             content = row["content"].replace("reason 2", "reason 9")
             is_done = content != row["content"] or is_done
-            row |= {"content": content, "digest": chain_entries.digest(content), "previous": previous}
+            row |= {"content": content, "digest": chain_verify.digest(content), "previous": previous}
             names = ("sequence", "operation_id", "kind", "at", "digest")
-            row["hash"] = chain_entries.link(previous, *(row[name] for name in names))
+            row["hash"] = chain_verify.link(previous, *(row[name] for name in names))
         previous = row["hash"]
         made.append(json.dumps(row).encode())
     return made, previous
@@ -411,4 +411,4 @@ def test_the_hash_that_the_ledger_has_is_that_of_the_manifest(files):
     made = Operation.objects.get(action="evidence.make")
     assert made.after["manifestSha256"] == hashlib.sha256(files[MANIFEST]).hexdigest()
     assert (made.outcome, made.actor_name, made.reason) == ("succeeded", "iris", "the yearly audit")
-    assert chain_entries.verify().holds
+    assert chain_verify.verify().holds

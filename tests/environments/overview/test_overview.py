@@ -21,7 +21,7 @@ from django.utils.html import strip_tags
 from environments.actions.registry import ACTIONS
 from environments.list.list import ENVIRONMENTS
 from environments.models import Field, Phase, SyncRun, Transition
-from environments.overview.counted_conditions import CONDITIONS
+from environments.overview.alerts import CONDITIONS
 from environments.overview.refresh import refresh_parts
 from portal.lists.query import read_query
 from tests.support import audits, factories, operations

@@ -8,7 +8,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.timeline.lanes import Bar, Mark, ObservedState, Period, build_lanes, merge_periods, subtract_periods
+from environments.timeline.lane_bars import (
+    Bar,
+    Mark,
+    ObservedState,
+    Period,
+    build_lanes,
+    merge_periods,
+    subtract_periods,
+)
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

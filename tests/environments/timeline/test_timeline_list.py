@@ -15,7 +15,7 @@ from django.utils import timezone
 from automations.models import Transition as ServiceTransition
 from environments.models import Environment, Field, Phase, SpecificationVersion, Transition
 from environments.timeline import list as timeline_list
-from environments.timeline.source import SOURCES
+from environments.timeline.sources import SOURCES
 from environments.timeline.views import OWN
 from tests.environments.timeline.timelines import MINUTE, changed, known_for, page, service_changed, words
 from tests.support import automation_factories, factories, operations

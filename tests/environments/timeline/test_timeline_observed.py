@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.models import SyncRun
-from environments.timeline.lanes import Period
+from environments.timeline.lane_bars import Period
 from environments.timeline.observed import (
     GONE,
     NEVER,

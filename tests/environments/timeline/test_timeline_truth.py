@@ -23,10 +23,10 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from environments.models import Environment, Field, Phase, SpecificationVersion, Transition
 from environments.timeline import specification_versions
-from environments.timeline.lanes import Bar, Period
+from environments.timeline.lane_bars import Bar, Period
 from environments.timeline.observed import GONE, NEVER, OUTAGE, Gap
 from environments.timeline.query import ZOOMS
-from environments.timeline.source import TimelineData, assemble
+from environments.timeline.sources import TimelineData, assemble
 from environments.timeline.specification_versions import VERSIONS
 from environments.timeline.transitions_source import STATES, TRANSITIONS
 from portal.sandbox.documents import datetime_of

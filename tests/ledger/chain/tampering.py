@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-from portal.ledger.chain import entries as chain_entries
+from portal.ledger.chain import verify as chain_verify
 from portal.ledger.models import Entry, Operation
 from tests.support.operations import operation
 
@@ -57,10 +57,10 @@ def forged(entry: Entry, **columns: object) -> None:
     """The entry with other columns, and the digest and the hash that go with them."""
     for name, value in columns.items():
         setattr(entry, name, value)
-    entry.digest = chain_entries.digest(entry.content)
+    entry.digest = chain_verify.digest(entry.content)
     at = f"{entry.at:%Y-%m-%dT%H:%M:%S.%f}Z"
     operation_id = str(entry.operation_id)
-    entry.hash = chain_entries.link(entry.previous, entry.sequence, operation_id, entry.kind, at, entry.digest)
+    entry.hash = chain_verify.link(entry.previous, entry.sequence, operation_id, entry.kind, at, entry.digest)
     with unguarded():
         entry.save()
 
@@ -109,7 +109,7 @@ def a_content_is_changed(entries: Sequence[Entry], place: int) -> str:
 
 def a_content_and_its_digest_are_changed(entries: Sequence[Entry], place: int) -> str:
     content = entries[place].content + " "
-    change(entries[place], "content = %s, digest = %s", content, chain_entries.digest(content))
+    change(entries[place], "content = %s, digest = %s", content, chain_verify.digest(content))
     return f"Entry {entries[place].sequence} .*was changed"
 
 
@@ -190,7 +190,7 @@ def everything_is_written_anew(entries: Sequence[Entry], place: int) -> str:
     """Another reason in an operation and its first entry, and every hash after it."""
     about = entries[place].operation_id
     change_operation(entries[place], "reason = 'another'")
-    previous = chain_entries.GENESIS
+    previous = chain_verify.GENESIS
     for entry in entries:
         content = json.loads(entry.content)
         if entry.operation_id == about and "reason" in content:

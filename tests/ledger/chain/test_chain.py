@@ -13,8 +13,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from portal.ledger import recording
-from portal.ledger.chain import entries as chain_entries
-from portal.ledger.chain.verifications import verify_and_keep
+from portal.ledger.chain import verify as chain_verify
+from portal.ledger.chain.kept_verifications import verify_and_keep
 from portal.ledger.models import Entry, Operation, Outcome, Verification
 from tests.ledger.chain.tampering import run, undone, unguarded
 from tests.support import factories
@@ -43,8 +43,8 @@ def test_each_step_of_an_operation_is_an_entry_over_the_one_before(closed: Opera
     found = entries()
     assert [(each.sequence, each.kind) for each in found] == [(1, "begun"), (2, "sent"), (3, "unknown"), (4, "closed")]
     assert {each.operation_id for each in found} == {closed.pk}
-    assert [each.previous for each in found] == [chain_entries.GENESIS, *(each.hash for each in found[:-1])]
-    assert str(chain_entries.head()) == f"{found[-1].hash}:4"
+    assert [each.previous for each in found] == [chain_verify.GENESIS, *(each.hash for each in found[:-1])]
+    assert str(chain_verify.head()) == f"{found[-1].hash}:4"
 
 
 def test_an_entry_holds_what_was_written_and_no_more(closed: Operation) -> None:
@@ -59,9 +59,9 @@ def test_an_entry_holds_what_was_written_and_no_more(closed: Operation) -> None:
 
 def test_hashes_are_those_that_anybody_can_compute(closed: Operation) -> None:
     for each in entries():
-        assert each.digest == chain_entries.digest(each.content)
+        assert each.digest == chain_verify.digest(each.content)
         at = f"{each.at:%Y-%m-%dT%H:%M:%S.%f}Z"
-        assert each.hash == chain_entries.link(each.previous, each.sequence, str(closed.pk), each.kind, at, each.digest)
+        assert each.hash == chain_verify.link(each.previous, each.sequence, str(closed.pk), each.kind, at, each.digest)
 
 
 def test_a_write_that_changes_nothing_is_no_entry(closed: Operation) -> None:
@@ -75,14 +75,14 @@ def test_a_write_that_changes_nothing_is_no_entry(closed: Operation) -> None:
 def test_a_whole_chain_holds(closed: Operation) -> None:
     operation(is_open=True)
     operation(outcome=Outcome.FAILED)
-    report = chain_entries.verify()
+    report = chain_verify.verify()
     assert report.findings == []
     assert report.holds
-    assert (report.entries, report.operations, report.head) == (8, 3, chain_entries.head())
+    assert (report.entries, report.operations, report.head) == (8, 3, chain_verify.head())
 
 
 def test_a_ledger_without_operations_holds() -> None:
-    report = chain_entries.verify()
+    report = chain_verify.verify()
     assert (report.holds, report.entries, report.head) == (True, 0, None)
 
 
@@ -90,13 +90,13 @@ def test_the_time_zone_of_who_writes_makes_no_difference() -> None:
     run("SET LOCAL TIME ZONE 'Asia/Kolkata'")
     operation()
     run("SET LOCAL TIME ZONE 'UTC'")
-    assert chain_entries.verify().findings == []
+    assert chain_verify.verify().findings == []
 
 
 def test_numbers_are_kept_to_the_digit() -> None:
     after = {"one": 1, "float": 1.5, "text": "1", "true": True, "long": 12345678901234567890123, "tiny": 1e-30}
     made = operation(after=after, request={"ü\u2028": ["\\", '"', "\n", "🦦", []], "": {}})
-    assert chain_entries.verify().findings == []
+    assert chain_verify.verify().findings == []
     for other in (
         {"one": True},
         {"one": "1"},
@@ -106,18 +106,18 @@ def test_numbers_are_kept_to_the_digit() -> None:
     ):
         with undone(), unguarded():
             Operation.objects.filter(pk=made.pk).update(after=after | other)
-            assert "its after was" in " ".join(chain_entries.verify().findings), other
+            assert "its after was" in " ".join(chain_verify.verify().findings), other
     with unguarded():
         run("UPDATE ledger_operation SET after = '{\"one\": 1.0}'::jsonb || (after - 'one')")
-    assert "its after was" in " ".join(chain_entries.verify().findings)
+    assert "its after was" in " ".join(chain_verify.verify().findings)
 
 
 def test_a_column_that_came_later_is_no_finding_while_it_is_empty(closed: Operation) -> None:
     run("ALTER TABLE ledger_operation ADD COLUMN note text NULL")
-    assert chain_entries.verify().holds
+    assert chain_verify.verify().holds
     with unguarded():
         run("UPDATE ledger_operation SET note = 'x'")
-    assert "its note was not there" in " ".join(chain_entries.verify().findings)
+    assert "its note was not there" in " ".join(chain_verify.verify().findings)
 
 
 def test_what_is_rolled_back_leaves_no_gap(closed: Operation) -> None:
@@ -125,7 +125,7 @@ def test_what_is_rolled_back_leaves_no_gap(closed: Operation) -> None:
         operation()
     operation()
     assert [each.sequence for each in entries()] == list(range(1, 7))
-    assert chain_entries.verify().holds
+    assert chain_verify.verify().holds
 
 
 def test_a_statement_over_many_rows_is_an_entry_for_each() -> None:
@@ -134,7 +134,7 @@ def test_a_statement_over_many_rows_is_an_entry_for_each() -> None:
     before = len(entries())
     Operation.objects.update(outcome=Outcome.FAILED, closed_at=timezone.now())
     assert [each.kind for each in entries()[before:]] == ["closed"] * 5
-    assert chain_entries.verify().holds
+    assert chain_verify.verify().holds
 
 
 def refused(statement: str) -> None:
@@ -176,7 +176,7 @@ def test_what_was_in_the_ledger_before_is_chained_in_the_order_it_was_asked_for(
         (made.pk, "chained later") for made in (old, new, waiting)
     ]
     recording.close(waiting, Outcome.SUCCEEDED)
-    assert chain_entries.verify().findings == []
+    assert chain_verify.verify().findings == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.celery import app
-from portal.ledger.chain import entries
+from portal.ledger.chain import verify
 from portal.ledger.models import Entry, Operation, Verification
 from portal.ledger.tasks import verify_ledger
 from tests.ledger.chain.tampering import WHOLE, Way, run, unguarded
@@ -59,7 +59,7 @@ def command(*arguments: str) -> str:
 def test_the_page_tells_how_long_the_chain_is_and_when_it_was_verified(viewer: Client) -> None:
     operation()
     verified(timedelta(hours=3))
-    head = entries.head()
+    head = verify.head()
     assert head is not None
     page = seen(viewer)
     assert "Ledger integrity: verified 3 h ago, 2 entries" in page
@@ -142,7 +142,7 @@ def test_an_operations_page_has_its_entries(viewer: Client) -> None:
 
 def test_the_command_says_what_holds() -> None:
     operation()
-    head = entries.head()
+    head = verify.head()
     told = command(f"--head={head}", f"--head={Entry.objects.get(sequence=1).hash}")
     assert "2 entries of 1 operations were read" in told
     assert f"The head is {head}." in told
@@ -152,7 +152,7 @@ def test_the_command_says_what_holds() -> None:
 
 def test_the_command_says_what_does_not_hold_and_ends_with_an_error() -> None:
     made = operation()
-    head = entries.head()
+    head = verify.head()
     tamper()
     out = StringIO()
     with pytest.raises(CommandError, match="does not hold") as raised:
@@ -189,7 +189,7 @@ def test_each_verification_logs_the_head(caplog: pytest.LogCaptureFixture) -> No
         verify_ledger()
     good, bad = [record for record in caplog.records if "ledger chain verified" in str(record.msg)]
     assert (good.levelname, bad.levelname) == ("INFO", "ERROR")
-    assert str(entries.head()) in str(good.msg)
+    assert str(verify.head()) in str(good.msg)
 
 
 def test_the_chain_is_verified_on_schedule() -> None:

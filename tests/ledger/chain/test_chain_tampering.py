@@ -10,8 +10,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.ledger.chain import entries
-from portal.ledger.chain.verifications import verify, verify_and_keep
+from portal.ledger.chain import verify as chain_verify
+from portal.ledger.chain.kept_verifications import verify, verify_and_keep
 from portal.ledger.models import Entry, Operation, Outcome
 from tests.ledger.chain.tampering import WAYS, WHOLE, Way, change, run, undone, unguarded
 from tests.support.operations import operation
@@ -58,7 +58,7 @@ def write(writes: list[tuple[int, str, dict[str, Any]]]) -> list[Entry]:
 def test_any_sequence_of_writes_holds(writes: list[tuple[int, str, dict[str, Any]]]) -> None:
     with undone():
         found = write(writes)
-        report = verify([entries.Head(each.hash, each.sequence) for each in found])
+        report = verify([chain_verify.Head(each.hash, each.sequence) for each in found])
         assert report.findings == []
         assert report.entries == len(found)
 
@@ -96,7 +96,7 @@ def written() -> list[Entry]:
 @pytest.mark.parametrize("way", WAYS)
 def test_it_is_found_without_a_head(way: Way, place: int, written: list[Entry]) -> None:
     words = way(written, place)
-    findings = entries.verify().findings
+    findings = chain_verify.verify().findings
     assert any(re.search(words, each, re.DOTALL) for each in findings), (words, findings)
 
 
@@ -105,12 +105,12 @@ def test_it_is_found_without_a_head(way: Way, place: int, written: list[Entry]) 
 def test_a_chain_that_was_written_anew_or_cut_short_lacks_the_head_of_before(
     way: Way, place: int, written: list[Entry]
 ) -> None:
-    head = entries.head()
+    head = chain_verify.head()
     assert head is not None
     words = way(written, place)
-    assert entries.verify().findings == [], "by itself it is whole, which only a head kept elsewhere can tell"
-    assert re.search(words, entries.verify([head]).findings[0])
-    assert "the head given" in entries.verify([entries.Head(head.hash)]).findings[0]
+    assert chain_verify.verify().findings == [], "by itself it is whole, which only a head kept elsewhere can tell"
+    assert re.search(words, chain_verify.verify([head]).findings[0])
+    assert "the head given" in chain_verify.verify([chain_verify.Head(head.hash)]).findings[0]
 
 
 @pytest.mark.parametrize("way", WHOLE)
@@ -140,7 +140,7 @@ def test_a_new_secret_key_needs_the_old_one_beside_it(written: list[Entry], sett
 
 
 def test_a_chain_that_was_broken_when_it_was_verified_proves_no_head(written: list[Entry]) -> None:
-    head = entries.head()
+    head = chain_verify.head()
     the_newest = written[-1]
     change(the_newest, "hash = repeat('a', 64)")
     assert not verify_and_keep().holds
@@ -153,12 +153,12 @@ def test_only_the_first_hundred_findings_are_told_and_all_are_counted(written: l
         write([(0, "closed", {})])
     with unguarded():
         Entry.objects.update(content="{}")
-    report = entries.verify()
-    assert len(report.findings) == entries.MOST_FINDINGS
+    report = chain_verify.verify()
+    assert len(report.findings) == chain_verify.MOST_FINDINGS
     assert report.found > report.entries == 12 + 2 * 60
 
 
 def test_taking_away_the_newest_without_their_operations_is_found_at_once(written: list[Entry]) -> None:
     with unguarded():
         Entry.objects.filter(sequence__gt=10).delete()
-    assert len([each for each in entries.verify().findings if "its closed_at was" in each]) == 2
+    assert len([each for each in chain_verify.verify().findings if "its closed_at was" in each]) == 2

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.ledger.chain.entries import Head
-from portal.ledger.chain.verifications import in_words, verify, verify_and_keep
+from portal.ledger.chain.kept_verifications import in_words, verify, verify_and_keep
+from portal.ledger.chain.verify import Head
 
 
 class Command(BaseCommand):

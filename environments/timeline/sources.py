@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from environments.models import Environment
-from environments.timeline.lanes import Lane, Mark, ObservedState, Period, build_lanes
+from environments.timeline.lane_bars import Lane, Mark, ObservedState, Period, build_lanes
 from environments.timeline.observed import (
     Gap,
     ObservationTimes,

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from portal.ledger.models import Entry, Verification
 
-from . import entries
+from . import verify as chain_verify
 
 log = structlog.get_logger()
 KEPT_FINDINGS = 20
@@ -32,7 +32,7 @@ class ChainState:
     `has_kept_head` is whether the head of that verification is in the chain still.
     """
 
-    head: entries.Head | None
+    head: chain_verify.Head | None
     latest: Verification | None
     has_kept_head: bool
     now: datetime
@@ -63,10 +63,10 @@ def chain_state() -> ChainState:
     latest = Verification.objects.order_by("-finished_at").first()
     kept = {"sequence": latest.head_sequence, "hash": latest.head_hash} if latest and latest.head_sequence else {}
     has_kept_head = not kept or Entry.objects.filter(**kept).exists()
-    return ChainState(entries.head(), latest, has_kept_head, timezone.now())
+    return ChainState(chain_verify.head(), latest, has_kept_head, timezone.now())
 
 
-def verify(heads: Iterable[entries.Head] = ()) -> entries.Report:
+def verify(heads: Iterable[chain_verify.Head] = ()) -> chain_verify.Report:
     """Verify the chain and the operations against `heads` and those of earlier verifications."""
     kept, unsealed = [], []
     for verification in Verification.objects.order_by("pk").iterator():
@@ -74,7 +74,7 @@ def verify(heads: Iterable[entries.Head] = ()) -> entries.Report:
             unsealed.append(verification)
         elif verification.holds and verification.head_sequence:  # a chain that was broken proves nothing
             kept.append(_head(verification))
-    report = entries.verify([*heads, *kept])
+    report = chain_verify.verify([*heads, *kept])
     for verification in unsealed:
         report.note(
             f"{_name(verification).capitalize()} was changed, or made with another secret key: its seal does not hold."
@@ -104,7 +104,7 @@ def verify_and_keep() -> Verification:
     return made
 
 
-def in_words(report: entries.Report) -> Iterator[str]:
+def in_words(report: chain_verify.Report) -> Iterator[str]:
     """The counts and results of a verification, line by line."""
     if report.head is None:
         yield "The chain has no entry yet."
@@ -121,8 +121,8 @@ def in_words(report: entries.Report) -> Iterator[str]:
         yield f"- and {report.found - len(report.findings):,} more"
 
 
-def _head(verification: Verification) -> entries.Head:
-    return entries.Head(verification.head_hash, verification.head_sequence, _name(verification))
+def _head(verification: Verification) -> chain_verify.Head:
+    return chain_verify.Head(verification.head_hash, verification.head_sequence, _name(verification))
 
 
 def _name(verification: Verification) -> str:

@@ -9,8 +9,8 @@ Two things no chain finds by itself. Who takes the newest entries away with thei
 is whole. Who may write to the database and computes every hash anew from some entry on leaves another chain that is
 whole. Both lack the old head, so it has to be kept elsewhere: it is in the log of every verification and, each 1,000
 entries, in that of Postgres, on /operations/ to be written down, and sealed with the portal's secret key in each
-verification (portal.ledger.chain.verifications). And an operation that a superuser inserts as the portal would is an
-entry like any other: the chain proves that it was not written later than its place tells.
+verification (portal.ledger.chain.kept_verifications). And an operation that a superuser inserts as the portal would is
+an entry like any other: the chain proves that it was not written later than its place tells.
 """
 
 from __future__ import annotations
