@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar, Self
 from uuid import UUID
 
@@ -9,10 +10,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat
+from django.utils import timezone
 
 from environments.models.secret_scope import Scope, ScopeKind
 from portal.lists.folding import Folded
 
+OLD = timedelta(days=180)
 NEW_LINE = Value("\n", output_field=models.TextField())
 
 
@@ -96,6 +99,11 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+    @property
+    def is_old(self) -> bool:
+        """Whether its value is older than most rules for secrets allow."""
+        return self.updated_at is not None and timezone.now() - self.updated_at > OLD
 
     @property
     def scope(self) -> Scope | None:
