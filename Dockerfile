@@ -41,6 +41,7 @@ COPY portal/directory portal/directory
 COPY portal/exports portal/exports
 COPY portal/ledger portal/ledger
 COPY portal/lists portal/lists
+COPY portal/live portal/live
 COPY portal/metrics portal/metrics
 COPY portal/ona portal/ona
 COPY portal/palette portal/palette

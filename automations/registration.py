@@ -16,15 +16,18 @@ from automations.batches.list import BATCH_ITEMS, BATCHES
 from automations.by_reference.list import SERVICES, TASKS
 from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVIRONMENTS
 from automations.environment_tab import api as of_one_environment
+from automations.environment_tab import news as environment_news
 from automations.environment_tab import timeline_source
+from automations.executions import detail
 from automations.executions.list import EXECUTIONS
 from automations.models import Service, Task, TaskExecution
 from automations.sync.poller import follow_environment
 from environments.actions import losses, registry
 from environments.activity import rows as activity
-from environments.detail import live_refresh
+from environments.detail import live_refresh, news
 from environments.timeline import sources as timeline
 from portal.lists import registry as lists
+from portal.live.topics import TOPICS, Topic
 from portal.palette import sources
 from portal.web import navigation
 
@@ -38,6 +41,8 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     losses.SOURCES.append(running_work)
     live_refresh.FOLLOWERS.append(follow_environment)
+    news.SOURCES.append(environment_news.token)
+    TOPICS["execution"] = Topic(detail.SEE, detail.news, detail.mark)
     for resource, model, name in (
         ("TASK", Task, "name"),
         ("TASK_EXECUTION", TaskExecution, "task_name"),

@@ -5,27 +5,30 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from environments import palette
-from environments.actions import creation, lifecycle, registry, specification, tokens
+from environments.actions import creation, lifecycle, metadata, registry, specification, tokens
 from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
 from environments.audit.list import ARCHIVE, CHANGES, LOCKDOWN
 from environments.audit.query import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
+from environments.detail import news
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
 from environments.list.running import RUNNING
 from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
-from environments.overview.views import DEFAULTS, read_choices
+from environments.overview.views import DEFAULTS, overview_token, read_choices
 from environments.secrets import actions as secret_actions
 from environments.secrets.list import SECRETS
+from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
 from portal.exports.download import HEADS
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
 from portal.lists.registry import register as register_lists
+from portal.live.topics import TOPICS, Topic
 from portal.palette import sources
 
 SEE = ("environments.view_environment",)
@@ -37,9 +40,16 @@ def register() -> None:
         ENVIRONMENTS, RUNNING, SECRETS, STREAM, LOCKDOWN, CHANGES, ARCHIVE, HITS, CHANGE_LOG, STARTS, SYNC_RUNS
     )  # fmt: skip
     registry.register(
-        *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS
+        *lifecycle.ACTIONS,
+        *metadata.ACTIONS,
+        *tokens.ACTIONS,
+        *creation.ACTIONS,
+        *specification.ACTIONS,
+        *secret_actions.ACTIONS,
     )
     sources.register(*palette.SOURCES, destinations=palette.destinations)
+    TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
+    TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     labels.ACTIONS[MADE] = "make evidence pack"
     HEADS.append(about)
     SAVABLE.update(

@@ -100,7 +100,6 @@ BATCHES = List(
     display=lambda found, query, request: lines(found),
     context=_who_may_begin,
     change_token=newest(Batch, "changed_at"),
-    poll_seconds=5,
     headings=(
         Heading("", "What"),
         Heading("", "Who and why"),

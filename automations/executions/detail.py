@@ -25,7 +25,9 @@ from automations.sync.poller import follow_execution
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED, Button
 from environments.actions.registry import Action
+from environments.detail.news import one_row
 from environments.models import Environment
+from environments.sync import looked_at
 from portal.directory.models import Organization
 from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
@@ -35,7 +37,19 @@ from portal.web.formatting import ago_words, duration_words, phase_word, so_far_
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
-WAITING_SECONDS, SECONDS = 2, 30
+WAITING_SECONDS = 2
+# The execution and when it was last seen, its environment and task, and operations, which start and stop it.
+NEWS = """
+SELECT execution.changed_at, execution.seen_at, environment.changed_at, task.changed_at, (
+    SELECT (count(*), count(closed_at), count(*) FILTER (WHERE outcome = 'unknown'))::text
+    FROM ledger_operation operation WHERE operation.environment_id = execution.environment_id
+)
+FROM automations_taskexecution execution
+LEFT JOIN environments_environment environment ON environment.id = execution.environment_id
+LEFT JOIN automations_task task ON task.id = execution.task_id
+WHERE execution.id = %(id)s
+"""
+SEE = ("environments.view_environment", "automations.view_taskexecution")
 OPERATIONS = 20
 FAILED_FOR = timedelta(minutes=15)
 STRANGER = "The portal has no record of its environment: it is deleted or was never observed."
@@ -117,7 +131,7 @@ RUN_AGAIN = replace(
 )  # fmt: skip
 
 
-@permission("environments.view_environment", "automations.view_taskexecution")
+@permission(*SEE)
 def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """The page; a poll brings the execution up to date first and gets the parts that changed, or 204."""
     execution = find(execution_id)
@@ -134,13 +148,23 @@ def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         "clock": clock,
         "is_changed": is_changed,
         "poll": f"{request.path}?{urlencode({'changed': changed, 'seen': seen})}",
-        "poll_seconds": WAITING_SECONDS if run.is_under_way or any(o.is_open for o in run.operations) else SECONDS,
+        "poll_seconds": WAITING_SECONDS if run.is_under_way or any(o.is_open for o in run.operations) else 0,
     }
     if is_changed:
         context |= {"buttons": buttons(run, request.user), "log": viewer_of(execution, request.user), **body(run, now)}
     return render_page(
         request, "automations/executions/execution.html", "automations/executions/_execution_poll.html", context
     )
+
+
+def news(execution_id: str) -> str:
+    """Another text after any change of what the page shows; ValueError for what is no id."""
+    return one_row(NEWS, UUID(execution_id))
+
+
+def mark(execution_id: str) -> None:
+    """Somebody looks at it, and so at its environment."""
+    looked_at.mark(str(find(UUID(execution_id)).environment_id))
 
 
 def find(execution_id: UUID) -> TaskExecution:

@@ -75,7 +75,6 @@ EXECUTIONS = List(
     # what no index answers alone: each hit is looked up in its row
     scanned=("", "task", "env", "project", "owner", "by", "failure", "duration"),
     change_token=revision,
-    poll_seconds=5,
     headings=(
         TICKS,
         Heading("run-phase", sort="phase"),

@@ -76,7 +76,6 @@ def _list(audit: Audit) -> List:
         prepare=partial(_prepare, audit),
         as_of=AsOf.read,
         change_token=revision,
-        poll_seconds=15,
         headings=HEADINGS,
         template="environments/audit/audit.html",
         body_template="environments/audit/_audit.html",

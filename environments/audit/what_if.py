@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.db.models import Count as Number
-from django.db.models import F, Q, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import TruncDay
 from django.http import QueryDict
+from django.urls import reverse
 
-from environments.audit.forecast import DAYS, begin_of
 from environments.models import Environment, EnvironmentQuerySet
 from environments.policies import archiving, deletion
 from environments.policies.policy import Policy
@@ -35,7 +33,8 @@ SPANS = {
 @dataclass(frozen=True, slots=True)
 class Question:
     """`unit` is what the number counts; `rows` tells which environments another policy reaches, `since` what their time
-    counts from, `present` what the present policy says in its place."""
+    counts from, and `present` their time under the present policy, None where there is none. `apart` are those that it
+    does not reach, although it names no exception. `examples` are numbers to try."""
 
     label: str
     unit: timedelta
@@ -44,7 +43,9 @@ class Question:
     means: str
     rows: Callable[[timedelta], EnvironmentQuerySet]
     since: Combinable
-    present: Callable[[Policy], timedelta | None] = lambda policy: None
+    present: Callable[[Policy | None], Combinable | None]
+    examples: tuple[int, ...]
+    apart: Callable[[], EnvironmentQuerySet] = Environment.objects.none
 
     @property
     def unit_word(self) -> str:
@@ -62,17 +63,19 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Count:
     """How many are hit within a time, how many of them with unpushed work; `url` is the query of the page that lists
-    them."""
+    them. `before` is how many the present policy hits by then; None if it hits none or is unknown."""
 
     words: str
     count: int
     lost: int
     url: str
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`counts` are cumulative: how many at once, within a day and so on; `unknown` is of how many it cannot be told."""
+    """`counts` are cumulative: how many at once, within a day and so on; `unknown` is of how many it cannot be told,
+    and `apart` the number of those that are out of its reach."""
 
     name: str
     question: Question
@@ -81,12 +84,28 @@ class Answer:
     total: int
     unknown: int
     hits: list[Hit]
-    chart: Chart
+    apart: int = 0
 
     @property
     def url(self) -> str:
         """The query of the page that lists all of them."""
         return address(self.name, self.value)
+
+    @property
+    def chart(self) -> Chart:
+        """How many by when, under the present policy, if there is one, and under the proposed one."""
+        has_present = any(count.before is not None for count in self.counts)
+        page, names = reverse("audit:what-if-environments"), ("present", "proposed") if has_present else ("proposed",)
+        points = [
+            Point(
+                count.words, [count.before or 0, count.count] if has_present else [count.count], count.words,
+                f"{page}{count.url}" if count.count else "",
+            )
+            for count in self.counts
+        ]  # fmt: skip
+        summary = f"Affected, of {self.total:,}, under the {' and the '.join(names)} policy."
+        series = [Series(name) for name in names]
+        return Chart(f"what-if-{self.name}", self.question.label, summary, series, points, "When", compares=True)
 
 
 def _longer(limit: timedelta) -> EnvironmentQuerySet:
@@ -97,30 +116,36 @@ QUESTIONS = {
     "lifetime": Question(
         "Maximum lifetime", DAY, 1, 365,
         "If every environment had this maximum lifetime from its creation on: when it would be locked down. At Ona a "
-        "changed policy applies to new environments only. Archived ones are left out: they do not run.",
+        "changed policy applies to new environments only.",
         lambda _: Environment.objects.present().filter(NOT_DELETED, archived_at=None),
         F("created_at"),
-        lambda policy: policy.lifetime,
+        lambda _: F("lockdown_at"),
+        (30, 90),
+        lambda: Environment.objects.present().filter(deletion.ARCHIVED),
     ),
     "timeout": Question(
         "Maximum timeout", HOUR, 1, 24 * 30,
         "Of running environments that stop later or never: when they would stop if nobody used them any more.",
         _longer,
         F("last_used_at"),
+        lambda _: Case(When(never_stops=False, then=F("last_used_at") + F("timeout")), output_field=DateTimeField()),
+        (2, 8),
     ),
     "archive": Question(
         "Archive after", DAY, 1, 30,
         "Of stopped environments: when they would be archived.",
         lambda _: Environment.objects.present().filter(archiving.STOPPED),
         archiving.SINCE,
-        lambda policy: policy.archive_after,
+        lambda policy: archiving.SINCE + Value(policy.archive_after) if policy else None,
+        (7, 14),
     ),
     "delete": Question(
         "Delete archived after", DAY, 1, 28,
         "Of archived environments: when they would be deleted.",
         lambda _: Environment.objects.present().filter(deletion.ARCHIVED),
         deletion.SINCE,
-        lambda policy: policy.delete_after,
+        lambda policy: deletion.SINCE + Value(policy.delete_after) if policy and policy.delete_after else None,
+        (7, 28),
     ),
 }  # fmt: skip
 
@@ -156,52 +181,34 @@ def questions_of(data: QueryDict) -> dict[str, int]:
 
 def reached(name: str, value: int) -> EnvironmentQuerySet:
     """Environments that a policy of `value` units applies to, with `since` and `hit_at`; None if unknown."""
-    return reached_after(name, value * QUESTIONS[name].unit)
-
-
-def reached_after(name: str, limit: timedelta) -> EnvironmentQuerySet:
-    """The same for any time."""
     question = QUESTIONS[name]
+    limit = value * question.unit
     return question.rows(limit).annotate(since=question.since, hit_at=question.since + Value(limit))
 
 
 def answer(name: str, value: int, now: datetime, policy: Policy | None) -> Answer:
-    """The environments that a policy of `value` units would affect, in five queries; the first ones with columns."""
+    """The environments that a policy of `value` units would affect, in four queries; the first ones with columns."""
     question, rows = QUESTIONS[name], reached(name, value)
     asked: dict[str, Number] = {}
+    present = question.present(policy)
+    if present is not None:
+        rows = rows.annotate(present_at=present)
     for span in SPANS:
         soon = within(span, now)
         asked |= {f"hit_{span}": Number("pk", filter=soon), f"lost_{span}": Number("pk", filter=soon & _UNPUSHED)}
+        if present is not None:
+            asked[f"before_{span}"] = Number("pk", filter=Q(present_at__lte=now + SPANS[span][1]))
     found = rows.order_by().aggregate(total=Number("pk"), unknown=Number("pk", filter=Q(hit_at=None)), **asked)
     counts = [
-        Count(words, found[f"hit_{span}"], found[f"lost_{span}"], address(name, value, span))
+        Count(
+            words, found[f"hit_{span}"], found[f"lost_{span}"], address(name, value, span), found.get(f"before_{span}")
+        )
         for span, (words, _) in SPANS.items()
     ]
     first = rows.filter(Q(since__isnull=False)).for_list().order_by(F("since").asc(), "pk")[:LISTED]
     return Answer(
-        name, question, value, counts, found["total"], found["unknown"], hits(first), _chart(name, value, now, policy)
+        name, question, value, counts, found["total"], found["unknown"], hits(first), question.apart().count()
     )
-
-
-def _chart(name: str, value: int, now: datetime, policy: Policy | None) -> Chart:
-    """How many are hit on each of the next days, beside what the present policy does to the same environments."""
-    question = QUESTIONS[name]
-    proposed, present = value * question.unit, question.present(policy) if policy else None
-    limits = {"proposed": proposed} if present is None else {"now": present, "proposed": proposed}
-    counted = [_by_day(reached_after(name, limit), now) for limit in limits.values()]
-    days = [(begin_of(now) + timedelta(days=number)).date() for number in range(DAYS)]
-    totals = ", ".join(f"{sum(each.values()):,} {word}" for word, each in zip(limits, counted, strict=True))
-    return Chart(
-        f"what-if-{name}", question.label, f"In the next {DAYS} days: {totals}.", [Series(word) for word in limits],
-        [Point(f"{day:%Y-%m-%d}", [each[day] for each in counted], f"{day:%-d %b}") for day in days],
-        "Day (UTC)", compares=True,
-    )  # fmt: skip
-
-
-def _by_day(rows: EnvironmentQuerySet, now: datetime) -> Counter[date]:
-    ahead = rows.filter(Q(hit_at__gt=now, hit_at__lt=begin_of(now) + timedelta(days=DAYS))).order_by()
-    counted = ahead.annotate(day=TruncDay("hit_at", tzinfo=UTC)).values_list("day").annotate(number=Number("pk"))
-    return Counter({day.date(): number for day, number in counted})
 
 
 def within(span: str, now: datetime) -> Q:

@@ -37,7 +37,7 @@ def audit_what_if(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "answers": answers,
-        "questions": QUESTIONS.values(),
+        "questions": QUESTIONS,
         "policy": policy,
         "query": f"?{urlencode(form.asked())}",
     }

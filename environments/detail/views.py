@@ -47,7 +47,7 @@ TABS = {
     "timeline": "Timeline",
     "documents": "Documents",
 }
-SECONDS, WAITING_SECONDS = 5, 2
+WAITING_SECONDS = 2
 E = TypeVar("E", bound=Entry)
 
 
@@ -99,7 +99,7 @@ def render_tab(
     changed, seen = _change_tokens(environment, f"{change_token}{notices_token(notices)}")
     frame = _frame(request, environment) | {
         "notices": notices,
-        "poll_seconds": WAITING_SECONDS if any(each.is_waiting for each in notices) else SECONDS,
+        "poll_seconds": WAITING_SECONDS if any(each.is_waiting for each in notices) else 0,
         "tabs": tabs(environment, tab),
         "tab_template": template,
         "is_changed": request.GET.get("changed") != changed,
@@ -138,7 +138,7 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
     _, warnings = sections.messages(document) if environment.gone_at is None else ([], [])
     organization, now = organization_of(environment), timezone.now()
-    blocked = why_blocked()
+    blocked = why_blocked(request.user)
     facts, known = Facts.of(environment), policy_at(now)
     return {
         "environment": environment,

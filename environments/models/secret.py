@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import ClassVar, Self
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from django.utils import timezone
 from environments.models.secret_scope import Scope, ScopeKind
 from portal.lists.folding import Folded
 
-OLD = timedelta(days=180)
 NEW_LINE = Value("\n", output_field=models.TextField())
 
 
@@ -101,9 +99,10 @@ class Secret(models.Model):
         return self.name or str(self.id)
 
     @property
-    def is_old(self) -> bool:
-        """Whether its value is older than most rules for secrets allow."""
-        return self.updated_at is not None and timezone.now() - self.updated_at > OLD
+    def age(self) -> str:
+        """How old its value is: "months" after 90 days, "years" after 365. A scale: no policy says what is too old."""
+        days = (timezone.now() - self.updated_at).days if self.updated_at else 0
+        return "years" if days > 365 else "months" if days > 90 else ""
 
     @property
     def scope(self) -> Scope | None:

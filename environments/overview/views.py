@@ -74,6 +74,13 @@ def _news(request: HttpRequest, asked: dict[str, str], moments: Moments) -> Http
     return render(request, "environments/overview/_news.html", context)
 
 
+def overview_token(_: str) -> str:
+    """Another text whenever an open page would get news, but for the choices of what looks back over days."""
+    parts = OverviewPart.objects.order_by("name").values_list("name", "at")
+    newest = Operation.objects.whole().newest_first().values_list("pk", "outcome").first()
+    return f"{_looked(tuple(parts))}-{_ages(freshness())}-{newest}"
+
+
 def read_choices(data: QueryDict) -> dict[str, str]:
     """The choices in the query; unknown ones get their defaults."""
     return {

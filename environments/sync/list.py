@@ -112,7 +112,6 @@ SYNC_RUNS = List(
     context=_context,
     is_counted=False,
     change_token=_change_token,
-    poll_seconds=5,
     headings=(
         Heading("", sort="started"),
         Heading("", "Kind"),

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 KEY = "portal:looked-at"
-MARKED_SECONDS = 150.0  # an open page marks it every minute
+MARKED_SECONDS = 180.0  # an open page marks it every two minutes
 OVERVIEW = "overview"
 
 

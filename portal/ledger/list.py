@@ -83,7 +83,6 @@ OPERATIONS = List(
     context=_context,
     scanned=("", "actor", "action", "target", "reason", "origin"),
     change_token=revision,
-    poll_seconds=5,
     headings=(
         Heading("op-when", "When", "asked"),
         Heading("op-who", "Who"),

@@ -157,9 +157,9 @@ class List:
     count: Callable[[ListQuery], int] | None = None
 
     # whether the rows changed, from the arguments of the address; an open page asks at `changes_url`, or at its own
-    # address where there is none
+    # address where there is none: when portal.live says so, which needs no arguments, or as often as this
     change_token: Callable[..., str] | None = None
-    poll_seconds: int = 10
+    poll_seconds: int = 0
     changes_url: str = ""
     facets_url: str = ""
     export_url: str = ""

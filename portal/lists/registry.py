@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from portal.lists.declaration import List
 from portal.lists.query import canonical
+from portal.live.topics import TOPICS, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ def register(*lists: List) -> None:
     """Register lists, and those that can be saved as views."""
     for listing in lists:
         LISTS[listing.page_url] = listing
+        if listing.change_token and not listing.poll_seconds:
+            TOPICS[listing.page_url] = Topic(listing.permissions, _token(listing.change_token))
         if listing.saved:
             SAVABLE[listing.page_url] = Savable(listing.title, listing.permissions, _canonical(listing))
 
@@ -47,6 +50,10 @@ def named(defaults: Mapping[str, str], read: Callable[[QueryDict], Mapping[str, 
         return urlencode([(name, value) for name, value in read(data).items() if value != defaults.get(name, "")])
 
     return canonical
+
+
+def _token(change_token: Callable[..., str]) -> Callable[[str], str]:
+    return lambda argument: change_token()
 
 
 def _canonical(listing: List) -> Callable[[QueryDict], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from uuid import UUID
 
@@ -11,14 +11,16 @@ from automations.models import UNDER_WAY, TaskExecution
 MOST = 20  # streams; each holds a connection
 
 
-def chosen(looked_at: Iterable[str], in_progress: Iterable[UUID], most: int = MOST) -> list[UUID]:
-    """The environments by how much they matter. Pure; names that are no ids are left out."""
+def chosen(
+    looked_at: Iterable[str], in_progress: Iterable[UUID], had: Collection[UUID | None] = (), most: int = MOST
+) -> list[UUID]:
+    """The environments by how much they matter, those that `had` a stream first. Pure; not all names are ids."""
     found: dict[UUID, None] = {}
     for name in looked_at:
         with suppress(ValueError):
             found[UUID(name)] = None
     found |= dict.fromkeys(in_progress)
-    return list(found)[:most]
+    return sorted(found, key=lambda each: each not in had)[:most]
 
 
 def in_progress(most: int = MOST) -> list[UUID]:

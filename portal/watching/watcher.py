@@ -147,7 +147,7 @@ class Watcher:
             self._looked_at = looked_at.names()
         except (redis.RedisError, OSError):
             return  # the streams of before stay
-        self._attend(chosen(self._looked_at, in_progress()))
+        self._attend(chosen(self._looked_at, in_progress(), self._readers))
 
     def _attend(self, environments: list[UUID]) -> None:
         """Have the streams of these environments, besides the organization's."""

@@ -132,6 +132,8 @@
     complain((plain && answer.responseText.slice(0, 500)) || meanings[answer.status] || meanings[500]);
   });
   document.addEventListener("htmx:sendError", () => complain(unreachable));
+  document.addEventListener("portal:lost", () => complain(unreachable));
+  document.addEventListener("portal:back", () => { if (trouble.dataset.text === unreachable) calm(); });
   document.addEventListener("htmx:timeout", () => complain(unreachable));
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful) calm();

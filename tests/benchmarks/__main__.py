@@ -34,6 +34,7 @@ PARTS = (
     "chain",
     "api",
     "load",
+    "live",
 )
 
 
@@ -303,6 +304,29 @@ def bench_load(rows: int) -> Iterator[Result]:
             yield Result(f"{what}: {name}, p95", f"{load.p95(kind) / 1000:.1f} s", answers, "", "no 503")
 
 
+def bench_live(changes: int, environments: int) -> Iterator[Result]:
+    """Open pages: how soon they show a change at Ona, and what they cost while there is none."""
+    from tests.benchmarks import live
+
+    for latency in (0, LATENCY_MS):
+        for page, times in live.measure_latency(changes, latency).items():
+            what = (
+                f"change at Ona → visible in an open page ({page}), {latency} ms a request, p50 / p95 of {len(times)}"
+            )
+            figure = f"{live.median(times) / 1000:.2f} / {live.p95(times) / 1000:.2f} s"
+            yield Result(what, figure, "", "", "p95 ≤ 2 s")
+    spent = live.measure_idle()
+    parts = ", ".join(f"{name} {share:.1f} %" for name, share in spent.items())
+    total = f"{sum(spent.values()):.1f} % of a core"
+    yield Result(f"{live.TABS} open tabs while nothing changes", total, parts, "", "≤ 10 %")
+    requests = live.measure_requests(environments)
+    ratio = f"{requests['after'] / requests['before']:.2f} ×"
+    peer = f"without events {requests['before']:,.0f}"
+    yield Result(
+        f"requests an hour to Ona, {environments:,} quiet", f"{requests['after']:,.0f}", peer, ratio, "≤ 0.25 ×"
+    )
+
+
 def _against(what: str, run: dict[str, float], peer: str, other: dict[str, float], goal: str) -> Result:
     return Result(what, f"{run['seconds']:.2f} s", peer, f"{run['seconds'] / other['seconds']:.2f} ×", goal)
 
@@ -351,6 +375,7 @@ def main() -> None:
         "chain": lambda: bench_chain(20 * size),
         "api": lambda: bench_api(10 * size),
         "load": lambda: bench_load(10 * size),
+        "live": lambda: bench_live(200 if size == 10_000 else 40, size),
     }
     prepare_database()
     chosen = [arguments.only] if arguments.only else list(benches)

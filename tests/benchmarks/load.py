@@ -55,7 +55,7 @@ def measure(rows: int) -> dict[str, Load]:
         Services(Path(folder), durable=False, database_url=os.environ["DATABASE_URL"]) as services,
         web_server(services.start().redis_url) as port,
     ):
-        (broker,), cookie = services.children, _cookie()
+        (broker,), cookie = services.children, sign_in()
         _read(port, cookie, "/environments/")
         usual = _load(port, cookie, lambda: None)
         return {"": usual, ", Redis restarted": _load(port, cookie, lambda: _restart(broker))}
@@ -90,7 +90,8 @@ def _written(log: IO[bytes]) -> bytes:
     return os.pread(log.fileno(), 1 << 24, 0)
 
 
-def _cookie() -> str:
+def sign_in() -> str:
+    """The cookie of a new superuser's session."""
     from django.conf import settings
     from django.contrib.auth.models import User
     from django.test import Client

@@ -64,4 +64,5 @@ def test_a_stream_that_fails_is_opened_ever_more_rarely_and_not_before_ona_allow
 def test_environments_that_are_looked_at_come_before_those_with_executions() -> None:
     one, two, three = (uuid4() for _ in range(3))
     assert chosen(["overview", str(two), str(one)], [one, three], most=3) == [two, one, three]
+    assert chosen([str(two), str(one)], [three], had={None, three}, most=2) == [three, two], "streams are not exchanged"
     assert chosen([str(UUID(int=n)) for n in range(30)], [three], most=20)[-1] == UUID(int=19)

@@ -70,6 +70,7 @@ TABLE = {
     **{f"accounts:{page}": Row(READERS) for page in ("tokens", "token-new", "token-revoke")},
     "find": Row(SIGNED_IN),
     "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
+    "live": Row(READERS, data=(("about", "overview"),)),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
