@@ -13,14 +13,16 @@ from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.db.models import Count as Number
 from django.db.models.expressions import Combinable
 from django.http import QueryDict
+from django.urls import reverse
 
 from environments.models import Environment, EnvironmentQuerySet
 from environments.policies import archiving, deletion
 from environments.policies.policy import Policy
 from environments.policies.verdict import NOT_DELETED
+from portal.web.charts.chart import Chart, Point, Series
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-LISTED = 50
+LISTED = 10
 # at once, and within so long from now, by the word in addresses
 SPANS = {
     "now": ("at once", timedelta(0)), "24h": ("within 24 h", DAY), "7d": ("within 7 days", 7 * DAY),
@@ -88,6 +90,22 @@ class Answer:
     def url(self) -> str:
         """The query of the page that lists all of them."""
         return address(self.name, self.value)
+
+    @property
+    def chart(self) -> Chart:
+        """How many by when, under the present policy, if there is one, and under the proposed one."""
+        has_present = any(count.before is not None for count in self.counts)
+        page, names = reverse("audit:what-if-environments"), ("present", "proposed") if has_present else ("proposed",)
+        points = [
+            Point(
+                count.words, [count.before or 0, count.count] if has_present else [count.count], count.words,
+                f"{page}{count.url}" if count.count else "",
+            )
+            for count in self.counts
+        ]  # fmt: skip
+        summary = f"Affected, of {self.total:,}, under the {' and the '.join(names)} policy."
+        series = [Series(name) for name in names]
+        return Chart(f"what-if-{self.name}", self.question.label, summary, series, points, "When", compares=True)
 
 
 def _longer(limit: timedelta) -> EnvironmentQuerySet:

@@ -175,7 +175,7 @@ SECRETS = List(
     headings=(
         *(Heading(f"secret-{sort.name}", sort=sort.name) for sort in SORTS),
         Heading(
-            "secret-do", "What can be done", permissions=("environments.change_secret", "environments.delete_secret")
+            "secret-do", "Actions", permissions=("environments.change_secret", "environments.delete_secret")
         ),
     ),
     template="environments/secrets/list.html",
