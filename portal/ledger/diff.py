@@ -56,6 +56,11 @@ class Side:
     is_absent: bool = False
     is_empty: bool = False
 
+    @property
+    def is_enum(self) -> bool:
+        """Whether it is a constant of Ona's that has words: these are shown in its place."""
+        return bool(self.words and _ENUM.fullmatch(self.raw))
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -238,6 +238,7 @@ def _details(sandbox: Sandbox) -> Iterator[Scene]:
 def _unfold(page: Page) -> None:
     for summary in page.locator("#environment summary").all()[:3]:
         summary.click()
+    page.evaluate("scrollTo(0, 0)")  # from where the last one is: the bar at the top would cover some of a row
 
 
 def _operations() -> Iterator[Scene]:
