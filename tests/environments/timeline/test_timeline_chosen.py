@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.models import Service, ServicePhase
+from automations.models import Service
 from environments.models import Field, Phase, SpecificationVersion, Transition
 from environments.timeline.transitions_source import STATES
 from tests.environments.timeline.timelines import (
@@ -50,9 +50,9 @@ def test_a_bar_leads_to_what_changed_field_by_field_and_to_what_was_asked_for_sh
         viewer.get(reverse("environments:timeline", args=[environment.pk]) + html.unescape(address[1])).content.decode()
     )
     assert "Environment became stopped" in chosen
-    assert "phase changed ENVIRONMENT_PHASE_RUNNING running ENVIRONMENT_PHASE_STOPPED stopped" in chosen
+    assert "phase changed running stopped" in chosen
     assert "failure added absent out of memory" in chosen
-    assert "machine unchanged PHASE_STOPPED stopped PHASE_STOPPED stopped" in chosen
+    assert "machine unchanged stopped stopped" in chosen
     assert "Stop environment , ann" in chosen
     assert words(page(viewer, environment, transition=f"e{together.pk}")).count("out of memory") >= 2
 
@@ -68,7 +68,7 @@ def test_a_bar_shows_the_specification_before_and_after_it_field_by_field(viewer
     text = page(viewer, environment, transition=f"e{row.pk}")
     chosen = chosen_in(text)
     assert "Specification version 2 before, version 3 after" in chosen
-    assert "spec.admission removed ADMISSION_LEVEL_OWNER_ONLY owner only absent" in chosen
+    assert "spec.admission removed owner only absent" in chosen
     assert "spec.ports[2].port removed 2 absent" in chosen
     assert "spec.ports[9].port added absent 9" in chosen
     assert "specVersion" not in chosen
@@ -117,7 +117,7 @@ def test_what_was_seen_first_is_opened_too_and_shows_everything_seen_then(
     chosen = chosen_in(text)
     assert title in words(text)
     assert "; nothing was observed before. When it began is unknown." in chosen
-    assert f"phase {Phase.STOPPED} " in chosen
+    assert "phase stopped " in chosen
     assert "secrets true " in chosen
     assert "spec.ports[1].port 1 " in chosen
     assert "Specification version 1 " in chosen
@@ -140,7 +140,7 @@ def test_the_first_state_of_a_service_shows_what_was_seen_then(viewer: Client) -
     service = Service.objects.get()
     text = page(viewer, environment, transition=f"a{service.pk}")
     assert "Service Web as first observed: running" in words(text)
-    assert f"phase {ServicePhase.RUNNING} " in chosen_in(text)
+    assert "phase running " in chosen_in(text)
     other = known_for(timedelta(minutes=50))
     assert "as first observed" not in words(page(viewer, other, transition=f"a{service.pk}"))
 
@@ -150,7 +150,7 @@ def test_the_first_version_shows_the_whole_of_it(viewer: Client) -> None:
     (first,) = versions_of(environment)
     chosen = chosen_in(page(viewer, environment, transition=f"v{first.pk}"))
     assert "Specification version 1, the first recorded" in words(page(viewer, environment, transition=f"v{first.pk}"))
-    assert "admission ADMISSION_LEVEL_OWNER_ONLY" in chosen
+    assert "admission owner only" in chosen
 
 
 def test_a_version_leads_to_its_difference_from_the_one_before(viewer: Client) -> None:
@@ -174,4 +174,4 @@ def test_a_bar_of_a_service_opens_what_changed_with_it(viewer: Client) -> None:
     assert f"transition={key}#chosen" in text
     chosen = words(page(viewer, environment, transition=key))
     assert "Service Web became stopped" in chosen
-    assert f"phase changed {ServicePhase.RUNNING} running {ServicePhase.STOPPED} stopped" in chosen
+    assert "phase changed running stopped" in chosen
