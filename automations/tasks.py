@@ -22,6 +22,7 @@ def sync_automations(everything: bool, if_due: bool = False) -> None:
 
 
 @shared_task(acks_late=False)
-def follow_executions() -> None:
-    """Executions and services under way, between two syncs."""
-    poller.follow_all()
+def follow_executions(if_due: bool = False) -> None:
+    """Executions and services under way, between two syncs; `if_due` as for environments."""
+    if not if_due or poller.is_due():
+        poller.follow_all()

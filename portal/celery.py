@@ -22,7 +22,7 @@ app.conf.beat_schedule = {
         ("ledger", "portal.ledger.tasks.verify_ledger", settings.VERIFY_SECONDS, {}),
         ("audit logs", "environments.tasks.sync_audit_logs", settings.AUDIT_LOG_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
-        ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {}),
+        ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {"if_due": True}),
         ("batches", "automations.batches.tasks.drive_batches", settings.BATCH_SECONDS, {}),
         (
             "automations",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
+from django.core.cache import cache
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from automations.models import UNDER_WAY, AutomationQuerySet, Service, ServicePhase, TaskExecution
 from automations.sync.observe import (
@@ -25,6 +29,7 @@ from automations.sync.observe import (
 from automations.sync.resource_types import EXECUTION_KIND, SERVICE_KIND, Kind
 from environments.detail.live_refresh import take_turn
 from environments.models import Environment, SyncRun
+from environments.sync.freshness import event_stream
 from environments.sync.job import SyncError, exclusive_lock, reject_mass_deletion
 from portal.directory.connection import ona, ona_now
 from portal.ledger.models import Operation
@@ -85,6 +90,16 @@ def read_environment(client: OnaClient, environment_id: UUID) -> None:
         known = kind.objects.present().filter(environment=environment_id)
         known = known.exclude(kind.settled) if kind.settled is not None else known
         catch_up(kind, client, pages_of(client, kind, [environment_id]), known)
+
+
+def is_due() -> bool:
+    """Whether `follow_all` is to run now: while events tell of changes, as much more rarely as syncs."""
+    if not event_stream().is_live:
+        return True
+    seconds = settings.FOLLOW_SECONDS * settings.WATCHED_SWEEP_SECONDS / settings.SWEEP_SECONDS
+    with suppress(RedisError):
+        return cache.add("followed-all", True, seconds - settings.FOLLOW_SECONDS / 2)
+    return True
 
 
 def follow_all() -> bool:

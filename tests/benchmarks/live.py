@@ -228,8 +228,9 @@ def measure_requests(environments: int) -> dict[str, float]:
     from environments.sync.directory import sync_directory
     from portal.directory.connection import ona
 
+    rarer = settings.WATCHED_SWEEP_SECONDS / settings.SWEEP_SECONDS
     with organization(environments, 0) as sandbox:
-        jobs: tuple[tuple[Callable[[], Any], int, int], ...] = (
+        jobs: tuple[tuple[Callable[[], Any], float, float], ...] = (
             (lambda: full_listing.sync_environments(ona()), settings.SWEEP_SECONDS, settings.WATCHED_SWEEP_SECONDS),
             (
                 lambda: observe.sync_automations(ona(), everything=False),
@@ -237,7 +238,7 @@ def measure_requests(environments: int) -> dict[str, float]:
                 settings.WATCHED_SWEEP_SECONDS,
             ),
             (lambda: observe.sync_automations(ona(), everything=True), *[settings.ALL_AUTOMATIONS_SECONDS] * 2),
-            (poller.follow_all, *[settings.FOLLOW_SECONDS] * 2),
+            (poller.follow_all, settings.FOLLOW_SECONDS, settings.FOLLOW_SECONDS * rarer),
             (lambda: audit_log.sync_audit_logs(ona()), *[settings.AUDIT_LOG_SECONDS] * 2),
             (lambda: sync_directory(ona()), *[settings.DIRECTORY_SECONDS] * 2),
         )

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import redis
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from automations.models import ExecutionPhase, TaskExecution
+from automations.sync import poller
 from automations.sync.observe import sync_automations
 from environments.models import Environment, Phase, SyncRun, Transition
 from environments.models.overview import OverviewPart
@@ -125,6 +127,8 @@ def test_what_happens_at_ona_is_in_the_tables_at_once(sandbox: Sandbox, broker: 
     with watching():
         connected(broker)
         assert not is_due(SyncRun.Kind.ENVIRONMENTS)
+        cache.delete("followed-all")
+        assert (poller.is_due(), poller.is_due()) == (True, False)
         (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
         assert (environments.interval, environments.is_live) == (timedelta(minutes=5), True)
 
@@ -176,6 +180,7 @@ def test_what_happens_at_ona_is_in_the_tables_at_once(sandbox: Sandbox, broker: 
         assert sandbox.requests[GET] - before <= MOST
     assert connections() == ["succeeded"]
     assert is_due(SyncRun.Kind.ENVIRONMENTS), "without events listings are as frequent as ever"
+    assert poller.is_due()
     assert SyncRun.objects.get(kind=SyncRun.Kind.EVENTS).listed > 100
     run = SyncRun.objects.get(kind=SyncRun.Kind.EVENTS)
     listed_at = timezone.now() - timedelta(minutes=30)
