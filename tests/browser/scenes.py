@@ -255,6 +255,7 @@ def _operations() -> Iterator[Scene]:
 def _unfold_operation(page: Page) -> None:
     for summary in page.locator("#operation summary").all():
         summary.click()
+    page.evaluate("scrollTo(0, 0)")  # from where the last one is: the bar at the top would cover some of a row
 
 
 def _refusals(sandbox: Sandbox) -> Iterator[Scene]:
