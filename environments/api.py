@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.actions import lifecycle, specification, tokens
+from environments.actions import lifecycle, metadata, specification, tokens
 from environments.actions.api.creation import create_one
 from environments.actions.api.endpoint import action_endpoint, urls
 from environments.actions.views.action import ENVIRONMENT
@@ -21,7 +21,7 @@ urlpatterns = [
     *timeline.urlpatterns,
     path("evidence/", make_one, name="evidence"),
     path("environments/actions/create/", create_one, name="create"),
-    *urls([*lifecycle.ACTIONS, *specification.ACTIONS, *tokens.ACTIONS], ENVIRONMENT, ONE),
+    *urls([*lifecycle.ACTIONS, *metadata.ACTIONS, *specification.ACTIONS, *tokens.ACTIONS], ENVIRONMENT, ONE),
     *(
         path(address, action_endpoint(action, STAGE, operation_id), name=name)
         for address, action, operation_id, name in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from environments import palette
-from environments.actions import creation, lifecycle, registry, specification, tokens
+from environments.actions import creation, lifecycle, metadata, registry, specification, tokens
 from environments.activity.list import STREAM
 from environments.as_of.context import AsOf
 from environments.audit.list import ARCHIVE, CHANGES, LOCKDOWN
@@ -40,7 +40,12 @@ def register() -> None:
         ENVIRONMENTS, RUNNING, SECRETS, STREAM, LOCKDOWN, CHANGES, ARCHIVE, HITS, CHANGE_LOG, STARTS, SYNC_RUNS
     )  # fmt: skip
     registry.register(
-        *lifecycle.ACTIONS, *tokens.ACTIONS, *creation.ACTIONS, *specification.ACTIONS, *secret_actions.ACTIONS
+        *lifecycle.ACTIONS,
+        *metadata.ACTIONS,
+        *tokens.ACTIONS,
+        *creation.ACTIONS,
+        *specification.ACTIONS,
+        *secret_actions.ACTIONS,
     )
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from environments.actions import lifecycle, specification, tokens
+from environments.actions import lifecycle, metadata, specification, tokens
 from environments.actions.views import action
 from environments.actions.views.creation import environment_create
 from environments.actions.views.tokens import TOKEN
@@ -17,7 +17,9 @@ urlpatterns = [
     *urls(RUNNING, page="running/", facets="running/facets/", export="running/export/"),
     path("new/", environment_create, name="create"),
     path("<uuid:environment_id>/", environment_detail, name="detail"),
-    *action.urls([*lifecycle.ACTIONS, *specification.ACTIONS], action.ENVIRONMENT, "<uuid:environment_id>/"),
+    *action.urls(
+        [*lifecycle.ACTIONS, *metadata.ACTIONS, *specification.ACTIONS], action.ENVIRONMENT, "<uuid:environment_id>/"
+    ),
     *action.urls(tokens.ACTIONS, TOKEN, "<uuid:environment_id>/"),
     *views.urls(),
     *secrets_urls.of_environment,

@@ -6,10 +6,19 @@ from typing import Any, ClassVar, Never, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool
 
 CHECK_SECONDS = 2.0  # for the pool's look at a connection before it gives it out
 CANCEL_SECONDS = 1.0
 CONNECTING = "no answer yet"
+
+
+def fill(pool: ConnectionPool[Any], connections: int) -> None:
+    """Make so many connections at once, and keep as many: a pool that grows as requests wait for it makes one after the
+    other, and on a busy machine some wait for too long.
+    """
+    pool.open()
+    pool.resize(min(connections, pool.max_size), pool.max_size)
 
 
 class Overdue(psycopg.OperationalError):

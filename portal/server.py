@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -22,6 +23,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
+from portal.database import fill
 from portal.live import shortcut
 from portal.web.network import WAITED_SECONDS
 
@@ -149,6 +151,8 @@ class BufferingWorker(Worker):
     def run(self) -> None:
         """Serve until gunicorn requests a stop, then end what has begun, for `--graceful-timeout` at most."""
         adjustments = Adjustments(threads=settings.WEB_THREADS, **ADJUSTMENTS)
+        if pool := getattr(connection, "pool", None):
+            fill(pool, adjustments.threads)
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(adjustments.threads)
         connections: dict[int, Any] = {}

@@ -15,7 +15,7 @@ import pytest
 from psycopg_pool import ConnectionPool, PoolTimeout
 from psycopg_pool.base import AttemptWithBackoff
 
-from portal.database import Connection, Overdue, Silent
+from portal.database import Connection, Overdue, Silent, fill
 from portal.local.services import Services
 
 
@@ -52,6 +52,14 @@ def seconds_of(act: Callable[[], object], *expected: type[Exception]) -> float:
 def answered(pool: ConnectionPool[Connection]) -> bool:
     with pool.connection() as connection:
         return connection.cursor().execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_filled_pool_has_all_its_connections_before_any_is_asked_for(pool: ConnectionPool[Connection]) -> None:
+    assert pool.get_stats()["pool_size"] < 6
+    fill(pool, 6)
+    assert pool.get_stats()["pool_size"] >= pool.min_size == 6
+    fill(pool, 1000)
+    assert pool.min_size == pool.max_size
 
 
 def test_a_page_of_a_silent_server_ends_and_is_back_with_it(

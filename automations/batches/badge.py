@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.batches.list import SEE, may
+from automations.batches.list import SEE, TO_DO_AGAIN, may
 from automations.batches.registry import KINDS
 from automations.models import Batch
 from portal.ledger.models import Operation, Outcome
@@ -20,13 +20,13 @@ FAILED_FOR = timedelta(days=1)
 
 
 def badge(request: HttpRequest) -> Badge | None:
-    """One query, for those who may begin any batch. What was tried again no longer counts as failed."""
+    """One query, for those who may begin any batch. What was only skipped, or tried again, does not count as failed."""
     user, now = request.user, timezone.now()
     if not user.has_perms(SEE) or not any(may(user, kind) for kind in KINDS.values()):
         return None
     retried = Batch.objects.filter(again_of=OuterRef("pk"))
     newest = Batch.objects.filter(asked_at__gt=now - NEWEST).exclude(Exists(retried))
-    failed = Q(outcome=Outcome.FAILED, closed_at__gt=now - FAILED_FOR)
+    failed = Q(outcome=Outcome.FAILED, closed_at__gt=now - FAILED_FOR, after__results__has_any_keys=TO_DO_AGAIN)
     own = Operation.objects.filter(Q(closed_at=None) | failed, pk__in=newest.values("pk"), actor_id=user.pk)
     ends = list(own.values_list("closed_at", flat=True))
     running, url = ends.count(None), reverse("automations:batches")

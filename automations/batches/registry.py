@@ -23,7 +23,7 @@ from automations.batches.plan import (
 from automations.executions.list import EXECUTIONS
 from automations.models import BatchItem, Service, Task, TaskExecution
 from automations.sync import poller
-from environments.actions import lifecycle, specification
+from environments.actions import lifecycle, metadata, specification
 from environments.actions.registry import Action, Many
 from environments.detail.live_refresh import fetch_many
 from environments.list.list import ENVIRONMENTS
@@ -67,7 +67,7 @@ class Kind:
     @property
     def needs_moment(self) -> bool:
         """Whether it wants to know when the environments are to be locked down."""
-        return self.action is lifecycle.SET_LOCKDOWN
+        return self.action is metadata.SET_LOCKDOWN
 
     @property
     def is_followed(self) -> bool:
@@ -121,7 +121,7 @@ class Kind:
 
 KINDS = {
     action.name: Kind(action, action.many)
-    for action in (*lifecycle.ACTIONS, *specification.ACTIONS, *tasks.ACTIONS, *services.ACTIONS)
+    for action in (*lifecycle.ACTIONS, *metadata.ACTIONS, *specification.ACTIONS, *tasks.ACTIONS, *services.ACTIONS)
     if action.many
 }
 

@@ -21,7 +21,7 @@ from automations.batches.registry import KINDS
 from automations.batches.tasks import drive_batches
 from automations.models import Batch, BatchItem, ItemState, TaskExecution
 from environments.actions.execute import NotPossible, authorize
-from environments.actions.lifecycle import check_lockdown
+from environments.actions.metadata import check_lockdown
 from environments.actions.registry import ACTIONS, Action, Danger
 from portal.ledger import recording
 from portal.ledger.models import BATCH

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from environments.actions.menu import NOT_ALLOWED, Actor
 from environments.actions.registry import ACTIONS, Action
+from environments.sync.connection import why_blocked
 from portal.web.navigation import url_of
 
 START_TASK = "task.start"  # of an app that this one does not know
@@ -32,14 +33,15 @@ class Selection:
     url: str
     all_query: str = ""
     reference: str = ""  # of the task or service that the list is about
+    blocked: str = ""  # why nothing can be changed at Ona now
 
     def __bool__(self) -> bool:
         return bool(self.offers and self.url)
 
     @property
     def first(self) -> str:
-        """The first action that this person may do."""
-        return next(offer.action for offer in self.offers if not offer.why_not)
+        """The first action that this person may do; empty while none can be done."""
+        return next((offer.action for offer in self.offers if not offer.why_not), "")
 
 
 def on_environments() -> list[Action]:
@@ -64,5 +66,8 @@ def _selection(actions: Iterable[tuple[Action, str]], user: Actor, all_query: st
     offers = [
         Offer(action.name, label, "" if user.has_perm(action.permission) else NOT_ALLOWED) for action, label in actions
     ]
-    may_act = any(not offer.why_not for offer in offers)
-    return Selection(offers if may_act else [], url_of("automations:batch-new"), all_query, reference)
+    if all(offer.why_not for offer in offers):
+        return Selection([], "")
+    if blocked := why_blocked(user):
+        offers = [replace(offer, why_not=offer.why_not or blocked) for offer in offers]
+    return Selection(offers, url_of("automations:batch-new"), all_query, reference, blocked)

@@ -35,14 +35,14 @@ def find_project(text: str, known: Projects) -> Project | None:
 
 
 def classes() -> Choices:
-    """Enabled classes as choices of a select, grouped by their runners."""
+    """Enabled classes as choices of a select, grouped by their runners, which a closed select shows as well."""
     groups: Choices = []
     runners = _runners()
     for each in sorted(_enabled(), key=lambda one: (runners.get(one.runner_id, ""), one.description, one.name)):
         runner = runners.get(each.runner_id, "runner unknown")
         if not groups or groups[-1][0] != runner:
             groups.append((runner, []))
-        groups[-1][1].append((str(each.pk), _described(each)))
+        groups[-1][1].append((str(each.pk), f"{_described(each)} · {runner}"))
     return groups
 
 

@@ -24,6 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 TYPES = {
     **dict.fromkeys(("source", "actor", "subject_type", "subject", "probably_in_onas_log", "note"), TextField),
+    **dict.fromkeys(("changed", "from", "to"), TextField),
     **dict.fromkeys(("subject_id", "probably_of_operation"), UUIDField),
     "at": DateTimeField, "actor_id": Field, "reads_a_credential": BooleanField,
 }  # fmt: skip

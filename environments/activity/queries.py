@@ -50,7 +50,10 @@ class Part:
 
 def page(query: ListQuery) -> Page[Any]:
     """The page that `query` asks for: two queries, and two for each name that it filters by."""
-    return _page(list(parts(query)), query.place.order, query.place.size, query.cursor)
+    cursor = (
+        query.cursor if query.cursor and query.cursor.side != "end" else None
+    )  # what is not counted has no last page
+    return _page(list(parts(query)), query.place.order, query.place.size, cursor)
 
 
 def pieces(query: ListQuery, size: int) -> Iterator[list[Spot]]:

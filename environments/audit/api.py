@@ -20,7 +20,7 @@ from portal.api.endpoint import Endpoint, endpoint
 from portal.api.errors import InvalidParameters
 from portal.lists.query import as_of_of
 
-OF_ROWS = ("cursor", "page_size", "fields", "count", "sort", "group")
+OF_ROWS = ("cursor", "page_size", "fields", "count", "sort", "group", "status", "day")
 TEXT, COUNT = {"type": "string"}, {"type": "integer"}
 TOLD = {
     "type": "object",

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from environments.actions.lifecycle import CLEAR_LOCKDOWN, SET_LOCKDOWN
+from environments.actions.metadata import CLEAR_LOCKDOWN, SET_LOCKDOWN
 from environments.activity import attribution
 from environments.documents.json_part import as_time
 from environments.models import Environment, Field, Transition

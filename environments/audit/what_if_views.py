@@ -32,12 +32,13 @@ hits_page = page_of(HITS)
 def audit_what_if(request: HttpRequest) -> HttpResponse:
     """The questions, and of each answer the first environments."""
     form, now = WhatIfForm(request.GET), timezone.now()
-    answers = [answer(name, value, now) for name, value in form.asked().items()]
+    policy = policy_at(now)
+    answers = [answer(name, value, now, policy) for name, value in form.asked().items()]
     context = {
         "form": form,
         "answers": answers,
-        "questions": QUESTIONS.values(),
-        "policy": policy_at(now),
+        "questions": QUESTIONS,
+        "policy": policy,
         "query": f"?{urlencode(form.asked())}",
     }
     return render(request, "environments/audit/what_if.html", context)

@@ -138,7 +138,7 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     document = Document(environment)
     _, warnings = sections.messages(document) if environment.gone_at is None else ([], [])
     organization, now = organization_of(environment), timezone.now()
-    blocked = why_blocked()
+    blocked = why_blocked(request.user)
     facts, known = Facts.of(environment), policy_at(now)
     return {
         "environment": environment,

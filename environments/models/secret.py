@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat
+from django.utils import timezone
 
 from environments.models.secret_scope import Scope, ScopeKind
 from portal.lists.folding import Folded
@@ -96,6 +97,12 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+    @property
+    def age(self) -> str:
+        """How old its value is: "months" after 90 days, "years" after 365. A scale: no policy says what is too old."""
+        days = (timezone.now() - self.updated_at).days if self.updated_at else 0
+        return "years" if days > 365 else "months" if days > 90 else ""
 
     @property
     def scope(self) -> Scope | None:

@@ -1,4 +1,8 @@
-"""When an environment that is up stops by itself: its timeout after the last sign of use, as far as that is known."""
+"""When an environment that is up stops by itself: its timeout after the last sign of use, as far as that is known.
+
+By Ona's documentation ("Environment timeout") background processes do not keep it from going idle: running tasks and
+services are no signs of use, however long they run.
+"""
 
 from __future__ import annotations
 

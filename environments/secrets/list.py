@@ -43,7 +43,7 @@ SORTS = (
     Sort("value", "Last rotated", F("updated_at"), None),
     Sort("creator", "Created by", Upper("creator_name"), ""),
 )
-DAYS = {"90": "over 90 d old", "180": "over 180 d old"}
+DAYS = {"90": "over 90 days ago", "180": "over 180 days ago", "365": "over a year ago"}
 USED = {"no": "unused", "yes": "in use"}
 GONE = {"yes": "include", "only": "only"}
 SCOPES = {str(kind.value): str(kind.label) for kind in ScopeKind}
@@ -122,7 +122,7 @@ FILTERS = (
     ),
     _one_of("mount", "Mounted as", MOUNTS, lambda word: Q(mount_kind=word)),
     _one_of("used", "Used", USED, {"no": Q(uses=0), "yes": Q(uses__gt=0)}),
-    _one_of("age", "Value", DAYS, _older_than),
+    _one_of("age", "Last rotated", DAYS, _older_than),
     _one_of("gone", "Deleted", GONE, {"yes": Q(), "only": Q(gone_at__isnull=False)}),
 )  # fmt: skip
 
@@ -175,7 +175,7 @@ SECRETS = List(
     headings=(
         *(Heading(f"secret-{sort.name}", sort=sort.name) for sort in SORTS),
         Heading(
-            "secret-do", "What can be done", permissions=("environments.change_secret", "environments.delete_secret")
+            "secret-do", "Actions", permissions=("environments.change_secret", "environments.delete_secret")
         ),
     ),
     template="environments/secrets/list.html",

@@ -72,7 +72,14 @@ def _close(opened: ActionRequest, operation: Operation) -> HttpResponse:
     text = f"Secret {operation.target_name} {opened.action.past}." if is_done else operation.explanation
     messages.add_message(opened.request, TONES.get(Outcome(operation.outcome), messages.WARNING), text)
     is_rotated = isinstance(opened.subject, Secret) and opened.action is UPDATE_SECRET
-    return redirect("secrets:secret", opened.subject.pk) if is_rotated else redirect("secrets:list")
+    if is_rotated:
+        return redirect("secrets:secret", opened.subject.pk)
+    return redirect(_row_of(operation.target_id) if is_done else reverse("secrets:list"))
+
+
+def _row_of(secret_id: UUID | None) -> str:
+    """The row of a secret in the list of all, which the browser marks and scrolls to."""
+    return f"{reverse('secrets:list')}#secret-{secret_id}"
 
 
 @permission(*SECRETS.permissions, "environments.view_environment")
@@ -83,7 +90,7 @@ def secret_page(request: HttpRequest, secret_id: UUID) -> HttpResponse:
     named = list(old[:MOST_CHOSEN])
     context = {
         "secret": secret,
-        "back": reverse("secrets:list"),
+        "back": _row_of(secret.pk),
         "reach": reach(secret.scope, secret),
         "old": named,
         "old_count": old.count(),

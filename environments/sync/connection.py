@@ -12,6 +12,7 @@ from environments.models import Environment, SyncRun
 from environments.sync.freshness import Freshness, freshness
 from portal.ledger.models import Operation, Outcome
 
+MEMO = "_newest_listing"
 ONE_DAY = timedelta(days=1)
 REFUSED = (
     "Ona rejects the token (wrong, expired or revoked). Set ONA_API_KEY to a valid one and restart the portal. "
@@ -68,11 +69,19 @@ def unreadable(environments: Freshness) -> Connection | None:
     return None
 
 
-def why_blocked() -> str:
-    """Why no change can work now, in words; one query."""
-    (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
-    found = unreadable(environments)
+def why_blocked(user: User | AnonymousUser) -> str:
+    """Why no change can work now, in words; one query for each request."""
+    found = unreadable(newest_listing(user))
     return found.blocks if found else ""
+
+
+def newest_listing(user: User | AnonymousUser) -> Freshness:
+    """How fresh environments are, read once for each `user`, whose object lives as long as its request."""
+    known: Freshness | None = getattr(user, MEMO, None)
+    if known is None:
+        (known,) = freshness(SyncRun.Kind.ENVIRONMENTS)
+        setattr(user, MEMO, known)
+    return known
 
 
 def _was_refused() -> bool:

@@ -64,7 +64,7 @@ def _chart(kind: str) -> Chart | None:
     longest = seconds_words(max(run.seconds or 0 for run in runs))
     return Chart(
         "sync", f"Time of sync runs: {SyncRun.Kind(kind).label}",
-        f"The latest {len(runs)} runs of {SyncRun.Kind(kind).label}: at most {longest}, {failed or 'none'} failed.",
+        f"The latest {len(runs)} {'run' if len(runs) == 1 else 'runs'}: at most {longest}, {failed or 'none'} failed.",
         [Series("succeeded"), Series("failed", tone="red")], [_point(run) for run in runs], "Started (UTC)",
         measure=seconds_words, is_newest_first=True,
     )  # fmt: skip

@@ -6,9 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from environments.models import SyncRun
-from environments.sync.connection import connection
-from environments.sync.freshness import freshness
+from environments.sync.connection import connection, newest_listing
 from portal.directory.models import Organization
 from portal.web import clock
 from portal.web.htmx import is_fragment
@@ -23,7 +21,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or is_fragment(request) or not user.has_perm("environments.view_environment"):
         return {}
-    (environments,) = freshness(SyncRun.Kind.ENVIRONMENTS)
+    environments = newest_listing(user)
     organization = Organization.objects.present().order_by("id").first()
     context = {"organization": organization, "connection": connection(user, environments)}
     # beside the time of a page of the past, "as of" the last sync would be a second one

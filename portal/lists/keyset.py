@@ -21,7 +21,8 @@ from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
-Side = Literal["after", "before"]
+Side = Literal["after", "before", "end"]
+LAST = "last"  # the cursor of the last page, in any order
 Keyed = str | datetime | timedelta | float
 
 
@@ -102,7 +103,7 @@ def read_order(text: str, sorts: Mapping[str, Sort]) -> Order:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place between two rows: after, or before, the one with this key and primary key."""
+    """A place between two rows: after, or before, the one with this key and primary key; or the end, behind all."""
 
     order: str
     side: Side
@@ -116,6 +117,8 @@ class Cursor:
     @classmethod
     def decode(cls, text: str, order: Order, read_pk: Callable[[str], UUID | int] = UUID) -> Cursor:
         """`read_pk` parses the primary key of the model. Raises BadCursor."""
+        if text == LAST:
+            return cls(str(order), "end", None, 0)
         try:
             name, side, key, pk = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
             if name != str(order) or side not in ("after", "before") or not isinstance(key, str | None):
@@ -150,8 +153,8 @@ def page(
 
 def page_of_keys(queryset: QuerySet[Any], order: Order, size: int, cursor: Cursor | None) -> Page[UUID | int]:
     """The primary keys of such a page, in one query."""
-    backwards = cursor is not None and cursor.side == "before"
-    places = _places(queryset, order, size + 1, cursor, backwards=backwards)
+    backwards, is_end = cursor is not None and cursor.side != "after", cursor is not None and cursor.side == "end"
+    places = _places(queryset, order, size + 1, None if is_end else cursor, backwards=backwards)
     if backwards and len(places) <= size:
         # fewer rows than a page before the cursor: show the whole first page instead of a short one
         return page_of_keys(queryset, order, size, None)
@@ -160,7 +163,7 @@ def page_of_keys(queryset: QuerySet[Any], order: Order, size: int, cursor: Curso
         places.reverse()
     return Page(
         [place.pk for place in places],
-        _cursor(order, "after", places[-1]) if places and (more or backwards) else None,
+        _cursor(order, "after", places[-1]) if places and (more or backwards) and not is_end else None,
         _cursor(order, "before", places[0]) if places and cursor is not None else None,
     )
 
@@ -197,7 +200,7 @@ def _places(queryset: QuerySet[M], order: Order, limit: int, cursor: Cursor | No
     keyed = keyed.order_by(f"{sign}sort_key", f"{sign}pk")
     present, missing = keyed.filter(order.sort.present), keyed.filter(order.sort.missing)
     if cursor is None:
-        return _read((present, missing), limit)
+        return _read((missing, present) if backwards else (present, missing), limit)
     key = order.sort.read(cursor.key)
     if key == order.sort.absent:
         missing = missing.filter(_compared(F("pk"), beyond, Value(cursor.pk)))

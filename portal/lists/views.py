@@ -18,6 +18,7 @@ from portal.lists.completion import offers
 from portal.lists.declaration import List, ListQuery
 from portal.lists.export import export_of
 from portal.lists.facets import find
+from portal.lists.keyset import LAST
 from portal.lists.place import SIZES, Column
 from portal.lists.query import as_of_of, read_query
 from portal.lists.registry import LISTS
@@ -136,6 +137,7 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
     shown = query.page()
     url = _url(listing.page_url, query)
     columns = {sort.name: place.column(sort) for sort in listing.sorts}
+    total = query.total(shown) if listing.is_counted else None
     context: dict[str, Any] = {
         "listing": listing,
         "query": query,
@@ -143,7 +145,8 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "here": f"{url}{place}",
         "page": shown,
         "rows": listing.display(shown.rows, query, request),
-        "total": query.total(shown) if listing.is_counted else None,
+        "total": total,
+        "page_count": 0 if total is None or total.is_more else -(-total.count // place.size),
         "chips": query.chips(),
         "problems": query.problems,
         "corrections": query.corrections,
@@ -154,6 +157,7 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "next_url": shown.next and place.at(shown.next),
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
+        "last_url": place.at(LAST) if shown.next else "",
         "changes_url": _changes_url(query, url, seen),
         "facets_url": f"{_url(listing.facets_url, query)}{place.at(None)}" if listing.facets_url else "",
         "export_url": _url(listing.export_url, query) if listing.export_url else "",

@@ -1,7 +1,9 @@
 """Refuses requests that break the vendor's buf.validate rules, which are read from the vendor's own descriptors."""
 
 import logging
+import re
 import threading
+from typing import ClassVar
 
 import protovalidate
 from google.protobuf.message import Message
@@ -9,6 +11,7 @@ from google.protobuf.message import Message
 from portal.sandbox.refusals import Refused
 
 _REMEMBERED = 20_000
+_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # The rules' evaluator logs each of its steps at INFO: thousands of lines for a request.
 for _name in ("Environment", "Evaluator", "NameContainer", "Transpiler", "celtypes", "evaluation"):
@@ -18,14 +21,14 @@ _one_at_a_time = threading.Lock()
 
 
 class Validation:
-    """protovalidate takes milliseconds, so a request seen before is not looked at again (page tokens do not count)."""
+    """protovalidate takes milliseconds, so a request like one before is not looked at again: of ids it only counts
+    which are the same, and page tokens do not count."""
 
-    def __init__(self) -> None:
-        self._good: set[tuple[str, bytes]] = set()
+    _good: ClassVar[set[tuple[str, bytes]]] = set()  # of every sandbox in this process
 
     def check(self, request: Message) -> None:
         """Raise Refused (invalid_argument) naming each field that breaks a rule."""
-        key = (request.DESCRIPTOR.full_name, _without_token(request))
+        key = (request.DESCRIPTOR.full_name, _without_ids(_without_token(request)))
         if key in self._good:
             return
         with _one_at_a_time:
@@ -46,6 +49,12 @@ def _without_token(request: Message) -> bytes:
     copy.CopyFrom(request)
     copy.pagination.ClearField("token")
     return copy.SerializeToString(deterministic=True)
+
+
+def _without_ids(request: bytes) -> bytes:
+    """Ids by the order in which they come first: all that the vendor's rules can tell apart."""
+    seen: dict[bytes, int] = {}
+    return _ID.sub(lambda found: b"<%d>" % seen.setdefault(found[0], len(seen)), request)
 
 
 def _told(violation: Message) -> str:

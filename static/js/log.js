@@ -72,9 +72,15 @@
     return span;
   }
 
-  function drawn(line, style) {
+  // the number is a link to the line; it is no text of the line, and not copied with it
+  function drawn({ text: line, number: at }, style) {
     const element = document.createElement("div");
     element.className = "log-line";
+    element.id = `L${at}`;
+    const link = document.createElement("a");
+    Object.assign(link, { className: "log-number", href: `#L${at}`, tabIndex: -1, ariaLabel: `Line ${at}` });
+    link.dataset.number = at;
+    element.append(link);
     let from = 0;
     for (const found of line.matchAll(COLOUR)) {
       if (found.index > from) element.append(piece(line.slice(from, found.index), style));
@@ -111,12 +117,15 @@
     return text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)} …` : text;
   }
 
+  const ERROR = /\b(?:error|fatal|failed|failure|panic|exception|traceback)\b/i;
+  const tellsError = (line) => line.querySelector(".ansi-1, .ansi-9") !== null || ERROR.test(line.textContent);
+
   class Viewer {
     constructor(section) {
       const part = (name) => section.querySelector(`[data-log-${name}]`);
       this.section = section;
       this.url = section.dataset.log;
-      for (const name of ["state", "tools", "find", "query", "hits", "before", "wrap", "follow", "again", "dropped", "lines"]) this[name] = part(name);
+      for (const name of ["state", "tools", "find", "query", "hits", "before", "next", "error", "wrap", "follow", "again", "dropped", "lines"]) this[name] = part(name);
       this.tools.hidden = this.lines.hidden = false;
       this.listen();
       this.start();
@@ -129,6 +138,15 @@
       this.query.addEventListener("input", () => this.search());
       this.find.addEventListener("submit", (event) => { event.preventDefault(); this.go(1); });
       this.before.addEventListener("click", () => this.go(-1));
+      this.error.addEventListener("click", () => this.show([...this.lines.children].find(tellsError)));
+      this.lines.addEventListener("click", (event) => {
+        const link = event.target.closest(".log-number");
+        if (!link) return;
+        event.preventDefault();
+        history.replaceState(history.state, "", link.hash);
+        this.show(link.parentElement);
+      });
+      window.addEventListener("hashchange", () => this.linked());
       // scrolling away from the end stops following it, scrolling back takes it up again
       this.lines.addEventListener("wheel", () => this.moved(), { passive: true });
       this.lines.addEventListener("touchmove", () => this.moved(), { passive: true });
@@ -137,6 +155,7 @@
     }
 
     moved() {
+      if (this.isOver) return;
       requestAnimationFrame(() => {
         this.follow.checked = this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < 24;
       });
@@ -149,6 +168,11 @@
       this.partial = null;
       this.style = plain();
       this.hit = null;
+      this.isOver = false;
+      this.wanted = location.hash;
+      this.error.disabled = true;
+      this.follow.disabled = false;
+      this.follow.checked = !/^#L\d+$/.test(this.wanted);
       this.decoder = new TextDecoder();
       this.lines.replaceChildren();
       this.dropped.hidden = this.again.hidden = true;
@@ -220,7 +244,7 @@
 
     keep(line) {
       this.total += 1;
-      this.waiting.push(shown(line));
+      this.waiting.push({ text: shown(line), number: this.total });
       if (this.waiting.length >= 2 * MOST_LINES) this.dropped_lines += this.waiting.splice(0, MOST_LINES).length;
     }
 
@@ -229,6 +253,7 @@
       if (end.state === "ended") {
         if (this.unfinished) this.keep(this.unfinished);
         this.unfinished = "";
+        this.isOver = true;
         this.draw();
         this.say(this.total ? `${this.count()}. The log ends here.` : "The log is empty.", { loud: true });
         this.again.hidden = false;
@@ -264,11 +289,32 @@
       this.waiting = [];
       this.putPartial(added);
       this.mark([...added.children]);
+      if (this.error.disabled) this.error.disabled = ![...added.children].some(tellsError);
       this.lines.append(added);
       this.trim();
+      if (this.wanted) this.linked();
       if (this.state.textContent.startsWith("Reading") || this.state.textContent.endsWith("so far.")) this.say(`${this.count()} so far.`);
       this.toEnd();
+      if (this.isOver) {
+        this.follow.checked = false;  // nothing comes any more
+        this.follow.disabled = true;
+      }
       if (this.query.value) this.tell();
+    }
+
+    // the line that the address names, once it is there
+    linked() {
+      const line = /^#L\d+$/.test(location.hash) && this.lines.querySelector(location.hash);
+      if (line) this.show(line);
+    }
+
+    show(line) {
+      if (!line) return;
+      this.wanted = "";
+      for (const other of this.lines.querySelectorAll(".log-shown")) other.classList.remove("log-shown");
+      line.classList.add("log-shown");
+      this.follow.checked = false;
+      line.scrollIntoView({ block: "center" });
     }
 
     // the last line while it has not ended: a question, a progress bar
@@ -276,7 +322,7 @@
       if (this.partial && this.partial === this.hit) this.hit = null;
       if (this.partial) this.partial.remove();
       const text = shown(this.unfinished);
-      this.partial = text ? drawn(text, { ...this.style }) : null;
+      this.partial = text ? drawn({ text, number: this.total + 1 }, { ...this.style }) : null;
       if (this.partial) added.append(this.partial);
     }
 
@@ -320,6 +366,7 @@
       const at = hits.indexOf(this.hit) + 1;
       const found = hits.length ? `${number.format(at)} of ${number.format(hits.length)}` : "none";
       this.hits.textContent = this.query.value ? found : "";
+      this.before.disabled = this.next.disabled = !this.query.value || !hits.length;
     }
 
     go(by) {

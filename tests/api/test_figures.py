@@ -77,4 +77,4 @@ def test_an_audit_is_told_in_figures_and_by_day_now_and_then() -> None:
     assert (
         get(client, f"audit/archive/forecast/?as_of={then}")["at"] < (timezone.now() - timedelta(hours=23)).isoformat()
     )
-    assert set(wrong(client, "audit/archive/forecast/?sort=when&cursor=x&phse=y")) == {"sort", "cursor"}
+    assert set(wrong(client, "audit/archive/forecast/?sort=when&status=due&phse=y")) == {"sort", "status"}

@@ -69,7 +69,7 @@ def change(base_url: str, token: str) -> tuple[float, float]:
     from django.contrib.auth.models import User
     from django.test import override_settings
 
-    from environments.actions.lifecycle import rename_environment
+    from environments.actions.metadata import rename_environment
     from environments.models import Environment
     from environments.sync.observe import observe
     from portal.directory import connection

@@ -95,15 +95,26 @@
     return [element.type, ...names, ...(element.matches("a") ? [told(element), told(element.parentElement)] : [])].join();
   }
 
+  // What sticks to an edge covers other targets until one scrolls on.
+  async function unstuck(judge) {
+    const stuck = [...document.body.querySelectorAll("*")].filter((each) => getComputedStyle(each).position === "sticky");
+    stuck.forEach((each) => Object.assign(each.style, {position: "relative", inset: "auto"}));
+    const found = await judge();
+    stuck.forEach((each) => Object.assign(each.style, {position: "", inset: ""}));
+    return short(found.violations);
+  }
+
   const kinds = () => [...new Set([...document.body.querySelectorAll(TARGETS)].map(kind))];
 
   // What the rules say of the document; those of links and targets only where there is one of an unknown kind.
   window.judgeRules = async ({rules, slow, known}) => {
     const news = kinds().filter((each) => !known.includes(each));
     const disabled = Object.fromEntries([CONTRAST, ...(news.length ? [] : slow)].map((rule) => [rule, {enabled: false}]));
-    const violations = short((await axe.run(document, {...rules, rules: disabled})).violations);
+    const violations = await unstuck(() => axe.run(document, {...rules, rules: disabled}));
     return {violations, passed: violations.some(({id}) => slow.includes(id)) ? [] : news};
   };
+
+  window.judgeTargets = (rules) => unstuck(() => axe.run(document, rules));
 
   // Contrast by theme: only colours differ between them.
   window.judgeContrast = async (themes) => {

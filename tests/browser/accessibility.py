@@ -1,4 +1,4 @@
-"""What axe says of an open page: every rule, and contrast in light and dark.
+"""What axe says of an open page: every rule, best practices too, and contrast in light and dark.
 
 Axe takes longest over contrast, over links within text and over the size of targets. It works them out for every
 element anew, though most look as on the pages before.
@@ -19,8 +19,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-SERIOUS = {"serious", "critical"}
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 THEMES = ("light", "dark")
 IN_VAIN = 4
 SLOW = ["link-in-text-block", "target-size"]
@@ -42,23 +41,23 @@ class Judge:
         page.evaluate(SCRIPT)
         found = page.evaluate("asked => judgeRules(asked)", {"rules": RULES, "slow": SLOW, "known": [*self._kinds]})
         self._kinds.update(found["passed"])
-        yield from _serious(found["violations"])
+        yield from _told(found["violations"])
         known = {theme: [*self.passed[theme]] for theme in THEMES}
         for theme, answer in page.evaluate("known => judgeContrast(known)", known).items():
             self._remember(theme, answer["asked"], answer["passed"])
-            yield from (f"{each} ({theme})" for each in _serious(answer["violations"]))
+            yield from (f"{each} ({theme})" for each in _told(answer["violations"]))
 
     def small_targets(self, page: Page) -> Iterator[str]:
         """What is too small for a thumb, on a page that was judged at another width."""
-        yield from _serious(page.evaluate("rules => axe.run(document, rules).then(found => found.violations)", TARGETS))
+        yield from _told(page.evaluate("rules => judgeTargets(rules)", TARGETS))
 
     def _remember(self, theme: str, asked: list[str], passed: list[str]) -> None:
         self._asked[theme].update(asked)
         self.passed[theme].update(passed, (look for look in asked if self._asked[theme][look] >= IN_VAIN))
 
 
-def _serious(violations: list[dict[str, Any]]) -> Iterator[str]:
-    return (f"{each['id']}: {_where(each)}" for each in violations if each["impact"] in SERIOUS)
+def _told(violations: list[dict[str, Any]]) -> Iterator[str]:
+    return (f"{each['id']}: {_where(each)}" for each in violations)
 
 
 def _where(violation: dict[str, Any]) -> str:

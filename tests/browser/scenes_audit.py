@@ -76,3 +76,4 @@ def _unfolded(page: Page) -> None:
 def _explained(page: Page) -> None:
     for summary in page.locator("#audit details:not(.list-help, .aud-facets, .chart-table) > summary").all():
         summary.click()
+    page.evaluate("scrollTo(0, 0)")  # from where the last one is: the bar at the top would cover some of a row

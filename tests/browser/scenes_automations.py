@@ -27,7 +27,7 @@ def automations(scene: type[Scene]) -> Iterator[Scene]:
     """Each list and each page by reference, of an organization that was read."""
     task = TaskSummary.objects.order_by("-environments", "reference")[0].reference
     service = ServiceSummary.objects.order_by("-failed", "reference")[0].reference
-    yield scene("executions", f"{LIST}?size=25", then=_counted)
+    yield scene("executions", f"{LIST}?size=25", ADMIN, then=_counted)
     yield scene("executions-narrowed", f"{LIST}?q=created:%3C9d&phase=failed&since=7d&sort=-duration", then=_counted)
     yield scene("executions-not-understood", f"{LIST}?q=phase:sleeping+by:+ann&duration=long", then=_counted)
     yield scene("executions-nothing-matches", f"{LIST}?q=nothing-is-called-like-this", then=_counted)

@@ -16,7 +16,8 @@ from automations.batches.registry import KINDS
 from automations.batches.start import cancel_batch, start_batch
 from automations.batches.worker import drive_batches
 from automations.models import Task
-from environments.actions.lifecycle import DELETE, SET_LOCKDOWN
+from environments.actions.lifecycle import DELETE
+from environments.actions.metadata import SET_LOCKDOWN
 from environments.models import Environment
 from portal.sandbox.server import Sandbox
 from tests.browser import fleet

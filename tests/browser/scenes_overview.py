@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.browser.scenes import Scene
 
 HOURS = 24 * 95
+WEEK = 7 * 24 * 60  # minutes
 OUTAGES = (range(30, 42), range(300, 420))  # hours ago
 
 
@@ -38,22 +39,21 @@ def overview(scene: type[Scene]) -> Iterator[Scene]:
     yield scene("overview-running-time-none", "/overview/running-time/", then=_unobserved)
 
 
+def _is_outage(ago: int) -> bool:
+    return any(ago in outage for outage in OUTAGES)
+
+
 def _past() -> None:
     now = timezone.now()
     store_snapshot(now, count_all(now))
     present = list(Snapshot.objects.filter(hour=hour_of(now)))
     Snapshot.objects.all().delete()
     Snapshot.objects.bulk_create(
-        _smaller(row, now - timedelta(hours=ago), ago)
-        for ago in range(HOURS)
-        if not any(ago in outage for outage in OUTAGES)
-        for row in present
+        _smaller(row, now - timedelta(hours=ago), ago) for ago in range(HOURS) if not _is_outage(ago) for row in present
     )
-    for minutes in range(12):
-        SyncRun.objects.create(
-            kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.SUCCEEDED,
-            started_at=now - timedelta(minutes=minutes), finished_at=now - timedelta(minutes=minutes),
-        )  # fmt: skip
+    times = [now - timedelta(minutes=ago) for ago in (*range(12), *range(12, WEEK, 3)) if not _is_outage(ago // 60)]
+    kind, state = SyncRun.Kind.ENVIRONMENTS, SyncRun.State.SUCCEEDED
+    SyncRun.objects.bulk_create(SyncRun(kind=kind, state=state, started_at=at, finished_at=at) for at in times)
     OverviewPart.objects.all().delete()
     RunningTime.objects.all().delete()
     refresh_parts(now - timedelta(minutes=11), everything=True)

@@ -109,17 +109,36 @@ def test_lines_are_found_one_after_another_and_wrapped_or_not(
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
     page.get_by_label("Wrap").uncheck()
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+    expect(page.get_by_role("button", name="First error")).to_be_disabled()
+    expect(page.get_by_label("Follow")).to_be_disabled()  # the log has ended
+    expect(page.get_by_label("Follow")).not_to_be_checked()
     page.get_by_role("searchbox", name="Find in the log").fill("LINE 27")
     expect(page.locator(".log-hits")).to_have_text("1 of 11")
     expect(page.locator(".log-here")).to_contain_text("line 27 ")
     page.keyboard.press("Enter")
     expect(page.locator(".log-here")).to_contain_text("line 270 ")
-    page.get_by_role("button", name="Line before").click()
+    page.get_by_role("button", name="Previous").click()
     expect(page.locator(".log-here")).to_contain_text("line 27 ")
     expect(page.get_by_label("Follow")).not_to_be_checked()
     expect(page.locator(".log-here")).to_be_in_viewport()
     page.get_by_role("searchbox", name="Find in the log").fill("nothing like this")
     expect(page.locator(".log-hits")).to_have_text("none")
+    # a line has an address, and a short log no empty room; its first error is one click away
+    lines(page).nth(41).locator(".log-number").click()
+    expect(page).to_have_url(re.compile("#L42$"))
+    sandbox.logs.scripts[str(service.pk)] = LogScript(
+        "".join(f"step {n}\n" for n in range(400)).encode() + b"ERROR: no\n"
+    )
+    page.reload()
+    expect(page.locator(".log-shown")).to_have_text("step 41")
+    expect(page.locator(".log-shown")).to_be_in_viewport()
+    page.get_by_role("button", name="First error").click()
+    expect(page.locator(".log-shown")).to_have_text("ERROR: no")
+    sandbox.logs.scripts[str(service.pk)] = LogScript(b"one\ntwo\n")
+    open_log(page, service)
+    expect(lines(page)).to_have_text(["one", "two"])
+    assert box.evaluate("box => box.clientHeight") < 80
 
 
 def test_a_huge_log_leaves_the_page_with_its_last_lines_and_says_so(

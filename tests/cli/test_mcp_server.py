@@ -13,6 +13,7 @@ import httpx
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 from mcp import Client
 from portalctl.api import Api
@@ -113,7 +114,7 @@ def test_an_assistant_reads_lists_now_and_then_and_plans_a_batch_that_a_person_s
     assert (wrong[0], wrong[1]["errors"][0]["parameter"]) == (True, "phase")
     assert unknown == (True, "There are no arguments phse.")
     assert len(planned[1]["environments"]) == 2
-    assert planned[1]["page"].startswith("http://testserver/automations/batches/new/?action=environment.stop")
+    assert planned[1]["page"].startswith(f"http://testserver{reverse('automations:batch-new')}?action=environment.stop")
     assert failed == (True, "There is no tool environment_stop.")
     assert (Operation.objects.count(), Batch.objects.exists()) == (before, False)
     assert {request.method for request in sent} == {"GET", "POST"}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.models import Environment
-from portal.lists.keyset import BadCursor, Cursor, Order, Page, Sort, page, read_order
+from portal.lists.keyset import LAST, BadCursor, Cursor, Order, Page, Sort, page, read_order
 from tests.support import factories
 from tests.support.databases import SharedRows
 
@@ -82,6 +82,13 @@ def test_walking_forward_gives_each_row_once_in_order(rows: list[Environment], o
     pages = walk(order, size)
     assert ids(pages) == expected(order)
     assert pages[0].previous is None
+    last = at(order, LAST, size)
+    assert (ids([last]), last.next) == (expected(order)[-size:], None)
+    assert (
+        not last.previous
+        or ids([at(order, last.previous, size)]) == expected(order)[-2 * size : -size][:size]
+        or (len(rows) < 2 * size)
+    )
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)

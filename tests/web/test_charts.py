@@ -45,6 +45,10 @@ def test_columns_stand_on_each_other_and_what_is_not_nothing_is_seen() -> None:
     first, second = paths(chart([[1, 1, 0], [2, 0, 0], None, [4, 0, 0]], is_continuous=True))
     assert first == "M0.0 200V150.0H250.0V200ZM250.0 200V100.0H500.0V200ZM750.0 200V0.0H1000.0V200Z"
     assert second == "M0.0 150.0V100.0H250.0V150.0Z"
+    series = [Series("now"), Series("proposed")]
+    compared = Chart("c", "", "", series, [Point("d", (2, 4)), Point("e", (0, 0))], "Day", compares=True)
+    assert paths(compared) == ["M70.0 200V100.0H250.0V200Z", "M250.0 200V0.0H430.0V200Z"]
+    assert [compared.words_of(point) for point in compared.points] == ["d: 2 now, 4 proposed", "e: 0"]
     (apart,) = paths(chart([[4000, 0, 0], [1, 0, 0]]))
     assert apart == "M70.0 200V0.0H430.0V200ZM570.0 200V194H930.0V200Z"
 

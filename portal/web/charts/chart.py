@@ -53,7 +53,8 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """Columns over time. `name` begins the ids of its elements, `summary` says it in a sentence; `measure` writes a
-    value, `first` and `more` head the table's columns. The columns of a continuous one touch."""
+    value, `first` and `more` head the table's columns. The columns of a continuous one touch; the series of one that
+    compares stand beside each other, not on each other."""
 
     name: str
     title: str
@@ -64,12 +65,14 @@ class Chart:
     more: Sequence[str] = ()
     measure: Callable[[float], str] = number_words
     is_continuous: bool = False
+    compares: bool = False
     is_newest_first: bool = False
 
     @property
     def top(self) -> float:
         """The value at the top of the axis."""
-        peak = max((sum(point.values) for point in self.points if point.values), default=0)
+        whole = max if self.compares else sum
+        peak = max((whole(point.values) for point in self.points if point.values), default=0)
         return drawing.top_of_seconds(peak) if self.measure is seconds_words else drawing.axis_maximum(peak)
 
     @property
@@ -98,7 +101,14 @@ class Chart:
             drawing.grid(),
             drawing.gaps(self.name, values),
             *(
-                drawing.columns(self.name, place, values, top, touch=self.is_continuous)
+                drawing.columns(
+                    self.name,
+                    place,
+                    values,
+                    top,
+                    touch=self.is_continuous,
+                    beside=len(self.series) if self.compares else 0,
+                )
                 for place in range(len(self.series))
             ),
             *self._points(),
@@ -124,11 +134,11 @@ class Chart:
         parts = [
             f"{self.measure(value)} {series.name}"
             for value, series in zip(point.values, self.series, strict=True)
-            if value
+            if value or self.compares
         ]
-        return (
-            f"{point.title}: {self.measure(total)} ({', '.join(parts)})" if parts[1:] else f"{point.title}: {parts[0]}"
-        )
+        words = ", ".join(parts)
+        is_sum = len(parts) > 1 and not self.compares
+        return f"{point.title}: {self.measure(total)} ({words})" if is_sum else f"{point.title}: {words}"
 
     @property
     def legend(self) -> list[tuple[Series, str]]:

@@ -103,22 +103,24 @@ def gaps(name: str, values: Sequence[Values]) -> str:
     )
 
 
-def columns(name: str, place: int, values: Sequence[Values], top: float, *, touch: bool) -> str:
-    """The parts of all columns that one series has, as one path; nothing if they are all zero."""
+def columns(name: str, place: int, values: Sequence[Values], top: float, *, touch: bool, beside: int = 0) -> str:
+    """The parts of all columns that one series has, as one path; nothing if they are all zero. So many series stand
+    `beside` each other, or on each other (0)."""
     size = WIDTH / max(len(values), 1)
     space = 0 if touch else SPACE * size
+    width = (size - 2 * space) / (beside or 1)
     parts = []
     for number, each in enumerate(values):
         if each and each[place]:
-            low, high = _edges(each, place, top)
-            left, right = round(number * size + space, 1), round((number + 1) * size - space, 1)
-            parts.append(f"M{left} {low}V{high}H{right}V{low}Z")
+            low, high = _edges([each[place]] if beside else each[: place + 1], top)
+            left = number * size + space + (width * place if beside else 0)
+            parts.append(f"M{left:.1f} {low}V{high}H{left + width:.1f}V{low}Z")
     return f'<path class="chart-columns" fill="{fill(name, place)}" d="{"".join(parts)}"/>' if parts else ""
 
 
-def _edges(values: Sequence[float], place: int, top: float) -> tuple[float, float]:
-    """Where the part of a series begins and ends; the picture ends at 0."""
-    heights = [max(value / top * HEIGHT, LEAST) if value else 0 for value in values[: place + 1]]
+def _edges(values: Sequence[float], top: float) -> tuple[float, float]:
+    """Where the last of these parts begins and ends; the picture ends at 0."""
+    heights = [max(value / top * HEIGHT, LEAST) if value else 0 for value in values]
     high = max(HEIGHT - sum(heights), 0)
     return round(max(HEIGHT - sum(heights[:-1]), LEAST), 1), round(high, 1)
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from automations.batches.registry import KINDS
 from automations.batches.start import start_batch
 from automations.models import Batch, ItemState, Task
-from environments.actions import lifecycle, registry
+from environments.actions import metadata, registry
 from environments.models import Environment, Phase
 from portal.accounts.roles import grant_roles
 from portal.ledger.models import Operation
@@ -157,7 +157,7 @@ def test_again_is_for_those_that_failed_with_the_same_moment_as_long_as_it_lies_
     ahead = (timezone.now() + 5 * DAY).replace(second=0, microsecond=0)
     candidates = KINDS["environment.set_lockdown"].chosen([failed.pk, good.pk])
     start_batch(
-        action=lifecycle.SET_LOCKDOWN, reference="", candidates=candidates, at_once=1, stop_after=None,
+        action=metadata.SET_LOCKDOWN, reference="", candidates=candidates, at_once=1, stop_after=None,
         lockdown_at=ahead, actor=factories.user("Admin"), reason="extended",
     )  # fmt: skip
     batch = Batch.objects.get()

@@ -18,7 +18,7 @@ from automations.batches.registry import KINDS
 from automations.batches.start import cancel_batch, start_batch
 from automations.batches.tasks import drive_batches
 from automations.models import Batch, ItemState
-from environments.actions import lifecycle, specification
+from environments.actions import lifecycle, metadata, specification
 from environments.actions.execute import NotPossible
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
@@ -145,11 +145,11 @@ def test_ports_timeouts_and_containers_are_changed_for_all(sandbox: Sandbox, adm
 
 def test_a_lockdown_is_moved_for_all_and_cleared_for_all(sandbox: Sandbox, admin: User) -> None:
     ids, at = known(sandbox, 6), timezone.now().replace(microsecond=0) + 9 * DAY
-    moved = begin(lifecycle.SET_LOCKDOWN, ids, admin, at_once=2, lockdown_at=at)
+    moved = begin(metadata.SET_LOCKDOWN, ids, admin, at_once=2, lockdown_at=at)
     batches_worker.drive_batches()  # Ona's answer is the end of it: one turn does for all
     assert states(moved) == {ItemState.SUCCEEDED: 6}
     assert set(Environment.objects.filter(pk__in=ids).values_list("lockdown_at", flat=True)) == {at}
-    cleared = begin(lifecycle.CLEAR_LOCKDOWN, ids, admin)
+    cleared = begin(metadata.CLEAR_LOCKDOWN, ids, admin)
     batches_worker.drive_batches()
     assert states(cleared) == {ItemState.SUCCEEDED: 6}
     assert not any("lockdownAt" in at_ona(sandbox, id_)["metadata"] for id_ in ids)
@@ -159,12 +159,12 @@ def test_a_lockdown_is_moved_for_all_and_cleared_for_all(sandbox: Sandbox, admin
 def test_a_lockdown_wants_a_moment_ahead(lockdown_at: Any, sandbox: Sandbox, admin: User) -> None:
     ids = known(sandbox, 1)
     with pytest.raises(NotPossible):
-        begin(lifecycle.SET_LOCKDOWN, ids, admin, lockdown_at=lockdown_at)
+        begin(metadata.SET_LOCKDOWN, ids, admin, lockdown_at=lockdown_at)
     assert not Operation.objects.exists()
 
 
 def test_environments_whose_turn_comes_after_the_moment_are_left_out_in_words(sandbox: Sandbox, admin: User) -> None:
-    batch = begin(lifecycle.SET_LOCKDOWN, known(sandbox, 2), admin, lockdown_at=timezone.now() + timedelta(minutes=2))
+    batch = begin(metadata.SET_LOCKDOWN, known(sandbox, 2), admin, lockdown_at=timezone.now() + timedelta(minutes=2))
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
         batches_worker.drive_batches()
     assert states(batch) == {ItemState.LEFT_OUT: 2}

@@ -92,7 +92,9 @@ def test_a_batch_begins_and_its_page_shows_who_why_and_each_environment(sandbox:
     assert badge(client) == "blue 1 of your batches is in progress".replace("1 of", "1  of")
     assert badge(factories.client("Operator")) == ""
     operation = Operation.objects.get(pk=batch.pk)
-    recording.close(operation, Outcome.FAILED, code="incomplete", explanation="1 failed.")
+    recording.close(
+        operation, Outcome.FAILED, after={"results": {"failed": 1}}, code="incomplete", explanation="1 failed."
+    )
     assert badge(client).startswith("red 1")
     made.batch(rows[0].environment, again_of=batch.pk)
     assert badge(client) == ""

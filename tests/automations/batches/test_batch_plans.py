@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automations.batches import plan
 from automations.batches.registry import KINDS
-from environments.actions import lifecycle
+from environments.actions import lifecycle, metadata
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
 from portal.directory.models import Organization
@@ -35,8 +35,8 @@ DAY = timedelta(days=1)
         ),
         (lifecycle.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is archived already."),
         (lifecycle.UNARCHIVE, {"archived_at": timezone.now()}, {}, "It is not archived."),
-        (lifecycle.SET_LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
-        (lifecycle.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),
+        (metadata.SET_LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
+        (metadata.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),
     ],
 )
 def test_a_plan_says_for_which_environments_it_is_possible_and_why_not_for_others(

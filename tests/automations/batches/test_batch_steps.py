@@ -18,7 +18,7 @@ from automations.batches import inverse, worker
 from automations.batches.registry import KINDS
 from automations.batches.start import cancel_batch, continue_batch, start_batch
 from automations.models import Batch, BatchItem, ItemState, Task
-from environments.actions import lifecycle, specification
+from environments.actions import lifecycle, metadata, specification
 from environments.actions.registry import Action
 from environments.models import Environment, Phase
 from environments.sync.full_listing import sync_environments
@@ -207,7 +207,7 @@ def test_values_before_come_back_where_the_batch_changed_them_and_nobody_else_si
     values = (
         (specification.LIMIT_PORTS, {"values": {"admission": "ADMISSION_LEVEL_CREATOR_ONLY"}}, ("spec", "ports")),
         (specification.TIMEOUT, {"values": {"timeout": "7200"}}, ("spec", "timeout")),
-        (lifecycle.SET_LOCKDOWN, {"lockdown_at": at}, ("metadata", "lockdownAt")),
+        (metadata.SET_LOCKDOWN, {"lockdown_at": at}, ("metadata", "lockdownAt")),
     )
 
     def at_ona(id_: str, place: tuple[str, str]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from environments.actions import creation, lifecycle, specification, tokens
+from environments.actions import creation, lifecycle, metadata, specification, tokens
 from environments.actions.specification_parts import Port
 from environments.models import Environment, Secret
 from environments.models.secret_scope import Scope, ScopeKind
@@ -106,9 +106,9 @@ KINDS = {
     ),
     "delete": Kind("EnvironmentService/DeleteEnvironment", _of(lifecycle.delete_environment)),
     "force delete": Kind("EnvironmentService/DeleteEnvironment", _of(lifecycle.delete_environment, force=True)),
-    "rename": Kind(UPDATE, _of(lifecycle.rename_environment, name="another name")),
-    "set lockdown": Kind(UPDATE, _of(lifecycle.set_lockdown, at=FAR)),
-    "clear lockdown": Kind(UPDATE, _of(lifecycle.clear_lockdown), Condition(lockdown="later")),
+    "rename": Kind(UPDATE, _of(metadata.rename_environment, name="another name")),
+    "set lockdown": Kind(UPDATE, _of(metadata.set_lockdown, at=FAR)),
+    "clear lockdown": Kind(UPDATE, _of(metadata.clear_lockdown), Condition(lockdown="later")),
     "ports": _edit(
         specification.edit_ports, ports=[Port(9123, "metrics", "PROTOCOL_HTTP", "ADMISSION_LEVEL_OWNER_ONLY")]
     ),

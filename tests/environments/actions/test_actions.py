@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from environments.actions import lifecycle, registry
+from environments.actions import lifecycle, metadata, registry
 from environments.actions.execute import NotPossible, ReasonMissing
 from environments.models import Environment, Phase, Transition
 from environments.sync.observe import observe
@@ -70,7 +70,7 @@ def test_a_stop_is_asked_for_recorded_and_read_back(sandbox: Sandbox, admin: Use
 def test_what_ona_has_now_is_what_the_ledger_calls_before(sandbox: Sandbox, admin: User) -> None:
     environment = known(sandbox)
     sandbox.world.change(str(environment.pk), metadata={"name": "renamed elsewhere"})
-    operation = lifecycle.rename_environment(environment=environment, name="mine", actor=admin)
+    operation = metadata.rename_environment(environment=environment, name="mine", actor=admin)
     assert operation.before == {"name": "renamed elsewhere"}
     assert document(sandbox, environment)["metadata"]["name"] == "mine"
 
@@ -88,7 +88,7 @@ def test_a_stopped_environment_is_started(sandbox: Sandbox, admin: User) -> None
 def test_what_could_not_be_recorded_is_not_sent(sandbox: Sandbox, admin: User) -> None:
     environment = known(sandbox)
     with full_disk(), pytest.raises(NotPossible, match=r"no space left.*was not sent to Ona"):
-        lifecycle.rename_environment(environment=environment, name="mine", actor=admin)
+        metadata.rename_environment(environment=environment, name="mine", actor=admin)
     assert document(sandbox, environment)["metadata"]["name"] == environment.name != "mine"
     assert not Operation.objects.exists()
 
@@ -122,9 +122,9 @@ def test_a_lockdown_is_set_moved_and_cleared(sandbox: Sandbox, admin: User) -> N
     environment = known(sandbox)
     for days in (3, 9):
         at = timezone.now() + timedelta(days=days)
-        lifecycle.set_lockdown(environment=environment, at=at, actor=admin, reason="audit")
+        metadata.set_lockdown(environment=environment, at=at, actor=admin, reason="audit")
         assert abs(environment.lockdown_at - at) < timedelta(seconds=1)
-    operation = lifecycle.clear_lockdown(environment=environment, actor=admin, reason="audit over")
+    operation = metadata.clear_lockdown(environment=environment, actor=admin, reason="audit over")
     assert environment.lockdown_at is None
     assert operation.after["lockdownAt"] is None
     assert operation.before["lockdownAt"].startswith(f"{at:%Y-%m-%d}")
@@ -133,7 +133,7 @@ def test_a_lockdown_is_set_moved_and_cleared(sandbox: Sandbox, admin: User) -> N
 def test_a_lockdown_in_the_past_is_refused_before_ona_is_asked(sandbox: Sandbox, admin: User) -> None:
     environment = known(sandbox)
     with pytest.raises(NotPossible, match="in the future"):
-        lifecycle.set_lockdown(environment=environment, at=timezone.now(), actor=admin, reason="audit")
+        metadata.set_lockdown(environment=environment, at=timezone.now(), actor=admin, reason="audit")
     assert sandbox.requests["EnvironmentService/UpdateEnvironment"] == 0
 
 
@@ -162,7 +162,7 @@ def test_an_operation_s_id_is_not_used_for_something_else(sandbox: Sandbox, admi
     for attempt in (
         lambda: starting(environment, actor=other, operation_id=identifier),
         lambda: starting(known(sandbox, Condition("STOPPED")), actor=admin, operation_id=identifier),
-        lambda: lifecycle.rename_environment(environment=environment, name="x", actor=admin, operation_id=identifier),
+        lambda: metadata.rename_environment(environment=environment, name="x", actor=admin, operation_id=identifier),
     ):
         with pytest.raises(PermissionDenied):
             attempt()
@@ -236,9 +236,9 @@ WITH_ARGUMENTS: dict[str, tuple[Callable[..., Operation], dict[str, Any]]] = {
     "unarchive": (lifecycle.unarchive_environment, {}),
     "delete": (lifecycle.delete_environment, {}),
     "force_delete": (lifecycle.delete_environment, {"force": True}),
-    "rename": (lifecycle.rename_environment, {"name": "x"}),
-    "set_lockdown": (lifecycle.set_lockdown, {"at": timezone.now() + timedelta(days=400)}),
-    "clear_lockdown": (lifecycle.clear_lockdown, {}),
+    "rename": (metadata.rename_environment, {"name": "x"}),
+    "set_lockdown": (metadata.set_lockdown, {"at": timezone.now() + timedelta(days=400)}),
+    "clear_lockdown": (metadata.clear_lockdown, {}),
 }
 
 

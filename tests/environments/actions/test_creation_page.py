@@ -148,6 +148,10 @@ def test_only_enabled_classes_are_offered(known: Sandbox, client: Client) -> Non
     page = client.get(NEW).content.decode()
     for each in known.world.organization.classes:
         assert (f'value="{each["id"]}"' in page) is each.get("enabled", False)
+    groups = re.findall(r'<optgroup label="([^"]*)">(.*?)</optgroup>', client.get(NEW).content.decode(), re.DOTALL)
+    assert groups
+    for runner, inside in groups:
+        assert all(label.strip().endswith(f"· {runner}") for label in re.findall(r"<option[^>]*>([^<]*)<", inside))
 
 
 def test_projects_of_one_name_are_told_apart(known: Sandbox, client: Client) -> None:

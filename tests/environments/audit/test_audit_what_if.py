@@ -28,17 +28,24 @@ def test_what_if_tells_whom_another_policy_would_hit_and_when(viewer):
                           active_at=now - DAY)  # fmt: skip
     factories.environment(name="young", created_at=now - 5 * DAY + HOUR, phase=Phase.STOPPED)
     factories.environment(name="unknown", created_at=None, active_at=None, last_started_at=None, phase="")
+    factories.environment(name="shelved", created_at=now - 30 * DAY, archived_at=now, phase=Phase.STOPPED)
+    factories.environment(name="dated", created_at=now - HOUR, lockdown_at=now + 2 * DAY)
     page = get(viewer, WHAT_IF, lifetime=5)
+    assert ">shelved<" not in page
+    assert "Not counted: 1 archived, which cannot be started while it is archived." in page
+    bars = re.findall(r'aria-label="([^":]*): (\d+) present, (\d+) proposed"', page)
+    assert bars == [("at once", "0", "1"), ("within 24 h", "0", "2"), ("within 7 days", "1", "3"),
+                    ("within 30 days", "1", "3")]  # fmt: skip
     numbers = re.findall(r'env-count">(\d+)</span>\s*<span>([^<]*)</span>', page)
     assert {what: int(count) for count, what in numbers} == {
         "at once, 1 with unpushed work": 1, "within 24 h, 1 with unpushed work": 2,
-        "within 7 days, 1 with unpushed work": 2, "within 30 days, 1 with unpushed work": 2,
-        "in all, of 1 of which the time is unknown": 3,
+        "within 7 days, 1 with unpushed work": 3, "within 30 days, 1 with unpushed work": 3,
+        "in all, of 1 of which the time is unknown": 4,
     }  # fmt: skip
     assert page.index("old") < page.index("young")
     assert ">old<" in get(viewer, WHAT_IF, timeout=8)
     assert ">young<" in get(viewer, WHAT_IF, archive=1)
-    assert "No environments affected." in get(viewer, WHAT_IF, delete=7)
+    assert ">shelved<" in get(viewer, WHAT_IF, delete=7)
     assert "less than or equal to 30" in get(viewer, WHAT_IF, archive=99, lifetime="x")
     assert "Enter at least one value" in get(viewer, WHAT_IF)
 

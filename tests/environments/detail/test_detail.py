@@ -178,7 +178,7 @@ def test_a_runner_that_is_behind_is_told_with_both_versions() -> None:
 
 
 def test_a_wanted_phase_is_shown_only_where_it_differs() -> None:
-    assert "wanted: stopped" in main(get(factories.environment(desired_phase=Phase.STOPPED)))
+    assert "desired: stopped" in main(get(factories.environment(desired_phase=Phase.STOPPED)))
     assert "wanted:" not in main(get(factories.environment(desired_phase=Phase.RUNNING)))
 
 

@@ -326,7 +326,7 @@ def test_whom_another_policy_would_hit_is_told_to_the_last_one(auditor: Client, 
     by_question = {name: [row for row in file.rows if row["question"] == name] for name in ("lifetime", "archive")}
     assert file.head["filters"] == ["Maximum lifetime: 14 days", "Archive after: 2 days"]
     for name, value in (("lifetime", 14), ("archive", 2)):
-        told, rows = answer(name, value, now), by_question[name]
+        told, rows = answer(name, value, now, None), by_question[name]
         assert len(rows) == told.total > 50
         assert [row["id"] for row in rows if row["hit_at"]][:50] == [str(hit.environment.pk) for hit in told.hits]
         assert sum(row["hit_at"] is None for row in rows) == told.unknown
