@@ -14,7 +14,7 @@ SELECT (SELECT changed_at FROM environments_environment WHERE id = %(id)s),
     (SELECT seen_at FROM environments_sighting WHERE environment_id = %(id)s),
     (SELECT (count(*), count(closed_at), count(*) FILTER (WHERE outcome = 'unknown'))::text
         FROM ledger_operation WHERE environment_id = %(id)s),
-    (SELECT floor(extract(epoch FROM now()) / 15) FROM ledger_operation
+    (SELECT floor(extract(epoch FROM now()) / 30) FROM ledger_operation
         WHERE environment_id = %(id)s AND asked_at > now() - interval '1 hour' LIMIT 1),
     (SELECT count(*) FROM ledger_auditlog WHERE subject_id = %(id)s),
     (SELECT max(changed_at) FROM environments_secret)

@@ -12,8 +12,8 @@ from django.conf import settings
 
 from environments.models import SyncRun
 
-CONFIRMED = timedelta(seconds=10)  # the interval at which the watcher confirms it
-ALIVE = timedelta(seconds=25)
+CONFIRMED = timedelta(seconds=20)  # the interval at which the watcher confirms it
+ALIVE = timedelta(seconds=50)
 GRACE = timedelta(seconds=30)
 
 

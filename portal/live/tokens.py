@@ -13,8 +13,8 @@ from threading import Lock
 
 from django.db import connection
 
-LOOK_SECONDS = 0.2  # between two looks at the snapshot
-KEPT_SECONDS = 15.0
+LOOK_SECONDS = 0.25  # between two looks at the snapshot
+KEPT_SECONDS = 30.0
 ALLOWED_SECONDS = 120.0  # after which the session and its permissions are checked again
 MOST = 10_000  # readers and topics of a process
 NEVER = (float("-inf"), "")

@@ -31,7 +31,7 @@ from portal.watching.streams import Ended, Heard, Message, Opened, Reader
 log = structlog.get_logger()
 TICK_SECONDS = 1.0
 STORM_SECONDS = 2.0  # what takes longer to read one by one is listed
-COUNT_SHARE = 0.1  # of the time, at most, the overview is counted again
+COUNT_SHARE = 0.25  # of the time, at most, the overview is counted again
 DIRECTORY = frozenset({"PROJECT", "RUNNER"})
 SEND = {"retry": False, "expires": 60}
 

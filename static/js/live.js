@@ -2,7 +2,7 @@
 // does that element get the event "news", by which htmx requests the parts that did.
 (() => {
   const EVERY = 1250;
-  const SHARE = 8; // a page that takes long to make is not made again before so many times as long
+  const SHARE = 4; // a page that takes long to make is not made again before so many times as long
   const LONGEST = 15000;
   const WITHOUT = 10000; // where it cannot be told whether there is news
   const seen = new Map(); // what each topic was like when its element was last requested
