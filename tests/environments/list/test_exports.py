@@ -328,7 +328,8 @@ def test_whom_another_policy_would_hit_is_told_to_the_last_one(auditor: Client, 
     for name, value in (("lifetime", 14), ("archive", 2)):
         told, rows = answer(name, value, now, None), by_question[name]
         assert len(rows) == told.total > 50
-        assert [row["id"] for row in rows if row["hit_at"]][: len(told.hits)] == [str(hit.environment.pk) for hit in told.hits]
+        listed = [str(hit.environment.pk) for hit in told.hits]
+        assert [row["id"] for row in rows if row["hit_at"]][: len(listed)] == listed
         assert sum(row["hit_at"] is None for row in rows) == told.unknown
     assert len(file.rows) == sum(map(len, by_question.values())) == file.head["rows"]
     some = read(auditor, "/audit/what-if/export/?lifetime=14&question=lifetime&value=14&within=30d&phase=running")
