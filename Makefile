@@ -20,7 +20,7 @@ OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
 STATIC_FILES := $(shell find static portal environments automations -path '*static/*' -type f -not -path 'static/vendor/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint openapi.yaml bench pictures prepare chromium clean
+.PHONY: help run test check lint openapi.yaml fuzz bench pictures prepare chromium clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ lint: prepare  ## style, types, templates, import rules, migrations
 openapi.yaml: prepare  ## the document of the REST API, from the code
 	$(OFFLINE) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file $@
 	$(PYTHON) -m tests.api.promises < $@
+
+fuzz: prepare  ## PORTAL_FUZZ cases (10) of each operation of the REST API, as each role and without a token
+	PORTAL_FUZZ=$${PORTAL_FUZZ:-10} $(VENV)/bin/pytest -q tests/api/test_fuzz.py
 
 bench: prepare  ## the benchmarks, side by side with what they are measured against
 	$(PYTHON) -m tests.benchmarks

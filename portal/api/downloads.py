@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 
@@ -63,8 +64,9 @@ def as_problem(answer: HttpResponseBase) -> HttpResponseBase:
 
 
 def file_schema(media_type: str, description: str, example: str) -> dict[Any, Any]:
-    """An answer that is a file."""
-    return {(200, media_type): OpenApiResponse(str, description, [OpenApiExample("file", example)])}
+    """An answer that is a file; JSON and YAML are read as what they say."""
+    kind = OpenApiTypes.ANY if media_type in ("application/json", "application/yaml") else OpenApiTypes.STR
+    return {(200, media_type): OpenApiResponse(kind, description, [OpenApiExample("file", example)])}
 
 
 def _schema(listing: List) -> dict[str, Any]:
