@@ -24,10 +24,10 @@ from hypothesis import settings as how
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
+from schemathesis.openapi.checks import MissingHeaderNotRejected
 
 from environments.models import Environment
 from portal.accounts.roles import ROLES
-from portal.exports.download import PLACES
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
 from tests.api.documented import document
@@ -57,10 +57,23 @@ def schema(settings: LazySettings) -> Iterator[Any]:
     for signal in (signals.request_started, signals.request_finished):
         signal.disconnect(close_old_connections)
     loaded = schemathesis.openapi.from_dict(document())
-    loaded.app = get_wsgi_application()
+    loaded.app = whole(get_wsgi_application())
     yield loaded
     for signal in (signals.request_started, signals.request_finished):
         signal.connect(close_old_connections)
+
+
+def whole(application: Any) -> Any:
+    """Reads and closes each answer, as a server does."""
+
+    def answer(environ: Any, start_response: Any) -> list[bytes]:
+        body = application(environ, start_response)
+        try:
+            return [b"".join(body)]
+        finally:
+            body.close()
+
+    return answer
 
 
 def test_whatever_is_generated_from_the_document_is_answered_as_documented(sandbox: Sandbox, schema: Any) -> None:
@@ -112,10 +125,11 @@ def complaints(case: Any, visitor: dict[str, str]) -> Iterator[str]:
     """What is not as documented in the answer to it."""
     asked = visitor | {"Accept-Encoding": "identity"}
     response = case.call(headers=asked)
-    PLACES.taken = 0  # nothing closes these answers
     try:
         case.validate_response(response, headers=asked, excluded_checks=NOT_CHECKED)
     except FailureGroup as group:
         for each in group.exceptions:
+            if isinstance(each, MissingHeaderNotRejected) and response.status_code == 428:
+                continue  # which is what If-Match is refused with
             said = f"{response.status_code} {type(each).__name__} {each}"
             yield f"{case.operation.label}: {said}\n{case.as_curl_command()}"
