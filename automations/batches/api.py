@@ -23,7 +23,7 @@ from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.start import cancel_batch, continue_batch, start_batch
 from automations.models import Batch
 from environments.actions.api.endpoint import body_of
-from environments.actions.api.form_body import check
+from environments.actions.api.form_body import check, unfit
 from environments.actions.api.schema import KEY, REASON
 from environments.actions.api.sending import REUSED, Sending
 from environments.actions.execute import NotPossible
@@ -245,6 +245,8 @@ def _form(kind: Kind, body: dict[str, Any], choice: Choice, *, is_undoing: bool)
     for name, value in given.items():
         if name not in shown.fields:
             raise InvalidBody([(f"/values/{name[:60]}", f"There is no field {name[:60]}.")])
+        if problem := unfit(shown.fields[name], value):
+            raise InvalidBody([(f"/{name}" if name in body else f"/values/{name}", f"{name} {problem}.")])
         data[name] = "" if value is None else str(value)
     data.setlist("target", [str(each.target_id) for each in choice.candidates] or ["none"])
     if not choice.candidates:
@@ -285,6 +287,8 @@ def _known(body: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     found = [(f"/{name[:60]}", f"There is no field {name[:60]}.") for name in body if name not in names]
     texts = (*WHAT, "reason", "lockdown_at")
     found += [(f"/{name}", f"{name} takes a text.") for name in texts if not isinstance(body.get(name, ""), str)]
+    if not isinstance(body.get("start_first", False), bool):
+        found.append(("/start_first", "start_first takes true or false."))
     if not isinstance(body.get("values", {}), dict):
         found.append(("/values", "values takes an object."))
     if found:

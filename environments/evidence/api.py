@@ -8,6 +8,7 @@ from django.http import HttpResponseBase, QueryDict
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
+from environments.actions.api.form_body import unfit
 from environments.evidence.build import PARTS
 from environments.evidence.forms import EvidenceForm
 from environments.evidence.views import FULL, PERMISSIONS, make_pack
@@ -55,10 +56,17 @@ def make_one(request: Request) -> HttpResponseBase:
 
 def _filled_in(body: Any) -> QueryDict:
     """The form, as the page first shows it with what the body has."""
-    unknown = [name for name in body if name not in PROPERTIES] if isinstance(body, dict) else [""]
-    if unknown:
-        raise InvalidBody([(f"/{name[:60]}", f"There is no field {name[:60]}.") for name in unknown])
+    if not isinstance(body, dict):
+        raise InvalidBody([("", "The body is not a JSON object.")], 400)
+    problems = [(name, "There is no such field.") for name in body if name not in PROPERTIES]
+    fields = EvidenceForm.base_fields
+    problems += [
+        (name, f"{name} {problem}.") for name in PROPERTIES if (problem := unfit(fields[name], body.get(name)))
+    ]
+    if problems:
+        raise InvalidBody([(f"/{name[:60]}", message) for name, message in problems])
     data = QueryDict(mutable=True)
     for name, value in {"days": "30", "parts": list(PARTS), **body}.items():
-        data.setlist(name, list(map(str, value)) if isinstance(value, list) else [str(value)])
+        if value is not None:
+            data.setlist(name, list(map(str, value)) if isinstance(value, list) else [str(value)])
     return data

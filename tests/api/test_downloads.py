@@ -74,6 +74,9 @@ def test_evidence_is_made_with_a_reason_and_logs_that_are_not_there_are_a_proble
     assert [each["pointer"] for each in missing.json()["errors"]] == ["#/rason"]
     missing = client.post("/api/v1/evidence/", {"days": "2"}, content_type=kind, headers=token)
     assert {each["pointer"] for each in missing.json()["errors"]} == {"#/days", "#/reason"}
+    for value in (None, True, {"deeper": "x"}, ["one", "another"]):
+        refused = client.post("/api/v1/evidence/", {"reason": value}, content_type=kind, headers=token)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/reason"), value
     made = client.post(
         "/api/v1/evidence/", {"reason": "audit", "parts": ["operations"]}, content_type=kind, headers=token
     )

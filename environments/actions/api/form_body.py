@@ -22,7 +22,9 @@ from portal.lists.search import suggestion
 
 F = TypeVar("F", bound=ActionForm)
 Body = Mapping[str, Any]
-NOT_A_VALUE = "takes a text, a number, true or false, or a list of such"
+NOT_A_VALUE = "takes a text or a number"
+NOT_A_LIST = "takes a text, a number, or a list of such"
+NOT_A_CHOICE = "takes true or false"
 
 
 def fill_in(request: Request, make: Callable[[HttpRequest], F], body: Body) -> F:
@@ -37,8 +39,10 @@ def fill_in(request: Request, make: Callable[[HttpRequest], F], body: Body) -> F
             problems.append((f"/{_escaped(name)}", f"There is no field {name[:60]}{suggestion(name[:40], known)}"))
         elif rows is not None and name == rows.prefix:
             problems += _put_rows(data, rows, value)
-        elif problem := _put(data, shown.fields[name], shown.add_prefix(name), value):
+        elif problem := unfit(shown.fields[name], value):
             problems.append((f"/{name}", f"{name} {problem}."))
+        else:
+            _put(data, shown.fields[name], shown.add_prefix(name), value)
     if problems:
         raise InvalidBody(problems)
     return make(_request(request, "POST", data))
@@ -95,23 +99,34 @@ def _values(row: forms.Form) -> dict[str, Any]:
     return {name: row[name].value() for name in row.fields}
 
 
-def _put(data: QueryDict, field: forms.Field, name: str, value: Any) -> str:
-    """Fill in a field as a browser would; what is wrong with the value, if anything."""
+def unfit(field: forms.Field, value: Any) -> str:
+    """What is wrong with the type of a value, if anything. A field would make something of any: true of "no"."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "" if isinstance(field, forms.BooleanField) else NOT_A_VALUE
+        case _ if isinstance(field, forms.BooleanField):  # command lines have texts alone
+            return "" if value in ("true", "false") else NOT_A_CHOICE
+        case str() | int() | float():
+            return ""
+        case list() if isinstance(field, forms.MultipleChoiceField):
+            return "" if all(type(each) in (str, int, float) for each in value) else NOT_A_LIST
+    return NOT_A_VALUE
+
+
+def _put(data: QueryDict, field: forms.Field, name: str, value: Any) -> None:
+    """Fill in a field as a browser would."""
     data.pop(name, None)
     match value:
         case None | False:
-            return ""
+            pass
         case True:
             data[name] = "on"
         case list() | tuple():
-            if not all(isinstance(each, str | int | float) for each in value):
-                return NOT_A_VALUE
             data.setlist(name, [str(each) for each in value])
-        case dict():
-            return NOT_A_VALUE
         case _:
             data[name] = _moment(value) if isinstance(field, forms.DateTimeField) else str(value)
-    return ""
 
 
 def _moment(value: object) -> str:
@@ -140,8 +155,10 @@ def _put_row(data: QueryDict, rows: Any, index: int, row: Mapping[str, Any]) -> 
         here = f"/{rows.prefix}/{index}/{_escaped(name)}"
         if name not in fields and name != "DELETE":
             yield here, f"There is no field {name[:60]}{suggestion(name[:40], fields)}"
-        elif name in fields and (problem := _put(data, fields[name], f"{rows.prefix}-{index}-{name}", value)):
+        elif name in fields and (problem := unfit(fields[name], value)):
             yield here, f"{name} {problem}."
+        elif name in fields:
+            _put(data, fields[name], f"{rows.prefix}-{index}-{name}", value)
 
 
 def _request(request: Request, method: str, data: QueryDict | None = None) -> HttpRequest:

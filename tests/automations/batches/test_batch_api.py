@@ -66,6 +66,8 @@ def test_what_a_batch_cannot_be_is_told(sandbox: Sandbox) -> None:
         (STOP, 422, "#/reason"),
         ({"action": "task.start", "reason": "x"}, 422, "#/reference"),
         ({**STOP, "values": 3, "reason": "x"}, 422, "#/values"),
+        ({**STOP, "start_first": "yes", "reason": "x"}, 422, "#/start_first"),
+        ({**STOP, "at_once": True, "reason": "x"}, 422, "#/at_once"),
         ({**STOP, "query": "phase=stopped", "reason": "x"}, 409, None),
         ({"action": "environment.archive", "reason": "x"}, 403, None),
     ):

@@ -77,6 +77,9 @@ def test_what_a_body_cannot_have_is_told_by_its_pointer(sandbox: Sandbox, admin:
         ("stop", {"reason": [[[[[[[[1]]]]]]]]}, 400, "#"),
         ("lockdown", {"when": "exact", "at": "soon", **REASON}, 422, "#/at"),
         ("delete", {"typed_name": "another", **REASON}, 422, "#/typed_name"),
+        ("delete", {"typed_name": str(environment), "force": "no", **REASON}, 422, "#/force"),
+        ("stop", {"reason": True}, 422, "#/reason"),
+        ("stop", {"reason": ["one", "another"]}, 422, "#/reason"),
     ):
         answer = admin.post(
             f"/api/v1/environments/{environment.pk}/actions/{slug}/", body, content_type="application/json"
