@@ -51,14 +51,15 @@ def test_what_cannot_work_with_a_refused_token_is_not_offered() -> None:
     offers = {
         "/environments/": "/environments/new/", "/secrets/": "/secrets/add/", page: "/stop/",
         "/audit/lockdown/": "/lockdown/\">", "/audit/archive/?q=otter": "&amp;action=environment.",
-        "/audit/evidence/": "Create and download</button>",
     }  # fmt: skip
+    pack = "Create and download</button>"  # of what is stored
     for is_refused in (False, True):
         ran(**(REFUSED | {"started_at": timezone.now() + timedelta(seconds=1)} if is_refused else {}))
         for url, offer in offers.items():
             html = admin.get(url).content.decode()
             assert (offer in html) != is_refused, (url, is_refused)
             assert ("Ona rejects the portal&#x27;s token." in html) == is_refused, (url, is_refused)
+        assert pack in admin.get("/audit/evidence/").content.decode(), is_refused
 
 
 def test_the_banner_says_what_is_the_matter_and_nothing_while_all_is_well() -> None:
