@@ -29,6 +29,9 @@ class Number:
         return self.text
 
 
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number)  # json.loads makes one for each text
+
+
 class Told(NamedTuple):
     """The entries of one operation, in order: their numbers, kinds and contents."""
 
@@ -52,6 +55,8 @@ def compare(identity: str, now: str | None, told: Told | None) -> Iterator[str]:
         yield f"{name} is missing: {_entries(told)} of it, and it was deleted."
         return
     is_now = _exact(now)
+    if tells == is_now:
+        return
     for column in dict.fromkeys((*tells, *is_now)):
         if not _same(column, tells, is_now):
             was, becomes = _shown(tells, column), _shown(is_now, column)
@@ -93,7 +98,7 @@ def _same(column: str, tells: Row, is_now: Row) -> bool:
 def _exact(text: str) -> Row:
     """A JSON object with its numbers as written; empty for anything else, which has a finding of its own."""
     try:
-        read = json.loads(text, parse_int=Number, parse_float=Number)
+        read = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
