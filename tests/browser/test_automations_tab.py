@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from automations.models import Service, Task
+from automations.sync.poller import follow_all
 from portal.sandbox.server import Sandbox
 from tests.automations.environment_tab import tab
 from tests.automations.environment_tab.tab import there
@@ -34,6 +35,7 @@ def test_a_service_is_started_by_one_press_and_comes_up_without_a_reload(adminis
     expect(page.get_by_label("Reference")).to_have_value("half-typed")
     expect(card).to_contain_text(re.compile("starting|running"))
     sandbox.world.advance(timedelta(minutes=3))
+    follow_all()  # as the worker does
     expect(card.locator(".phase").first).to_have_text(re.compile("running|failed"))
     expect(card.locator("details")).to_have_attribute("open", "")
     page.locator("#panel").get_by_role("link", name="Cancel").click()
@@ -42,6 +44,7 @@ def test_a_service_is_started_by_one_press_and_comes_up_without_a_reload(adminis
     save(page, "Stop service")
     expect(page.locator("#panel")).to_be_hidden()
     sandbox.world.advance(timedelta(minutes=3))
+    follow_all()  # as the worker does
     expect(card.locator(".phase").first).to_have_text("stopped")
 
 
@@ -124,6 +127,7 @@ def test_a_task_is_made_after_another_refused_in_a_circle_run_and_deleted(
     row.get_by_role("button", name="Start Check").click()
     expect(row.locator(".auto-mark")).to_have_count(1)
     sandbox.world.advance(timedelta(hours=1))
+    follow_all()  # as the worker does
     expect(row.locator(".auto-mark")).to_contain_text(re.compile("[✓✕]"))
     open_form(page, "Delete Check")
     page.get_by_label("Reason").fill("no more")

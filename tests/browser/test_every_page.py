@@ -40,7 +40,7 @@ NOT_PAGES |= {
     "automations:batch-continue",
 }
 NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bundle"}
-NOT_PAGES |= {"automations:file-download", "complete", "metrics"}
+NOT_PAGES |= {"automations:file-download", "complete", "live", "metrics"}
 NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
@@ -107,6 +107,7 @@ class Visitor:
 
     def open(self, scene: Scene) -> Page:
         if scene.user != self.user:
+            self.page.goto("about:blank")  # a page that asks for news would find itself signed out, and go to sign in
             self.context.clear_cookies()
             if scene.user:
                 chromium.sign_in(self.context, User.objects.get(username=scene.user), self.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -68,7 +69,8 @@ def ask(api: Api, *calls: tuple[str, dict[str, Any]]) -> list[tuple[bool, Any]]:
                 answer = await client.call_tool(name, arguments)
                 answers.append((answer.is_error, _read(answer.content[0].text)))
 
-    anyio.run(talk)
+    with ThreadPoolExecutor(1) as apart:  # a browser's tests leave a loop running in this thread
+        apart.submit(anyio.run, talk).result()
     return answers
 
 
