@@ -235,15 +235,20 @@ def _start(
     )
 
 
+# What a body says outside of `values`, or the portal itself.
+OWN = {"action", "operation_id", "target", *WHAT, *HOW}
+
+
 def _form(kind: Kind, body: dict[str, Any], choice: Choice, *, is_undoing: bool) -> BatchForm:
     """The page's form, with its usual limits where none are given."""
     made, data = form_of(kind, is_undoing=is_undoing), QueryDict(mutable=True)
     shown = made()
     data.update({"operation_id": str(shown["operation_id"].value()), "action": kind.action.name})
     data.update({name: str(shown.fields[name].initial) for name in ("at_once", "stop_after")})
-    given = {name: body[name] for name in (*WHAT[:2], *HOW) if name in body} | dict(body.get("values") or {})
+    values = dict(body.get("values") or {})
+    given = {name: body[name] for name in (*WHAT[:2], *HOW) if name in body} | values
     for name, value in given.items():
-        if name not in shown.fields:
+        if name not in shown.fields or (name in OWN and name in values):
             raise InvalidBody([(f"/values/{name[:60]}", f"There is no field {name[:60]}.")])
         if problem := unfit(shown.fields[name], value):
             raise InvalidBody([(f"/{name}" if name in body else f"/values/{name}", f"{name} {problem}.")])
