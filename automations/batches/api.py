@@ -83,7 +83,7 @@ def _batch_schema(operation_id: str, summary: str, fields: dict[str, Any], requi
         "summary": summary,
         "description": text,
         "tags": ["batches"],
-        "parameters": [KEY],
+        "parameters": [KEY] if fields else [],  # another cancel or continue changes nothing
         "request": {"application/json": body},
         "responses": {
             202: OpenApiResponse(row, "The batch, at Location.", [OpenApiExample("batch", {"id": "0199c5a0"})]),
