@@ -34,7 +34,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the portal knew at a time: when the good sync runs before and after it began, None for none; and when the
-    event stream was last well, if it told of changes then."""
+    event stream was last well, if it reported changes then."""
 
     at: datetime
     last: datetime | None

@@ -81,12 +81,12 @@ class AuditState:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether it is asked for something that the environments' list does not know."""
+        """Whether it is filtered by something that the environments' list does not know."""
         return bool(self.statuses or self.query.one("day"))
 
     @property
     def of_every_day(self) -> AuditState:
-        """Without the day that is asked for."""
+        """Without the requested day."""
         values = {name: values for name, values in self.query.values.items() if name != "day"}
         place = replace(self.query.place, filters=tuple(pair for pair in self.query.place.filters if pair[0] != "day"))
         return replace(self, query=replace(self.query, values=values, place=place))
@@ -127,7 +127,7 @@ class AuditState:
         return urlencode([pair for pair in self.query.place.filters if pair[0] not in OWN])
 
     def listed_alone(self, ids: Sequence[str]) -> str:
-        """The query of the environments' list for those that the filters leave; where statuses or a day are asked for,
+        """The query of the environments' list for those that the filters leave; where statuses or a day are requested,
         for these alone, be they none."""
         if self.is_narrowed:
             return urlencode([("id", identity) for identity in ("none", *ids)])

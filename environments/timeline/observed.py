@@ -1,7 +1,7 @@
 """When an environment was observed, and when not: the picture must not claim more.
 
 A full listing observes every environment. Between two successful listings nothing that lasts longer than their distance
-is missed; if they are more than three intervals apart, the time between is unobserved, unless the event stream told of
+is missed; if they are more than three intervals apart, the time between is unobserved, unless the event stream reported
 changes all the while, or the environment was read individually.
 """
 

@@ -82,7 +82,7 @@ def measure_idle() -> dict[str, float]:
         ]
         for tab in tabs:
             tab.start()
-        time.sleep(10)  # until each has asked for the first time
+        time.sleep(10)  # until each has polled for the first time
         parts = {"web": _web(), "postgres": _postgres(), "watcher": [watching]}
         before = {name: _cpu(processes) for name, processes in parts.items()}
         time.sleep(SECONDS - 10)
@@ -185,7 +185,7 @@ def _measure_pages(sandbox: Sandbox, port: int, changes: int) -> dict[str, list[
         for kind, (url, _) in pages.items():
             tabs[kind] = context.new_page()
             tabs[kind].goto(url)
-        time.sleep(3)  # each has asked for news, and the watcher has the streams
+        time.sleep(3)  # each has polled, and the watcher has the streams
         dice = random.Random(1)
         for number in range(changes):
             kind = list(pages)[number % len(pages)]

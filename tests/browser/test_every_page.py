@@ -163,7 +163,7 @@ def _look_at(scenes_: Iterator[Scene], visitor: Visitor, judge: Judge) -> None:
 def _complaints(scene: Scene, visitor: Visitor, judge: Judge) -> Iterator[str]:
     """The page is opened once, judged, and made narrower; a view's first scene is judged for thumbs, too.
 
-    Of its other scenes a third are judged, drawn anew in each run; all of them in the thorough profile.
+    Of its other scenes a third are judged, drawn again in each run; all of them in the thorough profile.
     """
     page, is_first = visitor.open(scene), visitor.comes_first_to(scene)
     if is_first or drawn():

@@ -20,7 +20,7 @@ def examples(number: int) -> int:
 
 
 def some(cases: Iterable[Case]) -> list[Case]:
-    """A third of cases that go the same way, drawn anew in each run, in their order; all in the thorough profile.
+    """A third of cases that go the same way, drawn again in each run, in their order; all in the thorough profile.
 
     pytest-randomly seeds the draw: the seed of a run repeats it.
     """

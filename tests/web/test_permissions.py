@@ -298,7 +298,7 @@ def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, 
 def test_endpoints_open_to_tokens_as_to_their_roles_and_to_read_only_ones_where_nothing_changes(
     role: str, environment: Environment
 ) -> None:
-    """A token of less than its owner's rights; a third of the endpoints, drawn anew in each run."""
+    """A token of less than its owner's rights; a third of the endpoints, drawn again in each run."""
     owner, wrong = User.objects.create_superuser("root"), []
     for is_read_only in (False, True):
         client = bearer(owner, role, is_read_only=is_read_only)
