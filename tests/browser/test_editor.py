@@ -44,7 +44,7 @@ def test_ports_are_added_changed_and_removed_and_the_page_shows_it(administering
     page.get_by_label("Port, row 4").fill("1024")
     page.get_by_label("Port, row 4").press("Enter")
     expect(page.locator("#panel")).to_be_hidden()
-    rows = page.locator("section[aria-labelledby=ports] tbody tr")
+    rows = page.locator("section.card:has(#ports) tbody tr")
     expect(rows).to_have_count(3)
     expect(rows).to_contain_text(["too low", "Größe <b>", "typed before more rows"])
     expect(page.locator("#environment .note").first).to_contain_text("Ports")
@@ -96,7 +96,7 @@ def test_a_conflict_is_shown_side_by_side_and_mine_is_used(administering: Page, 
     assert spec_of(sandbox, environment)["ports"] == theirs
     page.locator(".edit-choice").get_by_role("button", name="Use mine").click()
     expect(page.locator("#panel")).to_be_hidden()
-    expect(page.locator("section[aria-labelledby=ports] tbody tr").first).to_contain_text("Mine")
+    expect(page.locator("section.card:has(#ports) tbody tr").first).to_contain_text("Mine")
     assert spec_of(sandbox, environment)["ports"][0]["name"] == "Mine"
 
 
@@ -187,5 +187,5 @@ def test_without_scripts_ports_are_edited_and_a_conflict_is_resolved(
     save(page)
     expect(page.locator(".edit-conflict")).to_contain_text("Theirs")
     page.locator(".edit-choice").get_by_role("button", name="Use mine").click()
-    expect(page.locator("section[aria-labelledby=ports] tbody tr")).to_contain_text(["Frontend", "Metrics", "Traces"])
+    expect(page.locator("section.card:has(#ports) tbody tr")).to_contain_text(["Frontend", "Metrics", "Traces"])
     assert [port["port"] for port in spec_of(sandbox, environment)["ports"]] == [3000, 9000, 9001]
