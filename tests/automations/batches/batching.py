@@ -13,10 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import connection
 
+from automations.batches import worker
+from automations.models import Batch
 from automations.sync.observe import sync_automations
 from environments.sync.full_listing import sync_environments
+from portal.ledger import recording
+from portal.ledger.models import Operation
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
@@ -53,6 +58,31 @@ def starts(sandbox: Sandbox, reference: str = REFERENCE) -> Counter[str]:
         if is_ours and task and task.document()["metadata"]["reference"] == reference:
             found[document["metadata"]["environmentId"]] += 1
     return found
+
+
+def states(batch: Batch) -> dict[str, int]:
+    """How many of its items are in each state."""
+    return dict(Counter(batch.items.values_list("state", flat=True)))
+
+
+DYING = {
+    "before it was requested": (recording, "begin"),
+    "before it was sent": (recording, "sent"),
+    "before it was written down": (worker, "_write_down"),
+}
+
+
+def dying_worker(batch: Batch, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker takes items of the batch and dies at one of these moments."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    recording.sent(Operation.objects.get(pk=batch.pk))
+    with monkeypatch.context() as dying:
+        dying.setattr(*DYING[moment], die)
+        with pytest.raises(KeyboardInterrupt):
+            worker.drive_batches()
 
 
 def wait_until(happened: Callable[[], Any], seconds: float = 60) -> None:

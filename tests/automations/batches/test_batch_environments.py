@@ -25,13 +25,12 @@ from environments.models import Environment, Phase
 from environments.sync.full_listing import sync_environments
 from portal.accounts.roles import grant_roles
 from portal.directory import connection as directory
-from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
-from tests.automations.batches.batching import celery_worker, kill, wait_until
+from tests.automations.batches.batching import DYING, celery_worker, dying_worker, kill, states, wait_until
 from tests.support import factories
 from tests.support.profiles import THOROUGH
 
@@ -71,13 +70,6 @@ def turn(sandbox: Sandbox, minutes: float = 3) -> None:
     """A worker's turn, after some time at Ona."""
     sandbox.world.advance(timedelta(minutes=minutes))
     batches_worker.drive_batches()
-
-
-def states(batch: Batch) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for state in batch.items.values_list("state", flat=True):
-        found[state] = found.get(state, 0) + 1
-    return found
 
 
 def at_ona(sandbox: Sandbox, id_: str) -> dict[str, Any]:
@@ -321,25 +313,12 @@ def test_a_cancelled_batch_stops_nothing_more(sandbox: Sandbox, admin: User) -> 
     assert sandbox.requests["EnvironmentService/StopEnvironment"] == 1
 
 
-@pytest.mark.parametrize("moment", ["before it was asked for", "before it was sent", "before it was written down"])
+@pytest.mark.parametrize("moment", DYING)
 def test_a_worker_that_dies_leaves_what_another_takes_up(
     moment: str, sandbox: Sandbox, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = begin(lifecycle.STOP, known(sandbox, 3), admin)
-    owner, name = {
-        "before it was asked for": (recording, "begin"),
-        "before it was sent": (recording, "sent"),
-        "before it was written down": (batches_worker, "_write_down"),
-    }[moment]
-
-    def die(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    recording.sent(Operation.objects.get(pk=batch.pk))
-    with monkeypatch.context() as dying:
-        dying.setattr(owner, name, die)
-        with pytest.raises(KeyboardInterrupt):
-            batches_worker.drive_batches()
+    dying_worker(batch, moment, monkeypatch)
     assert states(batch)[ItemState.ASKED] == 3
     for _ in range(3):
         turn(sandbox)

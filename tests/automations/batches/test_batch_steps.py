@@ -29,7 +29,7 @@ from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
-from tests.automations.batches.batching import REFERENCE, starts, with_task
+from tests.automations.batches.batching import REFERENCE, starts, states, with_task
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,13 +72,6 @@ def turns(sandbox: Sandbox, count: int, minutes: float = 5) -> None:
         worker.drive_batches()
         sandbox.world.advance(timedelta(minutes=minutes))
     worker.drive_batches()
-
-
-def states(batch: Batch) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for state in batch.items.values_list("state", flat=True):
-        found[state] = found.get(state, 0) + 1
-    return found
 
 
 def phases(ids: list[str]) -> set[str]:

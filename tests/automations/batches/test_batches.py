@@ -25,13 +25,12 @@ from environments.actions.execute import NotPossible, ReasonMissing
 from environments.models import Environment
 from environments.sync.full_listing import sync_environments
 from portal.directory import connection as directory
-from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
 from portal.ona import OnaClient
 from portal.sandbox.conditions import Condition
 from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
-from tests.automations.batches.batching import REFERENCE, starts, with_task
+from tests.automations.batches.batching import DYING, REFERENCE, dying_worker, starts, states, with_task
 from tests.support import automation_factories, factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,13 +59,6 @@ def turn(sandbox: Sandbox, minutes: float = 20) -> None:
     """A worker's turn, after some time at Ona."""
     sandbox.world.advance(timedelta(minutes=minutes))
     worker.drive_batches()
-
-
-def states(batch: Batch) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for state in batch.items.values_list("state", flat=True):
-        found[state] = found.get(state, 0) + 1
-    return found
 
 
 def test_a_preview_says_where_it_will_run_and_where_it_cannot_and_why(sandbox: Sandbox, operator: User) -> None:
@@ -172,26 +164,13 @@ def test_a_cancelled_batch_starts_nothing_more(sandbox: Sandbox, operator: User)
     assert batch.cancelled_by == operator.get_username()
 
 
-@pytest.mark.parametrize("moment", ["before it was asked for", "before it was sent", "before it was written down"])
+@pytest.mark.parametrize("moment", DYING)
 def test_a_worker_that_dies_leaves_what_another_takes_up(
     moment: str, sandbox: Sandbox, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = with_task(sandbox, 3)
     batch = begin(operator)
-    owner, name = {
-        "before it was asked for": (recording, "begin"),
-        "before it was sent": (recording, "sent"),
-        "before it was written down": (worker, "_write_down"),
-    }[moment]
-
-    def die(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    recording.sent(Operation.objects.get(pk=batch.pk))
-    with monkeypatch.context() as dying:
-        dying.setattr(owner, name, die)
-        with pytest.raises(KeyboardInterrupt):
-            worker.drive_batches()
+    dying_worker(batch, moment, monkeypatch)
     assert states(batch)[ItemState.ASKED] == 3
     for _ in range(4):
         turn(sandbox)
