@@ -5,7 +5,9 @@ class AccountsConfig(AppConfig):
     name = "portal.accounts"
 
     def ready(self) -> None:
-        """Register what the palette finds of saved views, their list, and the words of this app's operations."""
+        """Register what the palette finds of saved views, their list, and the words of this app's operations; connect
+        the access log."""
+        from portal.accounts import access_signals
         from portal.accounts.palette import SOURCE
         from portal.accounts.saved_views.list import SAVED_VIEWS
         from portal.accounts.tokens.changes import CREATED, REVOKED
@@ -15,4 +17,5 @@ class AccountsConfig(AppConfig):
 
         register_for_api(SAVED_VIEWS)
         sources.register(SOURCE)
+        access_signals.connect()
         labels.ACTIONS |= {CREATED: "create API token", REVOKED: "revoke API token"}
