@@ -18,6 +18,7 @@ from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
 from portal.directory.models import Organization
+from portal.ledger.models import AccessEntry
 from portal.lists.registry import API_ONLY, LISTS
 from tests.api import lone
 from tests.api.test_tokens import bearer
@@ -124,6 +125,8 @@ TABLE = {
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
     "operations:stream": Row(READERS),
+    "access-log": Row(EXPORTERS),
+    "access-log-changes": Row(EXPORTERS, (200, 204)),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
@@ -133,6 +136,7 @@ TABLE = {
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
+            "access-log-export",
         )
     },
     "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
@@ -183,6 +187,7 @@ TABLE = {
     **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
+    **{f"api:access-log{one}": Row(EXPORTERS) for one in ("", "-one")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -227,6 +232,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     makers = {
         "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
         "api:secrets-list-one": factories.secret,
+        "api:access-log-one": lambda: AccessEntry.objects.create(at=timezone.now(), kind="sign-in", outcome="allowed"),
         "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
