@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -61,5 +62,7 @@ urlpatterns = [
     path("readyz", health.ready, name="ready"),
     path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
-    path("admin/", admin.site.urls),
+    path("people/", include("portal.accounts.people.urls")),
 ]
+if settings.DJANGO_ADMIN:
+    urlpatterns.append(path("admin/", admin.site.urls))

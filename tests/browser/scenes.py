@@ -41,7 +41,7 @@ from tests.browser import (
     scenes_timeline,
     scenes_views,
 )
-from tests.support import operations
+from tests.support import factories, operations
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"
@@ -198,6 +198,10 @@ def _filled() -> Iterator[Scene]:
     yield Scene("list-not-understood", "/environments/?q=phase:sleeping+owner:+ann&size=7", then=counted)
     yield Scene("list-without-scripts", "/environments/?facets=yes&flag=unpushed")
     yield Scene("sync", "/sync/")
+    yield Scene("people", "/people/", then=lambda page: expect(page.locator("#facet-role")).to_be_attached())
+    yield Scene("person-new", "/people/new/")
+    yield Scene("person", f"/people/{factories.user('Operator', username='olga').pk}/")
+    yield Scene("access-log", "/access-log/")
     yield Scene("password", "/accounts/password/")
     yield Scene("password-refused", "/accounts/password/", then=_unlike_passwords)
 

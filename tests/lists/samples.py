@@ -147,6 +147,14 @@ def _accesses(number: int) -> None:
         )  # fmt: skip
 
 
+def _people(number: int) -> None:
+    for each in range(number):
+        made = factories.user("Viewer" if each % 2 else "Operator")
+        made.last_login = timezone.now() - timedelta(minutes=each)
+        made.set_unusable_password()
+        made.save()
+
+
 SAMPLES: Mapping[str, Sample] = {
     "operations:list": Sample(
         _operations,
@@ -165,6 +173,10 @@ SAMPLES: Mapping[str, Sample] = {
         },
         "ann -kind:lockout",
         always={"person": "ann"},  # the file is itself an entry, of whom the test signs in
+    ),
+    "people:list": Sample(
+        _people, {"role": "viewer", "state": "active", "signs-in": "link"}, "viewer -role:admin",
+        always={"signs-in": "link"},  # not the person whom the test signs in
     ),
     "environments:list": Sample(
         _environments,

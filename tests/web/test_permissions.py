@@ -125,6 +125,8 @@ TABLE = {
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
     "operations:stream": Row(READERS),
+    **{f"people:{page}": Row(EXPORTERS) for page in ("list", "facets", "person")},
+    "people:new": Row(ADMINS),
     "access-log": Row(EXPORTERS),
     "access-log-changes": Row(EXPORTERS, (200, 204)),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
@@ -136,7 +138,7 @@ TABLE = {
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
-            "access-log-export",
+            "access-log-export", "people:export",
         )
     },
     "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
@@ -187,7 +189,7 @@ TABLE = {
     **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
-    **{f"api:access-log{one}": Row(EXPORTERS) for one in ("", "-one")},
+    **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -243,6 +245,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["view_id"] = factories.saved_view(name).pk
     if "token_id" in pattern.pattern.converters:
         values["token_id"] = factories.api_token().pk
+    if "person_id" in pattern.pattern.converters:
+        values["person_id"] = factories.user().pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
