@@ -36,12 +36,13 @@ from tests.browser import (
     scenes_file,
     scenes_logs,
     scenes_overview,
+    scenes_people,
     scenes_secrets,
     scenes_stream,
     scenes_timeline,
     scenes_views,
 )
-from tests.support import factories, operations
+from tests.support import operations
 
 NOBODY, VIEWER, NO_ROLE = "", "vera", "nina"
 SIGN_IN = "/accounts/sign-in/"
@@ -113,6 +114,7 @@ def live_and_read(sandbox: Sandbox) -> None:
 def _lists(sandbox: Sandbox) -> Iterator[Scene]:
     yield from _filled()
     yield from scenes_views.views(Scene)
+    yield from scenes_people.people(Scene)
 
 
 def _recorded(sandbox: Sandbox) -> Iterator[Scene]:
@@ -198,10 +200,6 @@ def _filled() -> Iterator[Scene]:
     yield Scene("list-not-understood", "/environments/?q=phase:sleeping+owner:+ann&size=7", then=counted)
     yield Scene("list-without-scripts", "/environments/?facets=yes&flag=unpushed")
     yield Scene("sync", "/sync/")
-    yield Scene("people", "/people/", then=lambda page: expect(page.locator("#facet-role")).to_be_attached())
-    yield Scene("person-new", "/people/new/")
-    yield Scene("person", f"/people/{factories.user('Operator', username='olga').pk}/")
-    yield Scene("access-log", "/access-log/")
     yield Scene("password", "/accounts/password/")
     yield Scene("password-refused", "/accounts/password/", then=_unlike_passwords)
 
