@@ -15,7 +15,7 @@ from django.utils import timezone
 from portal.accounts.models import ApiToken, Person
 from portal.accounts.roles import ROLES
 from portal.lists.completion import among
-from portal.lists.declaration import Heading, List, ListQuery, Table
+from portal.lists.declaration import Heading, List, Table
 from portal.lists.filters import Conditional, Filter, any_of, words_of
 from portal.lists.keyset import Sort
 from portal.lists.readers import NONE, word_of
@@ -58,13 +58,13 @@ def _contains(text: str) -> Q:
     )  # fmt: skip
 
 
-def _base(query: ListQuery) -> QuerySet[Any]:
-    """With roles, how they sign in, and the number of tokens that are neither revoked nor expired."""
+def with_rights(people: QuerySet[Any]) -> QuerySet[Any]:
+    """People with roles, how they sign in, and the number of tokens that are neither revoked nor expired."""
     tokens = ApiToken.objects.filter(owner=OuterRef("pk")).unended(timezone.now()).order_by().values("owner")
     count = Subquery(tokens.annotate(count=Count("*")).values("count"), output_field=IntegerField())
     roles = Group.objects.filter(user=OuterRef("pk")).order_by("pk").values("name")
     signs_in = [When(asks, then=Value(SIGN_INS[word])) for word, asks in BY_SIGN_IN.items()]
-    return Person.objects.annotate(
+    return people.annotate(
         roles=ArraySubquery(roles), tokens=Coalesce(count, 0), signs_in=Case(*signs_in, output_field=TextField())
     )
 
@@ -94,7 +94,8 @@ PEOPLE = List(
     filters=FILTERS,
     facets=tuple(each.name for each in FILTERS),
     panel=tuple(each.name for each in FILTERS),
-    base=_base,
+    base=lambda query: with_rights(Person.objects.all()),
+    read=with_rights,
     headings=(
         Heading("", "Name", "name"),
         Heading("", "Role"),

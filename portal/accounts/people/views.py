@@ -18,10 +18,9 @@ from portal.accounts.kept_forms import keeps_form, sent
 from portal.accounts.models import Person
 from portal.accounts.people import changes
 from portal.accounts.people.forms import InviteForm, RoleForm
-from portal.accounts.people.list import PEOPLE, SEE
+from portal.accounts.people.list import SEE, with_rights
 from portal.accounts.roles import ROLES
 from portal.accounts.tokens.permissions import is_person
-from portal.lists.query import read_query
 from portal.web.permissions import permission
 from portal.web.sensitive import discreet
 
@@ -105,7 +104,7 @@ def _link(request: HttpRequest, actor: User, found: Person) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: Person, *, trouble: str = "", status: int = 200) -> HttpResponse:
-    row: Any = PEOPLE.base(read_query(PEOPLE, request.GET)).get(pk=found.pk)
+    row = with_rights(Person.objects.all()).get(pk=found.pk)
     context: dict[str, Any] = {"person": row, "trouble": trouble}
     user = request.user
     if isinstance(user, User) and user.has_perm(MANAGE) and not changes.is_above(found, user):

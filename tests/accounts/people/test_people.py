@@ -44,6 +44,9 @@ def test_an_admin_invites_by_a_link_that_signs_in_once_and_changes_the_role() ->
     assert Client().post("/accounts/link/", {"token": token}).status_code == 410
     assert client.post(page_of(bo), {"do": "role", "role": "Auditor"}).status_code == 302
     assert list(bo.groups.values_list("name", flat=True)) == ["Auditor"]
+    shown = client.get("/people/?q=bo").content.decode()
+    assert "<bdi>Auditor</bdi>" in shown
+    assert "link only" in shown
     found = told()
     assert [each[:3] for each in found] == [
         ("account", "ada", "bo"), ("roles", "ada", "bo"), ("link-made", "ada", "bo"), ("sign-in", "bo", ""),
