@@ -33,7 +33,7 @@ SIGNED_OUT = "signed out"
 VISITORS = (SIGNED_OUT, NOBODY, STAFF, *ROLES, SUPERUSER)
 OTHERS = (*ROLES, NOBODY)
 WHOLE_PAGES = {NOBODY, SIGNED_OUT, "Admin"}
-READING = {"api:evidence", "api:plan-automations-file"}  # nothing is changed there
+READING = {"api:evidence", "api:plan-automations-file", "api:plan-batch"}  # nothing is changed there
 
 EVERYBODY = frozenset(VISITORS)
 SIGNED_IN = EVERYBODY - {SIGNED_OUT}
