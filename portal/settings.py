@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "portal.web.visible.VisibleText",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.ledger.access_log.middleware.AccessRecorded",
     "portal.accounts.kept_forms.SignInKeepsForms",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
