@@ -6,11 +6,11 @@ account is deactivated or its rights are lowered.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.contrib.auth.models import User
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework import exceptions
@@ -22,6 +22,8 @@ from portal.accounts.roles import is_reading
 from portal.accounts.tokens.permissions import permissions_of
 from portal.accounts.tokens.secret import digest
 from portal.api.throttling import count_failure
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind
 from portal.web.network import client_address
 
 SCHEME = b"bearer"
@@ -87,7 +89,7 @@ def identify(text: str, address: str | None) -> TokenUser:
     if token.expires_at <= now:
         raise TokenRefused("expired", f"This token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
     user = _user_of(token)
-    note_use(token, address, now)
+    note_use(user, address, now)
     return user
 
 
@@ -109,13 +111,18 @@ def _user_of(token: ApiToken) -> TokenUser:
     return user
 
 
-def note_use(token: ApiToken, address: str | None, now: datetime) -> None:
-    """Record the use, at most once a minute; reading goes on where nothing can be written."""
-    before = now - USED_INTERVAL
+def note_use(user: TokenUser, address: str | None, now: datetime) -> None:
+    """Record the use, at most once a minute, and in the access log the first use of a day; reading goes on where
+    nothing can be written."""
+    token, before = user.token, now - USED_INTERVAL
     if token.last_used_at and token.last_used_at > before:
         return
     unused = Q(last_used_at=None) | Q(last_used_at__lte=before)
+    is_first = token.last_used_at is None or token.last_used_at.astimezone(UTC).date() < now.date()
     try:
-        ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=now, last_used_from=address)
+        with transaction.atomic():
+            noted = ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=now, last_used_from=address)
+            if noted and is_first:
+                record_access(AccessKind.TOKEN_USED, actor=user, subject=str(token))
     except DatabaseError as error:
         log.warning("use of a token not recorded", token=token.prefix, error=type(error).__name__)
