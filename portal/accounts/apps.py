@@ -1,4 +1,5 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.contrib import admin
 
 
 class AccountsConfig(AppConfig):
@@ -19,5 +20,8 @@ class AccountsConfig(AppConfig):
         register(PEOPLE)
         register_for_api(SAVED_VIEWS)
         sources.register(SOURCE)
+        for label in ("account", "socialaccount"):  # written by signing in alone
+            tables = apps.get_app_config(label).get_models()
+            admin.site.unregister([table for table in tables if admin.site.is_registered(table)])
         access_signals.connect()
         labels.ACTIONS |= {CREATED: "create API token", REVOKED: "revoke API token"}

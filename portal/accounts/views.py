@@ -41,6 +41,10 @@ class SignIn(auth_views.LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """With the company's providers."""
+        return super().get_context_data(providers=settings.IDENTITY_PROVIDERS.values(), **context)
+
     def get_redirect_url(self, *args: Any, **options: Any) -> str:
         """Without `next`, or where it leads back here or out, go to the person's start view."""
         url: str = super().get_redirect_url(*args, **options)

@@ -8,6 +8,7 @@
   const seen = new Map(); // what each topic was like when its element was last requested
   const restUntil = new Map();
   const asked = new Map(); // elements that are being requested
+  let isPressed = false;
   let isLost = false;
   let failures = 0;
   let timer = 0;
@@ -59,8 +60,19 @@
     asked.delete(element);
     const now = performance.now();
     restUntil.set(of.about, Math.max(restUntil.get(of.about) ?? 0, now + Math.min(LONGEST, SHARE * (now - of.began))));
-    // else its reader is busy, or it failed: the news is told again
-    if (detail.xhr.status === 204 || (detail.successful && !element.isConnected)) seen.set(of.about, of.token);
+    // else it waits, or it failed: the news is told again
+    if (detail.xhr.status === 204 || (detail.successful && of.isShown)) seen.set(of.about, of.token);
+  });
+
+  // What moves between mouse down and mouse up would take the click away.
+  document.addEventListener("pointerdown", () => { isPressed = true; }, true);
+  for (const end of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(end, () => { isPressed = false; }, true);
+  document.addEventListener("pointermove", ({ buttons }) => { isPressed &&= buttons > 0; }, true);
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { elt, triggeringEvent } = detail.requestConfig;
+    const isPolled = asked.has(elt) || (!triggeringEvent && elt.matches('[hx-trigger*="every "]'));
+    if (isPressed && isPolled) detail.shouldSwap = false;
+    if (asked.has(elt)) asked.get(elt).isShown = detail.shouldSwap;
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   timer = setTimeout(look, EVERY);
