@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
 from django.contrib.postgres.expressions import ArraySubquery
@@ -23,7 +24,7 @@ from portal.lists.search import Key, Search, keys, listed, one_of, same
 
 SEE = "accounts.see_people"
 STATES = {"active": "active", "deactivated": "deactivated"}
-SIGN_INS = {"password": "password", "link": "link only"}
+SIGN_INS = {"provider": "identity provider", "password": "password", "link": "link only"}
 
 
 def _with_role(name: str) -> Q:
@@ -35,8 +36,13 @@ BY_ROLE = {role.lower(): _with_role(role) for role in ROLES} | {
     NONE: ~Q(pk__in=User.groups.through.objects.values("user_id"))
 }
 BY_STATE = {"active": Q(is_active=True), "deactivated": Q(is_active=False)}
-_WITHOUT = Q(("password__startswith", UNUSABLE_PASSWORD_PREFIX))
-BY_SIGN_IN = {"link": _WITHOUT, "password": ~_WITHOUT}
+_BY_PROVIDER = Q(pk__in=SocialAccount.objects.values("user_id"))
+_WITHOUT_PASSWORD = Q(("password__startswith", UNUSABLE_PASSWORD_PREFIX))
+BY_SIGN_IN = {
+    "provider": _BY_PROVIDER,
+    "password": ~_BY_PROVIDER & ~_WITHOUT_PASSWORD,
+    "link": ~_BY_PROVIDER & _WITHOUT_PASSWORD,
+}
 
 
 def _choice(name: str, label: str, words: dict[str, str], asks: dict[str, Q]) -> Filter:

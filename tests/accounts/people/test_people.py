@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -47,6 +48,10 @@ def test_an_admin_invites_by_a_link_that_signs_in_once_and_changes_the_role() ->
     shown = client.get("/people/?q=bo").content.decode()
     assert "<bdi>Auditor</bdi>" in shown
     assert "link only" in shown
+    SocialAccount.objects.create(user=bo, provider="acme", uid="1")
+    for word, found in (("provider", ["bo"]), ("password", ["ada"]), ("link", [])):
+        listed = client.get(f"/people/?signs-in={word}").context["page"].rows
+        assert [each.username for each in listed] == found, word
     found = told()
     assert [each[:3] for each in found] == [
         ("account", "ada", "bo"), ("roles", "ada", "bo"), ("link-made", "ada", "bo"), ("sign-in", "bo", ""),
