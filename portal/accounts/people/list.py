@@ -70,9 +70,10 @@ def with_rights(people: QuerySet[Any]) -> QuerySet[Any]:
     count = Subquery(tokens.annotate(count=Count("*")).values("count"), output_field=IntegerField())
     roles = Group.objects.filter(user=OuterRef("pk")).order_by("pk").values("name")
     signs_in = [When(asks, then=Value(SIGN_INS[word])) for word, asks in BY_SIGN_IN.items()]
-    return people.annotate(
+    told: QuerySet[Any] = people.annotate(
         roles=ArraySubquery(roles), tokens=Coalesce(count, 0), signs_in=Case(*signs_in, output_field=TextField())
     )
+    return told
 
 
 PEOPLE = List(
