@@ -82,7 +82,6 @@ def measure_idle(*, waits: bool) -> dict[str, float]:
                 target=_tab,
                 args=(port, cookie, topics[number % len(topics)], ends_at),
                 kwargs={"waits": waits},
-                daemon=True,
             )
             for number in range(TABS)
         ]
@@ -92,8 +91,10 @@ def measure_idle(*, waits: bool) -> dict[str, float]:
         parts = {"web": _web(), "postgres": _postgres(), "watcher": [watching]}
         before = {name: _cpu(processes) for name, processes in parts.items()}
         time.sleep(SECONDS - 10)
-        spent = {name: 100 * (_cpu(processes) - before[name]) / (SECONDS - 10) for name, processes in parts.items()}
-        return spent
+        found = {name: 100 * (_cpu(processes) - before[name]) / (SECONDS - 10) for name, processes in parts.items()}
+        for tab in tabs:
+            tab.join()
+        return found
 
 
 def _topics() -> list[str]:
