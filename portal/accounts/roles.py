@@ -21,17 +21,18 @@ ADMINISTER = (
     "accounts.revoke_apitoken",
 )
 EXPORT = ("environments.export_environment",)
+OVERSEE = ("ledger.read_access_log",)
 
 # Permissions of each role besides reading.
 ROLES: dict[str, tuple[str, ...]] = {
     "Viewer": (),
     "Operator": OPERATE,
-    "Admin": (*OPERATE, *ADMINISTER, *EXPORT),
-    "Auditor": (*EXPORT, "automations.read_log"),
+    "Admin": (*OPERATE, *ADMINISTER, *EXPORT, *OVERSEE),
+    "Auditor": (*EXPORT, *OVERSEE, "automations.read_log"),
 }
 
 # What reads, besides the permissions to view: read-only tokens have these of their role.
-READING = (*EXPORT, "automations.read_log")
+READING = (*EXPORT, *OVERSEE, "automations.read_log")
 
 
 def is_reading(name: str) -> bool:

@@ -33,7 +33,7 @@ SIGNED_OUT = "signed out"
 VISITORS = (SIGNED_OUT, NOBODY, STAFF, *ROLES, SUPERUSER)
 OTHERS = (*ROLES, NOBODY)
 WHOLE_PAGES = {NOBODY, SIGNED_OUT, "Admin"}
-READING = {"api:evidence", "api:plan-automations-file"}  # nothing is changed there
+READING = {"api:evidence", "api:plan-automations-file", "api:plan-batch"}  # nothing is changed there
 
 EVERYBODY = frozenset(VISITORS)
 SIGNED_IN = EVERYBODY - {SIGNED_OUT}
@@ -62,6 +62,8 @@ TABLE = {
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
+    "accounts:provider": Row(EVERYBODY, (404,)),  # without providers; see tests/accounts/oidc
+    "accounts:provider-callback": Row(EVERYBODY, (404,)),
     "accounts:link": Row(EVERYBODY, data=(("token", "any"),)),
     "accounts:start": Row(SIGNED_IN, (302,)),
     "accounts:view-new": Row(READERS, data=(("list", "environments:list"),)),
@@ -223,7 +225,7 @@ def give_user_administration(user: User) -> None:
 
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
-    values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk}
+    values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk, "provider_id": "acme"}
     makers = {
         "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
         "api:secrets-list-one": factories.secret,
