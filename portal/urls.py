@@ -17,7 +17,7 @@ from portal.api.docs import api_docs, openapi
 from portal.ledger import urls as ledger
 from portal.ledger.access_log.list import ACCESS_LOG
 from portal.lists.views import complete, urls
-from portal.live.views import live
+from portal.live.views import live, live_badge
 from portal.metrics.views import metrics
 from portal.palette.views import find_anything
 
@@ -55,6 +55,7 @@ urlpatterns = [
     path("find/", find_anything, name="find"),
     path("complete/", complete, name="complete"),
     path("live/", live, name="live"),
+    path("live/badges/<str:name>/", live_badge, name="live-badge"),
     *urls(SYNC_RUNS, page="sync/"),
     path("api/docs/", api_docs, name="api-docs"),
     path("api/v1/", include((api, "api"))),

@@ -77,6 +77,7 @@ TABLE = {
     "find": Row(SIGNED_IN),
     "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "live": Row(READERS, data=(("about", "overview"),)),
+    "live-badge": Row(SIGNED_IN),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
@@ -233,6 +234,7 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk, "provider_id": "acme"}
+    values |= {"name": "operations:list"}
     makers = {
         "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
         "api:secrets-list-one": factories.secret,
