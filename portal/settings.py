@@ -7,6 +7,7 @@ from csp.constants import NONE, SELF
 from environs import Env
 
 from portal.database import Connection
+from portal.identity_providers import read_identity_providers
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -76,6 +77,8 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth.account",
+    "allauth.socialaccount",
     "axes",
     "csp",
     "django_htmx",
@@ -104,8 +107,10 @@ MIDDLEWARE = [
     "portal.web.visible.VisibleText",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.ledger.access_log.middleware.AccessRecorded",
     "portal.accounts.kept_forms.SignInKeepsForms",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.middleware.RequestLog",
@@ -174,6 +179,9 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = env.bool("PORTAL_PLAIN_STATIC", False)
 
+# Django's own pages for users and tables, for emergencies and superusers alone.
+DJANGO_ADMIN = env.bool("PORTAL_DJANGO_ADMIN", False)
+
 # --- Security ------------------------------------------------------------------------------------------------------
 # Plain http is for one machine only: cookies stay bound to https everywhere else.
 INSECURE_HTTP = env.bool("PORTAL_INSECURE_HTTP", False)
@@ -186,6 +194,14 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "accounts:start"
 LOGOUT_REDIRECT_URL = "accounts:sign-in"
+# The company's own sign-in: OpenID Connect.
+IDENTITY_PROVIDERS = read_identity_providers(env.str("PORTAL_IDENTITY_PROVIDERS", ""))
+ACCOUNT_ADAPTER = "portal.accounts.local_accounts.LocalAccounts"
+ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses; the portal sends no mail
+ACCOUNT_UNIQUE_EMAIL = False  # portal.accounts.oidc.accounts decides whose an address is
+SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.accounts.ProviderAccounts"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_LOGIN_ON_GET = True  # the policy of forms would refuse redirects to a provider
 # Two portals on one host would sign each other out if they shared cookie names.
 COOKIE_SUFFIX = env.str("PORTAL_COOKIE_SUFFIX", "")
 SESSION_COOKIE_NAME = f"portal_session{COOKIE_SUFFIX}"

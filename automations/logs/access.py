@@ -1,13 +1,14 @@
 """Access to logs of environments, services and executions: allowed hosts, tokens, and readers.
 
-The portal reads the log and passes it on, so that browsers never hold a token. Reading a log changes nothing and adds
-no row to the ledger; creating a token for it is logged, without the token.
+The portal reads the log and passes it on, so that browsers never hold a token. Reading a log changes nothing and is no
+operation; the access log has who read which.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,8 @@ from environments.documents.json_part import Part
 from environments.models import Environment
 from portal.directory.connection import ona_now
 from portal.directory.models import Runner
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind
 from portal.ona.documents.tokens import Secret
 from portal.ona.errors import NotFound, OnaError
 from portal.ona.log_errors import LogGone, LogNotReady, LogTokenRefused
@@ -34,6 +37,7 @@ WHY_NOT = "Your roles do not let you read logs: they can hold what an environmen
 KINDS: dict[type[Logged], str] = {Service: "service", TaskExecution: "execution", Environment: "environment"}
 TOKEN_SECONDS = 50 * 60.0  # Ona's are valid for an hour
 MOST_TOKENS = 500
+REPEATED = timedelta(minutes=1)  # a viewer that lost its connection opens the log again
 log = structlog.get_logger()
 
 
@@ -123,12 +127,17 @@ TOKENS = _Tokens()
 
 
 def start_reading(row: Logged, user: Any, name: str = "logs") -> LogStream:
-    """Take a slot and open the log, or another address of an environment by its `name`; LogBody closes both.
+    """Take a slot, record the reading, and open the log, or another address of an environment by its `name`; LogBody
+    closes both.
 
     NoFreeSlot, LogError or OnaError if it cannot be read.
     """
     SLOTS.take()
     try:
+        record_access(
+            AccessKind.LOG_READ, actor=user, subject=f"{name} of {KINDS[type(row)]} {row}",
+            environment_id=environment_of(row), once_within=REPEATED,
+        )  # fmt: skip
         return _opened(row, user, name)
     except BaseException:
         SLOTS.leave()

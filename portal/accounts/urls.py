@@ -3,6 +3,7 @@
 from django.urls import path
 
 from portal.accounts import views
+from portal.accounts.oidc import views as oidc_views
 from portal.accounts.saved_views import views as saved_views_views
 from portal.accounts.tokens import views as tokens_views
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("sign-out/", views.sign_out, name="sign-out"),
     path("password/", views.change_password, name="password"),
     path("link/", views.link, name="link"),
+    path("providers/<slug:provider_id>/", oidc_views.to_provider, name="provider"),
+    path("providers/<slug:provider_id>/callback/", oidc_views.from_provider, name="provider-callback"),
     path("tokens/", tokens_views.tokens, name="tokens"),
     path("tokens/new/", tokens_views.token_new, name="token-new"),
     path("tokens/<uuid:token_id>/revoke/", tokens_views.token_revoke, name="token-revoke"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,8 +26,11 @@ from django.views.decorators.http import require_http_methods
 
 from portal.accounts import sign_in_links, throttling
 from portal.accounts.forms import LinkForm, SignInForm, as_controls
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind
 from portal.web.formatting import duration_words
 
+NO_LINK = "The sign-in link was used before, expired, or never valid."
 log = structlog.get_logger(__name__)
 
 
@@ -36,6 +40,10 @@ class SignIn(auth_views.LoginView):
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """With the company's providers."""
+        return super().get_context_data(providers=settings.IDENTITY_PROVIDERS.values(), **context)
 
     def get_redirect_url(self, *args: Any, **options: Any) -> str:
         """Without `next`, or where it leads back here or out, go to the person's start view."""
@@ -99,12 +107,14 @@ def link(request: HttpRequest) -> HttpResponse:
         if user is None:
             return _link_is_over(request)
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        record_access(AccessKind.LINK_USED, actor=user)
     log.info("signed_in_by_link", user_id=user.pk)
     return redirect(settings.LOGIN_REDIRECT_URL)
 
 
 def _link_is_over(request: HttpRequest) -> HttpResponse:
     log.warning("sign_in_link_refused")
+    record_access(AccessKind.REFUSED_SIGN_IN, refused_because=NO_LINK, once_within=timedelta(minutes=1))
     return render(request, "accounts/link_is_over.html", status=410)
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 from portal.ona import OnaError
 from portal.ona.documents.tokens import Secret
 from portal.ona.documents.values import duration_text, timestamp_text
+from portal.web.network import client_address, client_browser, current_request
 
 from .models import Operation, Origin, Outcome
 
@@ -74,6 +75,7 @@ def begin(
     """
     actor = context["actor"]
     token = context.get("by_token") or getattr(actor, "token_words", "")
+    asking = current_request()
     columns = {
         "actor_id": actor.pk,
         "actor_name": actor.get_username(),
@@ -86,6 +88,8 @@ def begin(
         "reason": context.get("reason", "").strip(),
         "origin": context.get("origin", Origin.API if token else Origin.PAGE),
         "token": token,
+        "address": client_address(asking) if asking else None,
+        "browser": client_browser(asking) if asking else "",
         "request": plain(request or {}),
         "before": plain(before or {}),
         "after": plain(after or {}),

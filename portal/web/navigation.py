@@ -30,6 +30,8 @@ PLACES = (
     Place("secrets:list", "Secrets", "lock", "environments.view_secret"),
     Place("audit:list", "Audit", "audit", "environments.view_transition"),
     Place("operations:list", "Operations", "operations", "ledger.view_operation"),
+    Place("people:list", "People", "user", "accounts.see_people"),
+    Place("access-log", "Access log", "key", "ledger.read_access_log"),
     Place("sync", "Sync", "sync", "environments.view_syncrun"),
 )
 

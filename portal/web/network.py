@@ -1,12 +1,16 @@
-"""What the web server tells of a request: the client's address, and how long it waited."""
+"""What the web server tells of a request: the client's address and browser, and how long it waited."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
 
+LONGEST_BROWSER = 300  # characters
 WAITED_SECONDS = "portal.waited_seconds"  # in the WSGI environ, by portal.server
 
 
@@ -23,3 +27,26 @@ def client_address(request: HttpRequest) -> str | None:
         return str(ip_address(address))
     except ValueError:
         return None
+
+
+def client_browser(request: HttpRequest) -> str:
+    """What the client calls itself (User-Agent), cut; it may be anything."""
+    return request.headers.get("User-Agent", "").replace("\0", "\ufffd")[:LONGEST_BROWSER]
+
+
+_CURRENT: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
+
+
+def current_request() -> HttpRequest | None:
+    """The request that is being answered; None in commands and jobs."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def answering(request: HttpRequest) -> Iterator[None]:
+    """Make it the current one."""
+    before = _CURRENT.set(request)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(before)

@@ -47,11 +47,15 @@ def test_operators_start_and_stop_and_run_tasks(views: set[str]) -> None:
 def test_admins_do_what_operators_do_and_edit_create_delete_mint_tokens_and_export(views: set[str]) -> None:
     rest = granted("Admin") - views
     assert rest >= OPERATE | ADMINISTER | EXPORT
-    assert {name.partition(".")[0] for name in rest} == {"environments", "automations", "accounts"}
+    assert {name.partition(".")[0] for name in rest} == {"environments", "automations", "accounts", "ledger"}
 
 
 def test_auditors_read_and_export(views: set[str]) -> None:
-    assert granted("Auditor") - views == EXPORT | {"automations.read_log"}
+    assert granted("Auditor") - views == EXPORT | {
+        "automations.read_log",
+        "ledger.read_access_log",
+        "accounts.see_people",
+    }
 
 
 def test_every_permission_a_role_names_exists(db: None) -> None:

@@ -17,6 +17,7 @@ GUARDS = {
     "ledger_operation": "ledger_truncate",
     "ledger_entry": "ledger_entry_truncate",
     "ledger_verification": "ledger_verification_truncate",
+    "ledger_accessentry": "ledger_access_truncate",
     "ledger_auditlog": "ledger_auditlog_truncate",
 }
 

@@ -6,11 +6,11 @@ account is deactivated or its rights are lowered.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.contrib.auth.models import User
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework import exceptions
@@ -18,9 +18,12 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from portal.accounts.models import ApiToken, TokenUser
+from portal.accounts.roles import is_reading
 from portal.accounts.tokens.permissions import permissions_of
 from portal.accounts.tokens.secret import digest
 from portal.api.throttling import count_failure
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind
 from portal.web.network import client_address
 
 SCHEME = b"bearer"
@@ -86,7 +89,7 @@ def identify(text: str, address: str | None) -> TokenUser:
     if token.expires_at <= now:
         raise TokenRefused("expired", f"This token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
     user = _user_of(token)
-    note_use(token, address, now)
+    note_use(user, address, now)
     return user
 
 
@@ -95,25 +98,31 @@ def _user_of(token: ApiToken) -> TokenUser:
     owner = token.owner
     if not owner.is_active:
         raise TokenRefused("owner_inactive", "The account of this token's owner is deactivated.")
-    allowed = permissions_of(token, owner)
-    if allowed is None:
+    of_role = permissions_of(token, owner)
+    if of_role is None:
         raise TokenRefused(
             "role_lowered", f"The owner of this token no longer has the rights of its role, {token.role}."
         )
     user = TokenUser(**{field.attname: getattr(owner, field.attname) for field in User._meta.concrete_fields})
     user.is_superuser = user.is_staff = False
     user._state.adding, user._state.db = False, owner._state.db
-    user.token, user.allowed = token, allowed
+    user.token, user.of_role = token, of_role
+    user.allowed = frozenset(filter(is_reading, of_role)) if token.is_read_only else of_role
     return user
 
 
-def note_use(token: ApiToken, address: str | None, now: datetime) -> None:
-    """Record the use, at most once a minute; reading goes on where nothing can be written."""
-    before = now - USED_INTERVAL
+def note_use(user: TokenUser, address: str | None, now: datetime) -> None:
+    """Record the use, at most once a minute, and in the access log the first use of a day; reading goes on where
+    nothing can be written."""
+    token, before = user.token, now - USED_INTERVAL
     if token.last_used_at and token.last_used_at > before:
         return
     unused = Q(last_used_at=None) | Q(last_used_at__lte=before)
+    is_first = token.last_used_at is None or token.last_used_at.astimezone(UTC).date() < now.date()
     try:
-        ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=now, last_used_from=address)
+        with transaction.atomic():
+            noted = ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=now, last_used_from=address)
+            if noted and is_first:
+                record_access(AccessKind.TOKEN_USED, actor=user, subject=str(token))
     except DatabaseError as error:
         log.warning("use of a token not recorded", token=token.prefix, error=type(error).__name__)

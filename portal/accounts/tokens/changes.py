@@ -14,7 +14,8 @@ from portal.accounts.models import ApiToken
 from portal.accounts.tokens.permissions import REVOKE, is_person, roles_within
 from portal.accounts.tokens.secret import digest, generate
 from portal.ledger import recording
-from portal.ledger.models import Operation, Outcome
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind, Operation, Outcome
 from portal.ledger.recording import RequestContext, Target
 from portal.ona.documents.tokens import Secret
 
@@ -55,6 +56,7 @@ def create_token(
         return _made_by(operation), None
     with transaction.atomic():  # one of them without the other would be a token that the ledger does not have
         token.save(force_insert=True)
+        record_access(AccessKind.TOKEN_MADE, actor=context["actor"], subject=str(token), after=after)
         _close(operation, MADE_WORDS, target_id=token.pk)
     return token, secret
 
@@ -74,6 +76,9 @@ def revoke_token(*, token: ApiToken, **context: Unpack[RequestContext]) -> bool:
         revoked = ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(
             revoked_at=now, revoked_by=actor.get_username()
         )
+        if revoked:
+            subject = f"{token} of {token.owner.get_username()}"
+            record_access(AccessKind.TOKEN_REVOKED, actor=actor, subject=subject)
         _close(operation, REVOKED_WORDS)
     token.refresh_from_db()
     return bool(revoked)

@@ -113,7 +113,7 @@ def in_words(report: chain_verify.Report) -> Iterator[str]:
         yield f"The head is {report.head}. Store it elsewhere: --head detects a rewritten chain with it."
     if report.holds:
         yield "The chain holds: every entry is as it was written and over the one before it."
-        yield "Every operation matches its entries. Every stored head is in the chain."
+        yield "Every operation and every row of the access log matches its entries. Every stored head is in the chain."
     else:
         yield f"The chain does NOT hold: {report.found:,} finding{'s' if report.found != 1 else ''}."
         yield from (f"- {words}" for words in report.findings)

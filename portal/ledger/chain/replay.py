@@ -1,4 +1,4 @@
-"""An operation compared with the entries of the chain about it."""
+"""An operation, or an entry of the access log, compared with the entries of the chain about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from portal.ledger.models import Entry
 
 Row = dict[str, Any]
-FIRST = frozenset({Entry.Kind.BEGUN.value, Entry.Kind.CHAINED_LATER.value})
+FIRST = frozenset({Entry.Kind.BEGUN.value, Entry.Kind.CHAINED_LATER.value, Entry.Kind.ACCESS.value})
 # What may be written after the beginning, and what of it once: see migrations/0002_append_only.py.
 ONCE = frozenset({"target_id", "environment_id", "sent_at"})
 LATER = frozenset({"after", "closed_at", "outcome", "code", "message", "request_id", "explanation"}) | ONCE
@@ -68,7 +68,7 @@ def _unlawful(told: Told, writes: list[Row]) -> Iterator[str]:
     first, so_far, closed_by = told.sequences[0], dict(writes[0]), 0
     if told.kinds[0] not in FIRST:
         yield f"its first entry, {first}, is not its beginning ({told.kinds[0]})."
-    if so_far.get("closed_at") is not None:
+    if so_far.get("closed_at") is not None or told.kinds[0] == Entry.Kind.ACCESS:
         closed_by = first
         if told.kinds[0] == Entry.Kind.BEGUN:
             yield f"entry {first} begins it as already ended."
@@ -105,7 +105,9 @@ def _exact(text: str) -> Row:
 
 
 def _name(identity: str, row: Mapping[str, Any]) -> str:
-    """An operation by its id and what it was."""
+    """An operation, or an entry of the access log, by its id and what it was."""
+    if row.get("kind"):
+        return f"Access log entry {identity} ({row['kind']} by {row.get('actor_name') or 'nobody'})"
     if not row.get("action"):
         return f"Operation {identity}"
     return f"Operation {identity} ({row['action']} of {row.get('target_name') or 'unknown'} by {row.get('actor_name')})"

@@ -1,9 +1,10 @@
 """The chain over the ledger: each write of an operation is an entry over the entry before it.
 
 An operation is written two to four times until it is closed, so the chain is over the writes, in a table of its own:
-a trigger adds an entry in the transaction of each write (migrations/0004_chain.py). `verify` reads all of it and holds
-every operation against what its entries tell. That finds whatever is changed, removed, inserted or put in another order
-in either table, by whomever, triggers or not.
+a trigger adds an entry in the transaction of each write (migrations/0004_chain.py). The access log, whose rows are
+written once, is in the same chain (migrations/0011_access_log.py). `verify` reads all of it and holds every operation
+and every row of the access log against what its entries tell. That finds whatever is changed, removed, inserted or put
+in another order in any of the tables, by whomever, triggers or not.
 
 Two things no chain finds by itself. Who takes the newest entries away with their operations leaves a shorter chain that
 is whole. Who may write to the database and computes every hash anew from some entry on leaves another chain that is
@@ -36,10 +37,13 @@ SELECT sequence, operation_id::text, kind, to_char(at AT TIME ZONE 'UTC', 'YYYY-
     coalesce(content, ''), digest, previous, coalesce(hash, '')
 FROM ledger_entry ORDER BY sequence
 """
-# One statement, so that each operation and its entries are of the same moment.
+# One statement, so that each operation or row of the access log and its entries are of the same moment.
 OPERATIONS = """
-SELECT coalesce(o.id, e.operation_id)::text, (to_jsonb(o) - 'search')::text, e.sequences, e.kinds, e.contents
-FROM ledger_operation o
+SELECT coalesce(o.id, e.operation_id)::text, o.is_operation, o.now, e.sequences, e.kinds, e.contents
+FROM (
+    SELECT id, true AS is_operation, (to_jsonb(o) - 'search')::text AS now FROM ledger_operation o
+    UNION ALL SELECT id, false, (to_jsonb(a) - 'search')::text FROM ledger_accessentry a
+) o
 FULL JOIN (
     SELECT operation_id, array_agg(sequence ORDER BY sequence) AS sequences,
         array_agg(kind ORDER BY sequence) AS kinds, array_agg(coalesce(content, '') ORDER BY sequence) AS contents
@@ -125,8 +129,8 @@ def verify(heads: Iterable[Head] = ()) -> Report:
     report = Report()
     with transaction.atomic():  # what a cursor of the server's needs
         follow(report, (Link(*row) for row in _stream(LINKS)), heads)
-        for identity, now, *told in _stream(OPERATIONS):
-            report.operations += now is not None
+        for identity, is_operation, now, *told in _stream(OPERATIONS):
+            report.operations += bool(is_operation)
             for words in compare(identity, now, Told(*told) if told[0] else None):
                 report.note(words)
     return report

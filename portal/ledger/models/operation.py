@@ -86,6 +86,9 @@ class Operation(models.Model):
     origin = models.TextField(choices=Origin.choices, default=Origin.PAGE)
     # name and readable prefix of the portal's token that requested it; empty if a person did
     token = models.TextField(blank=True, default="", db_default="")
+    # where the request came from; NULL and empty for commands, and for what is older than these columns
+    address = models.GenericIPAddressField(null=True)
+    browser = models.TextField(blank=True, default="", db_default="")
     # a keyed digest of the form that requested it; empty for what was requested without one
     content_digest = models.TextField(blank=True, default="", db_default="")
     asked_at = models.DateTimeField()
@@ -151,7 +154,8 @@ class Operation(models.Model):
 
 
 class Entry(models.Model):
-    """A link of the chain: one write of one operation. A trigger adds it in the transaction that wrote the operation.
+    """A link of the chain: one write of one operation, or an entry of the access log, whose id is then in
+    `operation_id`. A trigger adds it in the transaction that wrote the operation.
 
     `content` is JSON as Postgres wrote it: the whole row at first, then the columns that changed. `digest` is its
     SHA-256, `hash` that of the entry and the one before it (portal.ledger.chain.verify.link), both in hexadecimal.
@@ -165,6 +169,8 @@ class Entry(models.Model):
         UNKNOWN = "unknown", "outcome unknown"
         CLOSED = "closed", "ended"
         CHANGED = "changed", "changed"
+        # an entry of the access log, which is written once
+        ACCESS = "access", "access"
         # what was in the ledger before there was a chain: it proves nothing of the time before
         CHAINED_LATER = "chained later", "in the ledger before the chain"
 

@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from portal.accounts.access_signals import record_account, record_roles
+
 
 class Command(BaseCommand):
     """Idempotent: run at every start."""
@@ -24,6 +26,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Create or complete the user; an existing password stays unless a new one is given."""
+        was = User.objects.filter(username="admin").first()
         user, created = User.objects.get_or_create(username="admin")
         user.is_active = user.is_staff = user.is_superuser = True
         password = os.environ.get("PORTAL_ADMIN_PASSWORD", "")
@@ -33,7 +36,11 @@ class Command(BaseCommand):
         elif created:
             user.set_unusable_password()
         user.save()
-        user.groups.add(Group.objects.get(name="Admin"))
+        record_account(was, user)
+        roles = set(user.groups.values_list("name", flat=True))
+        if "Admin" not in roles:
+            user.groups.add(Group.objects.get(name="Admin"))
+            record_roles(user, "roles", roles, {*roles, "Admin"})
         self.stdout.write(f"The user admin {'is made' if created else 'is there'}.")
 
     def _judge(self, password: str, user: User) -> None:

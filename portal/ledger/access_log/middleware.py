@@ -1,0 +1,52 @@
+"""What every request can lead to an entry of the access log with: a refusal, or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponseBase
+
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind
+from portal.web.network import answering
+
+FORBIDDEN, OK = 403, 200
+REPEATED: Final = timedelta(minutes=1)  # a page that is refused may ask again by itself
+NOT_ALLOWED = "The roles of the account do not allow it, or its form was not sent from a page of this portal."
+log = structlog.get_logger(__name__)
+
+
+class AccessRecorded:
+    """Tells what is beneath it which request is being answered, and records refusals (403) and downloads.
+
+    An answer that is a file (Content-Disposition: attachment) is a download, whichever view made it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer, and record what came of it."""
+        with answering(request):
+            response = self.get_response(request)
+            if response.status_code == FORBIDDEN:
+                _record_refusal(request)
+            elif response.status_code == OK and response.get("Content-Disposition", "").startswith("attachment"):
+                record_access(AccessKind.DOWNLOADED, actor=request.user, subject=request.get_full_path())
+        return response
+
+
+def _record_refusal(request: HttpRequest) -> None:
+    """A refusal stays one if it cannot be recorded. Signed-out visitors are asked to sign in instead."""
+    try:
+        if request.user.is_authenticated:
+            record_access(
+                AccessKind.REFUSED, actor=request.user, subject=f"{request.method} {request.path}",
+                refused_because=NOT_ALLOWED, once_within=REPEATED,
+            )  # fmt: skip
+    except DatabaseError as error:
+        log.warning("refusal not recorded", error=type(error).__name__)

@@ -1,0 +1,69 @@
+"""Writing the access log. An entry is written in the transaction of what it tells of, if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.ledger.models import AccessEntry, AccessKind, AccessOutcome
+from portal.ledger.recording import plain
+from portal.web.network import client_address, client_browser, current_request
+
+LONGEST_NAME = 150  # characters of a name as typed: as many as a username has
+LONGEST = 1_000  # characters of what it was about, and of why
+
+
+def record_access(
+    kind: AccessKind,
+    *,
+    actor: User | AbstractBaseUser | AnonymousUser | None = None,
+    request: HttpRequest | None = None,
+    typed_name: str = "",
+    subject: str = "",
+    environment_id: UUID | None = None,
+    refused_because: str = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    once_within: timedelta | None = None,
+) -> AccessEntry | None:
+    """Add an entry to the access log; `request` is by default the one that is being answered.
+
+    `typed_name` is the name of somebody who is not signed in, `refused_because` says why something was refused.
+    `once_within` bounds what can be repeated at will: None is returned, and nothing recorded, if the same was recorded
+    within that time (one query more).
+    """
+    asking = request or current_request()
+    entry = AccessEntry(
+        at=timezone.now(),
+        kind=kind,
+        outcome=AccessOutcome.REFUSED if refused_because else AccessOutcome.ALLOWED,
+        actor_id=actor.pk if actor else None,
+        actor_name=_cut(actor.get_username() if actor else typed_name, LONGEST_NAME),
+        token=getattr(actor, "token_words", ""),
+        address=client_address(asking) if asking else None,
+        browser=client_browser(asking) if asking else "",
+        subject=_cut(subject, LONGEST),
+        environment_id=environment_id,
+        why=_cut(refused_because, LONGEST),
+        before=plain(before or {}),
+        after=plain(after or {}),
+    )
+    if once_within and _is_recorded(entry, once_within):
+        return None
+    entry.save(force_insert=True)
+    return entry
+
+
+def _is_recorded(entry: AccessEntry, within: timedelta) -> bool:
+    same = {name: getattr(entry, name) for name in ("kind", "actor_name", "token", "address", "subject", "why")}
+    return AccessEntry.objects.filter(at__gt=entry.at - within, **same).exists()
+
+
+def _cut(text: str, longest: int) -> str:
+    return text.replace("\0", "\ufffd")[:longest]
