@@ -20,7 +20,7 @@ from portal.lists.declaration import Heading, List, Table
 from portal.lists.filters import Conditional, Filter, any_of, words_of
 from portal.lists.keyset import Sort
 from portal.lists.readers import NONE, word_of
-from portal.lists.search import Key, Search, keys, listed, one_of, same
+from portal.lists.search import Key, OneOf, Search, keys, listed, same
 
 SEE = "accounts.see_people"
 STATES = {"active": "active", "deactivated": "deactivated"}
@@ -93,7 +93,7 @@ PEOPLE = List(
     ),
     default_order="name",
     search=Search(
-        keys(Key("role", listed(BY_ROLE), "role:admin", one_of(BY_ROLE), among(*BY_ROLE), same("role"))),
+        keys(Key("role", listed(BY_ROLE), "role:admin", OneOf(BY_ROLE), among(*BY_ROLE), same("role"))),
         _contains,
         places="names and e-mail addresses",
         placeholder="Words, or role:admin",

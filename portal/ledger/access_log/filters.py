@@ -13,7 +13,7 @@ from portal.lists import readers
 from portal.lists.completion import among
 from portal.lists.filters import Filter, any_of, in_column, words_of
 from portal.lists.folding import Folded
-from portal.lists.search import Key, Search, keys, listed, one_of, same
+from portal.lists.search import Key, OneOf, Search, keys, listed, same
 
 KINDS = {str(kind.value): str(kind.label) for kind in AccessKind}
 OUTCOMES = {str(outcome.value): str(outcome.label) for outcome in AccessOutcome}
@@ -65,7 +65,7 @@ SEARCH = Search(
     keys(
         Key("person", "a part of a person's name", "person:ann", lambda text: contains(text) & (
             Q(actor_name__says=text) | Q(subject__says=text))),
-        Key("kind", listed(KINDS), "kind:lockout", one_of({word: Q(kind=word) for word in KINDS}), among(*KINDS),
+        Key("kind", listed(KINDS), "kind:lockout", OneOf({word: Q(kind=word) for word in KINDS}), among(*KINDS),
             same("kind")),
         Key("address", "an IP address", "address:203.0.113.7", lambda text: Q(address=_address(text))),
         Key("since", "a span such as 24h or 7d", "since:7d", _since, among(*SPANS), same("since")),
