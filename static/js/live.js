@@ -4,7 +4,7 @@
 (() => {
   const EVERY = 1250;
   const AGAIN = 250; // after an answer that the server held back
-  const SHARE = 4; // a page that takes long to make is not made again before so many times as long
+  const SHARE = 2; // a page that takes long to make is not made again before so many times as long
   const LONGEST = 15000;
   const SILENT = 40000; // longer than the server lets a page wait
   const WITHOUT = 10000; // where it cannot be told whether there is news
@@ -75,6 +75,8 @@
     asked.delete(element);
     const now = performance.now();
     restUntil.set(of.about, Math.max(restUntil.get(of.about) ?? 0, now + Math.min(LONGEST, SHARE * (now - of.began))));
+    clearTimeout(timer);
+    timer = setTimeout(look, restUntil.get(of.about) - now);
     // else it waits, or it failed: the news is told again
     if (detail.xhr.status === 204 || (detail.successful && of.isShown)) seen.set(of.about, of.token);
   });
