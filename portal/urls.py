@@ -55,7 +55,7 @@ urlpatterns = [
     path("find/", find_anything, name="find"),
     path("complete/", complete, name="complete"),
     path("live/", live, name="live"),
-    path("live/badges/<str:name>/", live_badge, name="live-badge"),
+    path("live/badge/", live_badge, name="live-badge"),
     *urls(SYNC_RUNS, page="sync/"),
     path("api/docs/", api_docs, name="api-docs"),
     path("api/v1/", include((api, "api"))),

@@ -43,8 +43,9 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission()
-def live_badge(request: HttpRequest, name: str) -> HttpResponse:
+def live_badge(request: HttpRequest) -> HttpResponse:
     """The number beside an entry of the navigation, by the name of its URL: nothing for those who are shown none."""
+    name = request.GET.get("of", "")
     if name not in BADGES:
         raise Http404(NOTHING)
     return render(request, "_badge.html", {"badge": BADGES[name](request)})

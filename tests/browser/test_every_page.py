@@ -40,7 +40,7 @@ NOT_PAGES |= {
     "automations:batch-continue",
 }
 NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bundle"}
-NOT_PAGES |= {"automations:file-download", "complete", "live", "metrics"}
+NOT_PAGES |= {"automations:file-download", "complete", "live", "live-badge", "metrics"}
 NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"people:facets", "people:export", "access-log-changes", "access-log-export"}

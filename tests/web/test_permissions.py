@@ -77,7 +77,7 @@ TABLE = {
     "find": Row(SIGNED_IN),
     "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "live": Row(READERS, data=(("about", "overview"),)),
-    "live-badge": Row(SIGNED_IN),
+    "live-badge": Row(SIGNED_IN, data=(("of", "operations:list"),)),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),

@@ -84,7 +84,7 @@ def test_a_batch_begins_and_its_page_shows_who_why_and_each_environment(sandbox:
     assert 'value="0"' in page
 
     def badge(viewer: Client) -> str:
-        news, page = (viewer.get(path).content.decode() for path in ("/live/badges/operations:list/", NEW))
+        news, page = (viewer.get(path).content.decode() for path in ("/live/badge/?of=operations:list", NEW))
         assert news.strip() in page
         assert bool(news.strip()) == ("sidebar-badge" in page)
         found = re.search(r'sidebar-badge tone-(\w+)".*?>(\d+)<span[^>]*>([^<]*)<', news, re.S)
