@@ -45,6 +45,7 @@ NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu", "accounts:provider", "accounts:provider-callback"}
+NOT_PAGES |= {"accounts:session-end", "accounts:sessions-end"}
 # Files to keep.
 NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")} | {"operations:stream-export"}
 NOT_PAGES |= {"environments:timeline-export"}
