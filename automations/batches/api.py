@@ -28,6 +28,7 @@ from environments.actions.api.schema import KEY, REASON
 from environments.actions.api.sending import REUSED, Sending
 from environments.actions.execute import NotPossible
 from environments.actions.menu import NOT_ALLOWED
+from portal.accounts.models import TokenUser
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidBody, Problem
 from portal.api.listing import one
@@ -113,7 +114,7 @@ def _batch_schema(operation_id: str, summary: str, fields: dict[str, Any], requi
 )  # fmt: skip
 def plan(request: Request) -> HttpResponseBase:
     body = _known(body_of(request), (*WHAT, "start_first"))
-    choice = _choice(_kind(request, body), body)
+    choice = _choice(_kind(request, body, is_plan=True), body)
     found = [
         {
             "environment_id": each.environment.pk,
@@ -259,11 +260,12 @@ def _form(kind: Kind, body: dict[str, Any], choice: Choice, *, is_undoing: bool)
     return made(data)
 
 
-def _kind(request: Request, body: dict[str, Any]) -> Kind:
+def _kind(request: Request, body: dict[str, Any], *, is_plan: bool = False) -> Kind:
     kind = KINDS.get(body.get("action", ""))
     if kind is None:
         raise InvalidBody([("/action", f"Takes one of {', '.join(KINDS)}.")])
-    if not may(request.user, kind):
+    may_plan = is_plan and isinstance(request.user, TokenUser) and request.user.may_plan(kind.action.permission)
+    if not (may_plan or may(request.user, kind)):
         raise PermissionDenied(NOT_ALLOWED)
     if kind.has_reference and not body.get("reference"):
         raise InvalidBody([("/reference", "Name the task or service.")])

@@ -45,7 +45,7 @@ def _row(line: Line, as_of: AsOf) -> Row:
     status = STATUS.format(tone=line.tone, label=escape(line.label), unseen=unseen, because=because)
     made = {
         "tick": web_cells.tick(environment.pk.hex, str(environment)),
-        "name": f'<a href="{escape(line.url)}"><bdi>{name}</bdi></a>',
+        "name": f'<a id="e{environment.pk.hex}" href="{escape(line.url)}"><bdi>{name}</bdi></a>',
         "owner": _named(line.owner),
         "project": _named(line.project),
         "runner": _named(line.runner),

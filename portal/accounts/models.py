@@ -23,6 +23,19 @@ LONGEST_NAME = 80
 LONGEST_QUERY = 4_000
 
 
+class Person(User):
+    """A user as `/people/` shows and changes it."""
+
+    class Meta:
+        proxy = True
+        verbose_name_plural = "people"
+        default_permissions = ()
+        permissions = [
+            ("see_people", "Can see people, their roles and last sign-in"),
+            ("manage_people", "Can invite and deactivate people and change their roles"),
+        ]
+
+
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
     """Saved views by condition."""
 
@@ -216,7 +229,8 @@ class TokenUser(User):
         default_permissions = ()
 
     token: ApiToken
-    allowed: frozenset[str] = frozenset()
+    of_role: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset()  # those of the role; of a read-only token those that change nothing
 
     @property
     def token_words(self) -> str:
@@ -233,6 +247,10 @@ class TokenUser(User):
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         return self.allowed.issuperset(perm_list)
+
+    def may_plan(self, perm: str) -> bool:
+        """Whether its role may; a plan changes nothing, so that a read-only token may plan what it cannot do."""
+        return perm in self.of_role
 
     def has_module_perms(self, app_label: str) -> bool:
         return any(name.startswith(f"{app_label}.") for name in self.allowed)

@@ -16,7 +16,7 @@ from portal.lists.place import Pair, Place, typed
 from portal.lists.search import Key, Problem, Query, Term, corrected, nearest, render, suggestion
 
 # what every list's address may hold besides filters; "find-…" looks for the names of a facet
-COMMON = ("q", "sort", "size", "page", "as_of", "seen", "facets", "of", "format")
+COMMON = ("q", "sort", "size", "page", "as_of", "seen", "shown", "facets", "of", "format")
 
 
 def read_query(

@@ -19,6 +19,7 @@ from portal.lists.declaration import List, ListQuery
 from portal.lists.export import export_of
 from portal.lists.facets import find
 from portal.lists.keyset import LAST
+from portal.lists.news import kept, keys_of
 from portal.lists.place import SIZES, Column
 from portal.lists.query import as_of_of, read_query
 from portal.lists.registry import LISTS
@@ -136,10 +137,11 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
     """What the templates of a list show. `seen`, its change token, is read before its rows: what changes in
     between is read again."""
     listing, place = query.listing, query.place
-    shown = query.page()
+    now = query.page()
+    shown, news = kept(query, now, request.GET.get("shown", ""))
     url = _url(listing.page_url, query)
     columns = {sort.name: place.column(sort) for sort in listing.sorts}
-    total = query.total(shown) if listing.is_counted else None
+    total = query.total(now) if listing.is_counted else None
     context: dict[str, Any] = {
         "listing": listing,
         "query": query,
@@ -152,6 +154,7 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "chips": query.chips(),
         "problems": query.problems,
         "corrections": query.corrections,
+        "seen": seen,
         "columns": columns,
         "headings": _headings(request, listing, columns),
         "hidden": _hidden(query),
@@ -160,7 +163,9 @@ def list_context(request: HttpRequest, query: ListQuery, seen: str, part: str) -
         "previous_url": shown.previous and place.at(shown.previous),
         "first_url": place.at(None),
         "last_url": place.at(LAST) if shown.next else "",
-        "changes_url": _changes_url(query, url, seen),
+        "news": news,
+        "changes_url": _changes_url(query, url, seen=seen, shown=keys_of(shown.rows)),
+        "show_url": _changes_url(query, url, seen=""),
         "facets_url": f"{_url(listing.facets_url, query)}{place.at(None)}" if listing.facets_url else "",
         "export_url": _url(listing.export_url, query) if listing.export_url else "",
     }
@@ -195,13 +200,13 @@ def _hidden(query: ListQuery) -> list[tuple[str, str]]:
     return [pair for pair in kept if pair[1]] + [pair for pair in place.filters if pair[0] not in shown]
 
 
-def _changes_url(query: ListQuery, url: str, seen: str) -> str:
-    """Where an open page asks for news."""
+def _changes_url(query: ListQuery, url: str, **of_page: str) -> str:
+    """Where an open page asks for news: as its rows in their order (`shown`), or as they would be now."""
     listing = query.listing
     if not listing.change_token:
         return ""
     url = _url(listing.changes_url, query) if listing.changes_url else url
-    return query.as_of.live(f"{url}{query.place}&{urlencode({'seen': seen})}")
+    return query.as_of.live(f"{url}{query.place}&{urlencode(of_page)}")
 
 
 def _url(name: str, query: ListQuery) -> str:

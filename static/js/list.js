@@ -1,15 +1,7 @@
-// The list of environments, and its audits: news waits while the reader is busy, and filters stay folded as they were left.
+// Lists: the filters are not counted again while one is looked for among them, and stay folded as they were left.
 (() => {
   const folded = new Map();
   const narrow = window.matchMedia("(max-width: 62rem)");
-
-  function busy() {
-    const selection = window.getSelection();
-    const list = document.getElementById("list");
-    if (document.querySelector(".aud-facets[open]")) return true;
-    if (selection && !selection.isCollapsed && list && list.contains(selection.anchorNode)) return true;
-    return document.activeElement !== null && document.activeElement.matches(".facet-find") && document.activeElement.value !== "";
-  }
 
   function fold() {
     for (const [id, open] of folded) {
@@ -19,8 +11,10 @@
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const source = event.detail.requestConfig && event.detail.requestConfig.elt;
-    if (source && source.matches("[data-quiet]") && busy()) event.detail.shouldSwap = false;
+    const { elt } = event.detail.requestConfig;
+    if (elt.matches("[data-quiet]") && document.activeElement?.matches(".facet-find") && document.activeElement.value) {
+      event.detail.shouldSwap = false;
+    }
   });
   document.addEventListener("toggle", (event) => {
     if (event.target.matches && event.target.matches("#filters-panel, .facet")) folded.set(event.target.id, event.target.open);

@@ -72,14 +72,6 @@
   document.addEventListener("htmx:afterSettle", reach);
   document.addEventListener("toggle", reach, true);
 
-  // --- what was unfolded stays so when something newer takes its place
-  document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    for (const open of event.detail.target.querySelectorAll("details[open][id]")) {
-      const newer = event.detail.fragment.querySelector(`details[id="${open.id}"]`);
-      if (newer) newer.open = true;
-    }
-  });
-
   // --- htmx: pages in background tabs do not poll; failures are told once and go away when the portal answers again
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.matches("details:not([open])")) event.preventDefault(); // what it would show is not seen
@@ -117,7 +109,7 @@
 
   // Signed out: a page that asks for news must not take away what is being typed in it. Sending it keeps it.
   document.addEventListener("input", (event) => {
-    const form = event.target.closest('form[method="post"]');
+    const form = event.target.closest("main form:not([hx-get])");
     if (form) form.dataset.typed = "";
   });
   document.addEventListener("htmx:beforeOnLoad", (event) => {

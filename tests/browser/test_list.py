@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from environments.models import Environment, Phase
 from portal.sandbox.server import Sandbox
-from tests.browser import fleet
 
 pytestmark = pytest.mark.browser
 
@@ -200,32 +199,3 @@ def test_everything_can_be_done_with_the_keyboard(fleet_list: Page) -> None:
     name = target.inner_text()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
-
-
-def test_what_happens_at_ona_appears_in_the_open_page(signed_in: Page, sandbox: Sandbox) -> None:
-    page = signed_in
-    page.clock.install()
-    opened(page, "/environments/?q=phase%3Arunning&sort=name")
-    before = count(phase=Phase.RUNNING)
-    expect(rows(page)).to_have_count(before)
-    stopped = Environment.objects.present().filter(phase=Phase.RUNNING).order_by("id")[0]
-    sandbox.world.change(str(stopped.id), status={"phase": "ENVIRONMENT_PHASE_STOPPED"})
-    fleet.read_environments(sandbox)
-    page.clock.fast_forward(11_000)
-    expect(rows(page)).to_have_count(before - 1)
-    expect(page.locator(f"#e{stopped.id.hex}")).to_have_count(0)
-    assert is_same_document(page)
-
-
-def test_news_does_not_take_away_what_is_being_typed(signed_in: Page, sandbox: Sandbox) -> None:
-    page = signed_in
-    page.clock.install()
-    opened(page, "/environments/")
-    page.locator("#find-project").fill("ru")
-    expect(page.locator("#options-project .facet-option")).not_to_have_count(8)
-    sandbox.world.add_environment(metadata={"name": "quite new"})
-    fleet.read_environments(sandbox)
-    with page.expect_response(re.compile(r"/environments/changes/")):
-        page.clock.fast_forward(11_000)
-    expect(page.locator("#find-project")).to_have_value("ru")
-    expect(page.locator("#find-project")).to_be_focused()

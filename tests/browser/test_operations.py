@@ -87,6 +87,7 @@ def test_open_pages_follow_an_operation_to_its_end(signed_in: Page, viewer: User
     page.goto("/operations/")
     made, _ = recording.begin("environment.stop", target, {"actor": viewer})
     page.clock.fast_forward(6_000)
+    page.get_by_role("link", name="Show", exact=True).click()
     expect(rows(page).first).to_contain_text("pending")
     page.locator(f"#a{made.pk.hex}").click()
     expect(page.locator("#operation")).to_contain_text("not sent to Ona yet")

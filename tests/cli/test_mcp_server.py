@@ -87,7 +87,7 @@ def test_an_assistant_reads_lists_now_and_then_and_plans_a_batch_that_a_person_s
     factories.environment(name="old-otter", first_seen_at=long_ago, created_at=long_ago)
     swept(timezone.now() - timedelta(days=2), timezone.now() - timedelta(hours=25))
     owner = User.objects.create_superuser("root")
-    _, secret = changes.create_token(owner=owner, actor=owner, name="mcp", role="Operator", days=1, is_read_only=False)
+    _, secret = changes.create_token(owner=owner, actor=owner, name="mcp", role="Operator", days=1, is_read_only=True)
     assert secret is not None
     sent: list[httpx.Request] = []
     api = Api(URL, secret.reveal(), guard=reading_only(URL), transport=Recording(sent), sleep=lambda _: None)

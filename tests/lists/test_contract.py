@@ -252,8 +252,10 @@ def test_more_rows_take_no_more_queries(listing: List, reader: Client) -> None:
 @every
 def test_the_numbers_of_facets_are_those_of_the_list(listing: List, reader: Client) -> None:
     sample(listing).make(3)
-    for facet in facets(read_query(listing, QueryDict(), of=sample(listing).of)) if listing.facets else ():
-        for option in facet.options:
+    always = sample(listing).always
+    query = read_query(listing, QueryDict(urlencode(always)), of=sample(listing).of)
+    for facet in facets(query) if listing.facets else ():
+        for option in facet.options if facet.name not in always else ():
             total = page(listing, reader, "?" + urlencode({facet.name: option.value}))["total"]
             assert total.count == option.count, option
 
@@ -318,13 +320,24 @@ def test_an_open_page_is_told_only_of_what_changed(listing: List, reader: Client
     if not listing.change_token:
         return
     sample(listing).make(2)
-    url = page(listing, reader)["changes_url"]
+    opened = page(listing, reader)
+    url = opened["changes_url"]
     assert reader.get(url, headers=HTMX).status_code == 204
     sample(listing).make(1)
     news = reader.get(url, headers=HTMX)
     assert news.status_code == 200
     assert b"<html" not in news.content
     assert "HX-Push-Url" not in news
+    for row in re.findall(
+        r"<tr.*?</tr>", news.content.decode().partition("list-table")[2].partition("<tbody>")[2], re.DOTALL
+    ):
+        assert ' id="' in row, f"no other row is taken for it: {row}"
+    if opened["listing"].pages:
+        return
+    now, shown = keys(page(listing, reader)), keys(news.context)
+    assert shown[: len(keys(opened))] == keys(opened), "rows stay in their places"
+    assert news.context["news"].count == len(set(now).difference(shown)), "what is above them waits"
+    assert (keys(reader.get(news.context["show_url"], headers=HTMX).context), set(shown) <= set(now)) == (now, True)
 
 
 @every

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from environments.models import Environment
 from portal.lists.keyset import LAST, BadCursor, Cursor, Order, Page, Sort, page, read_order
+from portal.lists.news import News, keep
 from tests.support import factories
 from tests.support.databases import SharedRows
 
@@ -212,3 +213,19 @@ def test_a_cursor_holds_an_id_of_its_models_kind() -> None:
 def test_no_text_breaks_the_reading_of_cursors(text: str) -> None:
     with pytest.raises(BadCursor):
         Cursor.decode(text, Order(NAME))
+
+
+def test_an_open_page_keeps_its_rows_and_tells_what_it_does_not_show() -> None:
+    cases = {
+        "nothing": ("abc", "abc", "abc", News()),
+        "new above": ("abc", "xabc", "abc", News(1)),
+        "new between, and one of the next page": ("ac", "axcd", "acd", News(1)),
+        "a full page": ("abcd", "xyab", "abcd", News(2)),
+        "one left the list": ("abd", "abde", "abde", News()),
+        "another order": ("abc", "cab", "abc", News(is_reordered=True)),
+        "nothing of it is left on the page": ("abcd", "wxyz", "abcd", News(4)),
+        "none there before": ("", "ab", "ab", News()),
+        "none there any more": ("", "", "", News()),
+    }
+    for case, (shown, now, rows, news) in cases.items():
+        assert keep(shown, now, 4) == (list(rows), news), case

@@ -22,8 +22,9 @@ from portal.lists.search import suggestion
 
 F = TypeVar("F", bound=ActionForm)
 Body = Mapping[str, Any]
-NOT_A_VALUE = "takes a text or a number"
-NOT_A_LIST = "takes a text, a number, or a list of such"
+NOT_A_TEXT = "takes a text"
+NOT_TEXTS = "takes a list of texts"
+NOT_A_NUMBER = "takes a number"
 NOT_A_CHOICE = "takes true or false"
 
 
@@ -101,18 +102,17 @@ def _values(row: forms.Form) -> dict[str, Any]:
 
 def unfit(field: forms.Field, value: Any) -> str:
     """What is wrong with the type of a value, if anything. A field would make something of any: true of "no"."""
-    match value:
-        case None:
+    match field, value:
+        case _, None:
             return ""
-        case bool():
-            return "" if isinstance(field, forms.BooleanField) else NOT_A_VALUE
-        case _ if isinstance(field, forms.BooleanField):  # command lines have texts alone
-            return "" if value in ("true", "false") else NOT_A_CHOICE
-        case str() | int() | float():
-            return ""
-        case list() if isinstance(field, forms.MultipleChoiceField):
-            return "" if all(type(each) in (str, int, float) for each in value) else NOT_A_LIST
-    return NOT_A_VALUE
+        case forms.BooleanField(), _:  # command lines have texts alone
+            return "" if isinstance(value, bool) or value in ("true", "false") else NOT_A_CHOICE
+        case forms.MultipleChoiceField(), _:
+            texts = value if isinstance(value, list) else [value]
+            return "" if all(isinstance(each, str) for each in texts) else NOT_TEXTS
+        case forms.IntegerField(), _:
+            return "" if isinstance(value, str | int | float) and not isinstance(value, bool) else NOT_A_NUMBER
+    return "" if isinstance(value, str) else NOT_A_TEXT
 
 
 def _put(data: QueryDict, field: forms.Field, name: str, value: Any) -> None:

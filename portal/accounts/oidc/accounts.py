@@ -89,8 +89,10 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
         if exception is None:
             said = CANCELLED if error == "cancelled" else NOT_ASKED
         log.warning("sign_in_by_provider_refused", provider=provider.app.provider_id, reason=said)
-        name = provider.app.name
-        record_access(AccessKind.REFUSED_SIGN_IN, subject=name, refused_because=said, once_within=timedelta(minutes=1))
+        record_access(
+            AccessKind.REFUSED_SIGN_IN, request=request, subject=f"identity provider {provider.app.provider_id}",
+            refused_because=said, once_within=timedelta(minutes=1),
+        )  # fmt: skip
         raise ImmediateHttpResponse(render(request, "accounts/provider_refused.html", {"means": said}, status=403))
 
 

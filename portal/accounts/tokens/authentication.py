@@ -18,6 +18,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from portal.accounts.models import ApiToken, TokenUser
+from portal.accounts.roles import is_reading
 from portal.accounts.tokens.permissions import permissions_of
 from portal.accounts.tokens.secret import digest
 from portal.api.throttling import count_failure
@@ -97,15 +98,16 @@ def _user_of(token: ApiToken) -> TokenUser:
     owner = token.owner
     if not owner.is_active:
         raise TokenRefused("owner_inactive", "The account of this token's owner is deactivated.")
-    allowed = permissions_of(token, owner)
-    if allowed is None:
+    of_role = permissions_of(token, owner)
+    if of_role is None:
         raise TokenRefused(
             "role_lowered", f"The owner of this token no longer has the rights of its role, {token.role}."
         )
     user = TokenUser(**{field.attname: getattr(owner, field.attname) for field in User._meta.concrete_fields})
     user.is_superuser = user.is_staff = False
     user._state.adding, user._state.db = False, owner._state.db
-    user.token, user.allowed = token, allowed
+    user.token, user.of_role = token, of_role
+    user.allowed = frozenset(filter(is_reading, of_role)) if token.is_read_only else of_role
     return user
 
 

@@ -7,13 +7,13 @@ from typing import TypeGuard
 from django.contrib.auth.models import Permission, User
 
 from portal.accounts.models import ApiToken, TokenUser
-from portal.accounts.roles import ROLES, is_reading
+from portal.accounts.roles import ROLES
 
 VIEW = "accounts.view_apitoken"
 REVOKE = "accounts.revoke_apitoken"
 # Accounts, roles and tokens are for people: whoever has a token must not be able to make a longer-lived one of it.
 FOR_PEOPLE = ("accounts.", "auth.", "admin.", "sessions.", "axes.")
-OF_ACCOUNTS = frozenset({"accounts.view_savedview"})
+OF_ACCOUNTS = frozenset({"accounts.view_savedview", "accounts.see_people"})
 
 
 def roles_within(user: User) -> list[str]:
@@ -34,11 +34,11 @@ def permissions_of_roles(*roles: str) -> dict[str, frozenset[str]]:
 
 
 def permissions_of(token: ApiToken, owner: User) -> frozenset[str] | None:
-    """What `token` may do; None if its role is above its owner's rights by now."""
+    """What the role of `token` may do by a token; None if it is above its owner's rights by now."""
     of_role = permissions_of_roles(token.role)[token.role]
     if not of_role or not owner.get_all_permissions().issuperset(of_role):
         return None
-    return frozenset(name for name in of_role if _is_for_tokens(name) and (is_reading(name) or not token.is_read_only))
+    return frozenset(filter(_is_for_tokens, of_role))
 
 
 def is_person(user: object) -> TypeGuard[User]:

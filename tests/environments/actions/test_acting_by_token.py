@@ -41,6 +41,13 @@ def test_a_token_acts_as_far_as_its_own_role_allows_until_it_is_revoked(sandbox:
         token, client = bearer(owner, role, is_read_only=is_read_only)
         answer = act(client, environment, slug)
         assert answer.status_code == status, (role, slug, answer.content)
+    for role, what, status in (
+        ("Viewer", "plan", 403), ("Operator", "plan", 200), ("Operator", "start", 403), ("Admin", "plan", 200)
+    ):  # fmt: skip
+        _, reading = bearer(owner, role, is_read_only=True)
+        body = {"action": "environment.stop", "query": "", **({} if what == "plan" else REASON)}
+        answer = reading.post(f"/api/v1/batches/actions/{what}/", body, content_type="application/json")
+        assert answer.status_code == status, (role, what, answer.content)
     operation = Operation.objects.get(action="environment.stop")
     assert (operation.actor_name, operation.token) == ("root", f"night shift ({token.prefix})")
     assert operation.origin == Origin.API

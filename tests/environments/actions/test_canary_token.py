@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from environments.actions.reconcile import settle_operations
 from environments.models import Environment
 from environments.sync.observe import observe
+from portal.accounts.models import ApiToken
+from portal.accounts.tokens import changes
 from portal.directory import connection
 from portal.ledger.models import Operation
 from portal.ona import OnaClient
@@ -112,3 +116,51 @@ def test_a_token_that_was_made_is_in_the_one_answer_that_shows_it_and_nowhere_el
     everything.note(admin.post(reverse(f"environments:{slug}", args=[environment.pk]), form))  # sent again
     look_around(environment, everything)
     assert everything.found({token}) == []
+
+
+def test_a_token_of_the_portal_is_found_nowhere_after_any_use_and_refusal(
+    sandbox: Sandbox,
+    everything: Everything,  # noqa: F811
+    settings: Any,
+) -> None:
+    """Read, acted and planned with, sent to the wrong places, throttled, downgraded, expired and revoked."""
+    settings.METRICS_TOKEN, environment, owner = "of-monitoring", known(sandbox, "stop"), factories.user("Operator")
+    token, secret = changes.create_token(
+        owner=owner, actor=owner, name="ci", role="Operator", days=1, is_read_only=False
+    )
+    assert secret is not None
+    text, stop = secret.reveal(), f"/api/v1/environments/{environment.pk}/actions/stop/"
+    client = Client(headers={"Authorization": f"Bearer {text}"}, raise_request_exception=False)
+
+    def sent(status: int, address: str, body: dict[str, Any] | None = None, **headers: str) -> None:
+        options: dict[str, Any] = {"headers": headers}
+        options |= {"data": body, "content_type": "application/json"} if body is not None else {}
+        answer = everything.note((client.get if body is None else client.post)(address, **options))
+        assert answer.status_code == status, (address, answer.content)
+
+    reason, rows = {"reason": "for a test"}, "/api/v1/environments/"
+    sent(200, f"{rows}?phase=running")
+    sent(400, f"{rows}?token={'x' * 9}")
+    sent(404, "/api/v1/nowhere/")
+    sandbox.faults.inject("error500", rpc=KINDS["stop"].rpc)
+    sent(202, stop, reason)
+    sandbox.faults.clear()
+    sent(200, stop, reason)
+    sent(200, "/api/v1/batches/actions/plan/", {"action": "environment.stop"})
+    sent(422, "/api/v1/batches/actions/start/", {"action": "environment.start", "at_once": 0} | reason)
+    sent(403, "/api/v1/evidence/", reason)
+    sent(401, rows, Authorization=f"Bearer {text} {text}")
+    sent(401, rows, Authorization=f"Bearer {text}x")
+    sent(401, "/metrics", Authorization=f"Bearer {text}")
+    sent(302, "/accounts/tokens/")
+    settings.API_TOKEN_REQUESTS = 0
+    sent(429, rows)
+    owner.groups.clear()
+    sent(401, rows)
+    ApiToken.objects.update(expires_at=timezone.now())
+    sent(401, rows)
+    ApiToken.objects.update(revoked_at=timezone.now())
+    sent(401, rows)
+    sent(200, "/metrics", Authorization="Bearer of-monitoring")
+    look_around(environment, everything)
+    assert everything.found({text, text.removeprefix(f"{token.prefix}_")}) == []

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0009_access_log"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("accounts", "0011_people"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
     operations = [
         migrations.CreateModel(
             name="BrowserSession",
