@@ -108,7 +108,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.ledger.access_log.middleware.AccessRecorded",
+    "portal.accounts.sessions.lifetimes.SessionLifetimes",
     "portal.accounts.kept_forms.SignInKeepsForms",
+    "portal.accounts.step_up.AskedAgain",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -206,7 +208,12 @@ SOCIALACCOUNT_LOGIN_ON_GET = True  # the policy of forms would refuse redirects 
 COOKIE_SUFFIX = env.str("PORTAL_COOKIE_SUFFIX", "")
 SESSION_COOKIE_NAME = f"portal_session{COOKIE_SUFFIX}"
 CSRF_COOKIE_NAME = f"portal_csrf{COOKIE_SUFFIX}"
-SESSION_COOKIE_AGE = 12 * 3600
+# A session ends when it is not used for so long, and at the latest after the second.
+SESSION_IDLE_SECONDS = env.int("PORTAL_SESSION_IDLE_MINUTES", 240) * 60
+SESSION_MAX_SECONDS = env.int("PORTAL_SESSION_HOURS", 12) * 3600
+SESSION_COOKIE_AGE = SESSION_MAX_SECONDS
+# So long after somebody signed in or confirmed who they are, they are asked again; 0 for never.
+CONFIRM_SECONDS = env.int("PORTAL_CONFIRM_MINUTES", 15) * 60
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP

@@ -34,6 +34,7 @@ from portal.lists.declaration import ListQuery, Now
 from portal.lists.parameters import understood_by
 from portal.lists.query import read_query
 from portal.lists.readers import LONGEST_STORED
+from portal.web.confirming import asks_again
 from portal.web.htmx import render_page
 from portal.web.permissions import permission
 
@@ -94,6 +95,7 @@ class Plan:
 
 
 @understood_by(lambda request: ())  # the plan reports them
+@asks_again("POST")
 @keeps_form
 @permission(*SEE)
 def batch_new(request: HttpRequest) -> HttpResponse:

@@ -21,6 +21,7 @@ from portal.lists.parameters import understood_by
 from portal.lists.query import read_query
 from portal.lists.search import Problem
 from portal.lists.views import page_of
+from portal.web.confirming import asks_again
 from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
@@ -54,6 +55,7 @@ def audit_hits(request: HttpRequest) -> HttpResponseBase:
     return hits_page(request)
 
 
+@asks_again("GET")
 @require_GET
 @permission(*READ, PERMISSION)
 def what_if_export(request: HttpRequest) -> HttpResponseBase:

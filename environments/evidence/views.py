@@ -24,6 +24,7 @@ from portal.exports.download import HEADERS, PERMISSION, PLACES
 from portal.ledger.chain import verify
 from portal.ledger.models import Origin
 from portal.ledger.recording import RequestContext
+from portal.web.confirming import asks_again
 from portal.web.permissions import permission
 
 PERMISSIONS = (*READ, *STREAM.permissions, PERMISSION)
@@ -31,6 +32,7 @@ NOT_ACCEPTED, UNAVAILABLE = 422, 503
 FULL = "As many files are being made as the portal has room for. Try again in a minute."
 
 
+@asks_again("POST")
 @keeps_form
 @require_http_methods(["GET", "POST"])
 @permission(*PERMISSIONS, subject="Evidence packs")

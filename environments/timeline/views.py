@@ -32,6 +32,7 @@ from environments.timeline.transitions_source import TRANSITIONS
 from portal.exports.download import PERMISSION, Asking, respond
 from portal.lists.parameters import understood_by
 from portal.lists.search import Problem
+from portal.web.confirming import asks_again
 from portal.web.parameters import takes
 from portal.web.permissions import permission
 
@@ -80,6 +81,7 @@ def timeline(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     return render_tab(request, environment, "timeline", "environments/timeline/_timeline.html", context, change_token)
 
 
+@asks_again("GET")
 @require_GET
 @permission("environments.view_environment", PERMISSION)
 def timeline_export(request: HttpRequest, environment_id: UUID) -> HttpResponseBase:

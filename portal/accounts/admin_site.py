@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import method_decorator
 
+from portal.web.confirming import asks_again
 from portal.web.permissions import to_sign_in
+
+AdminView = TypeVar("AdminView", bound=Callable[..., HttpResponseBase])
 
 
 class PortalAdminSite(AdminSite):
@@ -24,6 +28,10 @@ class PortalAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the user may open any page of the site."""
         return request.user.is_active and request.user.is_superuser
+
+    def admin_view(self, view: AdminView, cacheable: bool = False) -> AdminView:
+        """Whoever gives roles here confirms who they are."""
+        return asks_again("POST")(super().admin_view(view, cacheable))
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

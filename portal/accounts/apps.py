@@ -1,5 +1,6 @@
 from django.apps import AppConfig, apps
 from django.contrib import admin
+from django.contrib.auth.signals import user_logged_in
 
 
 class AccountsConfig(AppConfig):
@@ -12,6 +13,7 @@ class AccountsConfig(AppConfig):
         from portal.accounts.palette import SOURCE
         from portal.accounts.people.list import PEOPLE
         from portal.accounts.saved_views.list import SAVED_VIEWS
+        from portal.accounts.sessions.lifetimes import begin_session
         from portal.accounts.tokens.changes import CREATED, REVOKED
         from portal.ledger import labels
         from portal.lists.registry import register, register_for_api
@@ -20,6 +22,7 @@ class AccountsConfig(AppConfig):
         register(PEOPLE)
         register_for_api(SAVED_VIEWS)
         sources.register(SOURCE)
+        user_logged_in.connect(begin_session, dispatch_uid="begin_session")
         for label in ("account", "socialaccount"):  # written by signing in alone
             tables = apps.get_app_config(label).get_models()
             admin.site.unregister([table for table in tables if admin.site.is_registered(table)])

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 
 from portal.accounts.models import LONGEST_NAME
 
@@ -21,6 +22,24 @@ class SignInForm(AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         as_controls(self)
+
+
+class ConfirmForm(forms.Form):
+    """The password of who is signed in."""
+
+    password = forms.CharField(strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        as_controls(self)
+
+    def clean_password(self) -> str:
+        """Compare it."""
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError("Wrong password. It is case-sensitive.")
+        return password
 
 
 class LinkForm(forms.Form):

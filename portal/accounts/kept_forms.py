@@ -42,8 +42,8 @@ PURPOSE = b"environment portal: form of a signed-out visitor, 1"
 SECRET = re.compile(r"(^|-)(csrfmiddlewaretoken|value|value_file|token|\w*password\w*)\Z")
 PRIVATE_KEY = "PRIVATE KEY"
 BACK = (
-    "You were signed out when you sent this form, so nothing was changed. What you typed is filled in again, but for "
-    "secrets and files: check it, then send it."
+    "You had to sign in or to confirm who you are when you sent this form, so nothing was changed. What you typed is "
+    "filled in again, but for secrets and files: check it, then send it."
 )
 View = Callable[..., HttpResponseBase]
 
@@ -79,17 +79,17 @@ class SignInKeepsForms(SignInRequired):
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
         refused = super().process_view(request, view_func, view_args, view_kwargs)
-        return refused if refused is None else _kept(request) or refused
+        return refused if refused is None else keep_form(request) or refused
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
     """The form's token is that of an earlier sign-in, or its cookie is missing (CSRF_FAILURE_VIEW): if the browser says
     that a page of this portal sent it, it is shown again."""
     is_own = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
-    return (_kept(request) if is_own else None) or errors.csrf_failure(request, reason)
+    return (keep_form(request) if is_own else None) or errors.csrf_failure(request, reason)
 
 
-def _kept(request: HttpRequest) -> HttpResponse | None:
+def keep_form(request: HttpRequest, leads_to: HttpResponse | None = None) -> HttpResponse | None:
     """Keep the form and lead to the page that shows it again, by sign-in if need be; None if it is not to be kept."""
     match, typed = request.resolver_match, _typed(request)
     if request.method != "POST" or match is None or not getattr(match.func, "keeps_form", False) or not typed:
@@ -98,7 +98,7 @@ def _kept(request: HttpRequest) -> HttpResponse | None:
     cookie = _store(json.dumps([here, typed]))
     if cookie is None:
         return None
-    answer = _lead(request, here)
+    answer = leads_to or _lead(request, here)
     answer.set_cookie(
         COOKIE, cookie, max_age=KEPT_FOR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
     )

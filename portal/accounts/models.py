@@ -1,4 +1,4 @@
-"""What belongs to a person: saved views, the start view, kept forms, and tokens of the portal's API."""
+"""What belongs to a person: saved views, the start view, kept forms, sessions, and tokens of the portal's API."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, ClassVar, NoReturn, Self
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
-from django.db.models.functions import Upper
+from django.db.models.functions import Now, Upper
 from django.urls import reverse
 
 from portal.accounts.roles import ROLES
@@ -133,6 +134,49 @@ class KeptForm(models.Model):
 
     def __str__(self) -> str:
         return f"a form sent at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class BrowserSessionQuerySet(models.QuerySet["BrowserSession"]):
+    """Sessions by condition."""
+
+    def of(self, user: User) -> Self:
+        """Those of a person that have not ended."""
+        return self.filter(_is_valid(), user=user)
+
+    def over(self) -> Self:
+        """Those whose session has ended."""
+        return self.exclude(_is_valid())
+
+    def end(self) -> int:
+        """Sign them out; how many there were."""
+        keys = list(self.values_list("session_key", flat=True))
+        Session.objects.filter(session_key__in=keys).delete()
+        BrowserSession.objects.filter(session_key__in=keys).delete()
+        return len(keys)
+
+
+def _is_valid() -> Exists:
+    return Exists(Session.objects.filter(session_key=OuterRef("session_key"), expire_date__gt=Now()))
+
+
+class BrowserSession(models.Model):
+    """Where and when somebody is signed in, beside Django's session, whose content says nothing to the database."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    session_key = models.CharField(max_length=40, unique=True)
+    started_at = models.DateTimeField()
+    # written at most once a minute, as is the address
+    last_used_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+    browser = models.TextField(blank=True)
+
+    objects = BrowserSessionQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"session from {self.address or 'an unknown address'}"
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

@@ -5,6 +5,7 @@ from django.urls import path
 from portal.accounts import views
 from portal.accounts.oidc import views as oidc_views
 from portal.accounts.saved_views import views as saved_views_views
+from portal.accounts.sessions import views as sessions_views
 from portal.accounts.tokens import views as tokens_views
 
 app_name = "accounts"
@@ -12,6 +13,10 @@ urlpatterns = [
     path("sign-in/", views.sign_in, name="sign-in"),
     path("sign-out/", views.sign_out, name="sign-out"),
     path("password/", views.change_password, name="password"),
+    path("confirm/", views.confirm, name="confirm"),
+    path("sessions/", sessions_views.sessions, name="sessions"),
+    path("sessions/end/", sessions_views.sessions_end, name="sessions-end"),
+    path("sessions/<int:session_id>/end/", sessions_views.session_end, name="session-end"),
     path("link/", views.link, name="link"),
     path("providers/<slug:provider_id>/", oidc_views.to_provider, name="provider"),
     path("providers/<slug:provider_id>/callback/", oidc_views.from_provider, name="provider-callback"),

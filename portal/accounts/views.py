@@ -15,20 +15,24 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts import sign_in_links, throttling
-from portal.accounts.forms import LinkForm, SignInForm, as_controls
+from portal.accounts import sign_in_links, step_up, throttling
+from portal.accounts.forms import ConfirmForm, LinkForm, SignInForm, as_controls
+from portal.accounts.models import BrowserSession
 from portal.ledger.access_log.recording import record_access
 from portal.ledger.models import AccessKind
 from portal.web.formatting import duration_words
+from portal.web.parameters import anything, takes
 
 NO_LINK = "The sign-in link was used before, expired, or never valid."
 log = structlog.get_logger(__name__)
@@ -88,7 +92,39 @@ class ChangePassword(auth_views.PasswordChangeView):
         messages.success(
             self.request, "Your password is changed. Other browsers you were signed in with are signed out."
         )
-        return super().form_valid(form)
+        before = self.request.session.session_key
+        answer = super().form_valid(form)  # under a new key
+        own = BrowserSession.objects.filter(user=self.request.user.pk)
+        own.filter(session_key=before).update(session_key=self.request.session.session_key)
+        own.exclude(session_key=self.request.session.session_key).end()
+        return answer
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+@takes(next=anything)
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Ask who is signed in for the password; `next` is where they were. It is guessed here as slowly as at sign-in."""
+    user, following = request.user, _following(request)
+    if not isinstance(user, User):
+        raise PermissionDenied("Only people confirm who they are.")
+    form = ConfirmForm(request.POST or None, user=user) if user.has_usable_password() else None
+    if form and form.is_bound and not throttling.may_try(request, user):
+        return locked_out(request)
+    if form and form.is_bound and form.is_valid():
+        step_up.mark_confirmed(request)
+        return redirect(following)
+    if form and form.is_bound:
+        throttling.count_failure(request, user)
+    context = {"form": form, "provider": step_up.provider_of(user), "next": following}
+    return render(request, "accounts/confirm.html", context)
+
+
+def _following(request: HttpRequest) -> str:
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    is_here = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
+    return wanted if is_here else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 @login_not_required

@@ -23,6 +23,7 @@ from portal.lists.news import kept, keys_of
 from portal.lists.place import SIZES, Column
 from portal.lists.query import as_of_of, read_query
 from portal.lists.registry import LISTS
+from portal.web.confirming import asks_again
 from portal.web.htmx import htmx_of, is_fragment, render_page
 from portal.web.permissions import View, explain_roles, permission
 
@@ -105,6 +106,7 @@ def facets_of(listing: List) -> View[...]:
 def export_view_of(listing: List) -> View[...]:
     """The list as a file: all that its query asks for, or an explanation of what makes no sense of it."""
 
+    @asks_again("GET")
     @require_GET
     @permission(*listing.permissions, PERMISSION)
     def list_export(request: HttpRequest, /, **of: Any) -> HttpResponseBase:

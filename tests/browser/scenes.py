@@ -201,6 +201,8 @@ def _filled() -> Iterator[Scene]:
     yield Scene("list-without-scripts", "/environments/?facets=yes&flag=unpushed")
     yield Scene("sync", "/sync/")
     yield Scene("password", "/accounts/password/")
+    yield Scene("confirm", "/accounts/confirm/")
+    yield Scene("sessions", "/accounts/sessions/")
     yield Scene("password-refused", "/accounts/password/", then=_unlike_passwords)
 
 

@@ -46,6 +46,7 @@ NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"people:facets", "people:export", "access-log-changes", "access-log-export"}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu", "accounts:provider", "accounts:provider-callback"}
+NOT_PAGES |= {"accounts:session-end", "accounts:sessions-end"}
 # Files to keep.
 NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")} | {"operations:stream-export"}
 NOT_PAGES |= {"environments:timeline-export"}

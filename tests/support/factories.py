@@ -7,6 +7,7 @@ import random
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from psycopg import sql
 
 from environments.models import Environment, Phase, Secret, Sighting
 from portal.accounts.models import ApiToken, SavedView
+from portal.accounts.sessions.lifetimes import STARTED, USED
+from portal.accounts.step_up import CONFIRMED
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
 
 PASSWORD = "correct-horse-battery-staple"
@@ -62,6 +65,7 @@ def signed_in_as(who: User) -> Client:
     """A test client with a session as signing in leaves it: one statement, where `force_login` needs fifteen."""
     store = Session.get_session_store_class()()
     session = {SESSION_KEY: str(who.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: who.get_session_auth_hash()}
+    session |= dict.fromkeys((STARTED, USED, CONFIRMED), int(time()))
     key, until = get_random_string(32, VALID_KEY_CHARS), timezone.now() + timedelta(days=1)
     Session.objects.create(session_key=key, session_data=store.encode(session), expire_date=until)
     made = Client()

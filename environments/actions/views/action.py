@@ -14,11 +14,13 @@ from django.utils import timezone
 from environments.actions.execute import Conflict, NotPossible
 from environments.actions.forms.base import ActionForm
 from environments.actions.registry import Action, Danger
+from environments.actions.tokens import MINT
 from environments.actions.views.panel import close_panel, find_environment, show_panel
 from environments.models import Environment
 from portal.accounts.kept_forms import keeps_form
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import OtherContent
+from portal.web.confirming import asks_again
 from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 from portal.web.sensitive import discreet
@@ -68,6 +70,8 @@ def action_view(action: Action, stage: Stage) -> Callable[..., HttpResponseBase]
             return stage.close(opened, operation)
         return stage.show(opened, _context(opened, operation), status_of(request, form))
 
+    if action.is_dangerous or action.permission == MINT:
+        view = asks_again("POST")(view)
     view = takes(**dict.fromkeys(action.form.base_fields, anything))(view)
     return discreet(view) if action.is_sensitive else view
 

@@ -86,9 +86,11 @@ class Provider(OpenIDConnectProvider):
         return params | {"nonce": nonce_of(params["code_verifier"])}
 
     def get_redirect_from_request_kwargs(self, request: HttpRequest) -> dict[str, Any]:
-        """Of the request only where to go afterwards: scope, process and parameters are not the visitor's to choose."""
+        """Of the request only where to go afterwards, and whether the provider asks again: scope, process and
+        parameters are not the visitor's to choose."""
         asked = super().get_redirect_from_request_kwargs(request)
-        return {name: asked[name] for name in ("next_url",) if name in asked} | {"process": AuthProcess.LOGIN}
+        params = {"prompt": "login", "max_age": "0"} if "again" in request.GET else {}
+        return {"next_url": asked.get("next_url"), "process": AuthProcess.LOGIN, "auth_params": params}
 
 
 def _configured(provider_id: str) -> IdentityProvider:

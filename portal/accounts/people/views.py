@@ -21,6 +21,7 @@ from portal.accounts.people.forms import InviteForm, RoleForm
 from portal.accounts.people.list import SEE, with_rights
 from portal.accounts.roles import ROLES
 from portal.accounts.tokens.permissions import is_person
+from portal.web.confirming import asks_again
 from portal.web.permissions import permission
 from portal.web.sensitive import discreet
 
@@ -28,6 +29,7 @@ NOT_ACCEPTED, CONFLICT = 422, 409
 MANAGE = changes.MANAGE
 
 
+@asks_again("POST")
 @keeps_form
 @require_http_methods(["GET", "POST"])
 @permission(SEE, MANAGE, subject="Inviting people")
@@ -46,6 +48,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/people/new.html", {"form": form}, status=status)
 
 
+@asks_again("POST")
 @discreet
 @require_http_methods(["GET", "POST"])
 @permission(SEE, subject="People")

@@ -16,6 +16,7 @@ from portal.accounts.tokens.forms import TokenForm
 from portal.accounts.tokens.permissions import REVOKE, VIEW, is_person
 from portal.accounts.tokens.queries import MAX_SHOWN, tokens_of, tokens_of_others
 from portal.ledger.recording import OtherContent
+from portal.web.confirming import asks_again
 from portal.web.permissions import permission
 from portal.web.sensitive import discreet
 
@@ -35,6 +36,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/tokens/all.html", context)
 
 
+@asks_again("POST")
 @keeps_form
 @discreet
 @require_http_methods(["GET", "POST"])
