@@ -22,9 +22,13 @@ from portal.lists.search import suggestion
 
 F = TypeVar("F", bound=ActionForm)
 Body = Mapping[str, Any]
-NOT_A_VALUE = "takes a text or a number"
-NOT_A_LIST = "takes a text, a number, or a list of such"
-NOT_A_CHOICE = "takes true or false"
+# What a kind of field takes beside texts, as the document says; the first that fits.
+TAKES: tuple[tuple[type[forms.Field], tuple[type, ...], str], ...] = (
+    (forms.BooleanField, (bool,), "takes true or false"),
+    (forms.IntegerField, (int, float), "takes a number"),
+    (forms.MultipleChoiceField, (list,), "takes a list of texts"),
+    (forms.Field, (), "takes a text"),
+)
 
 
 def fill_in(request: Request, make: Callable[[HttpRequest], F], body: Body) -> F:
@@ -101,18 +105,15 @@ def _values(row: forms.Form) -> dict[str, Any]:
 
 def unfit(field: forms.Field, value: Any) -> str:
     """What is wrong with the type of a value, if anything. A field would make something of any: true of "no"."""
+    types, words = next((types, words) for kind, types, words in TAKES if isinstance(field, kind))
     match value:
         case None:
             return ""
-        case bool():
-            return "" if isinstance(field, forms.BooleanField) else NOT_A_VALUE
-        case _ if isinstance(field, forms.BooleanField):  # command lines have texts alone
-            return "" if value in ("true", "false") else NOT_A_CHOICE
-        case str() | int() | float():
-            return ""
-        case list() if isinstance(field, forms.MultipleChoiceField):
-            return "" if all(type(each) in (str, int, float) for each in value) else NOT_A_LIST
-    return NOT_A_VALUE
+        case str():  # fits each, since command lines have nothing else
+            return words if isinstance(field, forms.BooleanField) and value not in ("true", "false") else ""
+        case list():
+            return "" if list in types and all(isinstance(each, str) for each in value) else words
+    return "" if type(value) in types else words
 
 
 def _put(data: QueryDict, field: forms.Field, name: str, value: Any) -> None:
