@@ -179,6 +179,9 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = env.bool("PORTAL_PLAIN_STATIC", False)
 
+# Django's own pages for users and tables, for emergencies and superusers alone.
+DJANGO_ADMIN = env.bool("PORTAL_DJANGO_ADMIN", False)
+
 # --- Security ------------------------------------------------------------------------------------------------------
 # Plain http is for one machine only: cookies stay bound to https everywhere else.
 INSECURE_HTTP = env.bool("PORTAL_INSECURE_HTTP", False)

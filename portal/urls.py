@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -14,8 +15,9 @@ from portal.accounts.saved_views import api as saved_views_api
 from portal.api import urls as api_urls
 from portal.api.docs import api_docs, openapi
 from portal.ledger import urls as ledger
+from portal.ledger.access_log.list import ACCESS_LOG
 from portal.lists.views import complete, urls
-from portal.live.views import live
+from portal.live.views import live, live_badge
 from portal.metrics.views import metrics
 from portal.palette.views import find_anything
 
@@ -48,10 +50,12 @@ urlpatterns = [
     path("", include("automations.urls")),
     path("secrets/", include((secrets.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),
+    *urls(ACCESS_LOG, page="access-log/", changes="access-log/changes/", export="access-log/export/"),
     path("audit/", include("environments.audit.urls")),
     path("find/", find_anything, name="find"),
     path("complete/", complete, name="complete"),
     path("live/", live, name="live"),
+    path("live/badges/<str:name>/", live_badge, name="live-badge"),
     *urls(SYNC_RUNS, page="sync/"),
     path("api/docs/", api_docs, name="api-docs"),
     path("api/v1/", include((api, "api"))),
@@ -59,5 +63,7 @@ urlpatterns = [
     path("readyz", health.ready, name="ready"),
     path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
-    path("admin/", admin.site.urls),
+    path("people/", include("portal.accounts.people.urls")),
 ]
+if settings.DJANGO_ADMIN:
+    urlpatterns.append(path("admin/", admin.site.urls))

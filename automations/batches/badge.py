@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.batches.list import SEE, TO_DO_AGAIN, may
+from automations.batches.list import BATCHES, SEE, TO_DO_AGAIN, may
 from automations.batches.registry import KINDS
 from automations.models import Batch
 from portal.ledger.models import Operation, Outcome
@@ -17,6 +17,7 @@ from portal.web.navigation import Badge
 
 NEWEST = timedelta(days=7)
 FAILED_FOR = timedelta(days=1)
+NEWS = f"{BATCHES.page_url}/badge"  # as of the list, but a topic of its own: each remembers what it has seen
 
 
 def badge(request: HttpRequest) -> Badge | None:
@@ -31,10 +32,10 @@ def badge(request: HttpRequest) -> Badge | None:
     ends = list(own.values_list("closed_at", flat=True))
     running, url = ends.count(None), reverse("automations:batches")
     if running == len(ends):
-        return Badge(running, f"of your batches {_are(running)} in progress", url, "blue") if running else None
+        return Badge(running, f"of your batches {_are(running)} in progress", url, "blue", NEWS) if running else None
     count = len(ends) - running
     more = f"; {running} {_are(running)} in progress" if running else ""
-    return Badge(count, f"of your batches {'has' if count == 1 else 'have'} failed items{more}", url, "red")
+    return Badge(count, f"of your batches {'has' if count == 1 else 'have'} failed items{more}", url, "red", NEWS)
 
 
 def _are(count: int) -> str:

@@ -127,7 +127,6 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
                 "reference": reference,
                 "thing": thing,
                 "things": f"{thing}s",
-                "all_url": reverse(f"automations:{thing}s"),
                 "line": line(summary) if summary else None,
                 "environments_url": reverse("environments:list"),
                 "executions_url": f"{reverse('automations:list')}executions/",

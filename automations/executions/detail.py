@@ -19,6 +19,7 @@ from automations.actions.tasks import START_TASK, STOP_EXECUTION, start_task, st
 from automations.environment_tab import event_labels
 from automations.executions import plan, step_durations
 from automations.executions.plan import Named
+from automations.executions.rows import took
 from automations.logs.access import viewer_of
 from automations.models import UNDER_WAY, Service, Task, TaskExecution, Transition
 from automations.sync.poller import follow_execution
@@ -33,7 +34,7 @@ from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext
 from portal.web.enum_labels import TRIGGERS
-from portal.web.formatting import ago_words, duration_words, phase_word, so_far_words
+from portal.web.formatting import ago_words, phase_word
 from portal.web.htmx import is_fragment, render_page
 from portal.web.permissions import permission
 
@@ -78,15 +79,6 @@ class Run:
     def why_not(self, action: Action, user: User | AnonymousUser) -> str:
         """What stands against stopping it, or starting its task again; empty where nothing is known to."""
         return action.why_not(self) if user.has_perm(action.permission) else NOT_ALLOWED
-
-    def duration(self, now: datetime) -> str:
-        """Of all of it, so far where it runs still."""
-        execution = self.execution
-        if execution.duration is not None:
-            return duration_words(execution.duration)
-        if execution.started_at is None or not self.is_under_way:
-            return ""
-        return f"{so_far_words(execution.started_at, now)} so far"
 
     def revision(self) -> str:
         """Another one after any change of what the page shows, apart from how long ago things were."""
@@ -138,7 +130,7 @@ def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     if is_fragment(request):
         follow_execution(execution)
     run, now = run_of(execution), timezone.now()
-    clock = run.duration(now)
+    clock = took(execution)
     changed = run.revision()
     seen = f"{zlib.crc32(f'{clock} {ago_words(execution.seen_at, now)}'.encode()):08x}"
     is_changed = not is_fragment(request) or request.GET.get("changed") != changed

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from html import escape
 from urllib.parse import quote
 from uuid import UUID
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from automations.executions.filters import starter_words
 from automations.models import UNDER_WAY, TaskExecution
 from portal.web import cells
-from portal.web.formatting import UNKNOWN, duration_words, so_far_words
-from portal.web.templatetags.portal import ago
+from portal.web.formatting import UNKNOWN, duration_words
+from portal.web.templatetags.portal import ago, since
 
 # what a row shows; lists never read the documents
 COLUMNS = (
@@ -31,12 +29,11 @@ Row = dict[str, str]
 
 def list_rows(executions: Iterable[TaskExecution]) -> list[Row]:
     """The cells of each line by their names, as HTML; see `portal.web.cells`."""
-    now = timezone.now()
     here, environments = reverse("automations:list"), reverse("environments:list")
-    return [_row(execution, here, environments, now) for execution in executions]
+    return [_row(execution, here, environments) for execution in executions]
 
 
-def _row(execution: TaskExecution, here: str, environments: str, now: datetime) -> Row:
+def _row(execution: TaskExecution, here: str, environments: str) -> Row:
     return {
         "id": execution.pk.hex,
         "tick": cells.tick(execution.pk.hex, f"{execution.name} in {execution.environment_name or 'its environment'}"),
@@ -46,23 +43,17 @@ def _row(execution: TaskExecution, here: str, environments: str, now: datetime) 
         "environment": _environment(execution, environments),
         "by": _starter(execution),
         "created": ago(execution.created_at),
-        "took": took(execution, now),
+        "took": SafeString(took(execution)),
     }
 
 
-def took(execution: TaskExecution, now: datetime) -> SafeString:
-    """How long it ran, or runs already: scripts let the latter count on."""
+def took(execution: TaskExecution) -> SafeString | str:
+    """How long it ran, or runs already."""
     if execution.duration is not None:
-        return SafeString(duration_words(execution.duration))
-    if execution.phase not in UNDER_WAY:
-        return SafeString(UNKNOWN)
-    if execution.started_at is None:
-        return SafeString("not started")
-    so_far = so_far_words(execution.started_at, now)
-    if so_far == UNKNOWN:
-        return SafeString(UNKNOWN)
-    since = execution.started_at.isoformat(timespec="seconds")
-    return SafeString(f'<span data-since="{since}">{so_far}</span> so far')
+        return duration_words(execution.duration)
+    if execution.phase not in UNDER_WAY or execution.gone_at:
+        return UNKNOWN
+    return since(execution.started_at) if execution.started_at else "not started"
 
 
 def _task(execution: TaskExecution, here: str) -> SafeString:

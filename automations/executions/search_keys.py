@@ -16,7 +16,7 @@ from portal.lists import readers
 from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded, folded
 from portal.lists.readers import NONE
-from portal.lists.search import Key, Search, keys, listed, one_of, same
+from portal.lists.search import Key, OneOf, Search, keys, listed, same
 from portal.web.enum_labels import TRIGGERS
 
 PREFIX = "TASK_EXECUTION_PHASE_"
@@ -67,7 +67,7 @@ def _part_of(*columns: str) -> Callable[[str], Q]:
 def _phase(text: str) -> Q:
     """A phase by its word; one that is newer than this list by its name at Ona."""
     raw = text.upper()
-    return Q(phase=raw if raw.startswith(PREFIX) else one_of(PHASES)(text))
+    return Q(phase=raw if raw.startswith(PREFIX) else OneOf(PHASES)(text))
 
 
 SEARCH = Search(

@@ -14,6 +14,7 @@ Choice = tuple[str, str]
 Choices = list[tuple[str, list[Choice]]]
 Projects = dict[str, Project]
 RUNS = "RUNNER_PHASE_ACTIVE"
+BROWSED = 20  # projects of a list to choose from; a search finds the others
 
 
 def projects() -> Projects:
@@ -32,6 +33,12 @@ def find_project(text: str, known: Projects) -> Project | None:
     by_id = [project for project in known.values() if str(project.pk) == text.lower()]
     found = [known[text]] if text in known else by_id or alike
     return found[0] if len(found) == 1 else None
+
+
+def browse(words: str, known: Projects) -> tuple[list[Project], int]:
+    """The first of those with `words` in their name or repository, and how many there are."""
+    found = [each for text, each in known.items() if folded(words.strip()) in folded(f"{text} {each.repository}")]
+    return found[:BROWSED], len(found)
 
 
 def classes() -> Choices:

@@ -19,7 +19,8 @@ from environments.activity.specification_changes import SpecificationChange, of_
 from environments.models import Environment, Secret
 from portal.directory.models import EnvironmentClass, Member, Organization, Project, Runner
 from portal.ledger import rows as ledger_rows
-from portal.ledger.models import AuditLog, Operation
+from portal.ledger.audit_log_matching import log_reads
+from portal.ledger.models import AccessEntry, AuditLog, Operation
 from portal.ledger.models.audit_log import ENVIRONMENT
 
 PREFIX = "RESOURCE_TYPE_"
@@ -48,7 +49,8 @@ NAMED: dict[str, Named] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of Ona's audit log; `operation_url` is that of the operation probably behind it, or empty."""
+    """An entry of Ona's audit log; `operation_url` is that of the operation probably behind it, or empty;
+    `reader` who probably read a log through the portal."""
 
     id: UUID
     at: datetime
@@ -61,6 +63,7 @@ class Entry:
     operation_url: str
     is_credential: bool
     note: str
+    reader: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +118,13 @@ def _of_parts(operations: Iterable[UUID]) -> dict[UUID | None, int]:
 
 
 def describe_entries(entries: Sequence[AuditLog]) -> list[Entry]:
-    """Entries with names: a query for people, and one per type of resource."""
+    """Entries with names: a query for people, one per type of resource, and one for logs that were read."""
     people, things, here = names_of(entries), _things(entries), reverse("operations:stream")
-    return [_entry(entry, people, things, here) for entry in entries]
+    reads = log_reads(entries)
+    return [_entry(entry, people, things, here, reads.get(entry.pk)) for entry in entries]
 
 
-def _entry(entry: AuditLog, people: Names, things: Mapping[UUID, str], here: str) -> Entry:
+def _entry(entry: AuditLog, people: Names, things: Mapping[UUID, str], here: str, read: AccessEntry | None) -> Entry:
     who = actor(entry, people)
     is_environment = entry.subject_type == ENVIRONMENT and entry.subject_id in things
     return Entry(
@@ -135,6 +139,7 @@ def _entry(entry: AuditLog, people: Names, things: Mapping[UUID, str], here: str
         operation_url=reverse("operations:detail", args=[entry.operation_id]) if entry.operation_id else "",
         is_credential=entry.kind == "AUDIT_LOG_ENTRY_KIND_CREDENTIAL_ACCESS",
         note=OWN if entry.is_own and not entry.operation_id else "",
+        reader=read.actor_name if read else "",
     )
 
 

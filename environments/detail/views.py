@@ -24,6 +24,7 @@ from environments.detail.failure import find_failure
 from environments.detail.fields import Fact
 from environments.detail.lifetime import banners, find_deletion, lifetime
 from environments.detail.pending_operations import OperationNotice, operation_notices
+from environments.detail.running_days import running_days
 from environments.documents.json_part import Document
 from environments.models import Environment
 from environments.policies.policy import policy_at
@@ -171,6 +172,7 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "admission": sections.admission(document),
         "timeout": sections.timeout(document),
         "activity": activity(environment, document, starter, stop),
+        "ran": running_days(environment, now),
         "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
         "machine": ownership.machine_location(environment, document, runner, kind) + sections.machine(document),
         "people": ownership.owner(environment, document),

@@ -8,6 +8,6 @@ tables                 the tables of a pack
 documents              its other files: policies, observation, README
 verify                 verify a pack, reporting each check
 read_tables            read the rows of its tables
-verify_ledger          its operations against its part of the ledger's chain
+verify_ledger          its operations and access log against its part of the ledger's chain
 verify_against_portal  a pack against the portal that verifies it
 """

@@ -31,7 +31,7 @@ PARTS = {
     "environments": "Environments, with the versions of their specifications",
     "audits": "Audits of lockdown and archive",
     "transitions": "Transitions: what was seen to change",
-    "operations": "Operations, with the ledger's chain",
+    "operations": "Operations and the access log, with the ledger's chain",
     "log": "Ona's audit log, as far as it was read",
 }
 MADE_WORDS = "The pack was made and signed. Nothing was sent to Ona."
@@ -111,6 +111,7 @@ def _tables(writer: Writer, request: PackRequest, scope: tables.PackScope) -> It
         yield from tables.write_table(writer, partial(tables.transitions, scope))
     if "operations" in request.parts:
         yield from tables.write_table(writer, partial(tables.operations, scope))
+        yield from tables.write_table(writer, partial(tables.access_log, scope))
         yield from tables.write_table(writer, partial(tables.entries, scope), ["json"])
     if "log" in request.parts:
         yield from tables.write_table(writer, partial(tables.onas_log, scope))

@@ -43,8 +43,10 @@ lockdown       its status in the audit of lockdown, and what that was derived fr
 archive        its status in the audit of archiving, likewise
 transitions    what was seen to change in the period
 operations     what was asked for through the portal in the period: who, what, why, and how it ended
-chain          the ledger's hash chain from before the period to its head; it shows that no operation was changed,
-               left out or put in afterwards
+access_log     who signed in to the portal in the period, or was refused; whose rights changed; what was read and
+               downloaded
+chain          the ledger's hash chain from before the period to its head; it shows that no operation and no row of the
+               access log was changed, left out or put in afterwards
 onas_log       Ona's own audit log of the period, as far as the portal has read it: its head says how far that is; it
                names no operation: operation_id is the one that is probably behind an entry
 policies       the organization's policies at the moment, and every version that was observed until then

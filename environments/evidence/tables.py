@@ -6,7 +6,7 @@ compared with them. Requires a snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,13 +28,14 @@ from environments.list.list import ENVIRONMENTS
 from environments.models import Transition
 from portal.exports.formats import FORMATS, Counted, Export
 from portal.exports.snapshot import streamed
-from portal.ledger.models import AuditLog, Operation
+from portal.ledger.models import AccessEntry, AuditLog, Operation
 from portal.lists.export import rows_of, table_of
 from portal.lists.query import read_query
 
 EVERYTHING = QueryDict("gone=yes&sort=created")  # every environment seen by then, oldest first
 TRANSITIONS = ("id", "environment_id", "field", "old", "new", "old_seen_at", "seen_at")
 OPERATIONS = tuple(field.attname for field in Operation._meta.concrete_fields if not field.generated)
+ACCESS = tuple(field.attname for field in AccessEntry._meta.concrete_fields if not field.generated)
 LOG = tuple(field.attname for field in AuditLog._meta.concrete_fields if not field.generated)
 VERSIONS = ("environment_id", *SPECIFIED, "old_seen_at", "seen_at")
 DESIRED_PHASE = VERSIONS.index("desired_phase")
@@ -45,16 +46,21 @@ SELECT DISTINCT ON (v.environment_id) v.environment_id, {", ".join(SPECIFIED.val
 FROM environments_specificationversion v JOIN environments_environment e ON e.id = v.environment_id
 WHERE v.seen_at <= %(stand)s AND e.first_seen_at <= %(stand)s ORDER BY v.environment_id, v.spec_version DESC
 """  # noqa: S608 (constants)
-# The operations requested in the period, and those whose first chain entry is in it: a verifier can check the latter
-# from the links alone.
+# The operations requested in the period, what the access log has of it, and those whose first chain entry is in it: a
+# verifier can check the latter from the links alone.
 _CHOSEN = """
 WITH chosen AS (
     SELECT id FROM ledger_operation WHERE asked_at BETWEEN %(since)s AND %(moment)s
-    UNION SELECT operation_id FROM ledger_entry WHERE kind = 'begun' AND at BETWEEN %(since)s AND %(moment)s
+    UNION SELECT id FROM ledger_accessentry WHERE at BETWEEN %(since)s AND %(moment)s
+    UNION SELECT operation_id FROM ledger_entry
+        WHERE kind IN ('begun', 'access') AND at BETWEEN %(since)s AND %(moment)s
 )
 """
 _OPERATIONS = f"""{_CHOSEN}
 SELECT (to_jsonb(o) - 'search')::text FROM ledger_operation o JOIN chosen USING (id) ORDER BY o.asked_at, o.id
+"""  # noqa: S608 (a constant)
+_ACCESS = f"""{_CHOSEN}
+SELECT (to_jsonb(a) - 'search')::text FROM ledger_accessentry a JOIN chosen USING (id) ORDER BY a.at, a.id
 """  # noqa: S608 (a constant)
 # From the entry before all that are included, which proves that none is missing, to the head.
 _ENTRIES = f"""{_CHOSEN}, told AS (
@@ -115,13 +121,17 @@ def transitions(scope: PackScope) -> Export:
 
 def operations(scope: PackScope) -> Export:
     """The operations of the period as they are now; `request`, `before` and `after` as JSON texts."""
-    decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-    rows = (_operation(decode(text)) for (text,) in _streamed(_OPERATIONS, scope))
-    return Export("operations", "Operations", scope.head, OPERATIONS, rows)
+    return Export("operations", "Operations", scope.head, OPERATIONS, _chained(_OPERATIONS, OPERATIONS, scope))
+
+
+def access_log(scope: PackScope) -> Export:
+    """The access log of the period; `before` and `after` as JSON texts."""
+    return Export("access_log", "Access log", scope.head, ACCESS, _chained(_ACCESS, ACCESS, scope))
 
 
 def entries(scope: PackScope) -> Export:
-    """The ledger's chain from before the period to its head, with the contents of the entries of `operations`."""
+    """The ledger's chain from before the period to its head, with the contents of the entries of `operations` and
+    `access_log`."""
     return Export("chain", "The ledger's chain", scope.head, ENTRIES, _streamed(_ENTRIES, scope))
 
 
@@ -141,11 +151,14 @@ def write_table(writer: Writer, make: Callable[[], Export], formats: Iterable[st
         yield msgspec.structs.replace(file, rows=rows.count)
 
 
-def _operation(cells: dict[str, msgspec.Raw]) -> list[Any]:
-    """Keep the documents as Postgres wrote them, since the chain hashes that."""
-    return [
-        bytes(cells[name]).decode() if name in DOCUMENTS else msgspec.json.decode(cells[name]) for name in OPERATIONS
-    ]
+def _chained(statement: str, columns: Sequence[str], scope: PackScope) -> Iterator[list[Any]]:
+    """Rows that are in the chain, with the documents as Postgres wrote them, since the chain hashes that."""
+    decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+    for (text,) in _streamed(statement, scope):
+        cells = decode(text)
+        yield [
+            bytes(cells[name]).decode() if name in DOCUMENTS else msgspec.json.decode(cells[name]) for name in columns
+        ]
 
 
 def _streamed(statement: str, scope: PackScope, **more: datetime) -> Iterator[tuple[Any, ...]]:

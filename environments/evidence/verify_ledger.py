@@ -1,8 +1,8 @@
-"""Verify the operations of a pack against its part of the ledger's chain, as `portal.ledger.chain.verify` does in the
-database.
+"""Verify the operations and the access log of a pack against its part of the ledger's chain, as
+`portal.ledger.chain.verify` does in the database.
 
-The pack has every link of the chain from before its period to the head, with the contents of its own operations. So
-none can be changed, removed or inserted without recomputing all later links, which changes the head.
+The pack has every link of the chain from before its period to the head, with the contents of its own rows. So none can
+be changed, removed or inserted without recomputing all later links, which changes the head.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from portal.ledger.chain.replay import Told, compare
 from portal.ledger.chain.verify import GENESIS, Head, Link
 from portal.ledger.models import Entry
 
-CHAIN, OPERATIONS = "chain.json", "operations.json"
+CHAIN, OPERATIONS, ACCESS_LOG = "chain.json", "operations.json", "access_log.json"
+BEGINNINGS = {Entry.Kind.BEGUN.value: "Operation", Entry.Kind.ACCESS.value: "Access log entry"}
 DOCUMENTS = ("request", "before", "after")  # cells that contain JSON
 _BATCH = 1_000
 _TABLES = """
@@ -65,19 +66,21 @@ def verify(report: Report, read: Read, manifest: Manifest, heads: Iterable[Head]
         database.executescript(_TABLES)
         try:
             _verify_links(found, database, read, manifest, heads)
-            count = _store_operations(database, read)
+            counts = {name: _store_rows(database, read(name)) for name in _tables(manifest)}
             database.executescript(_INDEXES)
             for words in _comparisons(database):
                 found.note(words)
         except (ValueError, sqlite3.Error, RecursionError) as error:
-            report_unreadable(report, f"{CHAIN} or {OPERATIONS}", error)
+            report_unreadable(report, f"{CHAIN}, {OPERATIONS} or {ACCESS_LOG}", error)
             return
     for words in found.findings:
         report.fail(words)
     report.found += found.found - len(found.findings)
     if found.holds:
         report.hold(f"{CHAIN}: {found.entries:,} links, each over the one before it, up to the head.")
-        report.hold(f"{OPERATIONS}: {count:,} operations, each as its entries in the chain record, and none missing.")
+        for name, count in counts.items():
+            of = "operations" if name == OPERATIONS else "entries"
+            report.hold(f"{name}: {count:,} {of}, each as its entries in the chain record, and none missing.")
 
 
 def _verify_links(
@@ -115,26 +118,33 @@ def _links(chunks: Iterable[bytes]) -> Iterator[Link]:
 def _stored(
     links: Iterable[Link], database: sqlite3.Connection, found: chain_verify.Report, manifest: Manifest
 ) -> Iterator[Link]:
-    """Store the links as they pass; one that begins an operation of the period must have its content."""
+    """Store the links as they pass; one that begins an operation or is of the access log must, if it is of the period,
+    have its content."""
     since, until = _time_text(manifest.since), _time_text(manifest.moment)
     for link in links:
-        if link.kind == Entry.Kind.BEGUN and link.content is None and since <= link.at <= until:
-            found.note(f"Operation {link.operation_id} is missing: entry {link.sequence} begins it within the period.")
+        if link.kind in BEGINNINGS and link.content is None and since <= link.at <= until:
+            what = f"{BEGINNINGS[link.kind]} {link.operation_id}"
+            found.note(f"{what} is missing: entry {link.sequence} begins it within the period.")
         row = (link.operation_id, link.sequence, link.kind, link.content)
         database.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", row)
         yield link
 
 
-def _store_operations(database: sqlite3.Connection, read: Read) -> int:
+def _tables(manifest: Manifest) -> list[str]:
+    """The tables that the chain is about; packs of before have no access log."""
+    return [name for name in (OPERATIONS, ACCESS_LOG) if any(file.name == name for file in manifest.files)]
+
+
+def _store_rows(database: sqlite3.Connection, content: Iterable[bytes]) -> int:
     count = 0
-    for cells in json_cells(read(OPERATIONS)):
+    for cells in json_cells(content):
         database.execute("INSERT INTO operation VALUES (?, ?)", (str(cells.get("id")), _row(cells)))
         count += 1
     return count
 
 
 def _row(cells: dict[str, Any]) -> str:
-    """An operation in the format of its entries: with documents where the table has their text."""
+    """A row in the format of its entries: with documents where the table has their text."""
     parts = [
         f"{json.dumps(name)}: {_document(value) if name in DOCUMENTS else json.dumps(value)}"
         for name, value in cells.items()
@@ -153,7 +163,7 @@ def _document(text: Any) -> str:
 def _comparisons(database: sqlite3.Connection) -> Iterator[str]:
     """Compare each operation with its entries."""
     for (identity,) in database.execute(_DUPLICATES):
-        yield f"Operation {identity} is in {OPERATIONS} more than once."
+        yield f"Operation or access log entry {identity} is in the pack more than once."
     for identity, each in groupby(database.execute(_WITH_ENTRIES), key=lambda row: str(row[0])):
         rows = list(each)
         now, entries = rows[0][1], [row[2:] for row in rows if row[2] is not None]

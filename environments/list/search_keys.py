@@ -22,7 +22,7 @@ from portal.directory.standing import words_of
 from portal.lists.completion import among, names_among
 from portal.lists.folding import Folded
 from portal.lists.readers import DAY, NONE, beginning_of_id, compared
-from portal.lists.search import Key, Search, listed, one_of, same
+from portal.lists.search import Key, OneOf, Search, listed, same
 
 EVER = timedelta(days=36_500)
 
@@ -47,7 +47,7 @@ def flag_conditions() -> dict[str, Q]:
 
 
 def _is(text: str) -> Q:
-    return one_of(flag_conditions() | CONDITIONS)(text)  # type: ignore[no-any-return]
+    return OneOf(flag_conditions() | CONDITIONS)(text)  # type: ignore[no-any-return]
 
 
 def lockdown(word: str, now: datetime) -> Q:
@@ -149,7 +149,7 @@ def _port(text: str) -> Q:
 def _phase(text: str) -> Q:
     """A phase by its word; one that is newer than this list by its name at Ona."""
     raw = text.upper()
-    value = raw if raw.startswith("ENVIRONMENT_PHASE_") else one_of(PHASES)(text)
+    value = raw if raw.startswith("ENVIRONMENT_PHASE_") else OneOf(PHASES)(text)
     return Q(phase=value)
 
 
@@ -180,7 +180,7 @@ def _names(kind: str) -> Callable[[str], Iterable[str]]:
 
 
 SPANS = among("<1d", "<7d", "<30d", ">7d", ">30d", ">90d")
-read_flag = recorded.only(lambda text: one_of(flag_conditions())(text))
+read_flag = recorded.only(lambda text: OneOf(flag_conditions())(text))
 
 
 KEYS = {
@@ -208,7 +208,7 @@ KEYS = {
         ),
         Key(
             "role", listed(ROLES), "role:prebuild",
-            lambda text: Q(role=one_of(ROLES)(text)), among(*ROLES), same("role"),
+            lambda text: Q(role=OneOf(ROLES)(text)), among(*ROLES), same("role"),
         ),
         Key("is", listed(IS), "is:failing", _is, among(*IS), _issue),
         Key(
@@ -230,7 +230,7 @@ KEYS = {
             _port, among("everyone"), same("port"),
         ),
         Key("id", "an environment's id or its beginning", "id:018f3c", beginning_of_id("an environment")),
-        Key("gone", "yes (too), only or no", "gone:yes", one_of(GONE), among(*GONE), same("gone")),
+        Key("gone", "yes (too), only or no", "gone:yes", OneOf(GONE), among(*GONE), same("gone")),
     )
 }  # fmt: skip
 SEARCH = Search(

@@ -25,7 +25,7 @@ from portal.lists.filters import Filter, any_of, words_of
 from portal.lists.folding import Folded
 from portal.lists.keyset import Sort
 from portal.lists.readers import word_of
-from portal.lists.search import Key, Search, keys, listed, one_of, same
+from portal.lists.search import Key, OneOf, Search, keys, listed, same
 
 
 def _number(column: str) -> Coalesce:
@@ -66,7 +66,7 @@ KEYS = keys(
         "scope",
         listed(SCOPES),
         "scope:project",
-        one_of({word: Q(scope_kind=word) for word in SCOPES}),
+        OneOf({word: Q(scope_kind=word) for word in SCOPES}),
         among(*SCOPES),
         same("scope"),
     ),
@@ -85,7 +85,7 @@ KEYS = keys(
         "mount",
         listed(MOUNTS),
         "mount:file",
-        one_of({word: Q(mount_kind=word) for word in MOUNTS}),
+        OneOf({word: Q(mount_kind=word) for word in MOUNTS}),
         among(*MOUNTS),
         same("mount"),
     ),

@@ -90,7 +90,6 @@ def secret_page(request: HttpRequest, secret_id: UUID) -> HttpResponse:
     named = list(old[:MOST_CHOSEN])
     context = {
         "secret": secret,
-        "back": _row_of(secret.pk),
         "reach": reach(secret.scope, secret),
         "old": named,
         "old_count": old.count(),

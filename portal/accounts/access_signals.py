@@ -99,8 +99,11 @@ def _deleted(sender: Any, instance: User, **_: Any) -> None:
         record_account(instance, None)
 
 
-def record_account(was: User | None, now: User | None) -> None:
-    """Record what of an account differs: one that was made (`was` is None), changed, or deleted (`now` is None)."""
+def record_account(was: User | None, now: User | None, *, actor: User | None = None) -> None:
+    """Record what of an account differs: one that was made (`was` is None), changed, or deleted (`now` is None).
+
+    `actor` is by default who makes the request.
+    """
     before, after = _columns(was), _columns(now)
     names = [name for name in COLUMNS if before.get(name) != after.get(name)]
     before, after = ({name: of[name] for name in names if name in of} for of in (before, after))
@@ -108,15 +111,19 @@ def record_account(was: User | None, now: User | None) -> None:
         after["password_changed"] = True
     about = now or was
     if about and (before or after):
-        subject = about.get_username()
-        record_access(AccessKind.ACCOUNT_CHANGED, actor=requester(), subject=subject, before=before, after=after)
+        record_access(
+            AccessKind.ACCOUNT_CHANGED, actor=actor or requester(), subject=about.get_username(), before=before,
+            after=after,
+        )  # fmt: skip
 
 
-def record_roles(about: Holder, what: str, before: Iterable[str], after: Iterable[str]) -> None:
+def record_roles(
+    about: Holder, what: str, before: Iterable[str], after: Iterable[str], *, actor: User | None = None
+) -> None:
     """Record that somebody has other roles or permissions, or a role other permissions."""
     subject = about.get_username() if isinstance(about, User) else f"role {about.name}"
     record_access(
-        AccessKind.ROLES_CHANGED, actor=requester(), subject=subject,
+        AccessKind.ROLES_CHANGED, actor=actor or requester(), subject=subject,
         before={what: sorted(before)}, after={what: sorted(after)},
     )  # fmt: skip
 

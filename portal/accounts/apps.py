@@ -6,16 +6,18 @@ class AccountsConfig(AppConfig):
     name = "portal.accounts"
 
     def ready(self) -> None:
-        """Register what the palette finds of saved views, their list, and the words of this app's operations; connect
-        the access log."""
+        """Register the lists of people and saved views, what the palette finds of these, and the words of this app's
+        operations; connect the access log."""
         from portal.accounts import access_signals
         from portal.accounts.palette import SOURCE
+        from portal.accounts.people.list import PEOPLE
         from portal.accounts.saved_views.list import SAVED_VIEWS
         from portal.accounts.tokens.changes import CREATED, REVOKED
         from portal.ledger import labels
-        from portal.lists.registry import register_for_api
+        from portal.lists.registry import register, register_for_api
         from portal.palette import sources
 
+        register(PEOPLE)
         register_for_api(SAVED_VIEWS)
         sources.register(SOURCE)
         for label in ("account", "socialaccount"):  # written by signing in alone

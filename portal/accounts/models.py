@@ -22,6 +22,19 @@ LONGEST_NAME = 80
 LONGEST_QUERY = 4_000
 
 
+class Person(User):
+    """A user as `/people/` shows and changes it."""
+
+    class Meta:
+        proxy = True
+        verbose_name_plural = "people"
+        default_permissions = ()
+        permissions = [
+            ("see_people", "Can see people, their roles and last sign-in"),
+            ("manage_people", "Can invite and deactivate people and change their roles"),
+        ]
+
+
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
     """Saved views by condition."""
 

@@ -19,9 +19,10 @@ ADMINISTER = (
     *(f"automations.{verb}_{thing}" for verb in ("add", "change", "delete") for thing in ("service", "task")),
     "accounts.unshare_savedview",
     "accounts.revoke_apitoken",
+    "accounts.manage_people",
 )
 EXPORT = ("environments.export_environment",)
-OVERSEE = ("ledger.read_access_log",)
+OVERSEE = ("ledger.read_access_log", "accounts.see_people")
 
 # Permissions of each role besides reading.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -29,6 +30,16 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Operator": OPERATE,
     "Admin": (*OPERATE, *ADMINISTER, *EXPORT, *OVERSEE),
     "Auditor": (*EXPORT, *OVERSEE, "automations.read_log"),
+}
+
+# The same in plain words.
+MEANINGS = {
+    "Viewer": "Sees environments, automations, secrets' names, operations and audits. Changes nothing, reads no logs.",
+    "Operator": "As a viewer; and starts, stops and keeps awake environments, runs tasks, and reads logs.",
+    "Admin": "As an operator; and creates, edits, archives and deletes environments, secrets and automations, exports, "
+    "reads the access log, and manages people.",
+    "Auditor": "As a viewer; and reads logs and the access log, sees people, exports, and makes evidence packs. "
+    "Changes nothing.",
 }
 
 # What reads, besides the permissions to view: read-only tokens have these of their role.

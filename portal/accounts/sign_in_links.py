@@ -11,6 +11,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from portal.accounts.access_signals import requester
 from portal.ledger.access_log.recording import record_access
 from portal.ledger.models import AccessKind
+from portal.web.formatting import duration_words
 
 SALT = "portal.accounts.sign_in_links"
 
@@ -18,7 +19,8 @@ SALT = "portal.accounts.sign_in_links"
 def make_token(user: User, *, valid_for: timedelta) -> str:
     """A signed token that signs `user` in once within `valid_for`. Any sign-in invalidates it. It is recorded that it
     was made."""
-    record_access(AccessKind.LINK_MADE, actor=requester(), subject=user.get_username(), after={"validFor": valid_for})
+    valid = {"valid_for": duration_words(valid_for)}
+    record_access(AccessKind.LINK_MADE, actor=requester(), subject=user.get_username(), after=valid)
     payload = {"user": user.pk, "state": _state(user), "seconds": int(valid_for.total_seconds())}
     return signing.dumps(payload, salt=SALT)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import IO, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from portal.api.errors import InvalidBody, Problem
 
 LARGEST = 512 * 1024  # bytes: an automations file and its escapes
 DEEPEST = 8
+NUL = "A text cannot hold the character U+0000."
 TOO_DEEP = f"The body is nested deeper than {DEEPEST} levels."
 _encode = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode
 
@@ -38,7 +40,21 @@ class BoundedJSONParser(BaseParser):
             raise InvalidBody([("", "The body is not a JSON object.")], 400)
         if _depth(found) > DEEPEST:
             raise InvalidBody([("", TOO_DEEP)], 400)
+        if places := list(islice(_with_nul(found), 20)):
+            raise InvalidBody([(place, NUL) for place in places])
         return found
+
+
+def _with_nul(value: Any, place: str = "") -> Iterator[str]:
+    """Pointers to the texts that Postgres cannot hold. What a name says is not repeated."""
+    if isinstance(value, str) and "\0" in value:
+        yield place
+    elif isinstance(value, dict):
+        if any("\0" in name for name in value):
+            yield place
+        yield from (found for name in value if "\0" not in name for found in _with_nul(value[name], f"{place}/{name}"))
+    elif isinstance(value, list):
+        yield from (found for at, each in enumerate(value) for found in _with_nul(each, f"{place}/{at}"))
 
 
 def _depth(value: Any) -> int:

@@ -12,9 +12,10 @@ from django.db import models
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from portal.api.parameters import names_of
+from portal.api.parameters import MAX_SIZE, names_of
 from portal.api.schema_components import NAME
 from portal.lists.declaration import List, Table
+from portal.lists.search import OneOf
 from portal.web.addresses import AnyText
 from portal.web.problems import CONTENT_TYPE, KINDS, type_of
 
@@ -198,10 +199,22 @@ def _parameter(listing: List) -> Any:
         if each is not None:
             values = "one value" if each.single else "any of these values"
             text = f"{each.label or 'Words'}: {values}, as in the page's address."
-            return OpenApiParameter(name, str, many=not each.single, description=text)
-        return OpenApiParameter(name, int if name == "page_size" else str, description=_meaning(listing, name))
+            known = list(each.read.words) if isinstance(each.read, OneOf) else None
+            return OpenApiParameter(name, str, many=not each.single, enum=known, description=text)
+        return OpenApiParameter(name, _own_type(listing, name), description=_meaning(listing, name))
 
     return parameter
+
+
+def _own_type(listing: List, name: str) -> dict[str, Any]:
+    """What a parameter takes that the API has beside the page's filters."""
+    sorts = [f"{sign}{sort}" for sort in listing.by_sort for sign in ("", "-")]
+    known: dict[str, dict[str, Any]] = {
+        "sort": {"enum": sorts},
+        "page_size": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE},
+        "count": {"enum": ["true", "false"]},
+    }
+    return {"type": "string"} | known.get(name, {})
 
 
 def _meaning(listing: List, name: str) -> str:

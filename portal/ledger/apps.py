@@ -5,11 +5,12 @@ class LedgerConfig(AppConfig):
     name = "portal.ledger"
 
     def ready(self) -> None:
-        """Register the list of operations, and what the palette finds of them."""
+        """Register the lists of operations and of the access log, and what the palette finds of them."""
+        from portal.ledger.access_log.list import ACCESS_LOG
         from portal.ledger.list import OPERATIONS
         from portal.ledger.palette import SOURCE
         from portal.lists.registry import register
         from portal.palette import sources
 
-        register(OPERATIONS)
+        register(OPERATIONS, ACCESS_LOG)
         sources.register(SOURCE)

@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from .models import Operation, Outcome
+from .models import AccessEntry, AccessKind, Operation, Outcome
 from .models.audit_log import ENVIRONMENT, AuditLog, AuditLogQuerySet
 
 SKEW = timedelta(seconds=30)  # Ona's clock and the portal's are not the same
+# A log is opened again without another entry within a minute (automations.logs.access).
+READ_BEFORE = SKEW + timedelta(minutes=1)
 WAITING = timedelta(hours=1)  # between being asked for and being sent, at most
 RECENT = timedelta(hours=1)  # the target of a creation is known after it was made
 OF_ENVIRONMENTS = ("environment", "automations_file")  # targets that Ona's log tells as the environment
+LOG_TOKEN = {"logs", "token"}  # words of an entry about what a log is read with
 VERBS = ("start", "stop", "archiv", "unarchiv", "delet", "creat", "updat")
 _WORD = re.compile(r"[A-Z]?[a-z]+")
 _CHANGES = ("rename", "set_", "clear_", "edit_", "update")
@@ -58,6 +62,32 @@ def probable(entry: AuditLog, operations: Iterable[Operation]) -> Operation | No
     """The operation that `entry`, made by the portal's account, most likely reports. Pure."""
     fitting = [each for each in operations if _fits(entry, each)]
     return min(fitting, key=lambda each: (_distance(entry.at, each), each.pk), default=None)
+
+
+def log_reads(entries: Iterable[AuditLog]) -> dict[UUID, AccessEntry]:
+    """The reading of a log through the portal that is probably behind each of `entries`, by their ids: of the same
+    environment, at the same time. At most one query."""
+    asked = [entry for entry in entries if entry.is_own and not entry.operation_id and _is_log_token(entry.action)]
+    if not asked:
+        return {}
+    first, last = min(entry.at for entry in asked), max(entry.at for entry in asked)
+    reads = AccessEntry.objects.filter(
+        kind=AccessKind.LOG_READ, at__gte=first - READ_BEFORE, at__lte=last + SKEW,
+        environment_id__in={entry.subject_id for entry in asked},
+    )  # fmt: skip
+    found = list(reads.only("environment_id", "at", "actor_name"))
+    near = {entry.pk: _nearest(entry, found) for entry in asked}
+    return {pk: read for pk, read in near.items() if read}
+
+
+def _nearest(entry: AuditLog, reads: Iterable[AccessEntry]) -> AccessEntry | None:
+    start, end = entry.at - READ_BEFORE, entry.at + SKEW
+    fitting = [read for read in reads if read.environment_id == entry.subject_id and start <= read.at <= end]
+    return min(fitting, key=lambda read: abs(entry.at - read.at), default=None)
+
+
+def _is_log_token(said: str) -> bool:
+    return {word.lower() for word in _WORD.findall(said)} >= LOG_TOKEN
 
 
 def _fits(entry: AuditLog, operation: Operation) -> bool:

@@ -14,7 +14,7 @@ from portal.ledger.models import Origin, Outcome
 from portal.lists import readers
 from portal.lists.completion import MOST, among
 from portal.lists.folding import Folded, folded
-from portal.lists.search import Key, Search, keys, listed, one_of, same
+from portal.lists.search import Key, OneOf, Search, keys, listed, same
 
 OUTCOMES: dict[str, Q] = {"open": Q(closed_at=None)} | {value: Q(outcome=value) for value in Outcome.values}
 ORIGINS: dict[str, Q] = {value: Q(origin=value) for value in Origin.values}
@@ -87,12 +87,12 @@ SEARCH = Search(
         Key("actor", "a part of the requester's name", "actor:ann", _part_of("actor_name"), _actors),
         Key("action", "an action, or a part of its words", "action:environment.stop", _action, _actions),
         Key("target", "a part of the name of what was changed, or an id", "target:otter", target),
-        Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", one_of(OUTCOMES), among(*OUTCOMES), same("outcome")),
+        Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", OneOf(OUTCOMES), among(*OUTCOMES), same("outcome")),
         Key("since", "a span such as 24h or 7d", "since:7d", since, among("24h", "7d", "30d"), same("since")),
         Key("from", "a day or a time (UTC)", "from:2026-01-31", from_),
         Key("to", "a day or a time (UTC), which is part of it", 'to:"2026-01-31T18:00"', to),
         Key("reason", "a part of the reason, or none", "reason:cost", _reason),
-        Key("origin", listed(ORIGINS), "origin:api", one_of(ORIGINS), among(*ORIGINS), same("origin")),
+        Key("origin", listed(ORIGINS), "origin:api", OneOf(ORIGINS), among(*ORIGINS), same("origin")),
         Key("token", "a part of an API token's name or prefix, or none", "token:nightly", _token, among("none")),
         Key("id", "an operation's id or its beginning", "id:018f3c", readers.beginning_of_id("an operation")),
     ),

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from portal.lists.folding import nfc_and_nfd
 from portal.lists.readers import NONE, plain_text
-from portal.lists.search import one_of
+from portal.lists.search import OneOf
 
 MOST_VALUES = 100
 Values = tuple[str, ...]
@@ -92,7 +92,7 @@ class EnumWords:
             return text
         word = text.strip().lower()
         if not word.startswith(self.prefix):
-            one_of(self.words)(word)
+            OneOf(self.words)(word)
         return word
 
     def raw(self, value: str) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from portal.lists.search import one_of
+from portal.lists.search import OneOf
 
 NONE = "none"
 LONGEST = 300  # characters of a value
@@ -38,10 +38,9 @@ def stored_text(text: str) -> str:
     return text
 
 
-def word_of(words: Iterable[str]) -> Callable[[str], str]:
+def word_of(words: Iterable[str]) -> OneOf:
     """One of the words, in any case."""
-    read = one_of({word: word for word in words})
-    return lambda text: str(read(text))
+    return OneOf({word: word for word in words})
 
 
 def id_or_none(text: str) -> str:

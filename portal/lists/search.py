@@ -171,17 +171,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f". Did you mean {near}?" if near else ""
 
 
-def one_of(words: Mapping[str, Any], *, kind: str = "") -> Callable[[str], Any]:
+@dataclass(frozen=True, slots=True)
+class OneOf:
     """A reader that accepts these words in any case and returns what they stand for."""
 
-    def read(text: str) -> Any:
-        try:
-            return words[text.lower()]
-        except KeyError:
-            message = f"takes {kind or listed(words)}{suggestion(text, words)}"
-            raise Mistyped(message, text, nearest(text, words)) from None
+    words: Mapping[str, Any]
 
-    return read
+    def __call__(self, text: str) -> Any:
+        try:
+            return self.words[text.lower()]
+        except KeyError:
+            message = f"takes {listed(self.words)}{suggestion(text, self.words)}"
+            raise Mistyped(message, text, nearest(text, self.words)) from None
 
 
 def listed(words: Iterable[str]) -> str:

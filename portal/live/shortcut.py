@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -36,6 +38,32 @@ def with_shortcut(application: Application) -> Application:
         return [token.encode()]
 
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A page that waits for another token than it has `seen`, until a time (monotonic)."""
+
+    about: str
+    seen: str
+    until: float
+    make: Callable[[], str]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to be answered."""
+        has_come = tokens.newest(self.about) not in (None, self.seen)
+        return has_come or tokens.is_blind or time.monotonic() >= self.until
+
+
+def wait_for(method: str, path: str, query: str, reader: str) -> Wait | None:
+    """What this request waits for; None if it does not ask to, or is to be answered now."""
+    if path != PATH or method != "GET":
+        return None
+    asked = {name: values[-1] for name, values in parse_qs(query).items()}
+    about, seen = asked.get("about", ""), asked.get("seen", "")
+    held = tokens.hold(reader, about, seen) if "wait" in asked else None
+    return Wait(about, seen, *held) if held else None
 
 
 def known(method: str, path: str, query: str, reader: str) -> str | None:

@@ -2,37 +2,44 @@
 
 Two equal snapshots of Postgres see the same rows: while the snapshot stays, so do the tokens, and a page that asks for
 news costs no query of its own. Some tokens go by the time as well, so that none is kept for long.
+
+A page whose token is still the same can wait for another one (`hold`): as long as any does, somebody has to `renew`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from django.db import connection
+from django.db import Error, connection
+from django.http import Http404
 
 LOOK_SECONDS = 0.25  # between two looks at the snapshot
 KEPT_SECONDS = 30.0
 ALLOWED_SECONDS = 120.0  # after which the session and its permissions are checked again
+HELD_SECONDS = 25.0  # that a page waits for news at most: proxies cut off what is silent for a minute
 MOST = 10_000  # readers and topics of a process
 NEVER = (float("-inf"), "")
-FORBIDDEN: tuple[float, Callable[[], str]] = (float("-inf"), str)
+Make = Callable[[], str]
+FORBIDDEN: tuple[float, Make] = (float("-inf"), str)
 
 
 @dataclass
 class Tokens:
     """Those of this process. Thread-safe."""
 
+    is_blind: bool = False  # the last look failed
     _snapshot: str = ""
     _looked_at: float = float("-inf")
     _made: dict[str, tuple[float, str]] = field(default_factory=dict)
-    _allowed: dict[tuple[str, str], tuple[float, Callable[[], str]]] = field(default_factory=dict)
+    _allowed: dict[tuple[str, str], tuple[float, Make]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _looking: Lock = field(default_factory=Lock)
 
-    def token(self, about: str, make: Callable[[], str]) -> str:
+    def token(self, about: str, make: Make) -> str:
         """The token of `about`, by `make` unless nothing was written since."""
         self._look()
         now, snapshot = time.monotonic(), self._snapshot
@@ -45,7 +52,7 @@ class Tokens:
                 self._made[about] = now, token
         return token
 
-    def allow(self, reader: str, about: str, make: Callable[[], str]) -> None:
+    def allow(self, reader: str, about: str, make: Make) -> None:
         """Let `reader` (a header of cookies) ask about it for a while: permissions were checked."""
         now = time.monotonic()
         with self._lock:
@@ -65,6 +72,32 @@ class Tokens:
         is_new = now - self._looked_at < LOOK_SECONDS and now - made_at < KEPT_SECONDS
         return token if is_new and now < self._allowed.get((reader, about), FORBIDDEN)[0] else None
 
+    def hold(self, reader: str, about: str, seen: str) -> tuple[float, Make] | None:
+        """Until when (monotonic) this reader may wait for another token than `seen`, and what makes it; None if that is
+        to be answered or checked now. Never waits itself."""
+        (until, make), now = self._allowed.get((reader, about), FORBIDDEN), time.monotonic()
+        is_same = now < until and not self.is_blind and seen == self.newest(about)
+        return (min(until, now + HELD_SECONDS), make) if is_same else None
+
+    def newest(self, about: str) -> str | None:
+        """The token as of the last look; None if it has to be made."""
+        made = self._made.get(about)
+        return made[1] if made else None
+
+    def renew(self, makes: Mapping[str, Make]) -> bool:
+        """Bring the tokens of these topics up to date; whether whoever waits for one has to look at it."""
+        try:
+            self._look()
+            old = [about for about in makes if time.monotonic() - self._made.get(about, NEVER)[0] >= KEPT_SECONDS]
+            for about in old:
+                with suppress(Http404, ValueError):  # the view tells so, after the wait
+                    self.token(about, makes[about])
+        except Error:
+            self.is_blind = True  # and the view tells why
+        finally:
+            connection.close()  # back to the pool
+        return self.is_blind or bool(old)
+
     def _look(self) -> None:
         """See whether anything was written, if nobody has looked lately; one thread at a time."""
         with self._looking:
@@ -77,7 +110,7 @@ class Tokens:
             with self._lock:
                 if snapshot != self._snapshot:
                     self._snapshot, self._made = snapshot, {}
-                self._looked_at = began
+                self._looked_at, self.is_blind = began, False
 
 
 tokens = Tokens()

@@ -1,4 +1,5 @@
-"""`/live/`: whether something changed since a page last asked. `portal.live.shortcut` answers most of it."""
+"""`/live/`: whether something changed since a page last asked. `portal.live.shortcut` answers most of it; and the
+numbers in the navigation, which every page has."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ from functools import partial
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from portal.live.tokens import tokens
 from portal.live.topics import find
+from portal.web.navigation import BADGES
 from portal.web.permissions import explain_roles, permission
 
 NOTHING = "There is nothing of this name to ask news of."
@@ -36,3 +39,12 @@ def live(request: HttpRequest) -> HttpResponse:
     if request.GET.get("seen") == token:
         return HttpResponse(status=204)
     return HttpResponse(token, content_type="text/plain; charset=utf-8")
+
+
+@require_GET
+@permission()
+def live_badge(request: HttpRequest, name: str) -> HttpResponse:
+    """The number beside an entry of the navigation, by the name of its URL: nothing for those who are shown none."""
+    if name not in BADGES:
+        raise Http404(NOTHING)
+    return render(request, "_badge.html", {"badge": BADGES[name](request)})

@@ -67,7 +67,7 @@ class Watcher:
                 if now - self._ticked_at >= TICK_SECONDS:
                     self._ticked_at = now
                     self._tick(now)
-                self._count(now)
+                self._count()
         finally:
             for reader in self._readers.values():
                 reader.stop()
@@ -77,6 +77,8 @@ class Watcher:
         """Wait for messages or for what is due, and take them all; False if a stop is one of them."""
         now = time.monotonic()
         waits = [max(0.0, self._ticked_at + TICK_SECONDS - now), self._hints.seconds_left(now)]
+        if self._is_to_be_counted:
+            waits.append(max(0.0, self._count_at - now))
         try:
             message = self._inbox.get(timeout=min(wait for wait in waits if wait is not None))
             while message is not None:
@@ -161,14 +163,20 @@ class Watcher:
         reader = self._readers[scope] = Reader(ona(), self._inbox, scope)
         reader.start()
 
-    def _count(self, now: float) -> None:
-        """Bring the figures of the overview up to date while somebody looks at it; the next listing does otherwise."""
-        if not self._uncounted or now < self._count_at or looked_at.OVERVIEW not in self._looked_at:
+    @property
+    def _is_to_be_counted(self) -> bool:
+        """Whether somebody looks at figures that are older than the rows; else the next listing counts them."""
+        return self._uncounted and looked_at.OVERVIEW in self._looked_at
+
+    def _count(self) -> None:
+        """Bring the figures of the overview up to date, if it is time."""
+        began = time.monotonic()
+        if not self._is_to_be_counted or began < self._count_at:
             return
         self._uncounted = False
         refresh_counts(timezone.now())
         ended = time.monotonic()
-        self._count_at = ended + (ended - now) / COUNT_SHARE
+        self._count_at = ended + (ended - began) / COUNT_SHARE
 
 
 def _send(task: object, **arguments: bool) -> None:

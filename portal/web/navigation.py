@@ -30,18 +30,22 @@ PLACES = (
     Place("secrets:list", "Secrets", "lock", "environments.view_secret"),
     Place("audit:list", "Audit", "audit", "environments.view_transition"),
     Place("operations:list", "Operations", "operations", "ledger.view_operation"),
+    Place("people:list", "People", "user", "accounts.see_people"),
+    Place("access-log", "Access log", "key", "ledger.read_access_log"),
     Place("sync", "Sync", "sync", "environments.view_syncrun"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A number beside an entry, which leads to what it counts; `words` say what that is."""
+    """A number beside an entry, which leads to what it counts; `words` say what that is. A page that shows one asks for
+    news `about` it (portal.live)."""
 
     count: int
     words: str
     url: str
     tone: str
+    about: str
 
 
 # what an app shows beside an entry, by the entry's URL name: each app's `registration` adds its own
@@ -50,8 +54,9 @@ BADGES: dict[str, Callable[[HttpRequest], Badge | None]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An entry as one request sees it."""
+    """An entry as one request sees it; `name` is that of its URL."""
 
+    name: str
     url: str
     label: str
     icon: str
@@ -69,7 +74,7 @@ def links(request: HttpRequest) -> list[Link]:
         url = url_of(place.url_name)
         if url and user.has_perm(place.permission):
             badge = BADGES[place.url_name](request) if place.url_name in BADGES else None
-            found.append(Link(url, place.label, place.icon, _current(request.path, url), badge))
+            found.append(Link(place.url_name, url, place.label, place.icon, _current(request.path, url), badge))
     return found
 
 

@@ -1,12 +1,16 @@
-// News: a visible page asks every 1.25 s whether what it is about has changed ([data-live], see portal.live); only then
-// does that element get the event "news", by which htmx requests the parts that did.
+// News: a visible page asks whether what it is about has changed ([data-live], see portal.live). The web server answers
+// when it has, or after a while; only then does that element get the event "news", by which htmx requests the parts that
+// did. Where the answer comes at once, the page asks again after 1.25 s.
 (() => {
   const EVERY = 1250;
-  const SHARE = 4; // a page that takes long to make is not made again before so many times as long
+  const AGAIN = 250; // after an answer that the server held back
+  const SHARE = 2; // a page that takes long to make is not made again before so many times as long
   const LONGEST = 15000;
+  const SILENT = 40000; // longer than the server lets a page wait
   const WITHOUT = 10000; // where it cannot be told whether there is news
   const seen = new Map(); // what each topic was like when its element was last requested
   const restUntil = new Map();
+  const asking = new Set(); // topics
   const asked = new Map(); // elements that are being requested
   let isPressed = false;
   let isLost = false;
@@ -15,29 +19,35 @@
 
   async function look() {
     clearTimeout(timer);
-    if (!document.hidden) await Promise.all([...document.querySelectorAll("[data-live]")].map(ask));
+    const began = performance.now();
+    const topics = document.hidden ? [] : [...document.querySelectorAll("[data-live]")].map(({ dataset }) => dataset.live);
+    await Promise.all(topics.map(ask));
     clearTimeout(timer);
-    timer = setTimeout(look, EVERY);
+    const now = performance.now();
+    const rests = topics.map((about) => restUntil.get(about) - now).filter((rest) => rest > 0);
+    timer = setTimeout(look, Math.min(now - began > EVERY ? AGAIN : EVERY, ...rests));
   }
 
-  async function ask(element) {
-    const about = element.dataset.live;
-    if (asked.has(element) || performance.now() < (restUntil.get(about) ?? 0)) return;
-    const query = new URLSearchParams({ about, seen: seen.get(about) ?? "" });
+  async function ask(about) {
+    if (asking.has(about) || asked.has(elementOf(about)) || performance.now() < (restUntil.get(about) ?? 0)) return;
+    const query = new URLSearchParams({ about, seen: seen.get(about) ?? "", wait: "yes" });
     let answer;
+    asking.add(about);
     try {
-      answer = await fetch(`/live/?${query}`, { redirect: "manual", cache: "no-store" });
-    } catch {
+      answer = await fetch(`/live/?${query}`, { redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(SILENT) });
+    } catch (error) {
       failures += 1;
-      tell(failures > 1); // one may be the page's own end
+      tell(failures > 1 || error.name === "TimeoutError"); // one may be the page's own end
       return;
+    } finally {
+      asking.delete(about);
     }
     failures = 0;
     tell(false);
-    if (answer.ok && answer.status !== 204) request(element, about, await answer.text());
+    if (answer.ok && answer.status !== 204) request(about, await answer.text());
     else if (answer.status !== 204) { // signed out, or the portal is in trouble: htmx tells which
       restUntil.set(about, performance.now() + WITHOUT);
-      request(element, about, "");
+      request(about, "");
     }
   }
 
@@ -46,8 +56,13 @@
     isLost = lost;
   }
 
-  function request(element, about, token) {
-    if (!element.isConnected) return;
+  function elementOf(about) {
+    return document.querySelector(`[data-live="${CSS.escape(about)}"]`);
+  }
+
+  function request(about, token) {
+    const element = elementOf(about);
+    if (!element) return;
     asked.set(element, { about, token, began: performance.now() });
     htmx.trigger(element, "news");
     setTimeout(() => asked.delete(element), LONGEST); // if no request came of it
@@ -60,6 +75,8 @@
     asked.delete(element);
     const now = performance.now();
     restUntil.set(of.about, Math.max(restUntil.get(of.about) ?? 0, now + Math.min(LONGEST, SHARE * (now - of.began))));
+    clearTimeout(timer);
+    timer = setTimeout(look, restUntil.get(of.about) - now);
     // else it waits, or it failed: the news is told again
     if (detail.xhr.status === 204 || (detail.successful && of.isShown)) seen.set(of.about, of.token);
   });
@@ -75,5 +92,7 @@
     if (asked.has(elt)) asked.get(elt).isShown = detail.shouldSwap;
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  window.addEventListener("offline", () => tell(true));
+  window.addEventListener("online", look);
   timer = setTimeout(look, EVERY);
 })();

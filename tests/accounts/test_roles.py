@@ -51,7 +51,11 @@ def test_admins_do_what_operators_do_and_edit_create_delete_mint_tokens_and_expo
 
 
 def test_auditors_read_and_export(views: set[str]) -> None:
-    assert granted("Auditor") - views == EXPORT | {"automations.read_log", "ledger.read_access_log"}
+    assert granted("Auditor") - views == EXPORT | {
+        "automations.read_log",
+        "ledger.read_access_log",
+        "accounts.see_people",
+    }
 
 
 def test_every_permission_a_role_names_exists(db: None) -> None:

@@ -36,3 +36,14 @@ def test_an_outage_says_when_to_try_again() -> None:
     answer = outages.answer(RequestFactory().get("/api/v1/environments/"), outages.AWAY)
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+def test_a_text_that_postgres_cannot_hold_is_named_in_every_body() -> None:
+    client, wrong = factories.client("Admin"), "a\0b"
+    body = {"action": "task.start", "reference": wrong, "values": {"more": ["x", wrong], wrong: "y"}}
+    for address in ("batches/actions/plan", "batches/actions/start", "saved-views/actions/create", "evidence"):
+        answer = client.post(f"/api/v1/{address}/", body, content_type="application/json")
+        assert answer.status_code == 422, address
+        pointers = [each["pointer"] for each in answer.json()["errors"]]
+        assert pointers == ["#/reference", "#/values", "#/values/more/1"], address

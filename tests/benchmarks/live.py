@@ -26,7 +26,7 @@ from tests.benchmarks.load import ROOT, sign_in, web_server
 
 TABS = 200
 SECONDS = 30.0
-EVERY = 1.25  # seconds, as in static/js/live.js
+EVERY, AGAIN = 1.25, 0.25  # seconds, as in static/js/live.js
 PAGES = ("environments:list", "environment/{environment}", "overview", "execution/{execution}")
 VISIBLE = 10_000  # milliseconds
 
@@ -72,12 +72,17 @@ def watcher(sandbox: Sandbox) -> Iterator[psutil.Process]:
             process.wait()
 
 
-def measure_idle() -> dict[str, float]:
-    """Shares of one core, in percent: of the web server, of Postgres, and of the watcher, with 200 tabs open."""
+def measure_idle(*, waits: bool) -> dict[str, float]:
+    """Shares of one core, in percent: of the web server, of Postgres, and of the watcher, with 200 tabs open, that wait
+    for news or poll."""
     with organization(300, 0) as sandbox, watcher(sandbox) as watching, web_server(os.environ["REDIS_URL"]) as port:
         topics, cookie, ends_at = _topics(), sign_in(), time.monotonic() + SECONDS + 5
         tabs = [
-            threading.Thread(target=_tab, args=(port, cookie, topics[number % len(topics)], ends_at))
+            threading.Thread(
+                target=_tab,
+                args=(port, cookie, topics[number % len(topics)], ends_at),
+                kwargs={"waits": waits},
+            )
             for number in range(TABS)
         ]
         for tab in tabs:
@@ -86,10 +91,10 @@ def measure_idle() -> dict[str, float]:
         parts = {"web": _web(), "postgres": _postgres(), "watcher": [watching]}
         before = {name: _cpu(processes) for name, processes in parts.items()}
         time.sleep(SECONDS - 10)
-        spent = {name: 100 * (_cpu(processes) - before[name]) / (SECONDS - 10) for name, processes in parts.items()}
+        found = {name: 100 * (_cpu(processes) - before[name]) / (SECONDS - 10) for name, processes in parts.items()}
         for tab in tabs:
             tab.join()
-        return spent
+        return found
 
 
 def _topics() -> list[str]:
@@ -105,17 +110,18 @@ def _topics() -> list[str]:
     ]
 
 
-def _tab(port: int, cookie: str, about: str, ends_at: float) -> None:
-    """An open page: it asks as often as static/js/live.js does."""
+def _tab(port: int, cookie: str, about: str, ends_at: float, *, waits: bool) -> None:
+    """An open page: it asks as static/js/live.js does, to wait or, polling, to be answered at once."""
     time.sleep(random.random())
-    connection, seen = http.client.HTTPConnection("127.0.0.1", port, timeout=30), ""
-    while time.monotonic() < ends_at:
-        connection.request("GET", f"/live/?about={quote(about)}&seen={quote(seen)}", headers={"Cookie": cookie})
+    connection, seen = http.client.HTTPConnection("127.0.0.1", port, timeout=40), ""
+    while (began := time.monotonic()) < ends_at:
+        address = f"/live/?about={quote(about)}&seen={quote(seen)}{'&wait=yes' if waits else ''}"
+        connection.request("GET", address, headers={"Cookie": cookie})
         answer = connection.getresponse()
         text = answer.read().decode()
         assert answer.status in (200, 204), answer.status
         seen = text or seen
-        time.sleep(EVERY)
+        time.sleep(AGAIN if time.monotonic() - began > EVERY else EVERY)
     connection.close()
 
 

@@ -36,6 +36,7 @@ from tests.browser import (
     scenes_file,
     scenes_logs,
     scenes_overview,
+    scenes_people,
     scenes_secrets,
     scenes_stream,
     scenes_timeline,
@@ -113,6 +114,7 @@ def live_and_read(sandbox: Sandbox) -> None:
 def _lists(sandbox: Sandbox) -> Iterator[Scene]:
     yield from _filled()
     yield from scenes_views.views(Scene)
+    yield from scenes_people.people(Scene)
 
 
 def _recorded(sandbox: Sandbox) -> Iterator[Scene]:

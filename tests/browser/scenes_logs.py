@@ -33,7 +33,8 @@ def logs(sandbox: Sandbox, scene: type[Scene]) -> Iterator[Scene]:
     """One that has ended, searched, one that is gone, and one that may not be read."""
     sandbox.logs.warming = 0
     service = Service.objects.present().filter(phase=ServicePhase.RUNNING).order_by("id")[0]
-    execution = TaskExecution.objects.present().filter(phase=ExecutionPhase.SUCCEEDED).order_by("id")[0]
+    there = TaskExecution.objects.present().filter(environment_id__in=Environment.objects.present().values("id"))
+    execution = there.filter(phase=ExecutionPhase.SUCCEEDED).order_by("id")[0]
     sandbox.logs.scripts[str(service.pk)] = LogScript(WORDS.encode() * 3)
     page = reverse("automations:service-log", args=[service.pk])
     yield scene("log", page, ADMIN, then=_found)

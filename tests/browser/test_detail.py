@@ -91,6 +91,7 @@ def test_a_failed_run_tells_what_to_do(signed_in: Page, sandbox: Sandbox) -> Non
     expect(page.get_by_text("ONA_API_KEY")).to_have_count(0)
     fleet.read_environments(sandbox, token="another-token")
     page.clock.fast_forward(6_000)
+    page.get_by_role("link", name="Show", exact=True).click()
     expect(page.locator(".env-runs .phase", has_text="failed")).to_be_visible()
     expect(page.locator(".env-error")).to_contain_text("unauthenticated")
     expect(page.get_by_text("Set ONA_API_KEY to a valid").first).to_be_visible()

@@ -46,6 +46,17 @@ def test_anything_is_opened_by_its_name_with_the_keys_alone(signed_in: Page) -> 
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_hidden()
     page.keyboard.press("f")
     expect(page.get_by_label("Search operations")).to_be_focused()
+    page.set_viewport_size({"width": 390, "height": 844})
+    bar = page.locator(".topbar").bounding_box()
+    assert bar is not None
+    assert bar["height"] <= 48  # one row, with the search folded to its sign
+    page.get_by_label("Search everything").fill("brave-q")
+    expect(found).to_have_text([re.compile("brave-quill")])
+    opened, row = page.get_by_label("Search everything").bounding_box(), found.bounding_box()
+    assert opened is not None
+    assert row is not None
+    assert min(opened["width"], row["width"]) > 340
+    page.keyboard.press("Escape")
     page.locator(".topbar-user").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Username")).to_be_visible()

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.db import IntegrityError, transaction
+from django.core.signals import request_finished
+from django.db import IntegrityError, close_old_connections, transaction
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from portal.accounts.sign_in_links import make_token
-from portal.ledger.access_log.recording import record_access
+from portal.exports.download import PLACES
+from portal.ledger.access_log.recording import LAST_REFUSAL, MAX_REFUSALS, record_access
 from portal.ledger.chain import verify as chain_verify
 from portal.ledger.models import AccessEntry, AccessKind
 from portal.web.network import answering
@@ -76,6 +78,34 @@ def test_refusals_and_downloads_are_recorded_whichever_view_answers() -> None:
     url = reverse("automations:file-download", args=[factories.environment().pk])
     assert client.get(f"{url}?a=b").status_code == 200
     assert (newest().kind, newest().subject, newest().outcome) == ("download", f"{url}?a=b", "allowed")
+
+
+def test_refusals_are_bounded_whatever_is_tried_and_a_token_typed_as_a_name_is_not_kept() -> None:
+    typed, client = f"portal_abcd1234_{'z' * 52}", Client()
+    for number in range(MAX_REFUSALS + 5):
+        client.post(reverse("accounts:sign-in"), {"username": f"{typed} {number}", "password": "wrong"})
+    refused = AccessEntry.objects.filter(kind="refused-sign-in").order_by("at")
+    assert len(refused) == MAX_REFUSALS
+    assert [LAST_REFUSAL in each.why for each in refused] == [False] * (MAX_REFUSALS - 1) + [True]
+    assert refused[0].actor_name == "portal_abcd1234_[not kept] 0"
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    elsewhere.post(reverse("accounts:sign-in"), {"username": "ann", "password": "wrong"})
+    assert (newest().actor_name, newest().address) == ("ann", "192.0.2.7")
+
+
+def test_a_download_that_cannot_be_recorded_is_not_sent_and_gives_its_place_back() -> None:
+    client = factories.client("Auditor")
+    client.raise_request_exception = False
+    request_finished.disconnect(close_old_connections)  # it would end the transaction of this test
+    try:
+        with transaction.atomic():
+            run("ALTER TABLE ledger_accessentry ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+            answer = client.get("/operations/export/?format=csv")
+            transaction.set_rollback(True)
+    finally:
+        request_finished.connect(close_old_connections)
+    assert answer.status_code == 500
+    assert PLACES.taken == 0
 
 
 def test_entries_stay_and_the_chain_tells_what_a_superuser_of_the_database_does() -> None:

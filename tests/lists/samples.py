@@ -14,7 +14,7 @@ from automations.models import Batch, BatchItem, ExecutionPhase, ServicePhase
 from automations.sync.summaries import refresh
 from environments.models import Field, SyncRun, Transition
 from environments.models.overview import StartUp
-from portal.ledger.models import Outcome
+from portal.ledger.models import AccessEntry, Outcome
 from tests.support import audits, factories
 from tests.support.audit_entries import entry
 from tests.support.automation_factories import batch, execution, service, task
@@ -139,6 +139,22 @@ def _sync_runs(number: int) -> None:
         )  # fmt: skip
 
 
+def _accesses(number: int) -> None:
+    for minute in range(number):
+        AccessEntry.objects.create(
+            at=timezone.now() - timedelta(minutes=minute), kind="refused-sign-in" if minute % 2 else "sign-in",
+            outcome="refused" if minute % 2 else "allowed", actor_name="ann", address="203.0.113.7",
+        )  # fmt: skip
+
+
+def _people(number: int) -> None:
+    for each in range(number):
+        made = factories.user("Viewer" if each % 2 else "Operator")
+        made.last_login = timezone.now() - timedelta(minutes=each)
+        made.set_unusable_password()
+        made.save()
+
+
 SAMPLES: Mapping[str, Sample] = {
     "operations:list": Sample(
         _operations,
@@ -148,6 +164,19 @@ SAMPLES: Mapping[str, Sample] = {
             "origin": "page",
         },
         "nobody -reason:cost",
+    ),
+    "access-log": Sample(
+        _accesses,
+        {
+            "since": "7d", "from": "2020-01-05", "to": "2099-01-05", "kind": "sign-in", "outcome": "allowed",
+            "person": "ann", "address": "203.0.113.7",
+        },
+        "ann -kind:lockout",
+        always={"person": "ann"},  # the file is itself an entry, of whom the test signs in
+    ),
+    "people:list": Sample(
+        _people, {"role": "viewer", "state": "active", "signs-in": "link"}, "viewer -role:admin",
+        always={"signs-in": "link"},  # not the person whom the test signs in
     ),
     "environments:list": Sample(
         _environments,

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from automations.models import Task
-from tests.support import automation_factories, factories
+from tests.support import automation_factories, factories, operations
 
 pytestmark = pytest.mark.django_db
 
@@ -16,8 +16,14 @@ def trail(page: str) -> list[tuple[str, str]]:
     return re.findall(r'class="crumb" href="([^"]*)">([^<]*)<', found)
 
 
-def test_every_page_tells_the_pages_above_it_that_its_reader_may_open() -> None:
+def head(page: str) -> str:
+    (found,) = re.findall(r'class="page-top">(.*?)<div class="page-actions">', page, re.DOTALL)
+    return str(found)
+
+
+def test_every_page_tells_the_pages_above_it_that_its_reader_may_open_and_only_there() -> None:
     environment = factories.environment()
+    batch, operation, secret = automation_factories.batch(environment), operations.operation(), factories.secret()
     task: Task = automation_factories.task(environment, reference="build")
     viewer = factories.client()
     above = {
@@ -28,9 +34,15 @@ def test_every_page_tells_the_pages_above_it_that_its_reader_may_open() -> None:
         "/audit/lockdown/": [("/audit/", "Audit")],
         "/operations/stream/": [("/operations/", "Operations")],
         "/overview/starts/": [("/", "Overview")],
+        "/environments/running/": [("/environments/", "Environments")],
+        f"/operations/batches/{batch.pk}/": [("/operations/", "Operations"), ("/operations/batches/", "Batches")],
+        f"/operations/{operation.pk}/": [("/operations/", "Operations")],
+        f"/secrets/{secret.pk}/": [("/secrets/", "Secrets")],
     }
     for path, crumbs in above.items():
-        assert trail(viewer.get(path).content.decode()) == crumbs, path
+        page = viewer.get(path).content.decode()
+        assert trail(page) == crumbs, path
+        assert not [url for url, _ in crumbs if f'href="{url}"' in head(page)], path
     assert trail(factories.client("").get(f"/environments/{environment.pk}/").content.decode()) == []
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portal.lists.search import LONGEST, Key, Problem, Query, Term, one_of, parse, render, without
+from portal.lists.search import LONGEST, Key, OneOf, Problem, Query, Term, parse, render, without
 
 KEYS = {
-    "phase": Key("phase", "running or stopped", "phase:running", one_of({"running": 1, "stopped": 2})),
+    "phase": Key("phase", "running or stopped", "phase:running", OneOf({"running": 1, "stopped": 2})),
     "owner": Key("owner", "a part of a name", "owner:ann"),
     "port": Key("port", "a number", "port:8080", int),
 }

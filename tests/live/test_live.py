@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.task import ThreadedTaskDispatcher
 
 from automations.models import Service, TaskExecution
 from environments.models import Environment, Phase, SyncRun
 from environments.models.overview import OverviewPart
 from environments.sync import looked_at
+from portal import server as web
 from portal.ledger.models import Outcome
 from portal.lists.registry import LISTS
 from portal.live import shortcut, tokens
@@ -131,3 +142,91 @@ def test_a_page_whose_permissions_were_checked_lately_is_answered_before_django_
     assert answer(token, cookie) == (False, "200")
     assert answer(token, cookie) == (False, "200"), "permissions are checked again after their time"
     assert TOPICS[about].permissions == LISTS[about].permissions
+
+
+@contextmanager
+def web_server() -> Iterator[web.Server]:
+    """The portal as one process of gunicorn runs it, with one thread for pages."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    dispatcher, connections, is_over = ThreadedTaskDispatcher(), {}, threading.Event()
+    dispatcher.set_thread_count(1)
+    portal = shortcut.with_shortcut(WSGIHandler())
+    server = web.serve_on(portal, listener, connections, dispatcher, Adjustments(**web.ADJUSTMENTS))
+
+    def move_bytes() -> None:
+        while not is_over.is_set():
+            wasyncore.loop(timeout=0.05, use_poll=True, map=connections, count=1)
+
+    loop = threading.Thread(target=move_bytes)
+    loop.start()
+    try:
+        yield server
+    finally:
+        is_over.set()
+        loop.join()
+        dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(connections)
+        if server.looker:
+            server.looker.join()
+
+
+def eventually(holds: Callable[[], Any]) -> None:
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < 10
+        time.sleep(0.02)
+
+
+def test_open_pages_are_held_until_there_is_news_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer, about, is_away = factories.client(), "environments:list", threading.Event()
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in viewer.cookies.items())
+    topic = TOPICS[about]
+
+    def token_or_outage(argument: str) -> str:
+        if is_away.is_set():
+            raise OperationalError("the database is away")
+        return topic.token(argument)
+
+    monkeypatch.setitem(TOPICS, about, replace(topic, token=token_or_outage))
+
+    def asked(seen: str) -> http.client.HTTPConnection:
+        page = http.client.HTTPConnection("127.0.0.1", int(server.effective_port), timeout=10)
+        page.request(
+            "GET", f"/live/?{urlencode({'about': about, 'seen': seen, 'wait': 'yes'})}", headers={"Cookie": cookie}
+        )
+        return page
+
+    def answered(page: http.client.HTTPConnection) -> tuple[int, str]:
+        answer = page.getresponse()
+        return answer.status, answer.read().decode()
+
+    with web_server() as server:
+        status, token = answered(asked(""))
+        assert (status, token) == (200, ask(viewer, about)[1])
+        pages = [asked(token) for _ in range(3)]
+        eventually(lambda: len(server.held) == 3)
+        assert answered(asked("an older one")) == (200, token), "others are answered meanwhile"
+        pages.pop().close()
+        eventually(lambda: len(server.held) == 2)
+        factories.environment()
+        news = {answered(page) for page in pages}
+        assert news == {(200, ask(viewer, about)[1])} != {(200, token)}
+        assert not server.held
+
+        monkeypatch.setattr(tokens, "HELD_SECONDS", 0.1)
+        _, token = news.pop()
+        assert answered(asked(token)) == (204, ""), "not for ever"
+        monkeypatch.setattr(tokens, "HELD_SECONDS", 60.0)
+        page = asked(token)
+        eventually(lambda: server.held)
+        is_away.set()
+        factories.environment()
+        assert answered(page)[0] == 503, "the view tells what is wrong"
+        is_away.clear()
+        _, token = answered(asked(""))
+        page = asked(token)
+        eventually(lambda: server.held)
+        server.release(everything=True)  # the process ends
+        assert answered(page)[0] == 204
+        tokens.tokens._allowed.clear()
+        assert tokens.tokens.hold(cookie, about, token) is None, "permissions are to be checked"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import cycle
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
@@ -34,7 +37,9 @@ from portal.sandbox.server import Sandbox
 from portal.sandbox.world import World
 from portal.sandbox.world_state import Event
 from portal.watching.attention import in_progress
+from portal.watching.management.commands import watch_ona
 from portal.watching.watcher import Watcher
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GET, LIST = "EnvironmentService/GetEnvironment", "EnvironmentService/ListEnvironments"
@@ -210,30 +215,75 @@ def test_a_stream_that_ends_or_is_silent_is_opened_again_and_what_it_missed_is_l
     assert {run.error_code for run in runs if run.state == "failed"} == {"unreachable"}
 
 
-def test_a_killed_watcher_is_replaced_by_the_one_that_waits(sandbox: Sandbox, broker: redis.Redis) -> None:
-    one = str(Environment.objects.running().earliest("pk").pk)
+def test_whatever_befalls_streams_and_watchers_the_tables_are_those_of_ona(
+    sandbox: Sandbox, broker: redis.Redis
+) -> None:
+    """Two watchers, of which the one that watches is killed; before that, one kind of trouble with events."""
+    world, kills = sandbox.world, examples(20)
+    one, other = (str(each.pk) for each in Environment.objects.running().order_by("pk")[:2])
+    named = Environment.objects.filter(pk=one)
+    phases = [Phase.STOPPING, Phase.STARTING, Phase.UPDATING, Phase.RUNNING]
 
-    def changes(phase: Phase) -> None:
-        sandbox.world.change(one, status={"phase": phase})
-        eventually(Environment.objects.filter(pk=one, phase=phase).exists, phase, within=2)
+    def rename(name: str) -> None:
+        world.change(one, metadata={"name": name})
 
-    children = [_watch_in_another_process()]
-    try:
-        connected(broker)
-        children.append(_watch_in_another_process())
+    def events_are_lost() -> None:
+        with silence(sandbox) as lost:
+            rename("lost")
+        world.change(other, metadata={"name": "told"})
+        eventually(Environment.objects.filter(pk=other, name="told").exists, "others are read")
+        assert lost
+        sync_environments(ona())  # the page is not stale for longer than a sweep
+
+    def events_come_late_twice_and_backwards() -> None:
+        with silence(sandbox) as held:
+            rename("first")
+            rename("second")
+            added = world.add_environment()
+            world.remove(added)
+        for event in [*reversed(held), *held]:
+            invent(sandbox, event.operation, event.resource, event.id)
+        eventually(named.filter(name="second").exists, "late")
+
+    def events_are_invented() -> None:
+        invent(sandbox, "DELETE", "ENVIRONMENT", one)
+        invent(sandbox, "CREATE", "ENVIRONMENT", str(uuid4()))
+        rename("in spite of it")
+        eventually(named.filter(name="in spite of it").exists, "read")
+
+    def redis_restarts() -> None:
         broker.flushdb()  # as a restart leaves it
-        changes(Phase.STOPPING)
-        _kill(children.pop(0))
-        sandbox.world.change(one, status={"phase": Phase.STARTING})
-        connected(broker, count=2)
-        assert agrees(sandbox)
-        changes(Phase.UPDATING)
-        assert sandbox.application.events.watching == 1 + len(in_progress())
+        rename("without Redis")
+        eventually(named.filter(name="without Redis").exists, "read", within=2)
+
+    troubles = cycle([events_are_lost, events_come_late_twice_and_backwards, events_are_invented, redis_restarts])
+    children = deque([_watch_in_another_process()])
+    try:
+        for number in range(kills + 1):
+            connected(broker, count=number + 1)
+            assert agrees(sandbox), number
+            if number < kills:
+                children.append(_watch_in_another_process())  # and waits
+                next(troubles)()
+                _kill(children.popleft())
+                world.change(other, status={"phase": phases[number % len(phases)]})  # while nobody watches
+        assert sandbox.application.events.watching == 1 + len(in_progress()), "one watches at a time"
     finally:
         for child in children:
             _kill(child)
-    assert connections() == ["failed", "running"], "the second closed what the first left open"
-    assert Transition.objects.filter(environment_id=one, field="phase").count() == 3
+    assert connections() == ["failed"] * kills + ["running"], "each closed what the one before left open"
+    assert Transition.objects.filter(environment_id=other, field="phase").count() == kills, "nothing is doubled"
+
+
+@contextmanager
+def silence(sandbox: Sandbox) -> Iterator[list[Event]]:
+    """The events that no stream tells meanwhile."""
+    held: list[Event] = []
+    listeners, sandbox.world._listeners = sandbox.world._listeners, [held.append]
+    try:
+        yield held
+    finally:
+        sandbox.world._listeners = listeners
 
 
 def _watch_in_another_process() -> int:
@@ -241,6 +291,7 @@ def _watch_in_another_process() -> int:
     connection.close_pool()  # type: ignore[attr-defined]
     if process := os.fork():
         return process
+    watch_ona.STANDBY_SECONDS = 0.1
     try:
         call_command("watch_ona")
     finally:

@@ -20,6 +20,6 @@ def test_a_403_names_the_roles_and_whom_to_ask() -> None:
     said = "Evidence packs need the role Auditor or Admin. You are Viewer. Ask: ann, zoe."
     assert said in answer.content.decode()
     nobody = factories.client("").get("/environments/").content.decode()
-    assert "This page needs the role Viewer, Auditor, Operator or Admin. You have no role. Ask: ann, zoe." in nobody
+    assert "This page needs the role Viewer, Operator, Auditor or Admin. You have no role. Ask: ann, zoe." in nobody
     fragment = factories.client("Viewer").get("/audit/evidence/", headers={"HX-Request": "true"})
     assert fragment.content.decode() == said

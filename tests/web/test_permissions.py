@@ -18,6 +18,7 @@ from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
 from portal.directory.models import Organization
+from portal.ledger.models import AccessEntry
 from portal.lists.registry import API_ONLY, LISTS
 from tests.api import lone
 from tests.api.test_tokens import bearer
@@ -76,6 +77,7 @@ TABLE = {
     "find": Row(SIGNED_IN),
     "complete": Row(READERS, data=(("list", "environments:list"), ("q", "owner:a"))),
     "live": Row(READERS, data=(("about", "overview"),)),
+    "live-badge": Row(SIGNED_IN),
     "overview": Row(READERS),
     **{f"overview-{rows}": Row(READERS) for rows in ("changes", "starts", "running-time")},
     "environments:list": Row(READERS),
@@ -126,6 +128,10 @@ TABLE = {
     "operations:changes": Row(READERS, (200, 204)),
     "operations:detail": Row(READERS),
     "operations:stream": Row(READERS),
+    **{f"people:{page}": Row(EXPORTERS) for page in ("list", "facets", "person")},
+    "people:new": Row(ADMINS),
+    "access-log": Row(EXPORTERS),
+    "access-log-changes": Row(EXPORTERS, (200, 204)),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
     **{
         name: Row(EXPORTERS, data=(("format", "csv"),))
@@ -135,6 +141,7 @@ TABLE = {
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
+            "access-log-export", "people:export",
         )
     },
     "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
@@ -185,6 +192,7 @@ TABLE = {
     **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
+    **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -226,9 +234,11 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk, "provider_id": "acme"}
+    values |= {"name": "operations:list"}
     makers = {
         "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
         "api:secrets-list-one": factories.secret,
+        "api:access-log-one": lambda: AccessEntry.objects.create(at=timezone.now(), kind="sign-in", outcome="allowed"),
         "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
@@ -239,6 +249,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["view_id"] = factories.saved_view(name).pk
     if "token_id" in pattern.pattern.converters:
         values["token_id"] = factories.api_token().pk
+    if "person_id" in pattern.pattern.converters:
+        values["person_id"] = factories.user().pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:

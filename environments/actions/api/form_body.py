@@ -22,13 +22,10 @@ from portal.lists.search import suggestion
 
 F = TypeVar("F", bound=ActionForm)
 Body = Mapping[str, Any]
-# What a kind of field takes beside texts, as the document says; the first that fits.
-TAKES: tuple[tuple[type[forms.Field], tuple[type, ...], str], ...] = (
-    (forms.BooleanField, (bool,), "takes true or false"),
-    (forms.IntegerField, (int, float), "takes a number"),
-    (forms.MultipleChoiceField, (list,), "takes a list of texts"),
-    (forms.Field, (), "takes a text"),
-)
+NOT_A_TEXT = "takes a text"
+NOT_TEXTS = "takes a list of texts"
+NOT_A_NUMBER = "takes a number"
+NOT_A_CHOICE = "takes true or false"
 
 
 def fill_in(request: Request, make: Callable[[HttpRequest], F], body: Body) -> F:
@@ -105,15 +102,17 @@ def _values(row: forms.Form) -> dict[str, Any]:
 
 def unfit(field: forms.Field, value: Any) -> str:
     """What is wrong with the type of a value, if anything. A field would make something of any: true of "no"."""
-    types, words = next((types, words) for kind, types, words in TAKES if isinstance(field, kind))
-    match value:
-        case None:
+    match field, value:
+        case _, None:
             return ""
-        case str():  # fits each, since command lines have nothing else
-            return words if isinstance(field, forms.BooleanField) and value not in ("true", "false") else ""
-        case list():
-            return "" if list in types and all(isinstance(each, str) for each in value) else words
-    return "" if type(value) in types else words
+        case forms.BooleanField(), _:  # command lines have texts alone
+            return "" if isinstance(value, bool) or value in ("true", "false") else NOT_A_CHOICE
+        case forms.MultipleChoiceField(), _:
+            texts = value if isinstance(value, list) else [value]
+            return "" if all(isinstance(each, str) for each in texts) else NOT_TEXTS
+        case forms.IntegerField(), _:
+            return "" if isinstance(value, str | int | float) and not isinstance(value, bool) else NOT_A_NUMBER
+    return "" if isinstance(value, str) else NOT_A_TEXT
 
 
 def _put(data: QueryDict, field: forms.Field, name: str, value: Any) -> None:

@@ -18,11 +18,11 @@ from portal.ledger.list import OPERATIONS
 
 REASON = "Ending disks that nobody uses"
 KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER,
+    "Idempotency-Key", {"type": "string", "pattern": "^[!-~]{1,255}$"}, OpenApiParameter.HEADER,
     description="The same key with the same body gets the same answer for 24 hours; with another body it is refused.",
 )  # fmt: skip
 VERSION = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, required=True,
+    "If-Match", {"type": "string", "pattern": "^[!-~]+$"}, OpenApiParameter.HEADER, required=True,
     description="The version of the specification that you changed: the ETag of the environment.",
 )  # fmt: skip
 SHOWN_ONCE = " The answer has it as environment_token, this once."

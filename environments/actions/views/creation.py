@@ -27,7 +27,11 @@ from portal.web.parameters import anything, takes
 from portal.web.permissions import permission
 
 PREFILLED = ("url", "branch", "project", "project_class", "name")  # what a link may fill in
-CLASSES = "project-classes"  # the part of the form that follows the project
+PARTS = {  # of the form, by the id of the element that each takes the place of
+    "project-classes": "environments/actions/_create_classes.html",
+    "project": "environments/actions/_create_project.html",
+    "browse": "environments/actions/_create_browse.html",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Owner:
     environments: int
 
 
-@takes(**dict.fromkeys((*PREFILLED, "operation", "again"), anything))
+@takes(**dict.fromkeys((*PREFILLED, "operation", "again", "find"), anything))
 @keeps_form
 @permission("environments.view_environment", "environments.add_environment")
 def environment_create(request: HttpRequest) -> HttpResponseBase:
@@ -63,12 +67,14 @@ def create(form: CreationForm, context: RequestContext) -> Operation:
 
 
 def _show(request: HttpRequest, form: CreationForm, failed: Operation | None = None) -> HttpResponse:
+    find = request.GET.get("find", "")
+    browsed, count = creation_choices.browse(find, form.projects)
+    parts: dict[str, Any] = {"form": form, "find": find, "browsed": browsed, "count": count}
     details = htmx_of(request)
-    if details is not None and details.target == CLASSES:
-        return render(request, "environments/actions/_create_classes.html", {"form": form})
+    if details is not None and details.target in PARTS:
+        return render(request, PARTS[details.target], parts)
     organization = Organization.objects.present().order_by("id").first()
-    context = {
-        "form": form,
+    context = parts | {
         "operation": failed,
         "owner": _owner(),
         "policies": creation_choices.policies(organization),
@@ -105,7 +111,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         known = creation_choices.projects()
         found = creation_choices.find_project(project, known)
         given["project"] = next((text for text, each in known.items() if each == found), project)
-    way = FROM_PROJECT if given.get("project") else FROM_URL
+    way = FROM_PROJECT if given.get("project") or "find" in request.GET else FROM_URL
     return {name: value for name, value in given.items() if value} | {"way": way}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -17,6 +18,8 @@ from django.shortcuts import render
 from portal.accounts.oidc.id_tokens import SignInRefused
 from portal.accounts.oidc.provider import Provider
 from portal.accounts.roles import ROLES
+from portal.ledger.access_log.recording import record_access
+from portal.ledger.models import AccessKind
 
 log = structlog.get_logger(__name__)
 UNKNOWN = "The provider could not be reached, or did not answer as expected. Try again; nothing was changed."
@@ -86,6 +89,10 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
         if exception is None:
             said = CANCELLED if error == "cancelled" else NOT_ASKED
         log.warning("sign_in_by_provider_refused", provider=provider.app.provider_id, reason=said)
+        record_access(
+            AccessKind.REFUSED_SIGN_IN, request=request, subject=f"identity provider {provider.app.provider_id}",
+            refused_because=said, once_within=timedelta(minutes=1),
+        )  # fmt: skip
         raise ImmediateHttpResponse(render(request, "accounts/provider_refused.html", {"means": said}, status=403))
 
 

@@ -13,7 +13,7 @@ VIEW = "accounts.view_apitoken"
 REVOKE = "accounts.revoke_apitoken"
 # Accounts, roles and tokens are for people: whoever has a token must not be able to make a longer-lived one of it.
 FOR_PEOPLE = ("accounts.", "auth.", "admin.", "sessions.", "axes.")
-OF_ACCOUNTS = frozenset({"accounts.view_savedview"})
+OF_ACCOUNTS = frozenset({"accounts.view_savedview", "accounts.see_people"})
 
 
 def roles_within(user: User) -> list[str]:

@@ -36,8 +36,17 @@ class AccessRecorded:
             if response.status_code == FORBIDDEN:
                 _record_refusal(request)
             elif response.status_code == OK and response.get("Content-Disposition", "").startswith("attachment"):
-                record_access(AccessKind.DOWNLOADED, actor=request.user, subject=request.get_full_path())
+                _record_download(request, response)
         return response
+
+
+def _record_download(request: HttpRequest, response: HttpResponseBase) -> None:
+    """What cannot be recorded is not sent; an export that is not sent gives its place back."""
+    try:
+        record_access(AccessKind.DOWNLOADED, actor=request.user, subject=request.get_full_path())
+    except DatabaseError:
+        response.close()
+        raise
 
 
 def _record_refusal(request: HttpRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,11 @@ from portal.web.network import client_address, client_browser, current_request
 
 LONGEST_NAME = 150  # characters of a name as typed: as many as a username has
 LONGEST = 1_000  # characters of what it was about, and of why
+# Of one kind, by one person or, signed out, from one address: whoever tries ever other names or addresses of the
+# portal cannot fill the disk. It is more than the sign-in's own limits let through (SIGN_IN_LIMITS).
+MAX_REFUSALS, REFUSALS_INTERVAL = 60, timedelta(hours=1)
+LAST_REFUSAL = "More of these are not recorded within the hour."
+_API_TOKEN = re.compile(r"(portal_[a-z0-9]{8})_[a-z0-9]+")
 
 
 def record_access(
@@ -36,7 +42,7 @@ def record_access(
 
     `typed_name` is the name of somebody who is not signed in, `refused_because` says why something was refused.
     `once_within` bounds what can be repeated at will: None is returned, and nothing recorded, if the same was recorded
-    within that time (one query more).
+    within that time (one query more). Refusals are bounded as well (MAX_REFUSALS).
     """
     asking = request or current_request()
     entry = AccessEntry(
@@ -56,6 +62,8 @@ def record_access(
     )
     if once_within and _is_recorded(entry, once_within):
         return None
+    if refused_because and not _has_room(entry):
+        return None
     entry.save(force_insert=True)
     return entry
 
@@ -65,5 +73,15 @@ def _is_recorded(entry: AccessEntry, within: timedelta) -> bool:
     return AccessEntry.objects.filter(at__gt=entry.at - within, **same).exists()
 
 
+def _has_room(entry: AccessEntry) -> bool:
+    """Whether one more refusal is recorded; the last one says that it is."""
+    same = {name: getattr(entry, name) for name in ("kind", "outcome", "actor_id", "address")}
+    refused = AccessEntry.objects.filter(at__gt=entry.at - REFUSALS_INTERVAL, **same)[:MAX_REFUSALS].count()
+    if refused == MAX_REFUSALS - 1:
+        entry.why = f"{entry.why} {LAST_REFUSAL}"
+    return refused < MAX_REFUSALS
+
+
 def _cut(text: str, longest: int) -> str:
-    return text.replace("\0", "\ufffd")[:longest]
+    """As it can be stored, without the secret part of an API token that was typed as a name or pasted into a search."""
+    return _API_TOKEN.sub(r"\1_[not kept]", text.replace("\0", "\ufffd"))[:longest]

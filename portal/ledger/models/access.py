@@ -55,7 +55,7 @@ class AccessEntry(models.Model):
 
     `actor_name` of a refused sign-in is the name as typed, up to a bound; `actor_id` is then NULL. `subject` is what it
     was about: a person, an address of the portal, a log, a token's name and prefix. Passwords and tokens are never part
-    of it, unless somebody types one as a name.
+    of it, unless somebody types a password as a name.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -42,6 +42,15 @@ def _relative(value: datetime | None, name: str, words: Callable[[datetime, date
 
 
 @register.filter
+def since(value: datetime) -> SafeString | str:
+    """How long something runs already; it goes on while a page is open: static/js/clock.js."""
+    words = formatting.so_far_words(value, timezone.now())
+    if words == formatting.UNKNOWN:
+        return words
+    return format_html('<span data-since="{}">{}</span> so far', _iso(value), words)
+
+
+@register.filter
 def at(value: datetime | None) -> SafeString | str:
     """An absolute time in UTC; "unknown" for None."""
     if value is None or value == "" or formatting.stands_for_none(value):

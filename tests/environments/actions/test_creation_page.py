@@ -144,6 +144,24 @@ def test_a_chosen_class_stays_when_the_project_is_looked_up_again(known: Sandbox
     assert f'<option value="{second}" selected>' in answer
 
 
+def test_projects_are_found_by_a_part_of_their_name_or_repository_and_chosen(known: Sandbox, client: Client) -> None:
+    projects = list(Project.objects.order_by("name", "id"))
+    first, headers = projects[0], {"HX-Request": "true", "HX-Target": "browse"}
+    wanted = {"": projects[:20], first.name.upper(): [first], f" {first.repository}": [first], "zzz": []}
+    for query, found in wanted.items():
+        for of in ({}, headers):  # without scripts, and with them
+            page = client.get(NEW, {"find": query}, headers=of).content.decode()
+            links = re.findall(r'<a href="/environments/new/\?project=([^"]+)"', page)
+            assert links == [str(each.pk) for each in found], query
+            assert ("<form" in page) is not bool(of), query
+            assert ("The first 20 of" in page) is (query == ""), query
+    chosen = client.get(NEW, {"project": first.pk}).content.decode()
+    assert re.search(f'name="project"[^>]*value="{first.name}"', chosen)
+    part = client.get(NEW, {"project": first.pk}, headers=headers | {"HX-Target": "project"}).content.decode()
+    assert part.strip().startswith('<div id="project">')
+    assert f'aria-current="true"><bdi>{first.name}' in part
+
+
 def test_only_enabled_classes_are_offered(known: Sandbox, client: Client) -> None:
     page = client.get(NEW).content.decode()
     for each in known.world.organization.classes:

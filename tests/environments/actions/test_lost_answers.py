@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 DONE, FAILED, UNKNOWN = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.UNKNOWN
 Act = Callable[..., Operation]
 STOP, START, ARCHIVE = lifecycle.stop_environment, lifecycle.start_environment, lifecycle.archive_environment
+KEEP_AWAKE, SOON = lifecycle.mark_environment_active, "2030-01-01T00:00:00Z"
 # what an upstream shows afterwards that raises no version of the specification and changes no desired phase
 CASES: tuple[tuple[Act, str, dict[str, Any], Outcome], ...] = (
     (STOP, "RUNNING", {}, FAILED),
@@ -35,6 +36,8 @@ CASES: tuple[tuple[Act, str, dict[str, Any], Outcome], ...] = (
     (START, "STOPPED", {"status": {"phase": Phase.RUNNING}}, DONE),
     (ARCHIVE, "RUNNING", {"status": {"phase": Phase.STOPPED}}, UNKNOWN),
     (ARCHIVE, "STOPPED", {}, FAILED),
+    (KEEP_AWAKE, "RUNNING", {}, FAILED),
+    (KEEP_AWAKE, "RUNNING", {"status": {"activitySignal": {"source": "VS Code", "timestamp": SOON}}}, UNKNOWN),
 )
 
 

@@ -17,10 +17,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from environments.models import SyncRun
+from portal.ledger.access_log.recording import record_access
 from portal.ledger.audit_log_matching import match, match_recent
-from portal.ledger.models import AuditLog, AuditLogGap, Outcome
+from portal.ledger.models import AccessKind, AuditLog, AuditLogGap, Outcome
 from tests.support import factories, operations
 from tests.support.audit_entries import entry, own, person
+from tests.support.databases import undone
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -217,6 +219,23 @@ def test_a_creation_whose_id_is_known_later_is_found_in_the_next_look() -> None:
 def test_what_the_tokens_account_did_without_an_operation_says_so(viewer: Client) -> None:
     own("create environment logs token")
     assert "by the portal's own token, no matching operation" in text(get(viewer))
+
+
+def test_an_entry_of_a_log_that_was_read_through_the_portal_names_its_reader(viewer: Client) -> None:
+    said, who = "Create environment logs token", factories.user(username="ann")
+    read = record_access(AccessKind.LOG_READ, actor=who, environment_id=uuid.uuid4())
+    assert read
+    seconds = timedelta(seconds=1)
+    for columns, is_read in (
+        ({"ago": 20 * seconds}, True),  # Ona's clock is behind
+        ({"ago": 20 * seconds, "subject_id": uuid.uuid4()}, False),
+        ({"ago": 200 * seconds}, False),
+        ({"ago": 20 * seconds, "is_own": False}, False),
+        ({"ago": 20 * seconds, "action": "Create environment access token"}, False),
+    ):
+        with undone():
+            own(**{"action": said, "subject_id": read.environment_id} | columns)
+            assert ("probably ann reading a log" in text(get(viewer))) is is_read, columns
 
 
 def test_filters_compose_and_can_be_taken_off(viewer: Client) -> None:

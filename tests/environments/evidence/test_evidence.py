@@ -28,13 +28,14 @@ from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.models import Environment, Phase, SpecificationVersion
 from environments.policies.policy import policy_at
 from environments.policies.verdict import Facts, with_stops
+from portal.ledger.access_log.recording import record_access
 from portal.ledger.chain import verify as chain_verify
-from portal.ledger.models import AuditLog, Entry, Operation
+from portal.ledger.models import AccessKind, AuditLog, Entry, Operation
 from tests.support import evidence, factories, operations
 from tests.support.evidence import DAY, HOUR, Files, manifest_of, told, unpacked
 
 pytestmark = pytest.mark.django_db
-TABLES = ("environments", "versions", "lockdown", "archive", "transitions", "operations", "onas_log")
+TABLES = ("environments", "versions", "lockdown", "archive", "transitions", "operations", "access_log", "onas_log")
 ROOT = Path(__file__).parents[3]
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -70,7 +71,7 @@ def test_a_pack_that_was_just_made_holds_in_everything(made):
     assert (report.code, report.found) == (0, 0)
     said = "\n".join(line.words for line in report.lines)
     for words in (
-        "The archive is plain: 20 entries", "The signature is that of one of this portal's", "environments.csv: ",
+        "The archive is plain: 22 entries", "The signature is that of one of this portal's", "environments.csv: ",
         "operations.json: 6 operations, each as its entries in the chain record, and none missing",
         "the policy is that of the newest of 2 versions", "This portal's chain has the head still, as entry 12",
         "This portal's ledger has its making: operation ", "by iris",
@@ -132,6 +133,7 @@ def test_a_pack_from_before_there_were_versions_in_it_holds_too(made):
 
 
 def test_both_forms_of_a_table_have_the_same_rows(made):
+    record_access(AccessKind.SIGNED_IN, typed_name="ann")
     files = unpacked(evidence.packed())
     for name in TABLES:
         first = [str(row[0]) for row in cells(files, name)]

@@ -16,9 +16,10 @@ from environments.evidence import signing
 from environments.evidence.manifest import MANIFEST, SIGNATURE
 from environments.evidence.read_tables import csv_count
 from environments.evidence.report import FAILS, UNCERTAIN
+from portal.ledger.access_log.recording import record_access
 from portal.ledger.chain import verify as chain_verify
 from portal.ledger.chain.verify import Head
-from portal.ledger.models import Operation
+from portal.ledger.models import AccessKind, Operation
 from tests.support import evidence
 from tests.support.databases import SharedRows
 from tests.support.evidence import FOREIGN, Files, failures, rehashed, signed, told, unpacked, with_manifest, zipped
@@ -412,3 +413,18 @@ def test_the_hash_that_the_ledger_has_is_that_of_the_manifest(files):
     assert made.after["manifestSha256"] == hashlib.sha256(files[MANIFEST]).hexdigest()
     assert (made.outcome, made.actor_name, made.reason) == ("succeeded", "iris", "the yearly audit")
     assert chain_verify.verify().holds
+
+
+def test_the_access_log_of_the_period_is_in_the_pack_and_none_of_it_can_be_taken_out_or_changed(db: None) -> None:
+    evidence.organization()
+    for name in ("eve", "mallory"):
+        record_access(AccessKind.REFUSED_SIGN_IN, typed_name=name, refused_because="There is no account of this name.")
+    pack = evidence.packed()
+    assert "access_log.json: 2 entries, each as its entries" in "\n".join(line.words for line in told(pack).lines)
+    files = unpacked(pack)
+    less = with_rows(files, "access_log.json", rows(files, "access_log.json")[1][1:])
+    other = changed(files, "access_log.json", '"eve"', '"bob"')
+    for forged, words in ((recounted(less, "access_log.json"), "is missing"), (other, 'its actor_name was "eve"')):
+        found = failures(zipped(signed(rehashed(forged))))
+        assert "Access log entry" in found
+        assert words in found

@@ -131,7 +131,7 @@ def test_the_first_of_many_say_of_how_many() -> None:
         factories.environment(creator_id=uuid4(), project_id=uuid4())
     refresh_parts(timezone.now())
     words = text_of(page())
-    for said in ("Owner first 8 of 9", "Project first 8 of 9", "Class all 1"):
+    for said in ("Owner 9 in all", "Project 9 in all", "Class 1 in all"):
         assert said in words
 
 

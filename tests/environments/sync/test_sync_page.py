@@ -116,13 +116,14 @@ def test_runs_are_listed_newest_first_by_kind() -> None:
 
 
 def poll_of(text: str) -> str:
-    (address,) = re.findall(r'data-quiet\s+hx-get="([^"]+)"', text)
+    (address,) = re.findall(r'hx-get="([^"]+)"\s+hx-trigger="news"', text)
     return address.replace("&amp;", "&")
 
 
 def test_a_poll_answers_204_until_a_run_begins_or_ends() -> None:
     going, client = run(state=SyncRun.State.RUNNING), factories.client()
-    address = poll_of(get(client))
+    address = poll_of(page := get(client))
+    assert "data-since" in page, "how long it runs already"
     assert client.get(address, headers=HTMX).status_code == 204
     SyncRun.objects.filter(pk=going.pk).update(state=GOOD, finished_at=timezone.now())
     answer = client.get(address, headers=HTMX)

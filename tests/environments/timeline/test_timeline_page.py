@@ -323,7 +323,7 @@ def test_a_poll_is_empty_until_something_happens_and_then_shows_the_same_period(
         answer = viewer.get(poll, headers=HTMX)
         assert answer.status_code == 200
         text = answer.content.decode()
-        assert 'hx-swap-oob="true"' in text
+        assert 'hx-swap-oob="morph"' in text
         assert re.search(rf'aria-current="true">{query["zoom"].capitalize()}<', text)
         assert viewer.get(poll_of(text), headers=HTMX).status_code == 204
 
