@@ -80,6 +80,8 @@ def test_what_a_body_cannot_have_is_told_by_its_pointer(sandbox: Sandbox, admin:
         ("delete", {"typed_name": str(environment), "force": "no", **REASON}, 422, "#/force"),
         ("stop", {"reason": True}, 422, "#/reason"),
         ("stop", {"reason": ["one", "another"]}, 422, "#/reason"),
+        ("stop", {"reason": 30908}, 422, "#/reason"),
+        ("lockdown", {"when": 1, **REASON}, 422, "#/when"),
     ):
         answer = admin.post(
             f"/api/v1/environments/{environment.pk}/actions/{slug}/", body, content_type="application/json"
