@@ -17,7 +17,7 @@ from portal.ledger.filters import SPANS as LEDGER_SPANS
 from portal.ledger.filters import time_words
 from portal.lists import readers
 from portal.lists.filters import Conditional, EnumWords, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
-from portal.lists.folding import nfc
+from portal.lists.folding import facet_form
 from portal.lists.readers import NONE
 from portal.web.enum_labels import TRIGGERS
 
@@ -116,8 +116,8 @@ FILTERS = (
         facet=Conditional(_each(DURATIONS, search_keys.duration)),
     ),
     Filter(
-        "reference", "Task", in_column("reference"), lambda text: nfc(readers.stored_text(text)), is_exact=True,
-        facet=Grouped("reference", nfc, find=_named("reference")),
+        "reference", "Task", in_column("reference"), lambda text: facet_form(readers.stored_text(text)), is_exact=True,
+        facet=Grouped("reference", facet_form, find=_named("reference")),
     ),
     _ids("project", "Project", Project),
     _ids("owner", "Owner", Member),

@@ -30,8 +30,14 @@ def folded(text: str) -> str:
 
 
 def nfc(text: str) -> str:
-    """A text as its facet shows it, whichever form a column holds."""
+    """A text in one form, whichever it is written in."""
     return unicodedata.normalize("NFC", text)
+
+
+def facet_form(text: str) -> str:
+    """A text as its facet shows it, by which columns with it are found: in NFC, but for characters that both forms
+    replace (U+F900)."""
+    return nfc(text) if text in (nfc(text), unicodedata.normalize("NFD", text)) else text
 
 
 def nfc_and_nfd(text: str) -> tuple[str, ...]:
