@@ -136,5 +136,6 @@ def complaints(case: Any, visitor: dict[str, str]) -> Iterator[str]:
 
 
 def knows_more(response: Any) -> bool:
-    """Whether what fits the schema is refused for what no schema says, and the answer tells what is wrong with it."""
-    return response.status_code in (400, 422) and bool(response.json().get("errors"))
+    """Whether what fits the schema is refused for what no schema says, and the answer tells what that is."""
+    told = {400: "errors", 422: "errors", 412: "theirs"}.get(response.status_code, "")
+    return bool(told) and told in response.json()
