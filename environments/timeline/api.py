@@ -51,6 +51,7 @@ def read_file(request: Request, environment_id: UUID) -> HttpResponseBase:
     lanes = [lane for source in sources_of(request.user) for lane in source.lanes]
     found = [(each.typed.partition("=")[0], each.message) for each in find_problems(data, lanes)]
     found += [(name, "a file has all rows") for name in OF_PAGE if name in data]
+    found += [(name, "is empty; leave it out") for name in ("zoom", "to", "lane") if data.get(name, "x") == ""]
     if data.get("format") not in FORMATS:
         found.append(("format", f"takes {' or '.join(FORMATS)}"))
     if found:

@@ -60,7 +60,7 @@ def test_a_timeline_is_downloaded_with_the_parameters_of_its_page() -> None:
     assert [row["new"] for row in json.loads(b"".join(answer))["rows"]] == ["running"]
     for query, parameter in (
         ("", "format"), ("format=csv&zoom=year", "zoom"), ("format=csv&lnae=phase", "lnae"),
-        ("format=csv&to=noon", "to"), ("format=csv&before=x", "before"),
+        ("format=csv&to=noon", "to"), ("format=csv&before=x", "before"), ("format=csv&zoom=", "zoom"),
     ):  # fmt: skip
         refused = client.get(f"{here}?{query}")
         check(refused)
