@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
         ("audit logs", "environments.tasks.sync_audit_logs", settings.AUDIT_LOG_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {"if_due": True}),
+        ("messages", "portal.outbox.tasks.deliver_messages", settings.OUTBOX_SECONDS, {}),
         ("batches", "automations.batches.tasks.drive_batches", settings.BATCH_SECONDS, {}),
         (
             "automations",

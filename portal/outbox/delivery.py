@@ -1,0 +1,145 @@
+"""Sending messages: at least once, and in order for each environment and destination.
+
+A process leases a destination by a conditional statement, and sends its messages one after another. If it is killed,
+the lease ends by itself and another process goes on: what was sent, but not recorded, is sent again under the same id.
+No transaction is open while something is sent.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from portal.outbox.channels import Channel, Sent, channel_to
+from portal.outbox.models import OPENS_AFTER, Attempt, Destination, Message
+
+THREADS = 8  # destinations at once: a slow one holds up none of the others
+MAX_RUN = 30.0  # seconds for one destination: then others have their turn
+FIRST_WAIT, GROWTH, MAX_WAIT = timedelta(seconds=5), 5, timedelta(hours=24)
+GIVE_UP_AFTER = timedelta(days=3)  # since the first attempt
+FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=30), timedelta(minutes=15)  # of an open circuit, doubled each time
+JITTER = (0.8, 1.2)
+log = structlog.get_logger()
+
+
+def deliver_due() -> None:
+    """Send what is due, each destination in a thread."""
+    due = list(Destination.objects.due().values_list("pk", flat=True))
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(_in_thread, due))
+
+
+def _in_thread(destination_id: int) -> None:
+    try:
+        deliver_to(destination_id)
+    finally:
+        connection.close()
+
+
+def deliver_to(destination_id: int) -> int:
+    """Send what is due to one destination, unless another process does; returns the number of attempts."""
+    lease, ends_at, attempts = uuid.uuid4(), time.monotonic() + MAX_RUN, 0
+    destination = _claim(destination_id, lease)
+    if destination is None:
+        return 0
+    with channel_to(destination) as channel:
+        while time.monotonic() < ends_at and (message := _next(destination_id, lease)):
+            _attempt(message, lease, channel)
+            attempts += 1
+    Destination.objects.filter(pk=destination_id, lease=lease).update(lease=None, leased_until=None)
+    return attempts
+
+
+def _claim(destination_id: int, lease: uuid.UUID) -> Destination | None:
+    """Lease the destination; None if there is nothing to send, or another process has it or is about to."""
+    with transaction.atomic():
+        free = Destination.objects.due().filter(pk=destination_id).exclude(leased_until__gt=timezone.now())
+        destination = free.select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
+        if destination:
+            Destination.objects.filter(pk=destination_id).update(lease=lease, leased_until=_lease_end())
+    return destination
+
+
+def _lease_end() -> Any:
+    """An attempt ends well before it."""
+    return timezone.now() + timedelta(seconds=2 * settings.OUTBOX_TIMEOUT_SECONDS)
+
+
+def _next(destination_id: int, lease: uuid.UUID) -> Message | None:
+    """Renew the lease and find what is sent next; None if there is nothing, or the lease is lost.
+
+    With an open circuit it is one message, due or not: that which has waited longest, so that one which always fails
+    does not keep the circuit open.
+    """
+    held = Destination.objects.sendable().filter(pk=destination_id, lease=lease)
+    if not held.update(leased_until=_lease_end()):
+        return None
+    heads = Message.objects.heads().filter(destination=destination_id).order_by("due_at", "id")
+    is_open = held.filter(failures__gte=OPENS_AFTER).exists()
+    return (heads if is_open else heads.filter(due_at__lte=timezone.now())).first()
+
+
+def _attempt(message: Message, lease: uuid.UUID, channel: Channel) -> None:
+    now = timezone.now()
+    attempt = Attempt.objects.create(message=message, at=now)
+    Message.objects.filter(pk=message.pk).update(
+        attempts=F("attempts") + 1, first_tried_at=Coalesce("first_tried_at", now)
+    )
+    began = time.monotonic()
+    sent = channel.send(message)
+    attempt.duration = timedelta(seconds=time.monotonic() - began)
+    attempt.status, attempt.failure, attempt.answer = sent.status, sent.failure, sent.answer
+    message.refresh_from_db()
+    with transaction.atomic():
+        attempt.save(update_fields=["duration", "status", "failure", "answer"])
+        _record(message, lease, sent)
+
+
+def _record(message: Message, lease: uuid.UUID, sent: Sent) -> None:
+    """What became of the message and its destination; nothing if another process has the destination by now."""
+    held = Destination.objects.filter(pk=message.destination_id, lease=lease).select_for_update(no_key=True).first()
+    if held is None:
+        return
+    waiting = Message.objects.pending().filter(destination=held)
+    if sent.is_delivered:
+        waiting.filter(pk=message.pk).update(state=Message.State.DELIVERED, settled_at=timezone.now())
+        if held.is_open:
+            waiting.update(due_at=timezone.now())
+        Destination.objects.filter(pk=held.pk).update(failures=0, retry_at=None)
+        return
+    log.info("message not delivered", message=message.pk, destination=held.pk, status=sent.status, why=sent.failure)
+    waiting.filter(pk=message.pk).update(**_after_failure(message, sent))
+    Destination.objects.filter(pk=held.pk).update(**_of_failing(held, sent))
+
+
+def _after_failure(message: Message, sent: Sent) -> dict[str, Any]:
+    """When the message is sent again; or that it is given up."""
+    now = timezone.now()
+    if message.first_tried_at and now - message.first_tried_at > GIVE_UP_AFTER and not sent.is_gone:
+        return {"state": Message.State.DEAD, "settled_at": now}
+    wait = min(FIRST_WAIT * GROWTH ** min(message.attempts - 1, 9), MAX_WAIT) * random.uniform(*JITTER)  # noqa: S311
+    return {"due_at": now + max(wait, min(sent.retry_after or timedelta(), MAX_WAIT))}
+
+
+def _of_failing(held: Destination, sent: Sent) -> dict[str, Any]:
+    """How the destination goes on: disabled, or paused while the circuit is open or as long as the receiver asks."""
+    if sent.is_gone:
+        return {"state": Destination.State.DISABLED, "failures": 0, "retry_at": None}
+    failures = held.failures + 1
+    pause = timedelta()
+    if failures >= OPENS_AFTER:
+        growth = 2 ** min(failures - OPENS_AFTER, 9)
+        pause = min(FIRST_PAUSE * growth, MAX_PAUSE) * random.uniform(*JITTER)  # noqa: S311
+    pause = max(pause, min(sent.retry_after or timedelta(), MAX_WAIT))
+    return {"failures": failures, "retry_at": timezone.now() + pause if pause else None}
