@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {"if_due": True}),
         ("messages", "portal.outbox.tasks.deliver_messages", settings.OUTBOX_SECONDS, {}),
+        ("old messages", "portal.outbox.tasks.delete_old_messages", 86_400, {}),
         ("batches", "automations.batches.tasks.drive_batches", settings.BATCH_SECONDS, {}),
         (
             "automations",

@@ -268,6 +268,8 @@ EMAIL_PORT = env.int("PORTAL_EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.str("PORTAL_EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = env.str("PORTAL_EMAIL_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("PORTAL_EMAIL_STARTTLS", True)
+# Where people open the portal, for links in e-mail: https://portal.example.com; without it there are none.
+PORTAL_URL = env.str("PORTAL_URL", "").rstrip("/")
 EMAIL_TIMEOUT = OUTBOX_TIMEOUT_SECONDS
 DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", "environment-portal@localhost")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from datetime import timedelta
 from typing import Protocol
 
 from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
 from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 
@@ -17,12 +20,15 @@ from portal.ona.documents.tokens import Secret
 from portal.ona.documents.values import timestamp_text
 from portal.ona.log_errors import ForeignHost
 from portal.ona.log_hosts import AllowList, public_hosts
-from portal.ona.webhooks import NotAnswered, Webhook
+from portal.ona.webhooks import LONGEST_ANSWER, NotAnswered, Webhook
 from portal.outbox.models import Destination, Message
+from portal.outbox.words import facts_of, subject_of
 from portal.web.encryption import NotDecrypted, decrypt
 
 PURPOSE = "secrets of webhooks"
 GONE = 410
+TAKEN = 250  # SMTP: the server has it
+LONGEST_SUBJECT = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,50 @@ class NoChannel:
         return Sent(failure=self._why)
 
 
+class EmailChannel:
+    """Plain text and HTML, through the server of the settings."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def send(self, message: Message) -> Sent:
+        """Never raises: whatever happens is how the attempt ended."""
+        try:
+            self._mail(message).send()
+        except smtplib.SMTPRecipientsRefused as error:
+            status, answer = next(iter(error.recipients.values()))
+            return _refused(status, answer)
+        except smtplib.SMTPResponseException as error:
+            return _refused(error.smtp_code, error.smtp_error)
+        except (smtplib.SMTPException, OSError) as error:
+            return Sent(failure=f"the mail server cannot be used: {type(error).__name__}")
+        return Sent(TAKEN)
+
+    def _mail(self, message: Message) -> EmailMultiAlternatives:
+        context = {"message": message, "subject": subject_of(message), "facts": list(facts_of(message))}
+        context["url"] = f"{settings.PORTAL_URL}/outbox/{message.pk}/" if settings.PORTAL_URL else ""
+        host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >")
+        mail = EmailMultiAlternatives(
+            f"[Environment Portal] {context['subject']}"[:LONGEST_SUBJECT],
+            render_to_string("outbox/email.txt", context),
+            to=[self._address],
+            headers={"Message-ID": f"<{message.message_id}@{host}>", "Auto-Submitted": "auto-generated"},
+        )
+        mail.attach_alternative(render_to_string("outbox/email.html", context), "text/html")
+        return mail
+
+
+def _refused(status: int, answer: bytes | str) -> Sent:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return Sent(status, text.replace("\0", "\ufffd")[:LONGEST_ANSWER])
+
+
 @contextmanager
 def channel_to(destination: Destination) -> Iterator[Channel]:
     """The channel to it, closed in the end."""
+    if destination.kind == Destination.Kind.EMAIL:
+        yield EmailChannel(destination.address)
+        return
     try:
         webhook = Webhook(destination.address, allowed_hosts())
         signers = [Signer(secret.reveal()) for secret in _secrets(destination)]

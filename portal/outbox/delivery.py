@@ -29,8 +29,15 @@ MAX_RUN = 30.0  # seconds for one destination: then others have their turn
 FIRST_WAIT, GROWTH, MAX_WAIT = timedelta(seconds=5), 5, timedelta(hours=24)
 GIVE_UP_AFTER = timedelta(days=3)  # since the first attempt
 FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=30), timedelta(minutes=15)  # of an open circuit, doubled each time
+RETENTION = timedelta(days=90)
 JITTER = (0.8, 1.2)
 log = structlog.get_logger()
+
+
+def delete_old() -> None:
+    """Delete messages that were delivered or muted long ago, with their attempts; what was given up stays."""
+    settled = (Message.State.DELIVERED, Message.State.MUTED)
+    Message.objects.filter(state__in=settled, settled_at__lt=timezone.now() - RETENTION).delete()
 
 
 def deliver_due() -> None:

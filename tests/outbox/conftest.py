@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db.models import F
 
-from portal.ona.documents.tokens import Secret
-from portal.outbox.channels import PURPOSE
-from portal.outbox.events import EVENTS
 from portal.outbox.models import Destination, Message
-from portal.web.encryption import encrypt
 
 from .receiver import Receiver, receiving
-
-SECRET = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5"
 
 
 @pytest.fixture
@@ -27,12 +20,6 @@ def receiver(settings: LazySettings) -> Iterator[Receiver]:
         settings.WEBHOOK_ORIGINS = [made.origin]
         settings.OUTBOX_TIMEOUT_SECONDS = 0.5
         yield made
-
-
-def webhook(address: str, **columns: Any) -> Destination:
-    """A destination of every event."""
-    given = {"name": "hook", "kind": Destination.Kind.WEBHOOK, "events": list(EVENTS), "address": address}
-    return Destination.objects.create(**given | {"secret": encrypt(Secret(SECRET), PURPOSE)} | columns)
 
 
 def let_pass(time: timedelta) -> None:

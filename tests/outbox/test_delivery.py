@@ -20,8 +20,10 @@ from portal.web.encryption import encrypt
 from tests.support import audits, factories
 from tests.support.databases import undone
 from tests.support.operations import operation
+from tests.support.outbox import SECRET
+from tests.support.outbox import destination as webhook
 
-from .conftest import SECRET, let_pass, webhook
+from .conftest import let_pass
 from .receiver import CLOSE, OK, SILENT, Receiver
 
 pytestmark = pytest.mark.django_db

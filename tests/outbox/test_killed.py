@@ -21,9 +21,10 @@ from environments.models import Environment, Field
 from portal.outbox.models import Attempt, Destination, Message
 from tests.support import audits, factories
 from tests.support.operations import operation
+from tests.support.outbox import destination as webhook
 from tests.support.profiles import THOROUGH
 
-from .conftest import let_pass, webhook
+from .conftest import let_pass
 from .receiver import CLOSE, OK, SILENT, Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)

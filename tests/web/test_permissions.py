@@ -22,7 +22,7 @@ from portal.ledger.models import AccessEntry
 from portal.lists.registry import API_ONLY, LISTS
 from tests.api import lone
 from tests.api.test_tokens import bearer
-from tests.support import automation_factories, factories, operations
+from tests.support import automation_factories, factories, operations, outbox
 from tests.support.databases import undone
 from tests.support.profiles import THOROUGH, some
 
@@ -133,6 +133,9 @@ TABLE = {
     "operations:stream": Row(READERS),
     **{f"people:{page}": Row(EXPORTERS) for page in ("list", "facets", "person")},
     "people:new": Row(ADMINS),
+    **{f"outbox:{page}": Row(EXPORTERS) for page in ("list", "attempts", "destinations", "destination", "message")},
+    **{f"outbox:{page}": Row(EXPORTERS, (200, 204)) for page in ("changes", "attempts-changes")},
+    "outbox:destination-new": Row(ADMINS),
     "access-log": Row(EXPORTERS),
     "access-log-changes": Row(EXPORTERS, (200, 204)),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
@@ -144,7 +147,7 @@ TABLE = {
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
-            "access-log-export", "people:export",
+            "access-log-export", "people:export", "outbox:export", "outbox:attempts-export",
         )
     },
     "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
@@ -196,6 +199,11 @@ TABLE = {
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
     **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
+    **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("list", "list-one", "attempts")},
+    **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("destinations", "destinations-one")},
+    **{f"api:{act}-destination": Row(ADMINS, (422,), "post") for act in ("create", "rotate")},
+    **{f"api:{act}-destination": Row(ADMINS, (200,), "post") for act in ("change", "test", "mute", "resume", "replay")},
+    **{f"api:{act}-message": Row(ADMINS, (200,), "post") for act in ("replay", "mute")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -246,6 +254,10 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
     makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
+    makers |= {
+        "api:outbox-list-one": lambda: outbox.message(outbox.destination(name=name)),
+        "api:outbox-destinations-one": lambda: outbox.destination(name=name),
+    }
     if name in makers:
         values["pk"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
@@ -254,6 +266,10 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["token_id"] = factories.api_token().pk
     if "person_id" in pattern.pattern.converters:
         values["person_id"] = factories.user().pk
+    if "destination_id" in pattern.pattern.converters:
+        values["destination_id"] = outbox.destination(name=name).pk
+    if "message_id" in pattern.pattern.converters:
+        values["message_id"] = outbox.message(outbox.destination(name=name)).pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
