@@ -26,7 +26,7 @@ STATES = {str(state.value): str(state.label) for state in Message.State}
 RESULTS = {
     "delivered": Q(status__gte=200, status__lt=300),
     "failed": Q(duration__isnull=False) & (Q(status=None) | Q(status__lt=200) | Q(status__gte=300)),
-    "interrupted": Q(duration=None),
+    "unknown": Q(duration=None),
 }
 
 
