@@ -43,6 +43,11 @@ def _changed(told: Mapping[str, Any]) -> str:
     return f"{told['name'] or told['environment_id']}: {describe_transition(told['field'], told['old'], told['new'])}"
 
 
+def _noticed(told: Mapping[str, Any]) -> str:
+    """What an owner is told."""
+    return f"Your environment {told['environment']} was {registry.ACTIONS[told['action']].past} by {told['by']}"
+
+
 def register() -> None:
     """Called once, when Django starts."""
     register_lists(
@@ -59,7 +64,7 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
-    SUBJECTS["environment"] = _changed
+    SUBJECTS.update({"environment": _changed, "notice": _noticed})
     labels.ACTIONS[MADE] = "make evidence pack"
     HEADS.append(about)
     SAVABLE.update(

@@ -31,7 +31,7 @@ FIELDS: dict[str, Any] = {
     "address": {**TEXT, "description": "A URL, or an e-mail address."},
     "events": {"type": "array", "items": {**TEXT, "enum": list(EVENTS)}},
 }
-OF_NEW = FIELDS | {"kind": {**TEXT, "enum": Destination.Kind.values}, "secret": SECRET}
+OF_NEW = FIELDS | {"kind": {**TEXT, "enum": ["webhook", "e-mail"]}, "secret": SECRET}
 EXAMPLE = {
     "name": "siem", "kind": "webhook", "address": "https://hooks.example.com/portal", "events": ["operation.settled"],
     "secret": "whsec_c2l4dGVlbi1ieXRlcy1vci1tb3JlLXBsZWFzZSE=",

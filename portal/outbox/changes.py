@@ -20,6 +20,7 @@ from portal.web.encryption import encrypt
 
 Actor = User | AbstractBaseUser | AnonymousUser
 OVERLAP = timedelta(hours=24)  # so long the secret before a new one is valid, too
+OWNERS = "Owners of environments"  # as the trigger names it: portal/outbox/migrations/0002_owners.py
 SHOWN = ("name", "address", "events", "state")
 
 
@@ -77,6 +78,8 @@ def set_state(*, actor: Actor, destination: Destination, state: str) -> None:
 
 def send_test(*, actor: Actor, destination: Destination) -> Message:
     """A message that says it is a test; it takes the way of every other."""
+    if destination.kind == Destination.Kind.OWNERS:
+        raise NotChanged("Each owner has an address of their own: there is nobody to send a test to.")
     now = timezone.now()
     with transaction.atomic():
         _record(actor, destination, {}, {"test_sent": True})
@@ -119,5 +122,6 @@ def _record(actor: Actor, destination: Destination, before: Mapping[str, Any], a
 
 
 def _refuse_name_twice(destination: Destination) -> None:
-    if Destination.objects.filter(name__iexact=destination.name).exclude(pk=destination.pk).exists():
+    is_reserved = destination.name.lower() == OWNERS.lower() and destination.kind != Destination.Kind.OWNERS
+    if is_reserved or Destination.objects.filter(name__iexact=destination.name).exclude(pk=destination.pk).exists():
         raise NotChanged(f"There is a destination named {destination.name} already.")

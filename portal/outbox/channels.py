@@ -6,7 +6,7 @@ import json
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -21,13 +21,14 @@ from portal.ona.documents.values import timestamp_text
 from portal.ona.log_errors import ForeignHost
 from portal.ona.log_hosts import AllowList, public_hosts
 from portal.ona.webhooks import LONGEST_ANSWER, NotAnswered, Webhook
+from portal.outbox.events import NOTICE
 from portal.outbox.models import Destination, Message
 from portal.outbox.words import facts_of, subject_of
 from portal.web.encryption import NotDecrypted, decrypt
 
 PURPOSE = "secrets of webhooks"
 GONE = 410
-TAKEN = 250  # SMTP: the server has it
+TAKEN, PERMANENT = 250, 500  # SMTP: the server has it; it refuses for good, from this number on
 LONGEST_SUBJECT = 200  # characters
 
 
@@ -39,6 +40,7 @@ class Sent:
     answer: str = ""
     failure: str = ""
     retry_after: timedelta | None = None
+    is_final: bool = False  # nobody is there: it would be refused again
 
     @property
     def is_delivered(self) -> bool:
@@ -102,7 +104,7 @@ class EmailChannel:
             self._mail(message).send()
         except smtplib.SMTPRecipientsRefused as error:
             status, answer = next(iter(error.recipients.values()))
-            return _refused(status, answer)
+            return replace(_refused(status, answer), is_final=status >= PERMANENT)
         except smtplib.SMTPResponseException as error:
             return _refused(error.smtp_code, error.smtp_error)
         except (smtplib.SMTPException, OSError) as error:
@@ -111,12 +113,13 @@ class EmailChannel:
 
     def _mail(self, message: Message) -> EmailMultiAlternatives:
         context = {"message": message, "subject": subject_of(message), "facts": list(facts_of(message))}
-        context["url"] = f"{settings.PORTAL_URL}/outbox/{message.pk}/" if settings.PORTAL_URL else ""
+        is_linked = settings.PORTAL_URL and message.kind != NOTICE  # an owner may have no account here
+        context["url"] = f"{settings.PORTAL_URL}/outbox/{message.pk}/" if is_linked else ""
         host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >")
         mail = EmailMultiAlternatives(
             f"[Environment Portal] {context['subject']}"[:LONGEST_SUBJECT],
             render_to_string("outbox/email.txt", context),
-            to=[self._address],
+            to=[message.to or self._address],
             headers={"Message-ID": f"<{message.message_id}@{host}>", "Auto-Submitted": "auto-generated"},
         )
         mail.attach_alternative(render_to_string("outbox/email.html", context), "text/html")
@@ -131,7 +134,7 @@ def _refused(status: int, answer: bytes | str) -> Sent:
 @contextmanager
 def channel_to(destination: Destination) -> Iterator[Channel]:
     """The channel to it, closed in the end."""
-    if destination.kind == Destination.Kind.EMAIL:
+    if destination.kind in (Destination.Kind.EMAIL, Destination.Kind.OWNERS):
         yield EmailChannel(destination.address)
         return
     try:

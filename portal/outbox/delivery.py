@@ -127,13 +127,15 @@ def _record(message: Message, lease: uuid.UUID, sent: Sent) -> None:
         return
     log.info("message not delivered", message=message.pk, destination=held.pk, status=sent.status, why=sent.failure)
     waiting.filter(pk=message.pk).update(**_after_failure(message, sent))
-    Destination.objects.filter(pk=held.pk).update(**_of_failing(held, sent))
+    if not sent.is_final:
+        Destination.objects.filter(pk=held.pk).update(**_of_failing(held, sent))
 
 
 def _after_failure(message: Message, sent: Sent) -> dict[str, Any]:
     """When the message is sent again; or that it is given up."""
     now = timezone.now()
-    if message.first_tried_at and now - message.first_tried_at > GIVE_UP_AFTER and not sent.is_gone:
+    is_late = message.first_tried_at is not None and now - message.first_tried_at > GIVE_UP_AFTER
+    if sent.is_final or (is_late and not sent.is_gone):
         return {"state": Message.State.DEAD, "settled_at": now}
     wait = min(FIRST_WAIT * GROWTH ** min(message.attempts - 1, 9), MAX_WAIT) * random.uniform(*JITTER)  # noqa: S311
     return {"due_at": now + max(wait, min(sent.retry_after or timedelta(), MAX_WAIT))}

@@ -14,4 +14,5 @@ EVENTS: Final[dict[str, str]] = {
     "environment.deleted": "an environment was deleted",
 }
 TEST: Final = "test"  # what "Send a test" sends, whatever was chosen
-KINDS: Final = EVENTS | {TEST: "a test"}
+NOTICE: Final = "notice"  # to the owner of an environment that somebody else stopped, archived or deleted
+KINDS: Final = EVENTS | {TEST: "a test", NOTICE: "a notice to an owner"}

@@ -37,6 +37,8 @@ def read_secret(text: str) -> Secret:
 
 def read_address(kind: str, text: str) -> str:
     """An address that can be sent to; ValidationError says why it cannot be."""
+    if kind == Destination.Kind.OWNERS:
+        raise ValidationError("Each owner has an address of their own: this destination can only be muted.")
     if kind == Destination.Kind.EMAIL:
         if not settings.EMAIL_HOST:
             raise ValidationError(NO_SERVER)
@@ -106,7 +108,7 @@ class NewDestinationForm(DestinationForm, SecretForm):
     """A new destination; webhooks need a secret, e-mail has none."""
 
     kind = forms.ChoiceField(
-        choices=Destination.Kind.choices,
+        choices=[(kind.value, kind.label) for kind in (Destination.Kind.WEBHOOK, Destination.Kind.EMAIL)],
         initial=Destination.Kind.WEBHOOK,
         widget=forms.RadioSelect,
         error_messages={"required": "Choose a kind.", "invalid_choice": "Choose a kind."},

@@ -132,8 +132,8 @@ MESSAGES = List(
         title="Messages",
         columns={
             "id": "id", "message_id": "message_id", "destination_id": "destination_id",
-            "destination": "destination__name", "kind": "kind", "environment_id": "environment_id", "at": "at",
-            "state": "state", "attempts": "attempts", "due_at": "due_at", "settled_at": "settled_at",
+            "destination": "destination__name", "to": "to", "kind": "kind", "environment_id": "environment_id",
+            "at": "at", "state": "state", "attempts": "attempts", "due_at": "due_at", "settled_at": "settled_at",
         },
     ),
     detail=lambda message: {"content": message.content},

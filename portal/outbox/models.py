@@ -44,6 +44,8 @@ class Destination(models.Model):
     class Kind(models.TextChoices):
         WEBHOOK = "webhook", "webhook"
         EMAIL = "e-mail", "e-mail"
+        # there is one, which the trigger makes: each message has an address of its own
+        OWNERS = "owners", "e-mail to owners"
 
     class State(models.TextChoices):
         """Only an active one is sent anything. Messages to the others wait."""
@@ -73,6 +75,9 @@ class Destination(models.Model):
     class Meta:
         # not "view": that is what every role may do (portal.accounts.roles)
         default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind"], condition=Q(kind="owners"), name="one_destination_of_owners")
+        ]
         permissions = [
             ("see_outbox", "Can see destinations, messages and attempts"),
             ("manage_destinations", "Can change destinations, and replay and mute messages"),
@@ -115,6 +120,8 @@ class Message(models.Model):
     message_id = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     destination = models.ForeignKey(Destination, on_delete=models.CASCADE, db_index=False)
     kind = models.TextField()
+    # the address of whom it is for, if not the destination's
+    to = models.TextField(blank=True, default="", db_default="")
     environment_id = models.UUIDField(null=True)
     content = models.JSONField()
     at = models.DateTimeField()

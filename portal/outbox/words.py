@@ -31,6 +31,8 @@ def subject_of(message: Message) -> str:
 def facts_of(message: Message) -> Iterator[tuple[str, str]]:
     """What it tells, by name, without what is empty."""
     for name, value in message.content.items():
+        if name == "action":
+            continue  # the subject says it in words
         if isinstance(value, Mapping):
             value = ", ".join(f"{key} {each}" for key, each in value.items())
         if value not in (None, ""):

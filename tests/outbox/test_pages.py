@@ -5,17 +5,12 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
-from email import message_from_bytes
-from email.policy import default
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from django.conf import LazySettings
 from django.core.management import call_command
 
 from portal.ledger.models import AccessEntry
-from portal.local.services import free_port
 from portal.outbox.channels import PURPOSE
 from portal.outbox.delivery import RETENTION, delete_old, deliver_to
 from portal.outbox.models import Attempt, Destination, Message
@@ -40,25 +35,6 @@ WRONG = (
     ({"kind": "fax"}, "kind"),
     ({"name": "HOOK"}, "name"),
 )
-
-
-class Box:
-    """Takes e-mail, but for nobody's."""
-
-    def __init__(self) -> None:
-        self.got: list[Any] = []
-        self.answer = "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.answer == "250 OK":
-            self.got.append(message_from_bytes(envelope.content, policy=default))
-        return self.answer
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
-        if address.startswith("nobody"):
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
 
 
 def given(receiver: Receiver) -> dict[str, Any]:
@@ -169,45 +145,3 @@ def test_what_was_delivered_is_deleted_in_time() -> None:
     kept = sorted(Message.objects.values_list("state", flat=True))
     assert kept == ["dead", "dead", "delivered", "muted", "pending", "pending"]
     assert Attempt.objects.count() == len(kept)
-
-
-def test_e_mail_arrives_as_text_and_html_and_refusals_are_in_the_log(settings: LazySettings) -> None:
-    box = Box()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    try:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_USE_TLS = "127.0.0.1", False
-        settings.EMAIL_PORT = controller.port
-        settings.PORTAL_URL = "https://portal.acme.example"
-        client = factories.client("Admin")
-        typed = {"name": "ops", "kind": "e-mail", "address": "ops@acme.example", "events": ["environment.failure"]}
-        assert client.post(NEW, typed).status_code == 302
-        ops = Destination.objects.get()
-        told = outbox.message(ops, content={"name": "<b>otter</b>", "field": "failure", "old": "", "new": "disk\nfull"})
-        box.answer = "451 try again later"
-        assert deliver_to(ops.pk) == 1
-        Message.objects.update(due_at=told.at)
-        box.answer = "250 OK"
-        assert deliver_to(ops.pk) == 1
-        outbox.message(ops)
-        Destination.objects.update(address="nobody@acme.example")
-        assert deliver_to(ops.pk) == 1
-    finally:
-        controller.stop()
-    Message.objects.update(due_at=told.at)
-    assert deliver_to(ops.pk) == 1
-    log = Attempt.objects.order_by("at").values_list("status", "answer", "failure")
-    assert list(log) == [
-        (451, "try again later", ""), (250, "", ""), (550, "no such mailbox", ""),
-        (None, "", "the mail server cannot be used: ConnectionRefusedError"),
-    ]  # fmt: skip
-    (mail,) = box.got
-    assert (mail["To"], mail["Message-ID"]) == ("ops@acme.example", f"<{told.message_id}@localhost>")
-    assert mail["Subject"] == "[Environment Portal] <b>otter</b>: failing"
-    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    for part in (text, html):
-        assert f"https://portal.acme.example/outbox/{told.pk}/" in part
-    assert "Name: <b>otter</b>" in text
-    assert "&lt;b&gt;otter&lt;/b&gt;" in html
-    assert "<b>" not in html

@@ -22,10 +22,10 @@ def destination(address: str = "https://hooks.acme.example/portal", **columns: A
     return Destination.objects.create(**given | {"secret": encrypt(Secret(SECRET), PURPOSE)} | columns)
 
 
-def message(to: Destination, *, ago: timedelta = timedelta(), **columns: Any) -> Message:
+def message(destination: Destination, /, *, ago: timedelta = timedelta(), **columns: Any) -> Message:
     """A message that an environment began to fail."""
     at = timezone.now() - ago
     content = {"environment_id": "018f3c5a-0000-4000-8000-000000000001", "name": "otter", "field": "failure", "old": "",
                "new": "no space left"}  # fmt: skip
     given = {"kind": "environment.failure", "content": content, "at": at, "due_at": at}
-    return Message.objects.create(destination=to, **given | columns)
+    return Message.objects.create(destination=destination, **given | columns)
