@@ -23,6 +23,7 @@ from portal.outbox.events import EVENTS
 from portal.outbox.forms import DestinationForm, NewDestinationForm, SecretForm
 from portal.outbox.list import DESTINATIONS, MANAGE, MESSAGES, SEE, with_waiting
 from portal.outbox.models import Destination, Message
+from portal.web.sensitive import discreet
 
 TEXT = {"type": "string"}
 SECRET = {**TEXT, "writeOnly": True, "description": "whsec_ and 24 to 64 bytes in base64; of webhooks."}
@@ -98,6 +99,7 @@ def _told(destination: Destination) -> Response:
     return Response(one(DESTINATIONS, with_waiting(Destination.objects.all()).get(pk=destination.pk)))
 
 
+@discreet
 @endpoint(
     "POST", SEE, MANAGE,
     **_schema(DESTINATIONS, "create", "It is sent its events from now on.", OF_NEW, ["name", "kind", "address"]),
@@ -127,7 +129,7 @@ def _of_destination(
         _possible(lambda: do(request, found, given))
         return _told(found)
 
-    return act_on_destination
+    return discreet(act_on_destination)
 
 
 def _change(request: Request, found: Destination, given: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from django.utils import timezone
 from portal.outbox.channels import Channel, Sent, channel_to
 from portal.outbox.models import OPENS_AFTER, Attempt, Destination, Message
 
+BATCH = 100  # messages that are read at once
 THREADS = 8  # destinations at once: a slow one holds up none of the others
 MAX_RUN = 30.0  # seconds for one destination: then others have their turn
 FIRST_WAIT, GROWTH, MAX_WAIT = timedelta(seconds=5), 5, timedelta(hours=24)
@@ -56,16 +58,46 @@ def _in_thread(destination_id: int) -> None:
 
 def deliver_to(destination_id: int) -> int:
     """Send what is due to one destination, unless another process does; returns the number of attempts."""
-    lease, ends_at, attempts = uuid.uuid4(), time.monotonic() + MAX_RUN, 0
+    lease, attempts = uuid.uuid4(), 0
     destination = _claim(destination_id, lease)
     if destination is None:
         return 0
     with channel_to(destination) as channel:
-        while time.monotonic() < ends_at and (message := _next(destination_id, lease)):
+        for message in _in_turn(destination_id, lease):
             _attempt(message, lease, channel)
             attempts += 1
     Destination.objects.filter(pk=destination_id, lease=lease).update(lease=None, leased_until=None)
     return attempts
+
+
+def _in_turn(destination_id: int, lease: uuid.UUID) -> Iterator[Message]:
+    """What is sent next, while there is anything, the lease holds, and its time is not over.
+
+    Once one of an environment was not delivered, those behind it wait.
+    """
+    ends_at, is_over = time.monotonic() + MAX_RUN, False
+    while not is_over and (batch := _batch(destination_id)):
+        blocked: set[uuid.UUID | None] = set()
+        for message in batch:
+            if message.environment_id in blocked:
+                continue
+            if is_over := time.monotonic() > ends_at or not _renew(destination_id, lease):
+                break
+            yield message
+            if message.environment_id and message.state == Message.State.PENDING:
+                blocked.add(message.environment_id)
+
+
+def _batch(destination_id: int) -> list[Message]:
+    """The messages that are due, in order.
+
+    With an open circuit it is one, due or not: that which has waited longest, so that one which always fails does not
+    keep the circuit open.
+    """
+    messages = Message.objects.filter(destination=destination_id)
+    if Destination.objects.filter(pk=destination_id, failures__gte=OPENS_AFTER).exists():
+        return list(messages.filter(pk__in=messages.heads().values("pk")).order_by("due_at", "id")[:1])
+    return list(messages.sendable()[:BATCH])
 
 
 def _claim(destination_id: int, lease: uuid.UUID) -> Destination | None:
@@ -83,31 +115,25 @@ def _lease_end() -> Any:
     return timezone.now() + timedelta(seconds=2 * settings.OUTBOX_TIMEOUT_SECONDS)
 
 
-def _next(destination_id: int, lease: uuid.UUID) -> Message | None:
-    """Renew the lease and find what is sent next; None if there is nothing, or the lease is lost.
-
-    With an open circuit it is one message, due or not: that which has waited longest, so that one which always fails
-    does not keep the circuit open.
-    """
+def _renew(destination_id: int, lease: uuid.UUID) -> bool:
+    """Prolong the lease; False if another process has it, or nothing is to be sent now."""
     held = Destination.objects.sendable().filter(pk=destination_id, lease=lease)
-    if not held.update(leased_until=_lease_end()):
-        return None
-    heads = Message.objects.heads().filter(destination=destination_id).order_by("due_at", "id")
-    is_open = held.filter(failures__gte=OPENS_AFTER).exists()
-    return (heads if is_open else heads.filter(due_at__lte=timezone.now())).first()
+    return bool(held.update(leased_until=_lease_end()))
 
 
 def _attempt(message: Message, lease: uuid.UUID, channel: Channel) -> None:
+    """Send a message, unless it was muted meanwhile; it then is what became of it."""
     now = timezone.now()
-    attempt = Attempt.objects.create(message=message, at=now)
-    Message.objects.filter(pk=message.pk).update(
-        attempts=F("attempts") + 1, first_tried_at=Coalesce("first_tried_at", now)
-    )
+    with transaction.atomic():
+        waiting = Message.objects.pending().filter(pk=message.pk)
+        if not waiting.update(attempts=F("attempts") + 1, first_tried_at=Coalesce("first_tried_at", now)):
+            return
+        attempt = Attempt.objects.create(message=message, at=now)
+    message.attempts, message.first_tried_at = message.attempts + 1, message.first_tried_at or now
     began = time.monotonic()
     sent = channel.send(message)
     attempt.duration = timedelta(seconds=time.monotonic() - began)
     attempt.status, attempt.failure, attempt.answer = sent.status, sent.failure, sent.answer
-    message.refresh_from_db()
     with transaction.atomic():
         attempt.save(update_fields=["duration", "status", "failure", "answer"])
         _record(message, lease, sent)
@@ -120,10 +146,12 @@ def _record(message: Message, lease: uuid.UUID, sent: Sent) -> None:
         return
     waiting = Message.objects.pending().filter(destination=held)
     if sent.is_delivered:
-        waiting.filter(pk=message.pk).update(state=Message.State.DELIVERED, settled_at=timezone.now())
+        message.state = Message.State.DELIVERED
+        waiting.filter(pk=message.pk).update(state=message.state, settled_at=timezone.now())
         if held.is_open:
             waiting.update(due_at=timezone.now())
-        Destination.objects.filter(pk=held.pk).update(failures=0, retry_at=None)
+        if held.failures:
+            Destination.objects.filter(pk=held.pk).update(failures=0, retry_at=None)
         return
     log.info("message not delivered", message=message.pk, destination=held.pk, status=sent.status, why=sent.failure)
     waiting.filter(pk=message.pk).update(**_after_failure(message, sent))

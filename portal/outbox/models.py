@@ -99,9 +99,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(state=Message.State.PENDING)
 
     def heads(self) -> Self:
-        """Pending ones before which nothing else of their environment is pending for their destination."""
+        """Of one destination: the first pending one of each environment."""
+        return self.pending().order_by("environment_id", "id").distinct("environment_id")
+
+    def sendable(self) -> Self:
+        """Pending and due, in order; not of an environment of which one waits to be sent again."""
         same = {"destination": OuterRef("destination"), "environment_id": OuterRef("environment_id")}
-        return self.pending().exclude(Exists(Message.objects.pending().filter(**same, pk__lt=OuterRef("pk"))))
+        waiting = Message.objects.pending().filter(**same, due_at__gt=timezone.now())
+        return self.pending().filter(due_at__lte=timezone.now()).exclude(Exists(waiting)).order_by("id")
 
 
 class Message(models.Model):
@@ -136,9 +141,9 @@ class Message(models.Model):
     class Meta:
         default_permissions = ()
         indexes: ClassVar = [
-            # what is sent next: portal.outbox.delivery
-            models.Index(fields=["destination", "due_at", "id"], name="message_due", condition=Q(state="pending")),
-            # whether something of the same environment comes first: MessageQuerySet.heads
+            # what is sent next: MessageQuerySet.sendable
+            models.Index(fields=["destination", "id"], name="message_pending", condition=Q(state="pending")),
+            # the first of each environment: MessageQuerySet.heads
             models.Index(
                 fields=["destination", "environment_id", "id"], name="message_waiting", condition=Q(state="pending")
             ),

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[2]
 KILLS = 20 if THOROUGH else 7
 TROUBLE = (OK, OK, OK, 500, CLOSE, (429, {"Retry-After": "1"}), SILENT)
-DEATHS = ("_claim", "_next", "_attempt", "_record", "_of_failing", "")
+DEATHS = ("_claim", "_renew", "_attempt", "_record", "_of_failing", "")
 
 
 class Workers:

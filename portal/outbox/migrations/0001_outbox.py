@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['destination', 'due_at', 'id'], name='message_due'),
+            index=models.Index(condition=models.Q(('state', 'pending')), fields=['destination', 'id'], name='message_pending'),
         ),
         migrations.AddIndex(
             model_name='message',
