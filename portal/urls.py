@@ -14,6 +14,7 @@ from portal import health
 from portal.accounts.saved_views import api as saved_views_api
 from portal.api import urls as api_urls
 from portal.api.docs import api_docs, openapi
+from portal.jobs import api as jobs_api
 from portal.ledger import urls as ledger
 from portal.ledger.access_log.list import ACCESS_LOG
 from portal.lists.views import complete, urls
@@ -38,6 +39,7 @@ api = [
     *automations_api.urlpatterns,
     *environments_api.urlpatterns,
     *saved_views_api.urlpatterns,
+    *jobs_api.urlpatterns,
     *api_urls.of_lists(),
 ]
 
@@ -64,6 +66,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
     path("people/", include("portal.accounts.people.urls")),
+    path("jobs/", include("portal.jobs.urls")),
 ]
 if settings.DJANGO_ADMIN:
     urlpatterns.append(path("admin/", admin.site.urls))

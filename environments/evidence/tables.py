@@ -25,9 +25,11 @@ from environments.evidence.zip_file import Writer
 from environments.export_head import log_read
 from environments.list import exports as list_exports
 from environments.list.list import ENVIRONMENTS
-from environments.models import Transition
+from environments.models import Environment, Transition
 from portal.exports.formats import FORMATS, Counted, Export
 from portal.exports.snapshot import streamed
+from portal.jobs.work import Progress
+from portal.ledger.chain import verify
 from portal.ledger.models import AccessEntry, AuditLog, Operation
 from portal.lists.export import rows_of, table_of
 from portal.lists.query import read_query
@@ -77,12 +79,31 @@ WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
 
 @dataclass(frozen=True, slots=True)
 class PackScope:
-    """The scope of a pack: `as_of` is its time unless that is now, `head` the head of each table."""
+    """The scope of a pack: `as_of` is its time unless that is now, `head` the head of each table. `progress` is told
+    each row that is written."""
 
     since: datetime
     moment: datetime
     as_of: AsOf
     head: Mapping[str, Any]
+    progress: Progress
+
+
+def count_rows(since: datetime, moment: datetime, parts: Sequence[str]) -> int:
+    """About how many rows the files of these parts have together; six queries."""
+    period = (since, moment)
+    environments, links = Environment.objects.filter(first_seen_at__lte=moment).count(), verify.head()
+    in_period = (
+        Operation.objects.filter(asked_at__range=period).count() + AccessEntry.objects.filter(at__range=period).count()
+    )
+    counts = {
+        "environments": 4 * environments,
+        "audits": 4 * environments,
+        "transitions": 2 * Transition.objects.filter(seen_at__range=period).count(),
+        "operations": 2 * in_period + ((links.sequence or 0) if links else 0),
+        "log": 2 * AuditLog.objects.filter(at__range=period).count(),
+    }
+    return sum(counts[part] for part in parts)
 
 
 def environments(scope: PackScope) -> Export:
@@ -142,11 +163,14 @@ def onas_log(scope: PackScope) -> Export:
     return Export("onas_log", "Ona's audit log", head, LOG, streamed(found.values_list(*LOG)))
 
 
-def write_table(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:
+def write_table(
+    writer: Writer, scope: PackScope, make: Callable[[PackScope], Export], formats: Iterable[str] = FORMATS
+) -> Iterator[File]:
     """Write a table in each of these formats; it is read once for each."""
     for name in formats:
-        export = make()
-        rows = Counted(export.rows)
+        export = make(scope)
+        scope.progress.begin(f"{export.name}.{name}")
+        rows = Counted(scope.progress.counted(export.rows))
         file = writer.add(f"{export.name}.{name}", FORMATS[name][1](replace(export, rows=rows)))
         yield msgspec.structs.replace(file, rows=rows.count)
 

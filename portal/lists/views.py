@@ -56,7 +56,7 @@ def page_of(listing: List) -> View[...]:
             seen = listing.token(of)
             if is_fragment(request) and request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
-            query = read_query(listing, request.GET, as_of, of)
+            query = read_query(listing.as_seen_by(request.user), request.GET, as_of, of)
             part = _part(request, listing)
             context = list_context(request, query, seen, part)
         template = listing.body_template if part == BODY else listing.list_template
@@ -80,7 +80,7 @@ def changes_of(listing: List) -> View[...]:
             seen = listing.token(of)
             if request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
-            query = read_query(listing, request.GET, as_of, of)
+            query = read_query(listing.as_seen_by(request.user), request.GET, as_of, of)
             context = list_context(request, query, seen, ALONE)
         return render(request, listing.list_template, context | as_of.bar(query.place))
 
@@ -94,7 +94,7 @@ def facets_of(listing: List) -> View[...]:
     def list_facets(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
         as_of, name = as_of_of(listing, request.GET), request.GET.get("of", "")
         with as_of.reading():
-            query = read_query(listing, request.GET, as_of, of)
+            query = read_query(listing.as_seen_by(request.user), request.GET, as_of, of)
             context = {"listing": query.listing, "query": query, "find_url": _url(listing.facets_url, query)}
             if facet := find(query, name, request.GET.get(f"find-{name}", "").strip()):
                 return render(request, "lists/_options.html", context | {"facet": facet})

@@ -23,5 +23,5 @@ def evidence(scene: type[Scene]) -> Iterator[Scene]:
 def _refused(page: Page) -> None:
     page.get_by_label("Time (UTC)").fill("2999-01-01T00:00")
     page.get_by_label("Reason").fill("the yearly audit")
-    page.get_by_role("button", name="Create and download").click()
+    page.get_by_role("button", name="Create pack").click()
     expect(page.locator(".field-error").first).to_be_visible()

@@ -22,7 +22,7 @@ from portal.ledger.models import AccessEntry
 from portal.lists.registry import API_ONLY, LISTS
 from tests.api import lone
 from tests.api.test_tokens import bearer
-from tests.support import automation_factories, factories, operations
+from tests.support import automation_factories, factories, jobs, operations
 from tests.support.databases import undone
 from tests.support.profiles import THOROUGH, some
 
@@ -133,6 +133,12 @@ TABLE = {
     "operations:stream": Row(READERS),
     **{f"people:{page}": Row(EXPORTERS) for page in ("list", "facets", "person")},
     "people:new": Row(ADMINS),
+    **{f"jobs:{page}": Row(READERS) for page in ("list", "facets")},
+    "jobs:job": Row(READERS, (200, 404)),  # those of others are open to admins alone; see tests/jobs
+    "jobs:cancel": Row(READERS, (302, 404), "post"),
+    "jobs:result": Row(READERS, (403, 404)),
+    "api:job-cancel": Row(READERS, (404, 409), "post"),
+    "api:job-result": Row(READERS, (403, 404)),
     "access-log": Row(EXPORTERS),
     "access-log-changes": Row(EXPORTERS, (200, 204)),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
@@ -153,6 +159,7 @@ TABLE = {
     "sync": Row(READERS),
     **{f"api:{url_name(listing)}": Row(READERS) for listing in LISTS.values()},
     **{f"api:{url_name(listing)}-one": Row(READERS) for listing in LISTS.values() if listing.detail},
+    "api:jobs-list-one": Row(READERS, (200, 404)),
     **{f"api:act-{act}": Row(OPERATORS, (422, 503), "post") for act in ("start", "stop", "keep-awake")},
     **{
         f"api:act-{act}": Row(ADMINS, (422, 503), "post")
@@ -243,6 +250,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:secrets-list-one": factories.secret,
         "api:access-log-one": lambda: AccessEntry.objects.create(at=timezone.now(), kind="sign-in", outcome="allowed"),
         "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
+        "api:jobs-list-one": jobs.job,
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
     makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
@@ -262,6 +270,8 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["task_id"] = automation_factories.task(environment).pk
     if "service_id" in pattern.pattern.converters:
         values["service_id"] = automation_factories.service(environment).pk
+    if "job_id" in pattern.pattern.converters:
+        values["job_id"] = jobs.job().pk
     if "batch_id" in pattern.pattern.converters:
         values["batch_id"] = automation_factories.batch(environment).pk
     if "operation_id" in pattern.pattern.converters:
