@@ -121,6 +121,6 @@ def _tables(writer: Writer, request: PackRequest, scope: tables.PackScope) -> It
     if "operations" in request.parts:
         yield from tables.write_table(writer, scope, tables.operations)
         yield from tables.write_table(writer, scope, tables.access_log)
-        yield from tables.write_table(writer, scope, tables.entries, ["json"])
+        yield from tables.write_json(writer, scope, tables.entries)
     if "log" in request.parts:
         yield from tables.write_table(writer, scope, tables.onas_log)

@@ -27,6 +27,7 @@ from portal.jobs import queue
 from portal.jobs.list import JOBS
 from portal.jobs.models import SEE, Job
 from portal.jobs.start import TooManyJobs
+from portal.jobs.verification import PERMISSIONS, start_verification
 from portal.jobs.views import NO_RESULT, NoResult, find, result_of
 
 ACCEPTED = 202
@@ -92,7 +93,25 @@ def result_of_one(request: Request, job_id: UUID) -> HttpResponseBase:
         raise Problem("not-found", 404, NO_RESULT) from None
 
 
+@endpoint(
+    "POST",
+    *PERMISSIONS,
+    operation_id="operations_verify",
+    summary="Verify the ledger's chain",
+    description="By a background job, whose result tells in words what was verified and found.",
+    tags=["operations"],
+    request=None,
+    responses={ACCEPTED: JOB, **problems(400)},
+)
+def verify_chain(request: Request) -> Response:
+    refuse_all(request.query_params)
+    if isinstance(request.auth, ApiToken) and request.auth.is_read_only:
+        raise PermissionDenied("This token only reads: it cannot have the chain verified.")
+    return accepted(request, lambda: start_verification(request.user))
+
+
 urlpatterns: list[Any] = [
+    path("operations/verify/", verify_chain, name="verify-chain"),
     path("jobs/<uuid:job_id>/cancel/", cancel_one, name="job-cancel"),
     path("jobs/<uuid:job_id>/result/", result_of_one, name="job-result"),
 ]

@@ -9,6 +9,7 @@ from portal.lists.views import urls
 app_name = "jobs"
 urlpatterns = [
     *urls(JOBS),
+    path("verify/", views.verify_chain, name="verify-chain"),
     path("<uuid:job_id>/", views.job, name="job"),
     path("<uuid:job_id>/cancel/", views.job_cancel, name="cancel"),
     path("<uuid:job_id>/result/", views.job_result, name="result"),

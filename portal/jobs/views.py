@@ -17,6 +17,8 @@ from portal.jobs import queue, results
 from portal.jobs.kinds import KINDS
 from portal.jobs.list import row_of
 from portal.jobs.models import SEE, Job
+from portal.jobs.start import TooManyJobs
+from portal.jobs.verification import PERMISSIONS, start_verification
 from portal.web.confirming import asks_again
 from portal.web.htmx import render_page
 from portal.web.permissions import explain_roles, permission
@@ -45,6 +47,17 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if not queue.cancel(find(job_id, request.user), request.user.get_username()):
         messages.info(request, "There was nothing left to cancel.")
     return redirect("jobs:job", job_id)
+
+
+@permission(*PERMISSIONS, subject="Verifications")
+@require_POST
+def verify_chain(request: HttpRequest) -> HttpResponse:
+    """Verify the ledger's chain by a job."""
+    try:
+        return redirect("jobs:job", start_verification(request.user).pk)
+    except TooManyJobs as refusal:
+        messages.error(request, str(refusal))
+        return redirect("jobs:list")
 
 
 @asks_again("GET")

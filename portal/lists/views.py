@@ -16,7 +16,7 @@ from portal.exports.download import PERMISSION, Asking, respond
 from portal.lists import facets as counted
 from portal.lists.completion import offers
 from portal.lists.declaration import List, ListQuery
-from portal.lists.export import export_of
+from portal.lists.export import IN_BACKGROUND, export_of, large_export
 from portal.lists.facets import find
 from portal.lists.keyset import LAST
 from portal.lists.news import kept, keys_of
@@ -113,7 +113,10 @@ def export_view_of(listing: List) -> View[...]:
         as_of = as_of_of(listing, request.GET)
         with as_of.reading():  # some words cannot be asked about the past
             query = read_query(listing, request.GET, as_of, of)
-        asking = Asking.of(request)
+            asking = Asking.of(request)
+            large = large_export(query, request.GET.get("format", ""), asking)
+        if large:
+            return IN_BACKGROUND[0](request, large)
         name = query.listing.table.name if query.listing.table else query.listing.name
         return respond(request, name, lambda: export_of(listing, request.GET, of, asking), query.problems)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from portal.ledger.models import Entry
 
 from .replay import Told, compare
 
+Counted = Callable[[Iterable[tuple[Any, ...]]], Iterator[tuple[Any, ...]]]  # passes rows on as they are read
 GENESIS = "0" * 64  # what the first entry is over
 MOST_FINDINGS = 100
 _HEAD = re.compile(r"([0-9a-fA-F]{64})(?::([1-9][0-9]{0,17}))?")
@@ -124,12 +125,13 @@ def head() -> Head | None:
     return Head(*newest) if newest else None
 
 
-def verify(heads: Iterable[Head] = ()) -> Report:
-    """Verify every entry, every operation and the stored `heads`; streams a hundred rows at a time."""
+def verify(heads: Iterable[Head] = (), counted: Counted = iter) -> Report:
+    """Verify every entry, every operation and the stored `heads`; streams a hundred rows at a time, each of them
+    through `counted`."""
     report = Report()
     with transaction.atomic():  # what a cursor of the server's needs
-        follow(report, (Link(*row) for row in _stream(LINKS)), heads)
-        for identity, is_operation, now, *told in _stream(OPERATIONS):
+        follow(report, (Link(*row) for row in counted(_stream(LINKS))), heads)
+        for identity, is_operation, now, *told in counted(_stream(OPERATIONS)):
             report.operations += bool(is_operation)
             for words in compare(identity, now, Told(*told) if told[0] else None):
                 report.note(words)
