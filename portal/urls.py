@@ -54,6 +54,7 @@ urlpatterns = [
     path("operations/", include((operations, ledger.app_name))),
     *urls(ACCESS_LOG, page="access-log/", changes="access-log/changes/", export="access-log/export/"),
     path("audit/", include("environments.audit.urls")),
+    path("jobs/", include("portal.jobs.urls")),
     path("find/", find_anything, name="find"),
     path("complete/", complete, name="complete"),
     path("live/", live, name="live"),
@@ -66,7 +67,6 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
     path("people/", include("portal.accounts.people.urls")),
-    path("jobs/", include("portal.jobs.urls")),
 ]
 if settings.DJANGO_ADMIN:
     urlpatterns.append(path("admin/", admin.site.urls))

@@ -29,7 +29,7 @@ from environments.list import exports as list_exports
 from environments.list.list import ENVIRONMENTS
 from environments.models import Environment, Transition
 from portal.exports.formats import CHUNK, Counted, Export, csv_chunks_with_json, json_chunks
-from portal.exports.snapshot import streamed
+from portal.exports.snapshot import AT_ONCE, streamed
 from portal.jobs.work import Progress
 from portal.ledger.chain import verify
 from portal.ledger.models import AccessEntry, AuditLog, Operation
@@ -203,4 +203,5 @@ def _streamed(statement: str, scope: PackScope, **more: datetime) -> Iterator[tu
     """Stream the rows of a statement with a server-side cursor."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, {"since": scope.since, "moment": scope.moment, **more})
-        yield from cursor
+        while rows := cursor.fetchmany(AT_ONCE):
+            yield from rows

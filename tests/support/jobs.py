@@ -20,7 +20,8 @@ def job(*, ago: timedelta = timedelta(0), **columns: Any) -> Job:
         "kind": "evidence", "words": "Evidence pack as of now", "state": JobState.FAILED, "why": "There was no memory.",
         "requested_at": at, "changed_at": at,
     }  # fmt: skip
-    return Job.objects.create(**({"owner": columns.get("owner") or factories.user("Auditor")} | plain | columns))
+    owner = columns.pop("owner", None) or factories.user("Auditor")
+    return Job.objects.create(owner=owner, **(plain | columns))
 
 
 def run_next() -> bool:

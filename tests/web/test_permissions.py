@@ -250,7 +250,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:secrets-list-one": factories.secret,
         "api:access-log-one": lambda: AccessEntry.objects.create(at=timezone.now(), kind="sign-in", outcome="allowed"),
         "api:automations-list-one": lambda: automation_factories.execution(automation_factories.task(environment)),
-        "api:jobs-list-one": lambda: jobs.job(owner=User.objects.latest("pk")),
+        "api:jobs-list-one": lambda: jobs.job(owner=User.objects.order_by("-pk").first()),
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
     makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
@@ -271,7 +271,7 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     if "service_id" in pattern.pattern.converters:
         values["service_id"] = automation_factories.service(environment).pk
     if "job_id" in pattern.pattern.converters:
-        values["job_id"] = jobs.job(owner=User.objects.latest("pk")).pk
+        values["job_id"] = jobs.job(owner=User.objects.order_by("-pk").first()).pk
     if "batch_id" in pattern.pattern.converters:
         values["batch_id"] = automation_factories.batch(environment).pk
     if "operation_id" in pattern.pattern.converters:
