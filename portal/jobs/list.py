@@ -96,7 +96,7 @@ JOBS = List(
     seen_by=_seen_by,
     change_token=changed_rows(Job),
     headings=(
-        Heading("", "What"),
+        Heading("job-what", "What"),
         Heading("", "By"),
         Heading("", "Requested", "requested"),
         Heading("", "State"),
