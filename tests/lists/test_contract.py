@@ -48,8 +48,8 @@ every = pytest.mark.parametrize("listing", LISTS.values(), ids=list(LISTS))
 
 @pytest.fixture
 def reader() -> Client:
-    """Somebody who may see every list, and take it along."""
-    return factories.client("Auditor")
+    """Somebody who may see all of every list, and take it along."""
+    return factories.client("Admin")
 
 
 def sample(listing: List) -> Sample:
