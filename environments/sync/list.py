@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
+from portal.directory.own_token import own_token
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, in_column, words_of
 from portal.lists.keyset import Sort
@@ -47,7 +48,9 @@ def _change_token() -> str:
     """Changes when a run begins or ends, and with the ages shown, which count in whole minutes."""
     runs = SyncRun.objects.order_by("-started_at", "-id").values_list("id", "state", "finished_at")[:LATEST]
     ages = [(kind.state, kind.stream.state, kind.age and kind.age.total_seconds() // 60) for kind in freshness()]
-    return f"{crc32(repr((list(runs), ages)).encode()):08x}"
+    token = own_token()
+    shown = (list(runs), ages, token.text, token.stored and token.stored.read_at)
+    return f"{crc32(repr(shown).encode()):08x}"
 
 
 def _display(runs: Sequence[SyncRun], query: ListQuery, request: HttpRequest) -> list[RunRow]:
@@ -85,6 +88,7 @@ def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, 
     return {
         "kinds": found,
         "stream": found[0].stream,
+        "token": own_token(),
         "chart": _chart(query.one("kind") or SyncRun.Kind.ENVIRONMENTS),
         "choices": [(label, query.place.only("kind", value), query.one("kind") == value) for value, label in kinds],
     }
