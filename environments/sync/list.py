@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from environments.models import SyncRun
+from environments.sync.connection import own_token_of
 from environments.sync.freshness import freshness
-from portal.directory.own_token import own_token
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, in_column, words_of
 from portal.lists.keyset import Sort
@@ -48,9 +48,7 @@ def _change_token() -> str:
     """Changes when a run begins or ends, and with the ages shown, which count in whole minutes."""
     runs = SyncRun.objects.order_by("-started_at", "-id").values_list("id", "state", "finished_at")[:LATEST]
     ages = [(kind.state, kind.stream.state, kind.age and kind.age.total_seconds() // 60) for kind in freshness()]
-    token = own_token()
-    shown = (list(runs), ages, token.text, token.stored and token.stored.read_at)
-    return f"{crc32(repr(shown).encode()):08x}"
+    return f"{crc32(repr((list(runs), ages)).encode()):08x}"
 
 
 def _display(runs: Sequence[SyncRun], query: ListQuery, request: HttpRequest) -> list[RunRow]:
@@ -88,7 +86,7 @@ def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, 
     return {
         "kinds": found,
         "stream": found[0].stream,
-        "token": own_token(),
+        "token": own_token_of(request.user),
         "chart": _chart(query.one("kind") or SyncRun.Kind.ENVIRONMENTS),
         "choices": [(label, query.place.only("kind", value), query.one("kind") == value) for value, label in kinds],
     }
