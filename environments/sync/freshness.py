@@ -130,6 +130,11 @@ class Freshness:
         return bool(self.blocked and self.failure and self.failure.error_code == self.blocked.error_code)
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether the line of environments says the same."""
+        return self.is_shared and self.kind != SyncRun.Kind.ENVIRONMENTS
+
+    @property
     def failure(self) -> SyncRun | None:
         """The newest finished run if it failed, else None."""
         return self.latest if self.latest and self.latest.state == SyncRun.State.FAILED else None
