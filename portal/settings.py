@@ -14,7 +14,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Ona -----------------------------------------------------------------------------------------------------------
 ONA_API_KEY = env.str("ONA_API_KEY", env.str("GITPOD_API_KEY", ""))
-# The day on which it expires, such as 2027-01-31, if the token itself does not tell.
+# A file with the token instead; another token in it is used from the next request on, by all processes.
+ONA_TOKEN_FILE = env.str("PORTAL_ONA_TOKEN_FILE", "")
+# The day on which it expires, such as 2027-01-31, if Ona does not tell.
 ONA_API_KEY_EXPIRES = env.date("ONA_API_KEY_EXPIRES") if env.str("ONA_API_KEY_EXPIRES", "") else None
 ONA_BASE_URL = env.str("ONA_BASE_URL", "https://app.ona.com/api")
 ONA_REQUESTS_PER_SECOND = env.float("ONA_REQUESTS_PER_SECOND", 50.0)
