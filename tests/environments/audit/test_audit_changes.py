@@ -35,7 +35,7 @@ def test_a_cleared_lockdown_says_by_whom(viewer):
     assert "was cleared by ann" in page
     assert "was cleared by somebody outside the portal" in page
     assert f"/operations/{made.pk}/" in page
-    assert "The reason given: release week" in page
+    assert "Reason: release week" in page
     assert f'<li><a href="/operations/{made.pk}/">The operation</a></li>' in page
 
 
@@ -49,7 +49,7 @@ def test_a_moved_lockdown_says_by_whom_from_when_and_why(viewer):
     audits.moved(row, Field.LOCKDOWN, old, new, by=now - 2 * HOUR + timedelta(minutes=1))
     page = get(viewer, LOCKDOWN, status="later")
     assert f"It was moved from {old:%Y-%m-%d %H:%M} UTC by ann" in page
-    assert "The reason given: a long demo" in page
+    assert "Reason: a long demo" in page
     assert f'<li><a href="/operations/{made.pk}/">The operation</a></li>' in page
     assert "comes from an earlier policy" not in page
 
