@@ -50,7 +50,7 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
-    labels.ACTIONS[MADE] = "make evidence pack"
+    labels.ACTIONS[MADE] = "create evidence pack"
     HEADS.append(about)
     SAVABLE.update(
         {

@@ -49,7 +49,7 @@ def find(batch_id: UUID) -> Batch:
     """The batch; Http404 where there is none."""
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None:
-        raise Http404("The portal knows no such batch.")
+        raise Http404("The portal has no such batch.")
     return batch
 
 

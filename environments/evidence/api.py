@@ -32,7 +32,7 @@ PROPERTIES: dict[str, Any] = {
     *PERMISSIONS,
     is_file=True,
     operation_id="evidence_make",
-    summary="Make a pack of evidence",
+    summary="Create an evidence pack",
     description="A signed file with the organization as of a time, and what happened in the period before it.",
     tags=["evidence"],
     request={

@@ -29,7 +29,7 @@ from portal.web.permissions import permission
 
 PERMISSIONS = (*READ, *STREAM.permissions, PERMISSION)
 NOT_ACCEPTED, UNAVAILABLE = 422, 503
-FULL = "As many files are being made as the portal has room for. Try again in a minute."
+FULL = "Too many files are being created at once. Try again in a minute."
 
 
 @asks_again("POST")

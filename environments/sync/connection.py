@@ -22,13 +22,13 @@ MAY_NOT_READ = (
     "The token may not read environments. Give its owner more rights at Ona, or set ONA_API_KEY to another one; "
     "manage.py check_ona lists what it lacks."
 )
-FIRST = "The first sync is in progress. Pages fill by themselves when it has ended."
+FIRST = "The first sync is in progress. Pages update by themselves when it has completed."
 NONE = (
     "Ona lists no environments for this token. If the organization has some, the token belongs to somebody who may not "
     "see them, or to another organization: manage.py check_ona reports which."
 )
 READ_ONLY = (
-    "Ona refused the newest change as not permitted. The token may be read-only: with such a one pages are true, but "
+    "Ona refused the latest change as not permitted. The token may be read-only: pages are then correct, but "
     "nothing can be changed. Set ONA_API_KEY to a token that may write."
 )
 
@@ -44,7 +44,7 @@ class Connection:
 
 
 def connection(user: User | AnonymousUser, environments: Freshness) -> Connection | None:
-    """What is wrong, the gravest alone; None if nothing is. One query, for those who may change something."""
+    """Problem, the gravest alone; None if nothing is. One query, for those who may change something."""
     if found := unreadable(environments):
         return found
     if environments.good is None:

@@ -42,7 +42,7 @@ ADVICE = {
     "unavailable": "Ona is temporarily unavailable. The next run tries again.",
     "internal": "Ona had an error of its own. The next run tries again; the request id helps the vendor's support.",
     "deadline_exceeded": "Ona answered too slowly. The next run tries again; if it goes on, raise ONA_TIMEOUT_SECONDS.",
-    "too_slow": "It took longer than a run may. More ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND make it quicker.",
+    "too_slow": "It took longer than a run may. Raise ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND to make it faster.",
     "interrupted": "The worker was stopped or crashed during the run; see its log. The next run starts over.",
     "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked as deleted. See whether the "
     "token "

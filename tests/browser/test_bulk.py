@@ -59,7 +59,7 @@ def test_the_field_for_a_reference_is_there_for_what_has_one_and_what_was_typed_
 ) -> None:
     page = administering
     page.goto("/operations/batches/new/?q=phase:running")
-    what, reference = page.locator("select[name=action]"), page.get_by_label("Reference of the task or service")
+    what, reference = page.locator("select[name=action]"), page.get_by_label("Task or service (reference)")
     what.select_option(label="Stop")
     expect(reference).to_be_hidden()
     what.select_option(label="Start task")

@@ -118,7 +118,7 @@ def test_a_tasks_reference_that_was_typed_before_is_no_part_of_an_action_on_envi
     ("moment", "words"),
     [
         ("", "Say when."),
-        ("soon", "Write a time such as"),
+        ("soon", "Enter a time such as"),
         ("2020-01-01T10:00", "This time has passed"),
     ],
 )

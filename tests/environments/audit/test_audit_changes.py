@@ -92,7 +92,7 @@ def test_changes_of_lockdowns_are_those_of_the_filters_and_of_the_moment(viewer)
     assert sorted(re.findall(r"<bdi>(moved-\d+)</bdi>", then)) == ["moved-002", "moved-003"]
     assert "this is not a place in this list" in get(viewer, f"{LOCKDOWN}changes/", page="yesterday")
     first = Cursor("-seen", "after", "2020-01-01T00:00:00Z", 9).encode()
-    assert "There are none older." in get(viewer, f"{LOCKDOWN}changes/", page=first)
+    assert "There are no older ones." in get(viewer, f"{LOCKDOWN}changes/", page=first)
 
 
 def test_a_lockdown_moved_by_another_value_than_asked_for_was_moved_by_somebody_else(viewer):

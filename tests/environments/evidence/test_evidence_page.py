@@ -44,7 +44,7 @@ def test_an_auditor_makes_a_pack_that_verifies(auditor):
     assert told(pack).code == 0
     made = Operation.objects.get(action="evidence.make")
     assert (made.reason, made.target_type, made.target_name) == ("the yearly audit", "organization", "Acme")
-    assert "make evidence pack" in auditor.get("/operations/").content.decode()
+    assert "create evidence pack" in auditor.get("/operations/").content.decode()
     assert auditor.get(f"/operations/{made.pk}/").status_code == 200
 
 
