@@ -127,7 +127,7 @@ def test_the_last_variable_stays(sandbox: Sandbox, environment: Environment, adm
     service = tab.service(sandbox, environment)
     removed = {"variables__0__DELETE": "on", "variables__1__DELETE": "on"}
     answer = send(admin, url("edit", service), reason="tidy", **removed)
-    assert "The last variable cannot be taken away" in words(answer)
+    assert "The last variable cannot be removed" in words(answer)
 
 
 def test_of_a_service_that_is_not_stopped_only_the_words_can_be_changed(

@@ -121,7 +121,7 @@ def test_more_rows_are_shown_without_saving_or_complaining(sandbox: Sandbox, adm
         ({"ports__3__port": "8443", "ports__3__name": "x"}, "Port 8443 is listed twice"),
         ({"ports__0__port": ""}, "A number from 1024 to 65535"),
         ({"ports__0__admission": "ADMISSION_LEVEL_NEW"}, "Select a valid choice"),
-        ({f"ports__{row}__DELETE": "on" for row in range(3)}, "last shared port cannot be taken away"),
+        ({f"ports__{row}__DELETE": "on" for row in range(3)}, "last shared port cannot be removed"),
     ],
 )
 def test_ports_that_ona_would_refuse_are_refused_at_their_row_and_stay_typed(
