@@ -20,9 +20,7 @@ pytestmark = pytest.mark.browser
 def runs(_portal: None) -> None:
     otter, heron = factories.environment(name="quiet-otter"), factories.environment(name="loud-heron")
     execution(task(otter), ago=timedelta(days=2), phase=ExecutionPhase.FAILED, failure="exit status 2")
-    execution(
-        task(heron, "seed"), ago=timedelta(seconds=80), took=None, started_by="postDevcontainerStart"
-    )
+    execution(task(heron, "seed"), ago=timedelta(seconds=80), took=None, started_by="postDevcontainerStart")
     service(otter)
     refresh()
 
