@@ -16,7 +16,7 @@ from automations.actions import services, tasks
 from automations.actions.definitions import ROLES
 from automations.environment_tab import graph
 from automations.models import ExecutionPhase, Service, Task, TaskExecution
-from environments.actions.menu import NOT_ALLOWED
+from environments.actions.menu import forbids
 from environments.actions.registry import Action
 from environments.documents.json_part import Part
 from environments.models import Environment, Secret
@@ -179,7 +179,7 @@ class Reader:
         """The button to create one."""
         gone = "The environment is deleted: Ona confirmed it." if self.environment.gone_at else ""
         url = reverse(f"automations:create-{thing}", args=[self.environment.pk])
-        return Button(f"New {thing}", url, gone if self.user.has_perm(action.permission) else NOT_ALLOWED)
+        return Button(f"New {thing}", url, forbids(self.user, action.permission) or gone)
 
     def _definition(self, subject: Service | Task, spec: Part, commands: list[Command]) -> Definition:
         target = spec.part("runsOn")
@@ -206,7 +206,7 @@ class Reader:
 
     def _button(self, action: Action, subject: Service | Task) -> Button:
         url = reverse(f"automations:{action.slug}-{action.subject}", args=[self.environment.pk, subject.pk])
-        why_not = action.why_not(subject) if self.user.has_perm(action.permission) else NOT_ALLOWED
+        why_not = forbids(self.user, action.permission) or action.why_not(subject)
         return Button(action.slug.capitalize(), url, why_not, action.slug == "delete")
 
     def _log(self, name: str, pk: UUID) -> Button:

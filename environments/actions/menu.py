@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from environments.actions.registry import ACTIONS, Action, Danger
 from environments.models import Environment
+from environments.sync.connection import why_blocked
 from portal.directory.models import Organization
 from portal.web.navigation import address_of
 
@@ -64,6 +65,11 @@ def buttons(
 ) -> list[Button]:
     """For some of the actions, those that cannot be done too."""
     return [_button(action, environment, organization, may, now) for action in actions]
+
+
+def forbids(user: Actor, permission: str) -> str:
+    """What forbids an action on whatever subject: roles, or a token that Ona refuses; else empty."""
+    return why_blocked(user) if user.has_perm(permission) else NOT_ALLOWED
 
 
 def _button(

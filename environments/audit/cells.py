@@ -69,7 +69,7 @@ def _archived(line: Line) -> str:
     at = line.environment.archived_at
     if at is None or line.verdict.status not in ("deletion", "overdue"):
         return ""
-    return SOURCE.format(f"archived since {at:%Y-%m-%d %H:%M} UTC")
+    return SOURCE.format(f"archived {at:%Y-%m-%d}")
 
 
 def _work(words: str, as_of: AsOf) -> str:

@@ -83,6 +83,10 @@ def lockdown_means(policy: Policy | None) -> str:
     return "It is past the organization's maximum lifetime, which is not strict: it can still be started."
 
 
+def _no_lockdown(policy: Policy | None) -> str:
+    return "none, although there is a maximum lifetime" if policy and policy.lifetime else "none"
+
+
 def lifetime(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
     """Lockdown, archiving and deletion, past and to come; nothing is to come of a deleted environment."""
     locked_at = lockdown.at(facts, now)
@@ -91,7 +95,7 @@ def lifetime(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
         return [Fact("Lockdown", locked_at, "due", "none"), archived, Fact("Deleted", facts.gone_at, "time")]
     means = lockdown_means(policy) if lockdown.has_come(facts, now) else ""
     return [
-        Fact("Lockdown", locked_at, "due", "none: no maximum lifetime applies", note=means),
+        Fact("Lockdown", locked_at, "due", _no_lockdown(policy), note=means),
         Fact("Maximum lifetime", _limit(policy), note=_strictness(policy)),
         *_archiving(facts, policy, now),
         Fact("Deletion", _deletion(facts, policy)),

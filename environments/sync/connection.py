@@ -44,7 +44,7 @@ class Connection:
 
 
 def connection(user: User | AnonymousUser, environments: Freshness) -> Connection | None:
-    """Problem, the gravest alone; None if nothing is. One query, for those who may change something."""
+    """What is wrong, the gravest alone; None if nothing is. One query, for those who may change something."""
     if found := unreadable(environments):
         return found
     if environments.good is None:

@@ -120,8 +120,10 @@ class Freshness:
 
     @property
     def is_unread(self) -> bool:
-        """Whether the newest run sent no request while Ona cannot be read: nothing to ask is then no success."""
-        return bool(self.blocked and self.good and self.good is self.latest and not self.good.requests)
+        """Whether Ona rejected the newest run, or it sent no request while Ona cannot be read: nothing to ask is then
+        no success."""
+        is_rejected = bool(self.good and self.failure and self.failure.error_code == "unauthenticated")
+        return is_rejected or bool(self.blocked and self.good and self.good is self.latest and not self.good.requests)
 
     @property
     def is_shared(self) -> bool:

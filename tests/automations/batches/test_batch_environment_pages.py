@@ -85,7 +85,7 @@ def test_the_plan_ticks_what_can_be_stopped_names_what_cannot_and_says_what_is_a
     factories.environment(name="sleeper", phase=Phase.STOPPED)
     page = factories.client("Operator").get(NEW, {"action": "environment.stop"}).content.decode()
     assert ticked(page) == [str(runner.pk)]
-    assert "1 unpushed commit and 0 changed files." in page
+    assert "1 unpushed commit." in page
     assert "1: It is not running." in page
     assert "sleeper" in page
     assert "No filter is set" in page

@@ -169,7 +169,7 @@ def test_what_would_be_lost_is_said_before(sandbox: Sandbox, admin: Client) -> N
         id=uuid.uuid4(), environment=environment, task=task, phase=ExecutionPhase.RUNNING, **seen
     )
     text = words(admin.get(address(environment, "stop")))
-    assert re.search(r"\d unpushed commits? and \d+ changed files?", text)
+    assert re.search(r"\d unpushed commits?|\d+ changed files?", text)
     assert "Running task executions: build." in text
     assert "last confirmed by Ona" in text
 
