@@ -82,7 +82,9 @@ def test_what_makes_no_sense_is_said_and_makes_nothing(auditor, values, said):
     evidence.organization()
     answer = auditor.post(URL, form(**values))
     assert answer.status_code == 422
-    assert said.lower() in answer.content.decode().lower()
+    text = answer.content.decode()
+    assert said in text
+    assert " utc" not in text, "as it was written"
     assert not Operation.objects.filter(action="evidence.make").exists()
 
 
