@@ -67,7 +67,7 @@ def register() -> None:
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     SUBJECTS.update({"environment": _changed, "notice": _noticed})
-    labels.ACTIONS[MADE] = "make evidence pack"
+    labels.ACTIONS[MADE] = "create evidence pack"
     kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(
