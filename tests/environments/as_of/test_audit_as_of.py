@@ -8,14 +8,17 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection, transaction
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from environments.as_of import past, views
 from environments.as_of.clock import at as clock_at
 from environments.as_of.context import AsOf, observed
 from environments.list.search_keys import lockdown
-from environments.models import Environment, Field, Phase
+from environments.models import Environment, Field, Past, Phase
 from environments.policies.verdict import Facts, with_stops
 from portal.directory.models import Organization
 from tests.support import audits, factories
@@ -317,3 +320,28 @@ def test_the_bar_of_the_past_says_of_unpushed_work_that_it_is_as_now(now, viewer
     assert "work as now, time as of then" in said
     assert "timeout, single ports, unpushed work" in said
     assert "as of then" not in viewer.get("/audit/lockdown/").content.decode()
+
+
+def test_a_range_that_is_not_as_recorded_is_named_and_made_anew(now, capsys):
+    row = factories.environment(first_seen_at=now - 10 * DAY, phase=Phase.STOPPED)
+    audits.stopped(row, now - 6 * DAY)
+    audits.moved(row, Field.FAILURE, "no image", "", by=now - 2 * DAY)
+    call_command("check_past")
+    first, second = Past.objects.order_by("valid_until")
+    Past.objects.filter(pk=first.pk).update(phase=Phase.CREATING)
+    second.delete()
+    with pytest.raises(CommandError, match="2 ranges differ"):
+        call_command("check_past")
+    said = capsys.readouterr().out
+    assert [f"{row.pk} until {each.valid_until:%Y-%m-%d %H:%M:%S.%f}" in said for each in (first, second)] == [True] * 2
+    call_command("check_past", rebuild=True)
+    assert list(past.differing()) == []
+    assert Past.objects.count() == 2
+
+
+def test_while_the_views_are_missing_the_tables_of_now_do_not_answer(now):
+    views.drop(plan=["a migration"])
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        then(now - DAY)
+    views.make()
+    assert then(now - DAY) == {}

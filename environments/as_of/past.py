@@ -1,0 +1,50 @@
+"""The ranges of time that the past is read from: made anew from what was recorded, and compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from environments.models import Environment
+from environments.sync.upsert import lock_merging
+
+BATCH = 1000
+DIFFERING = """
+    WITH told AS (SELECT * FROM environments_past_told(%(ids)s)),
+    kept AS (
+        SELECT p.environment_id, p.valid_from, p.valid_until, to_jsonb(p) - 'id' AS columns
+        FROM environments_past p WHERE p.environment_id = ANY(%(ids)s)
+    )
+    SELECT coalesce(told.environment_id, kept.environment_id), coalesce(told.valid_until, kept.valid_until)
+    FROM told FULL JOIN kept USING (environment_id, valid_until)
+    WHERE to_jsonb(told) IS DISTINCT FROM kept.columns
+    ORDER BY 1, 2
+"""
+
+
+def differing() -> Iterator[tuple[UUID, datetime]]:
+    """The ranges that are missing, left over or different, by environment and end."""
+    for ids in _batches():
+        with transaction.atomic(), connection.cursor() as cursor:
+            lock_merging()
+            cursor.execute(DIFFERING, {"ids": ids})
+            yield from cursor.fetchall()
+
+
+def rebuild() -> None:
+    """Make all ranges anew, environments after environments: it can be stopped at any time, and run again."""
+    for ids in _batches():
+        with transaction.atomic(), connection.cursor() as cursor:
+            lock_merging()
+            cursor.execute("SELECT environments_past_anew(%s)", [ids])
+
+
+def _batches() -> Iterator[list[UUID]]:
+    rows = Environment.objects.order_by("id").values_list("id", flat=True)
+    ids = list(rows[:BATCH])
+    while ids:
+        yield ids
+        ids = list(rows.filter(id__gt=ids[-1])[:BATCH])

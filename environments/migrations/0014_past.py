@@ -1,0 +1,153 @@
+"""The past in a form made for the question: ranges of time, noted by the database itself with every change."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+TEXTS = ("phase", "machine_phase", "content_phase", "devcontainer_phase", "automations_phase", "failure")
+TIMES = ("archived_at", "lockdown_at", "gone_at")
+PARSED = "CASE WHEN w.{name} IS NULL THEN e.{name} ELSE nullif(w.{name}, '')::{type} END"
+SPECIFIED = {
+    "spec_version": "v.spec_version",
+    "desired_phase": "coalesce(v.spec ->> 'desiredPhase', '')",
+    "never_stops": r"coalesce(v.spec -> 'timeout' ->> 'disconnected', '') ~ '^0+(\.0+)?s$'",
+    "open_to_everyone": """jsonb_path_exists(v.spec, '$.ports[*] ? (@.admission == "ADMISSION_LEVEL_EVERYONE")')""",
+}
+VALUES = {
+    **{name: f"coalesce(w.{name}, e.{name})" for name in TEXTS},
+    **{name: PARSED.format(name=name, type="timestamptz") for name in TIMES},
+    "secrets_in_sync": PARSED.format(name="secrets_in_sync", type="boolean"),
+    **{name: f"coalesce(d.{name}, e.{name})" for name in SPECIFIED},
+    "stop_old_seen_at": "s.old_seen_at",
+    "stop_seen_at": "s.seen_at",
+}
+WAS = ", ".join(
+    f"(array_agg(t.old ORDER BY t.seen_at, t.id) FILTER (WHERE t.field = '{name}'))[1] AS {name}"
+    for name in (*TEXTS, *TIMES, "secrets_in_sync")
+)
+COLUMNS = ", ".join(("environment_id", "valid_from", "valid_until", *VALUES))
+# The value of a field in a range is the one that the first change after it changed; where none came, it is as now.
+RANGES = f"""
+    SELECT r.environment_id, r.valid_from, r.valid_until,
+        {", ".join(f"{value} AS {name}" for name, value in VALUES.items())}
+    FROM ({{ranges}}) r
+    JOIN environments_environment e ON e.id = r.environment_id
+    CROSS JOIN LATERAL (
+        SELECT {WAS} FROM environments_transition t
+        WHERE t.environment_id = r.environment_id AND t.seen_at >= r.valid_until
+    ) w
+    LEFT JOIN LATERAL (
+        SELECT {", ".join(f"{value} AS {name}" for name, value in SPECIFIED.items())}
+        FROM environments_specificationversion v
+        WHERE v.environment_id = r.environment_id AND v.seen_at < r.valid_until
+        ORDER BY v.spec_version DESC LIMIT 1
+    ) d ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT t.old_seen_at, t.seen_at FROM environments_transition t
+        WHERE t.environment_id = r.environment_id AND t.seen_at < r.valid_until
+            AND ((t.field = 'phase' AND t.new = 'ENVIRONMENT_PHASE_STOPPED')
+                OR (t.field = 'archived_at' AND t.new = ''))
+        ORDER BY t.seen_at DESC, t.id DESC LIMIT 1
+    ) s ON TRUE
+"""
+BEGINNING = "'0001-01-01T00:00:00Z'::timestamptz"
+# The first version of a specification changes nothing.
+ALL = f"""
+    SELECT environment_id, seen_at AS valid_until,
+        coalesce(lag(seen_at) OVER (PARTITION BY environment_id ORDER BY seen_at), {BEGINNING}) AS valid_from
+    FROM (
+        SELECT t.environment_id, t.seen_at FROM environments_transition t WHERE t.environment_id = ANY(wanted)
+        UNION
+        SELECT v.environment_id, v.seen_at FROM environments_specificationversion v
+        WHERE v.environment_id = ANY(wanted) AND v.old_seen_at IS NOT NULL
+    ) ends
+"""
+NEWEST = f"""
+    SELECT n.environment_id, n.seen_at AS valid_until, coalesce(
+        (SELECT max(p.valid_until) FROM environments_past p
+         WHERE p.environment_id = n.environment_id AND p.valid_until < n.seen_at), {BEGINNING}) AS valid_from
+    FROM (SELECT DISTINCT o.environment_id, o.seen_at FROM noted o WHERE {{more}}) n
+"""
+NOTE = f"""
+    CREATE FUNCTION environments_note_past_{{name}}() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE late uuid[];
+    BEGIN
+        INSERT INTO environments_past ({COLUMNS})
+        {RANGES.format(ranges=NEWEST)}
+        ON CONFLICT (environment_id, valid_until) DO NOTHING;
+        -- seen earlier than what is noted already, or several times at once: what was noted is not true any more
+        SELECT array_agg(DISTINCT o.environment_id) INTO late FROM noted o
+        WHERE {{more}} AND EXISTS (
+            SELECT FROM environments_past p
+            WHERE p.environment_id = o.environment_id AND p.valid_until > o.seen_at
+        );
+        IF late IS NOT NULL THEN
+            PERFORM environments_past_anew(late);
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER environments_past_{{name}} AFTER INSERT ON {{table}}
+        REFERENCING NEW TABLE AS noted FOR EACH STATEMENT EXECUTE FUNCTION environments_note_past_{{name}}();
+"""
+FORWARD = f"""
+    CREATE FUNCTION environments_past_told(wanted uuid[])
+    RETURNS TABLE (
+        environment_id uuid, valid_from timestamptz, valid_until timestamptz,
+        {", ".join(f"{name} text" for name in TEXTS)}, {", ".join(f"{name} timestamptz" for name in TIMES)},
+        secrets_in_sync boolean, spec_version numeric, desired_phase text, never_stops boolean,
+        open_to_everyone boolean, stop_old_seen_at timestamptz, stop_seen_at timestamptz
+    ) LANGUAGE sql STABLE AS $$ {RANGES.format(ranges=ALL)} $$;
+    CREATE FUNCTION environments_past_anew(wanted uuid[]) RETURNS void LANGUAGE sql AS $$
+        DELETE FROM environments_past WHERE environment_id = ANY(wanted);
+        INSERT INTO environments_past ({COLUMNS}) SELECT {COLUMNS} FROM environments_past_told(wanted);
+    $$;
+    {NOTE.format(name="of_transitions", table="environments_transition", more="TRUE")}
+    {NOTE.format(name="of_versions", table="environments_specificationversion", more="o.old_seen_at IS NOT NULL")}
+"""
+BACKWARD = """
+    DROP TRIGGER environments_past_of_versions ON environments_specificationversion;
+    DROP FUNCTION environments_note_past_of_versions();
+    DROP TRIGGER environments_past_of_transitions ON environments_transition;
+    DROP FUNCTION environments_note_past_of_transitions();
+    DROP FUNCTION environments_past_anew(uuid[]);
+    DROP FUNCTION environments_past_told(uuid[]);
+"""
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('environments', '0013_event_stream'),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Past',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('valid_from', models.DateTimeField()),
+                ('valid_until', models.DateTimeField()),
+                ('phase', models.TextField()),
+                ('machine_phase', models.TextField()),
+                ('content_phase', models.TextField()),
+                ('devcontainer_phase', models.TextField()),
+                ('automations_phase', models.TextField()),
+                ('secrets_in_sync', models.BooleanField(null=True)),
+                ('failure', models.TextField()),
+                ('archived_at', models.DateTimeField(null=True)),
+                ('lockdown_at', models.DateTimeField(null=True)),
+                ('gone_at', models.DateTimeField(null=True)),
+                ('spec_version', models.DecimalField(decimal_places=0, max_digits=20)),
+                ('desired_phase', models.TextField()),
+                ('never_stops', models.BooleanField()),
+                ('open_to_everyone', models.BooleanField()),
+                ('stop_old_seen_at', models.DateTimeField(null=True)),
+                ('stop_seen_at', models.DateTimeField(null=True)),
+                ('environment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='environments.environment')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['valid_until', 'valid_from'], name='past_at')],
+                'constraints': [models.UniqueConstraint(fields=('environment', 'valid_until'), name='past_once')],
+            },
+        ),
+        migrations.RunSQL(FORWARD, BACKWARD),
+    ]
