@@ -18,7 +18,9 @@ from django.db.models import GeneratedField
 from environments.as_of.recorded import SPECIFIED, TEXTS, TIMES
 from environments.models import Environment, Field
 
-AT = "current_setting('portal.as_of')::timestamptz"
+# As it is, the planner knows how many ranges hold then; as a query of its own it is read once, not for each row.
+KNOWN_AT = "current_setting('portal.as_of')::timestamptz"
+AT = f"(SELECT {KNOWN_AT})"
 USES = ("active_at", "last_started_at", "last_used_at")
 VALUES: dict[str, str] = {
     **{name: f"coalesce(p.{name}, e.{name})" for name in (*(field.value for field in TEXTS), *SPECIFIED)},
@@ -29,24 +31,25 @@ VALUES: dict[str, str] = {
     "has_failure": f"coalesce(p.{Field.FAILURE.value}, e.{Field.FAILURE.value}) <> ''",
     **{name: f"CASE WHEN e.{name} <= {AT} THEN e.{name} END" for name in USES},
 }
-KNOWN_THEN = f"""
-    FROM public.environments_environment e
+HELD = f"""
     LEFT JOIN public.environments_past p
-        ON p.environment_id = e.id AND p.valid_from <= {AT} AND p.valid_until > {AT}"""
-# the text that is searched has the failures of then
+        ON p.environment_id = {{id}} AND p.valid_from <= {KNOWN_AT} AND p.valid_until > {KNOWN_AT}"""
+# The text that is searched has the failures of then. Stops are all found at once (OFFSET): the planner takes all but a
+# few environments for deleted, and would look for the stop of each, and the range that tells it, apart.
 MAKE = f"""
 CREATE SCHEMA IF NOT EXISTS past;
 DROP VIEW IF EXISTS past.environments_environment, past.environments_stop;
 CREATE VIEW past.environments_environment AS
-    SELECT {{columns}}, {{search}} AS search
-    FROM (SELECT {{values}} {KNOWN_THEN} WHERE e.first_seen_at <= {AT}) AS known;
+    SELECT {{columns}}, {{search}} AS search FROM (
+        SELECT {{values}} FROM public.environments_environment e {HELD.format(id="e.id")}
+        WHERE e.first_seen_at <= {AT}
+    ) AS known;
 CREATE VIEW past.environments_stop AS
     SELECT s.environment_id,
         CASE WHEN s.seen_at <= {AT} THEN s.old_seen_at ELSE p.stop_old_seen_at END AS old_seen_at,
-        CASE WHEN s.seen_at <= {AT} THEN s.seen_at ELSE coalesce(p.stop_seen_at, e.first_seen_at) END AS seen_at
-    {KNOWN_THEN}
-    JOIN public.environments_stop s ON s.environment_id = e.id
-    WHERE e.first_seen_at <= {AT}
+        CASE WHEN s.seen_at <= {AT} THEN s.seen_at ELSE p.stop_seen_at END AS seen_at
+    FROM public.environments_stop s {HELD.format(id="s.environment_id")}
+    OFFSET 0
 """  # noqa: S608 (constants)
 DROP = "DROP SCHEMA IF EXISTS past CASCADE"
 # Where the views are missing (while a migration runs) this fails, rather than let the tables of now answer.

@@ -18,7 +18,7 @@ VALUES = {
     "secrets_in_sync": PARSED.format(name="secrets_in_sync", type="boolean"),
     **{name: f"coalesce(d.{name}, e.{name})" for name in SPECIFIED},
     "stop_old_seen_at": "s.old_seen_at",
-    "stop_seen_at": "s.seen_at",
+    "stop_seen_at": "coalesce(s.seen_at, e.first_seen_at)",
 }
 WAS = ", ".join(
     f"(array_agg(t.old ORDER BY t.seen_at, t.id) FILTER (WHERE t.field = '{name}'))[1] AS {name}"
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
                 ('never_stops', models.BooleanField()),
                 ('open_to_everyone', models.BooleanField()),
                 ('stop_old_seen_at', models.DateTimeField(null=True)),
-                ('stop_seen_at', models.DateTimeField(null=True)),
+                ('stop_seen_at', models.DateTimeField()),
                 ('environment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='environments.environment')),
             ],
             options={

@@ -12,7 +12,7 @@ from environments.models.environment import Environment
 class Past(models.Model):
     """What an environment was from `valid_from` until before `valid_until`, when a change of it was seen.
 
-    Ranges of one environment follow each other without gaps, the first from minus infinity; after the last one it is as
+    Ranges of one environment follow each other without gaps, the first from the year 1; after the last one it is as
     now. Written by triggers on transitions and specification versions (migrations/0014_past.py), in their transaction.
     `manage.py check_past` compares it with them.
     """
@@ -38,9 +38,9 @@ class Past(models.Model):
     desired_phase = models.TextField()
     never_stops = models.BooleanField()
     open_to_everyone = models.BooleanField()
-    # its newest stop by then: see `Stop`
+    # its newest stop by then, or when it was first seen: as in `Stop`, where it has one
     stop_old_seen_at = models.DateTimeField(null=True)
-    stop_seen_at = models.DateTimeField(null=True)
+    stop_seen_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
