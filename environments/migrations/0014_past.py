@@ -20,67 +20,83 @@ VALUES = {
     "stop_old_seen_at": "s.old_seen_at",
     "stop_seen_at": "coalesce(s.seen_at, e.first_seen_at)",
 }
-WAS = ", ".join(
-    f"(array_agg(t.old ORDER BY t.seen_at, t.id) FILTER (WHERE t.field = '{name}'))[1] AS {name}"
-    for name in (*TEXTS, *TIMES, "secrets_in_sync")
+FIELDS = (*TEXTS, *TIMES, "secrets_in_sync")
+FIRST = ", ".join(
+    f"(array_agg(t.old ORDER BY t.seen_at, t.id) FILTER (WHERE t.field = '{name}'))[1] AS {name}" for name in FIELDS
 )
 COLUMNS = ", ".join(("environment_id", "valid_from", "valid_until", *VALUES))
 # The value of a field in a range is the one that the first change after it changed; where none came, it is as now.
 RANGES = f"""
-    SELECT r.environment_id, r.valid_from, r.valid_until,
+    SELECT w.environment_id, w.valid_from, w.valid_until,
         {", ".join(f"{value} AS {name}" for name, value in VALUES.items())}
-    FROM ({{ranges}}) r
-    JOIN environments_environment e ON e.id = r.environment_id
-    CROSS JOIN LATERAL (
-        SELECT {WAS} FROM environments_transition t
-        WHERE t.environment_id = r.environment_id AND t.seen_at >= r.valid_until
-    ) w
+    FROM ({{ranges}}) w
+    JOIN environments_environment e ON e.id = w.environment_id
     LEFT JOIN LATERAL (
         SELECT {", ".join(f"{value} AS {name}" for name, value in SPECIFIED.items())}
         FROM environments_specificationversion v
-        WHERE v.environment_id = r.environment_id AND v.seen_at < r.valid_until
+        WHERE v.environment_id = w.environment_id AND v.seen_at < w.valid_until
         ORDER BY v.spec_version DESC LIMIT 1
     ) d ON TRUE
     LEFT JOIN LATERAL (
         SELECT t.old_seen_at, t.seen_at FROM environments_transition t
-        WHERE t.environment_id = r.environment_id AND t.seen_at < r.valid_until
+        WHERE t.environment_id = w.environment_id AND t.seen_at < w.valid_until
             AND ((t.field = 'phase' AND t.new = 'ENVIRONMENT_PHASE_STOPPED')
                 OR (t.field = 'archived_at' AND t.new = ''))
         ORDER BY t.seen_at DESC, t.id DESC LIMIT 1
     ) s ON TRUE
 """
 BEGINNING = "'0001-01-01T00:00:00Z'::timestamptz"
-# The first version of a specification changes nothing.
+# The first version of a specification changes nothing. Going back from now, a change begins a group of the ranges that
+# have its old value.
 ALL = f"""
-    SELECT environment_id, seen_at AS valid_until,
-        coalesce(lag(seen_at) OVER (PARTITION BY environment_id ORDER BY seen_at), {BEGINNING}) AS valid_from
-    FROM (
-        SELECT t.environment_id, t.seen_at FROM environments_transition t WHERE t.environment_id = ANY(wanted)
+    WITH changes AS (
+        SELECT t.environment_id, t.seen_at, {FIRST} FROM environments_transition t
+        WHERE t.environment_id = ANY(wanted) GROUP BY t.environment_id, t.seen_at
+    ), ends AS (
+        SELECT c.environment_id, c.seen_at FROM changes c
         UNION
         SELECT v.environment_id, v.seen_at FROM environments_specificationversion v
         WHERE v.environment_id = ANY(wanted) AND v.old_seen_at IS NOT NULL
-    ) ends
+    ), grouped AS (
+        SELECT environment_id, seen_at, lead(seen_at) OVER back AS before, {", ".join(FIELDS)},
+            {", ".join(f"count({name}) OVER back AS group_{name}" for name in FIELDS)}
+        FROM ends LEFT JOIN changes USING (environment_id, seen_at)
+        WINDOW back AS (PARTITION BY environment_id ORDER BY seen_at DESC)
+    )
+    SELECT g.environment_id, g.seen_at AS valid_until, coalesce(g.before, {BEGINNING}) AS valid_from,
+        {", ".join(f"max(g.{n}) OVER (PARTITION BY g.environment_id, g.group_{n}) AS {n}" for n in FIELDS)}
+    FROM grouped g
 """
 NEWEST = f"""
-    SELECT n.environment_id, n.seen_at AS valid_until, coalesce(
+    SELECT n.environment_id, n.valid_until, coalesce(
         (SELECT max(p.valid_until) FROM environments_past p
-         WHERE p.environment_id = n.environment_id AND p.valid_until < n.seen_at), {BEGINNING}) AS valid_from
-    FROM (SELECT DISTINCT o.environment_id, o.seen_at FROM noted o WHERE {{more}}) n
+         WHERE p.environment_id = n.environment_id AND p.valid_until < n.valid_until), {BEGINNING}) AS valid_from,
+        was.*
+    FROM (
+        SELECT o.environment_id, max(o.seen_at) AS valid_until FROM noted o
+        WHERE {{more}} AND o.environment_id <> ALL(late) GROUP BY o.environment_id
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT {FIRST} FROM environments_transition t
+        WHERE t.environment_id = n.environment_id AND t.seen_at >= n.valid_until
+    ) was
 """
 NOTE = f"""
     CREATE FUNCTION environments_note_past_{{name}}() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE late uuid[];
     BEGIN
+        -- seen earlier than what is noted already, or several at once: ranges in between are others now
+        SELECT coalesce(array_agg(o.environment_id), '{{{{}}}}') INTO late FROM (
+            SELECT environment_id, min(seen_at) AS since, max(seen_at) AS until FROM noted o
+            WHERE {{more}} GROUP BY environment_id
+        ) o
+        WHERE o.since < o.until OR EXISTS (
+            SELECT FROM environments_past p WHERE p.environment_id = o.environment_id AND p.valid_until > o.since
+        );
         INSERT INTO environments_past ({COLUMNS})
         {RANGES.format(ranges=NEWEST)}
         ON CONFLICT (environment_id, valid_until) DO NOTHING;
-        -- seen earlier than what is noted already, or several times at once: what was noted is not true any more
-        SELECT array_agg(DISTINCT o.environment_id) INTO late FROM noted o
-        WHERE {{more}} AND EXISTS (
-            SELECT FROM environments_past p
-            WHERE p.environment_id = o.environment_id AND p.valid_until > o.seen_at
-        );
-        IF late IS NOT NULL THEN
+        IF late <> '{{{{}}}}' THEN
             PERFORM environments_past_anew(late);
         END IF;
         RETURN NULL;
