@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from automations.batches.registry import KINDS
 from automations.by_reference.list import SEE_SERVICES, SEE_TASKS
-from automations.executions import search_keys
 from automations.models import ServiceSummary, TaskExecution, TaskSummary
 from automations.models.summary import Summary
+from portal.lists.folding import contains
 from portal.palette.sources import MOST, Destination, Hit, Person, Source
 from portal.web import formatting
 from portal.web.navigation import address_of
@@ -30,7 +30,7 @@ def _by_reference(model: type[Summary], url_name: str) -> Callable[[str, Person]
 
 
 def _executions(text: str, user: Person) -> Iterator[Hit]:
-    rows = TaskExecution.objects.filter(search_keys.contains(text)).order_by("-created_at")
+    rows = TaskExecution.objects.filter(contains(text)).order_by("-created_at")
     rows = rows.only("id", "phase", "reference", "task_name", "environment_name", "created_at")
     for row in rows[:MOST]:
         name = row.task_name or row.reference or str(row.pk)

@@ -8,10 +8,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from environments.list import search_keys
 from environments.models import Environment, Secret
-from environments.secrets import list as secrets
 from portal.directory.models import EnvironmentClass, Member, Project, Runner
+from portal.lists.folding import contains
 from portal.lists.registry import SAVABLE
 from portal.palette.sources import MOST, Destination, Hit, Person, Source
 from portal.web import formatting
@@ -27,7 +26,7 @@ OTHERS = {
 
 
 def _environments(text: str, user: Person) -> Iterator[Hit]:
-    rows = Environment.objects.filter(search_keys.contains(text)).order_by("-last_used_at")
+    rows = Environment.objects.filter(contains(text)).order_by("-last_used_at")
     rows = rows.only("id", "name", "phase", "owner_name", "project_name", "gone_at")
     found = list(rows.filter(gone_at=None)[:MOST]) or list(rows[:MOST])
     for row in found:
@@ -37,7 +36,7 @@ def _environments(text: str, user: Person) -> Iterator[Hit]:
 
 
 def _secrets(text: str, user: Person) -> Iterator[Hit]:
-    rows = Secret.objects.present().filter(secrets.contains(text)).order_by("name", "pk")
+    rows = Secret.objects.present().filter(contains(text)).order_by("name", "pk")
     for row in rows.only("name", "scope_name")[:MOST]:
         yield Hit(row.name, f"{reverse('secrets:list')}?{urlencode({'q': f'name:{row.name}'})}", row.scope_name)
 
@@ -48,7 +47,7 @@ def _named(
     """Rows of the directory, each leading to its environments."""
 
     def find(text: str, user: Person) -> Iterator[Hit]:
-        conditions = (Q(**{f"{column}__icontains": text}) for column in ("name", *columns))
+        conditions = (Q(**{f"{column}__says": text}) for column in ("name", *columns))
         rows = model.objects.filter(Q(*conditions, _connector=Q.OR) | _id_begins(text)).order_by("name", "pk")
         for row in rows.defer("document")[:MOST]:
             note = " · ".join(filter(None, (getattr(row, column) for column in columns)))

@@ -13,16 +13,16 @@ from automations.executions import search_keys
 from environments.list.filters import chosen
 from environments.models import Environment
 from portal.directory.models import Member, Project
-from portal.ledger.filters import SPANS as LEDGER_SPANS
-from portal.ledger.filters import time_words
 from portal.lists import readers
 from portal.lists.filters import Conditional, EnumWords, Filter, Grouped, Values, any_of, in_column, in_ids, words_of
-from portal.lists.folding import facet_form
+from portal.lists.folding import contains, facet_form
+from portal.lists.period import SPANS as USUAL_SPANS
+from portal.lists.period import time_words
 from portal.lists.readers import NONE
 from portal.web.enum_labels import TRIGGERS
 
 TODAY = "today"
-SPANS = {TODAY: "today (UTC)", **LEDGER_SPANS}
+SPANS = {TODAY: "today (UTC)", **USUAL_SPANS}
 DURATIONS = {"<10s": "under 10 s", ">1m": "over 1 min", ">10m": "over 10 min", ">1h": "over 1 h"}
 PHASES = EnumWords(search_keys.PHASES, search_keys.PREFIX.lower())
 
@@ -85,7 +85,7 @@ def _each(conditions: Iterable[str], condition: Callable[[str], Q]) -> Callable[
 
 
 def _named(column: str) -> Callable[[str], Q]:
-    return lambda text: search_keys.contains(text) & Q(**{f"{column}__says": text})
+    return lambda text: contains(text) & Q(**{f"{column}__says": text})
 
 
 def _ids(name: str, label: str, model: type[Model]) -> Filter:

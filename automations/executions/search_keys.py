@@ -7,25 +7,20 @@ from datetime import timedelta
 from functools import reduce
 from operator import or_
 
-from django.db.models import Q, Value
+from django.db.models import Q
 from django.utils import timezone
 
 from automations.models import UNDER_WAY, ExecutionPhase
 from portal.directory.models import Member, Project
 from portal.lists import readers
 from portal.lists.completion import among, names_among
-from portal.lists.folding import Folded, folded
+from portal.lists.folding import contains, folded
 from portal.lists.readers import NONE
 from portal.lists.search import Key, OneOf, Search, keys, listed, same
 from portal.web.enum_labels import TRIGGERS
 
 PREFIX = "TASK_EXECUTION_PHASE_"
 PHASES: dict[str, str] = {phase.label: phase.value for phase in ExecutionPhase} | {"unknown": ""}
-
-
-def contains(text: str) -> Q:
-    """Executions of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Folded(Value(text)))
 
 
 def compared(text: str) -> tuple[bool, timedelta]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -23,7 +22,7 @@ from environments.documents.json_part import Part
 from environments.models import Environment
 from portal.directory.connection import ona_now
 from portal.directory.models import Runner
-from portal.ledger.access_log.recording import record_access
+from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 from portal.ona.documents.tokens import Secret
 from portal.ona.errors import NotFound, OnaError
@@ -37,7 +36,6 @@ WHY_NOT = "Your roles do not let you read logs: they can hold what an environmen
 KINDS: dict[type[Logged], str] = {Service: "service", TaskExecution: "execution", Environment: "environment"}
 TOKEN_SECONDS = 50 * 60.0  # Ona's are valid for an hour
 MOST_TOKENS = 500
-REPEATED = timedelta(minutes=1)  # a viewer that lost its connection opens the log again
 log = structlog.get_logger()
 
 

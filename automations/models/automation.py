@@ -217,7 +217,7 @@ class TaskExecution(Automation):
                 include=["reference", "project_id", "owner_id", "started_by", "created_at", "started_at", "duration"],
                 name="execution_facets",
             ),
-            # words of the search box: automations.executions.search_keys.contains
+            # words of the search box: portal.lists.folding.contains
             GinIndex(
                 fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="execution_search"
             ),

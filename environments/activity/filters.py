@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.ledger.filters import SPANS, span_words, time_words
 from portal.lists import readers
 from portal.lists.declaration import ListQuery, Span
 from portal.lists.filters import Filter, Values, words_of
+from portal.lists.period import SPANS, span_words, time_words
 
 SOURCES = {
     "portal": "requested through the portal",

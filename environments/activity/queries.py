@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from environments.activity.filters import period
-from environments.list.search_keys import contains
 from environments.models import Environment
 from portal.directory.models import Member
 from portal.ledger.facets import occurring
@@ -19,7 +18,7 @@ from portal.ledger.labels import action_words
 from portal.ledger.models import AuditLog, Operation
 from portal.ledger.models.audit_log import AuditLogQuerySet
 from portal.lists.declaration import ListQuery
-from portal.lists.folding import Folded, folded
+from portal.lists.folding import contains, folded
 from portal.lists.keyset import Cursor, Order, Page
 
 PORTAL, ONA = "portal", "ona"
@@ -119,7 +118,7 @@ def _entries(query: ListQuery) -> Q:
     if environment := query.one("environment"):
         asked &= Q(subject_id__in=_environments(environment))
     if what := query.one("what"):
-        asked &= Q(search__contains=Folded(Value(what)))
+        asked &= contains(what)
     return asked
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 
-from django.db.models import Q, Value
+from django.db.models import Q
 
 from environments.as_of import clock, recorded
 from environments.list.names import NAMED
@@ -20,7 +20,7 @@ from environments.policies.lockdown import is_ahead, is_past
 from environments.policies.verdict import NOT_DELETED, present
 from portal.directory.standing import words_of
 from portal.lists.completion import among, names_among
-from portal.lists.folding import Folded
+from portal.lists.folding import contains
 from portal.lists.readers import DAY, NONE, beginning_of_id, compared
 from portal.lists.search import Key, OneOf, Search, listed, same
 
@@ -79,11 +79,6 @@ def _deletion(text: str) -> Q:
 def idle(days: int) -> Q:
     """Environments that gave no sign of use for this many days."""
     return Q(last_used_at__lte=clock.at() - timedelta(days=days))
-
-
-def contains(text: str) -> Q:
-    """Environments of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Folded(Value(text)))
 
 
 def _part_of(*columns: str, searched: bool = True) -> Callable[[str], Q]:

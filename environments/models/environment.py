@@ -226,7 +226,7 @@ class Environment(models.Model):
                     | Q(not_in_sync=True)
                 ),
             ),
-            # words of the search box, deleted environments included: environments.list.search_keys.contains. The full
+            # words of the search box, deleted environments included: portal.lists.folding.contains. The full
             # listing appends to the pending list; vacuum, not the listing, sorts it in.
             GinIndex(
                 fields=["search"], opclasses=["gin_trgm_ops"], gin_pending_list_limit=65_536, name="environment_search"

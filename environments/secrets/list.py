@@ -22,7 +22,7 @@ from portal.directory.models import Member, Project
 from portal.lists.completion import among, names_among
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, any_of, words_of
-from portal.lists.folding import Folded
+from portal.lists.folding import contains
 from portal.lists.keyset import Sort
 from portal.lists.readers import word_of
 from portal.lists.search import Key, OneOf, Search, keys, listed, same
@@ -48,11 +48,6 @@ USED = {"no": "unused", "yes": "in use"}
 GONE = {"yes": "include", "only": "only"}
 SCOPES = {str(kind.value): str(kind.label) for kind in ScopeKind}
 MOUNTS = {str(kind.value): str(kind.label) for kind in Mount}
-
-
-def contains(text: str) -> Q:
-    """Secrets of which name, target, scope, creator, header or id contains the text, in any case."""
-    return Q(search__contains=Folded(Value(text)))
 
 
 def _part_of(column: str, kind: str = "") -> Callable[[str], Q]:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from axes.signals import user_locked_out
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
 
-from portal.ledger.access_log.recording import record_access
+from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 from portal.web.network import current_request
 
-REPEATED: Final = timedelta(minutes=1)  # what anybody can repeat at will while locked out
-LOCKED: Final = timedelta(minutes=15)
 COLUMNS = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
 HELD = {  # by the table that holds it: the attribute, and what it is called
     User.groups.through: ("groups", "roles"),
@@ -76,8 +75,8 @@ def _why(name: str) -> str:
 
 def _locked_out(sender: Any, request: HttpRequest, username: str | None, **_: Any) -> None:
     record_access(
-        AccessKind.LOCKED_OUT, request=request, typed_name=username or "", once_within=LOCKED,
-        refused_because="Too many wrong passwords.",
+        AccessKind.LOCKED_OUT, request=request, typed_name=username or "",
+        once_within=timedelta(hours=settings.AXES_COOLOFF_TIME), refused_because="Too many wrong passwords.",
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ IN_API = (
 
 
 def mark_confirmed(request: HttpRequest) -> None:
-    """From now on nothing is asked for a while."""
+    """From now on they are not asked again for a while."""
     request.session[CONFIRMED] = int(time())
 
 
@@ -79,7 +79,7 @@ def _asks(request: HttpRequest, view: Callable[..., HttpResponseBase]) -> bool:
 
 
 def _back(request: HttpRequest) -> str:
-    """The page that led here: what is asked for is a file, or a form that cannot be opened again."""
+    """The page that led here: the request is for a file, or of a form that cannot be opened again."""
     page = request.headers.get("Referer", "")
     here = {request.get_host()}
     return page if url_has_allowed_host_and_scheme(page, here, request.is_secure()) else request.get_full_path()

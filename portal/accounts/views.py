@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,7 +28,7 @@ from django.views.decorators.http import require_http_methods
 from portal.accounts import sign_in_links, step_up, throttling
 from portal.accounts.forms import ConfirmForm, LinkForm, SignInForm, as_controls
 from portal.accounts.models import BrowserSession
-from portal.ledger.access_log.recording import record_access
+from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 from portal.web.formatting import duration_words
 from portal.web.parameters import anything, takes
@@ -150,7 +149,7 @@ def link(request: HttpRequest) -> HttpResponse:
 
 def _link_is_over(request: HttpRequest) -> HttpResponse:
     log.warning("sign_in_link_refused")
-    record_access(AccessKind.REFUSED_SIGN_IN, refused_because=NO_LINK, once_within=timedelta(minutes=1))
+    record_access(AccessKind.REFUSED_SIGN_IN, refused_because=NO_LINK, once_within=REPEATED)
     return render(request, "accounts/link_is_over.html", status=410)
 
 

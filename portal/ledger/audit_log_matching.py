@@ -15,12 +15,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from .access_log.recording import REPEATED
 from .models import AccessEntry, AccessKind, Operation, Outcome
 from .models.audit_log import ENVIRONMENT, AuditLog, AuditLogQuerySet
 
 SKEW = timedelta(seconds=30)  # Ona's clock and the portal's are not the same
-# A log is opened again without another entry within a minute (automations.logs.access).
-READ_BEFORE = SKEW + timedelta(minutes=1)
+READ_BEFORE = SKEW + REPEATED  # a log that is opened again has no other entry so soon
 WAITING = timedelta(hours=1)  # between being asked for and being sent, at most
 RECENT = timedelta(hours=1)  # the target of a creation is known after it was made
 OF_ENVIRONMENTS = ("environment", "automations_file")  # targets that Ona's log tells as the environment

@@ -9,9 +9,9 @@ from django.db import connection
 from psycopg import sql
 
 from portal.ledger import search_keys
-from portal.ledger.filters import SPANS
 from portal.ledger.labels import ACTIONS
 from portal.lists.declaration import ListQuery
+from portal.lists.period import SPANS
 
 MOST_NAMES = 200
 # An index gives the values that occur one after another, which a plain DISTINCT would count out of all rows.

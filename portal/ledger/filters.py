@@ -10,16 +10,6 @@ from portal.ledger.models import Operation
 from portal.lists import readers
 from portal.lists.filters import Filter, any_of, in_column, words_of
 
-SPANS = {"24h": "last 24 h", "7d": "last 7 days", "30d": "last 30 days"}
-
-
-def span_words(values: Iterable[str]) -> dict[str, str]:
-    return {value: SPANS.get(value, f"last {value}") for value in values}
-
-
-def time_words(values: Iterable[str]) -> dict[str, str]:
-    return {value: readers.time_words(value) for value in values}
-
 
 def _id(text: str) -> str:
     try:
@@ -48,9 +38,7 @@ def _whole_names(values: Iterable[str]) -> dict[str, str]:
 
 
 FILTERS = (
-    Filter("since", "Requested within", any_of(search_keys.since), readers.span_text, span_words, single=True),
-    Filter("from", "From", any_of(search_keys.from_), readers.first_time_text, time_words, single=True),
-    Filter("to", "To", any_of(search_keys.to), readers.last_time_text, time_words, single=True),
+    *search_keys.REQUESTED.filters("Requested within"),
     Filter(
         "outcome", "Outcome", any_of(search_keys.OUTCOMES), readers.word_of(search_keys.OUTCOMES),
         words_of({"open": "open: not ended yet"}),

@@ -6,38 +6,19 @@ from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Q, Value
-from django.utils import timezone
+from django.db.models import Q
 
 from portal.ledger.labels import ACTIONS
 from portal.ledger.models import Origin, Outcome
 from portal.lists import readers
 from portal.lists.completion import MOST, among
-from portal.lists.folding import Folded, folded
+from portal.lists.folding import contains, folded
+from portal.lists.period import Period
 from portal.lists.search import Key, OneOf, Search, keys, listed, same
 
 OUTCOMES: dict[str, Q] = {"open": Q(closed_at=None)} | {value: Q(outcome=value) for value in Outcome.values}
 ORIGINS: dict[str, Q] = {value: Q(origin=value) for value in Origin.values}
-
-
-def contains(text: str) -> Q:
-    """Operations of which a searched column contains the text, in any case; the trigram index finds them."""
-    return Q(search__contains=Folded(Value(text)))
-
-
-def since(text: str) -> Q:
-    """Requested within this time."""
-    return Q(asked_at__gte=timezone.now() - readers.span(text))
-
-
-def from_(text: str) -> Q:
-    """Requested at this time or later."""
-    return Q(asked_at__gte=readers.time(text))
-
-
-def to(text: str) -> Q:
-    """Requested up to this time, its minute included."""
-    return Q(asked_at__lte=readers.end_of(text))
+REQUESTED = Period("asked_at")
 
 
 def target(text: str) -> Q:
@@ -88,9 +69,7 @@ SEARCH = Search(
         Key("action", "an action, or a part of its words", "action:environment.stop", _action, _actions),
         Key("target", "a part of the name of what was changed, or an id", "target:otter", target),
         Key("outcome", listed(OUTCOMES), "outcome:failed,unknown", OneOf(OUTCOMES), among(*OUTCOMES), same("outcome")),
-        Key("since", "a span such as 24h or 7d", "since:7d", since, among("24h", "7d", "30d"), same("since")),
-        Key("from", "a day or a time (UTC)", "from:2026-01-31", from_),
-        Key("to", "a day or a time (UTC), which is part of it", 'to:"2026-01-31T18:00"', to),
+        *REQUESTED.keys(),
         Key("reason", "a part of the reason, or none", "reason:cost", _reason),
         Key("origin", listed(ORIGINS), "origin:api", OneOf(ORIGINS), among(*ORIGINS), same("origin")),
         Key("token", "a part of an API token's name or prefix, or none", "token:nightly", _token, among("none")),

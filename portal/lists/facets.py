@@ -46,9 +46,13 @@ class Facet:
 
 
 def facets(query: ListQuery) -> list[Facet]:
-    """All facets. Counts respect every filter but the facet's own; facets whose values add up respect all."""
-    asked = f"{query.place.key} {query.listing.token(query.of)}"
-    counts = cached(f"facets:{query.listing.name}", asked, dict[str, Counts], lambda: _count(query))
+    """All facets. Counts respect every filter but the facet's own; facets whose values add up respect all.
+
+    They are cached where a change token says whether they still hold.
+    """
+    asked = f"{query.place.key} {token}" if (token := query.listing.token(query.of)) else ""
+    kind = f"facets:{query.listing.name}"
+    counts = cached(kind, asked, dict[str, Counts], lambda: _count(query)) if asked else _count(query)
     return [
         _facet(query, each, counts[each.name], counts.get(f"{each.name} values", {}).get("", 0))
         for each in _counted(query)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from django.db.models import CharField, Func, TextField
+from django.db.models import CharField, Func, Q, TextField, Value
 from django.db.models.lookups import Contains
 
 # the outer collation is that of the columns: their indexes serve no other
@@ -43,6 +43,11 @@ def facet_form(text: str) -> str:
 def nfc_and_nfd(text: str) -> tuple[str, ...]:
     """A text in the forms in which columns may hold it."""
     return tuple(dict.fromkeys((text, nfc(text), unicodedata.normalize("NFD", text))))
+
+
+def contains(text: str) -> Q:
+    """Rows whose column `search` contains the text, in any case; its trigram index finds them."""
+    return Q(search__contains=Folded(Value(text)))
 
 
 @CharField.register_lookup

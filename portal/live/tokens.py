@@ -76,8 +76,8 @@ class Tokens:
         """Until when (monotonic) this reader may wait for another token than `seen`, and what makes it; None if that is
         to be answered or checked now. Never waits itself."""
         (until, make), now = self._allowed.get((reader, about), FORBIDDEN), time.monotonic()
-        is_same = now < until and not self.is_blind and seen == self.newest(about)
-        return (min(until, now + HELD_SECONDS), make) if is_same else None
+        may_be_same = seen and self.newest(about) in (None, seen)  # not made again yet: whoever renews it tells
+        return (min(until, now + HELD_SECONDS), make) if may_be_same and now < until and not self.is_blind else None
 
     def newest(self, about: str) -> str | None:
         """The token as of the last look; None if it has to be made."""

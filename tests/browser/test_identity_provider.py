@@ -34,6 +34,7 @@ def issuer(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def sign_in(page: Page) -> None:
+    page.goto("about:blank")  # a page whose session ends goes to the sign-in by itself
     page.context.clear_cookies()
     page.goto("/environments/?q=petclinic")
     page.get_by_role("link", name="Sign in with Acme").click()

@@ -252,10 +252,13 @@ def test_more_rows_take_no_more_queries(listing: List, reader: Client) -> None:
 
 @every
 def test_the_numbers_of_facets_are_those_of_the_list(listing: List, reader: Client) -> None:
-    sample(listing).make(3)
+    if not listing.facets:
+        return
     always = sample(listing).always
     query = read_query(listing, QueryDict(urlencode(always)), of=sample(listing).of)
-    for facet in facets(query) if listing.facets else ():
+    facets(query)  # they are not kept for rows that come afterwards
+    sample(listing).make(3)
+    for facet in facets(query):
         for option in facet.options if facet.name not in always else ():
             total = page(listing, reader, "?" + urlencode({facet.name: option.value}))["total"]
             assert total.count == option.count, option

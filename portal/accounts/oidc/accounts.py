@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -18,7 +17,7 @@ from django.shortcuts import render
 from portal.accounts.oidc.id_tokens import SignInRefused
 from portal.accounts.oidc.provider import Provider
 from portal.accounts.roles import ROLES
-from portal.ledger.access_log.recording import record_access
+from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 
 log = structlog.get_logger(__name__)
@@ -91,7 +90,7 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
         log.warning("sign_in_by_provider_refused", provider=provider.app.provider_id, reason=said)
         record_access(
             AccessKind.REFUSED_SIGN_IN, request=request, subject=f"identity provider {provider.app.provider_id}",
-            refused_because=said, once_within=timedelta(minutes=1),
+            refused_because=said, once_within=REPEATED,
         )  # fmt: skip
         raise ImmediateHttpResponse(render(request, "accounts/provider_refused.html", {"means": said}, status=403))
 

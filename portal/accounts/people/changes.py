@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, Permission, User
-from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from portal.accounts.access_signals import record_account, record_roles
-from portal.accounts.models import ApiToken, Person
+from portal.accounts.models import ApiToken, BrowserSession, Person
 from portal.accounts.sign_in_links import make_token
 from portal.accounts.tokens.changes import revoke_token
 from portal.accounts.tokens.permissions import is_person, roles_within
@@ -63,7 +61,7 @@ def deactivate_person(*, actor: User, person: Person) -> None:
         raise NotChanged("You cannot deactivate yourself: ask another admin.")
     with _one_admin_remains():
         _set_active(actor, person, is_active=False)
-        _end_sessions(person)
+        BrowserSession.objects.filter(user=person).end()  # else they would go on once the person is reactivated
     # refused from now on, as their owner is deactivated; revoked, so that they do not return with the owner
     for token in ApiToken.objects.filter(owner_id=person.pk).unended(timezone.now()):
         revoke_token(token=token, actor=actor)
@@ -150,10 +148,3 @@ def _set_active(actor: User, person: Person, *, is_active: bool) -> None:
     person.refresh_from_db()
     if changed:
         record_account(was, person, actor=actor)
-
-
-def _end_sessions(person: Person) -> None:
-    """Else they would go on once the person is reactivated."""
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
-            session.delete()

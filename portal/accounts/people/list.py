@@ -59,9 +59,8 @@ FILTERS = (
 
 
 def _contains(text: str) -> Q:
-    return Q(username__icontains=text) | Q(email__icontains=text) | Q(first_name__icontains=text) | Q(
-        last_name__icontains=text
-    )  # fmt: skip
+    names = ("username", "email", "first_name", "last_name")
+    return Q(*((f"{name}__says", text) for name in names), _connector=Q.OR)
 
 
 def with_rights(people: QuerySet[Any]) -> QuerySet[Any]:

@@ -11,10 +11,11 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.ledger.access_log.filters import FILTERS, KINDS, OUTCOMES, SEARCH, SPANS
+from portal.ledger.access_log.filters import FILTERS, KINDS, OUTCOMES, SEARCH
 from portal.ledger.models import AccessEntry
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.keyset import Sort
+from portal.lists.period import SPANS
 
 READ = "ledger.read_access_log"
 COLUMNS = (
@@ -69,8 +70,7 @@ def _value(value: Any) -> str:
 
 
 def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
-    choices = {"kinds": KINDS, "outcomes": {"": "any"} | OUTCOMES, "spans": {"": "any time"} | SPANS}
-    return {"chosen": query.values, **{name: list(words.items()) for name, words in choices.items()}}
+    return {"chosen": query.values, "kinds": KINDS.items(), "outcomes": OUTCOMES.items(), "spans": SPANS.items()}
 
 
 def _change_token() -> str:

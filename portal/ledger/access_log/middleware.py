@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Final
 
 import structlog
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 
-from portal.ledger.access_log.recording import record_access
+from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 from portal.web.network import answering
 
 FORBIDDEN, OK = 403, 200
-REPEATED: Final = timedelta(minutes=1)  # a page that is refused may ask again by itself
 NOT_ALLOWED = "The roles of the account do not allow it, or its form was not sent from a page of this portal."
 log = structlog.get_logger(__name__)
 

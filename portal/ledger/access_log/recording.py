@@ -17,6 +17,7 @@ from portal.ledger.recording import plain
 from portal.web.network import client_address, client_browser, current_request
 
 LONGEST_NAME = 150  # characters of a name as typed: as many as a username has
+REPEATED = timedelta(minutes=1)  # what a page or a client may do again by itself, or anybody at will
 LONGEST = 1_000  # characters of what it was about, and of why
 # Of one kind, by one person or, signed out, from one address: whoever tries ever other names or addresses of the
 # portal cannot fill the disk. It is more than the sign-in's own limits let through (SIGN_IN_LIMITS).
