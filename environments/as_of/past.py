@@ -1,4 +1,4 @@
-"""The ranges of time that the past is read from: made anew from what was recorded, and compared with it."""
+"""The ranges of time that the past is read from: made again from what was recorded, and compared with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BATCH = 1000
 DIFFERING = """
     WITH told AS (SELECT * FROM environments_past_told(%(ids)s)),
     kept AS (
-        SELECT p.environment_id, p.valid_from, p.valid_until, to_jsonb(p) - 'id' AS columns
+        SELECT p.environment_id, p.valid_from, p.valid_until, to_jsonb(p) - '{id,span}'::text[] AS columns
         FROM environments_past p WHERE p.environment_id = ANY(%(ids)s)
     )
     SELECT coalesce(told.environment_id, kept.environment_id), coalesce(told.valid_until, kept.valid_until)
@@ -35,11 +35,11 @@ def differing() -> Iterator[tuple[UUID, datetime]]:
 
 
 def rebuild() -> None:
-    """Make all ranges anew, environments after environments: it can be stopped at any time, and run again."""
+    """Make all ranges again, environments after environments: it can be stopped at any time, and run again."""
     for ids in _batches():
         with transaction.atomic(), connection.cursor() as cursor:
             lock_merging()
-            cursor.execute("SELECT environments_past_anew(%s)", [ids])
+            cursor.execute("SELECT environments_past_again(%s)", [ids])
 
 
 def _batches() -> Iterator[list[UUID]]:

@@ -2,7 +2,7 @@
 
 They bear the tables' names. Within `in_front_of_now` the schema is the first of the search path, so that every query
 finds them; the time is a setting of the transaction. What ranges (`environments.models.Past`) do not tell is as now.
-The views are made anew after each migration, which could not change the columns they show.
+The views are made again after each migration, which could not change the columns they show.
 """
 
 from __future__ import annotations
@@ -17,40 +17,50 @@ from django.db.models import GeneratedField
 
 from environments.as_of.recorded import SPECIFIED, TEXTS, TIMES
 from environments.models import Environment, Field
+from environments.models.past import SPANS, UNBOUNDED
 
 # As it is, the planner knows how many ranges hold then; as a query of its own it is read once, not for each row.
 KNOWN_AT = "current_setting('portal.as_of')::timestamptz"
 AT = f"(SELECT {KNOWN_AT})"
 USES = ("active_at", "last_started_at", "last_used_at")
+RECORDED = (*(field.value for field in (*TEXTS, *TIMES, Field.SECRETS)), *SPECIFIED)
 VALUES: dict[str, str] = {
-    **{name: f"coalesce(p.{name}, e.{name})" for name in (*(field.value for field in TEXTS), *SPECIFIED)},
-    **{
-        name: f"CASE WHEN p.id IS NULL THEN e.{name} ELSE p.{name} END"
-        for name in (*(field.value for field in TIMES), Field.SECRETS.value)
-    },
-    "has_failure": f"coalesce(p.{Field.FAILURE.value}, e.{Field.FAILURE.value}) <> ''",
+    "id": "p.environment_id",
+    **{name: f"p.{name}" for name in RECORDED},
+    "has_failure": f"p.{Field.FAILURE.value} <> ''",
     **{name: f"CASE WHEN e.{name} <= {AT} THEN e.{name} END" for name in USES},
 }
-HELD = f"""
-    LEFT JOIN public.environments_past p
-        ON p.environment_id = {{id}} AND p.valid_from <= {KNOWN_AT} AND p.valid_until > {KNOWN_AT}"""
-# The text that is searched has the failures of then. Stops are all found at once (OFFSET): the planner takes all but a
-# few environments for deleted, and would look for the stop of each, and the range that tells it, apart.
+# A range of at most so many hours ends within as many: what is read is not more, the longer ago it is. The ends of the
+# last line are turned round because Postgres would take conditions that all lines share out of them, and ask the
+# setting for each row.
+HELD = " OR ".join(
+    (
+        *(
+            f"p.span = {hours} AND p.valid_from <= {KNOWN_AT}"
+            f" AND p.valid_until > {KNOWN_AT} AND p.valid_until <= {KNOWN_AT} + interval '{hours} h'"
+            for hours in SPANS
+        ),
+        f"p.span = {UNBOUNDED} AND {KNOWN_AT} >= p.valid_from AND {KNOWN_AT} < p.valid_until",
+    )
+)
+# The text that is searched has the failures of then. Where a query asks for recorded columns alone, Postgres leaves the
+# join out.
 MAKE = f"""
 CREATE SCHEMA IF NOT EXISTS past;
 DROP VIEW IF EXISTS past.environments_environment, past.environments_stop;
 CREATE VIEW past.environments_environment AS
-    SELECT {{columns}}, {{search}} AS search FROM (
-        SELECT {{values}} FROM public.environments_environment e {HELD.format(id="e.id")}
-        WHERE e.first_seen_at <= {AT}
-    ) AS known;
+    SELECT {{columns}} FROM public.environments_past p
+    LEFT JOIN public.environments_environment e ON e.id = p.environment_id
+    WHERE {HELD};
 CREATE VIEW past.environments_stop AS
-    SELECT s.environment_id,
-        CASE WHEN s.seen_at <= {AT} THEN s.old_seen_at ELSE p.stop_old_seen_at END AS old_seen_at,
-        CASE WHEN s.seen_at <= {AT} THEN s.seen_at ELSE p.stop_seen_at END AS seen_at
-    FROM public.environments_stop s {HELD.format(id="s.environment_id")}
-    OFFSET 0
+    SELECT p.environment_id, p.stop_old_seen_at AS old_seen_at, p.stop_seen_at AS seen_at
+    FROM public.environments_past p WHERE {HELD}
 """  # noqa: S608 (constants)
+SEARCH = """
+    CASE WHEN p.failure = e.failure THEN e.search ELSE (
+        SELECT {expression} FROM (SELECT {columns}) AS known
+    ) END
+"""
 DROP = "DROP SCHEMA IF EXISTS past CASCADE"
 # Where the views are missing (while a migration runs) this fails, rather than let the tables of now answer.
 ENTER = """
@@ -92,9 +102,11 @@ def drop(*, plan: list[Any], **_of: Any) -> None:
 
 
 def _made() -> str:
-    names = [field.column for field in Environment._meta.concrete_fields if field.column and field.column != "search"]
-    values = (f"{VALUES.get(name, f'e.{name}')} AS {name}" for name in names)
-    return MAKE.format(columns=", ".join(names), values=", ".join(values), search=_generated("search"))
+    names = [field.column for field in Environment._meta.concrete_fields if field.column]
+    values = {name: VALUES.get(name, f"e.{name}") for name in names}
+    columns = ", ".join(f"{value} AS {name}" for name, value in values.items() if name != "search")
+    values["search"] = SEARCH.format(expression=_generated("search"), columns=columns)
+    return MAKE.format(columns=", ".join(f"{value} AS {name}" for name, value in values.items()))
 
 
 def _generated(name: str) -> str:

@@ -12,7 +12,7 @@ def fill(apps, schema_editor):
     while ids:
         with transaction.atomic(), schema_editor.connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OBSERVING])
-            cursor.execute("SELECT environments_past_anew(%s)", [ids])
+            cursor.execute("SELECT environments_past_again(%s)", [ids])
         ids = list(rows.filter(id__gt=ids[-1])[:BATCH])
 
 

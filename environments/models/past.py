@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Case, F, When
+from django.db.models.lookups import LessThanOrEqual
 
 from environments.models.environment import Environment
+
+SPANS = (1, 8, 64, 512, 4096, 32768)  # hours
+UNBOUNDED = 0  # longer than all of them, or without an end
 
 
 class Past(models.Model):
     """What an environment was from `valid_from` until before `valid_until`, when a change of it was seen.
 
-    Ranges of one environment follow each other without gaps, the first from the year 1; after the last one it is as
-    now. Written by triggers on transitions and specification versions (migrations/0014_past.py), in their transaction.
-    `manage.py check_past` compares it with them.
+    Ranges of one environment follow each other without gaps, from when it was first seen; the last one ends
+    in the year 9999 and is as now. Written by triggers on environments, transitions and specification versions
+    (migrations/0014_past.py), in their transaction. `manage.py check_past` compares it with them.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -41,6 +47,18 @@ class Past(models.Model):
     # its newest stop by then, or when it was first seen: as in `Stop`, where it has one
     stop_old_seen_at = models.DateTimeField(null=True)
     stop_seen_at = models.DateTimeField()
+    # the first of SPANS that is as long as the range
+    span = models.GeneratedField(
+        expression=Case(
+            *(
+                When(LessThanOrEqual(F("valid_until") - F("valid_from"), timedelta(hours=hours)), then=hours)
+                for hours in SPANS
+            ),
+            default=UNBOUNDED,
+        ),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -49,7 +67,7 @@ class Past(models.Model):
         ]
         indexes: ClassVar = [
             # the ranges that hold at a time: environments.as_of.views
-            models.Index(fields=["valid_until", "valid_from"], name="past_at"),
+            models.Index(fields=["span", "valid_until", "valid_from"], name="past_at"),
         ]
 
     def __str__(self) -> str:

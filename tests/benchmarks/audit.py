@@ -87,7 +87,10 @@ TRANSITIONS = """
         at - interval '1 minute', at
     FROM environments_environment e
     CROSS JOIN generate_series(1, %s) n
-    CROSS JOIN LATERAL (SELECT now() - (n * 3 - random() * 2) * interval '1 day' AS at) times
+    CROSS JOIN LATERAL (
+        -- of each environment another time: they change one by one
+        SELECT now() - (n * 3 - (hashint8extended(n, hashtext(e.id::text)) & 65535) / 32768.0) * interval '1 day' AS at
+    ) times
 """
 
 
