@@ -42,6 +42,15 @@ def rebuild() -> None:
             cursor.execute("SELECT environments_past_again(%s)", [ids])
 
 
+def sort() -> None:
+    """Put ranges that hold at the same time beside each other, as they come in a sync: a rebuild has those of one
+    environment together, and what holds at a time is everywhere. Nothing reads or writes them meanwhile, for seconds.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("CLUSTER environments_past USING past_at")
+        cursor.execute("ANALYZE environments_past")
+
+
 def _batches() -> Iterator[list[UUID]]:
     rows = Environment.objects.order_by("id").values_list("id", flat=True)
     ids = list(rows[:BATCH])

@@ -19,9 +19,7 @@ from environments.as_of.recorded import SPECIFIED, TEXTS, TIMES
 from environments.models import Environment, Field
 from environments.models.past import SPANS, UNBOUNDED
 
-# As it is, the planner knows how many ranges hold then; as a query of its own it is read once, not for each row.
-KNOWN_AT = "current_setting('portal.as_of')::timestamptz"
-AT = f"(SELECT {KNOWN_AT})"
+AT = "past.at()"
 USES = ("active_at", "last_started_at", "last_used_at")
 RECORDED = (*(field.value for field in (*TEXTS, *TIMES, Field.SECRETS)), *SPECIFIED)
 VALUES: dict[str, str] = {
@@ -30,24 +28,21 @@ VALUES: dict[str, str] = {
     "has_failure": f"p.{Field.FAILURE.value} <> ''",
     **{name: f"CASE WHEN e.{name} <= {AT} THEN e.{name} END" for name in USES},
 }
-# A range of at most so many hours ends within as many: what is read is not more, the longer ago it is. The ends of the
-# last line are turned round because Postgres would take conditions that all lines share out of them, and ask the
-# setting for each row.
-HELD = " OR ".join(
-    (
-        *(
-            f"p.span = {hours} AND p.valid_from <= {KNOWN_AT}"
-            f" AND p.valid_until > {KNOWN_AT} AND p.valid_until <= {KNOWN_AT} + interval '{hours} h'"
-            for hours in SPANS
-        ),
-        f"p.span = {UNBOUNDED} AND {KNOWN_AT} >= p.valid_from AND {KNOWN_AT} < p.valid_until",
-    )
+# A range of at most so many hours ends within as many: what is read is not more, the longer ago it is.
+HELD = (
+    f"p.valid_from <= {AT} AND p.valid_until > {AT} AND (p.span = {UNBOUNDED}"
+    + "".join(f" OR p.span = {hours} AND p.valid_until <= {AT} + interval '{hours} h'" for hours in SPANS)
+    + ")"
 )
+# The time is declared immutable so that it is a constant of each query's plan: Postgres then knows how many ranges hold
+# at it, and does not read the setting for each of them. No plan is used for another time: see QUICK.
 # The text that is searched has the failures of then. Where a query asks for recorded columns alone, Postgres leaves the
 # join out.
 MAKE = f"""
 CREATE SCHEMA IF NOT EXISTS past;
 DROP VIEW IF EXISTS past.environments_environment, past.environments_stop;
+CREATE OR REPLACE FUNCTION past.at() RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT current_setting('portal.as_of')::timestamptz $$;
 CREATE VIEW past.environments_environment AS
     SELECT {{columns}} FROM public.environments_past p
     LEFT JOIN public.environments_environment e ON e.id = p.environment_id
@@ -69,7 +64,7 @@ ENTER = """
 """
 SETTINGS = "SELECT coalesce(current_setting('portal.as_of', true), ''), current_setting('search_path')"
 # Joining and sorting in memory, and without compiling the statement first, is several times quicker.
-QUICK = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off"
+QUICK = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan"
 
 
 @contextmanager

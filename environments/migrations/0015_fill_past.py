@@ -14,6 +14,9 @@ def fill(apps, schema_editor):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OBSERVING])
             cursor.execute("SELECT environments_past_again(%s)", [ids])
         ids = list(rows.filter(id__gt=ids[-1])[:BATCH])
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("CLUSTER environments_past USING past_at")
+        cursor.execute("ANALYZE environments_past")
 
 
 class Migration(migrations.Migration):

@@ -72,8 +72,9 @@ def fill(rows: int) -> None:
         cursor.execute(f"ALTER TABLE environments_transition ENABLE TRIGGER {NOTING}")
         cursor.execute("UPDATE environments_environment SET first_seen_at = now() - interval '31 days'")
     past.rebuild()
+    past.sort()
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE environments_past")
+        cursor.execute("VACUUM environments_past")
         cursor.execute("VACUUM ANALYZE environments_environment")
         cursor.execute("VACUUM ANALYZE environments_transition")
         cursor.execute("VACUUM ANALYZE environments_stop")

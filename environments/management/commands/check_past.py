@@ -17,6 +17,7 @@ class Command(BaseCommand):
         """Print the ranges that differ, one a line; any is an error."""
         if rebuild:
             past.rebuild()
+            past.sort()
         differing = list(past.differing())
         for environment, until in differing:
             self.stdout.write(f"{environment} until {until:%Y-%m-%d %H:%M:%S.%f}")
