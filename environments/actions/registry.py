@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.forms import ChoiceField
 from django.utils import timezone
 
@@ -22,11 +23,13 @@ from environments.actions.losses import Loss
 from environments.actions.specification_parts import EditedPart
 from environments.actions.specification_policies import organization_of
 from environments.models import Environment, Phase
+from environments.sync.connection import why_blocked
 from portal.directory.models import Organization
 from portal.ledger import labels
 from portal.ledger.models import Operation
 from portal.ona import OnaClient, OnaError
 
+NOT_ALLOWED = "Your roles do not let you do this. An administrator of the portal can give you one that does."
 OPERATE = "environments.operate_environment"
 CHANGE = "environments.change_environment"
 GONE = "It is deleted: Ona confirmed it."
@@ -49,6 +52,7 @@ class Danger(IntEnum):
     TYPED_NAME = 3  # and the name typed: it cannot be undone
 
 
+Actor = User | AnonymousUser
 # the verdict; for what did not exist before, with columns of the operation that name what was found
 Proof = Callable[[OnaClient, Operation], Verdict | tuple[Verdict, Mapping[str, Any]]]
 Impossible = Callable[[Any, Organization | None, datetime], str]
@@ -174,10 +178,16 @@ class Action:
     def is_dangerous(self) -> bool:
         return self.danger >= Danger.LOSS
 
-    def why_not(self, subject: Any) -> str:
-        """Why it cannot be done to `subject` now, in words; empty where nothing is known to stand against it."""
+    def why_not(self, user: Actor, subject: Any) -> str:
+        """Why `user` cannot do it to `subject` now, in words; empty if nothing is known to prevent it."""
         organization = organization_of(subject) if isinstance(subject, Environment) else None
-        return self.impossible(subject, organization, timezone.now())
+        return self.obstacle(user, subject, organization, timezone.now())
+
+    def obstacle(self, user: Actor, subject: Any, organization: Organization | None, now: datetime) -> str:
+        """As `why_not`, where the organization is known: by the user's roles, the subject, and the portal's token."""
+        if not user.has_perm(self.permission):
+            return NOT_ALLOWED
+        return self.impossible(subject, organization, now) or why_blocked(user)
 
     @property
     def loses_work(self) -> bool:
