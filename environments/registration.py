@@ -15,6 +15,7 @@ from environments.audit.query import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
 from environments.detail import news
+from environments.evidence.job import EVIDENCE
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
@@ -28,6 +29,7 @@ from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
 from environments.timeline.event_labels import describe_transition
 from portal.exports.download import HEADS
+from portal.jobs import kinds
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
 from portal.lists.registry import register as register_lists
@@ -65,7 +67,8 @@ def register() -> None:
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     SUBJECTS.update({"environment": _changed, "notice": _noticed})
-    labels.ACTIONS[MADE] = "make evidence pack"
+    labels.ACTIONS[MADE] = "create evidence pack"
+    kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(
         {

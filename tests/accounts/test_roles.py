@@ -48,7 +48,7 @@ def test_admins_do_what_operators_do_and_edit_create_delete_mint_tokens_and_expo
     rest = granted("Admin") - views
     assert rest >= OPERATE | ADMINISTER | EXPORT
     assert {name.partition(".")[0] for name in rest} == {
-        "environments", "automations", "accounts", "ledger", "outbox",
+        "environments", "automations", "accounts", "ledger", "jobs", "outbox",
     }  # fmt: skip
 
 

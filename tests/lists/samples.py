@@ -19,6 +19,7 @@ from portal.outbox.models import Attempt, Destination
 from tests.support import audits, factories, outbox
 from tests.support.audit_entries import entry
 from tests.support.automation_factories import batch, execution, service, task
+from tests.support.jobs import job
 from tests.support.operations import ENVIRONMENT, operation
 
 
@@ -156,6 +157,11 @@ def _people(number: int) -> None:
         made.save()
 
 
+def _jobs(number: int) -> None:
+    for minute in range(number):
+        job(ago=timedelta(minutes=minute), state="waiting" if minute % 2 else "failed")
+
+
 def _destinations(number: int) -> None:
     for each in range(number):
         outbox.destination(name=f"hook {each} {uuid.uuid4()}", state="muted" if each % 2 else "active")
@@ -199,6 +205,7 @@ SAMPLES: Mapping[str, Sample] = {
         _people, {"role": "viewer", "state": "active", "signs-in": "link"}, "viewer -role:admin",
         always={"signs-in": "link"},  # not the person whom the test signs in
     ),
+    "jobs:list": Sample(_jobs, {"state": "failed"}, "evidence -state:cancelled"),
     "outbox:list": Sample(
         _messages,
         {"state": "dead", "kind": "environment.failure", "destination": "1", "environment": str(ENVIRONMENT)},

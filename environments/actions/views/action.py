@@ -110,7 +110,7 @@ def _context(opened: ActionRequest, operation: Operation | None) -> dict[str, An
         "form": form,
         "url": opened.request.path,
         "losses": action.losses(opened.subject, timezone.now()) if action.losses else [],
-        "why_not": "" if opened.request.method == "POST" else action.why_not(opened.subject),
+        "why_not": "" if opened.request.method == "POST" else action.why_not(opened.request.user, opened.subject),
     }
     if operation and operation.code == Conflict.code:
         context |= {"conflict": operation, "differences": form.differences(operation)}
