@@ -13,6 +13,7 @@ from environments.audit.query import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
 from environments.detail import news
+from environments.directory_pages import belongings
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
@@ -21,6 +22,7 @@ from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
 from environments.overview.views import DEFAULTS, overview_token, read_choices
 from environments.secrets import actions as secret_actions
+from environments.secrets import belongings_source
 from environments.secrets.list import SECRETS
 from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
@@ -50,6 +52,7 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
+    belongings.SOURCES.append(belongings_source.SOURCE)
     labels.ACTIONS[MADE] = "make evidence pack"
     HEADS.append(about)
     SAVABLE.update(

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from environments.directory_pages.nouns import NOUNS
 from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
@@ -195,6 +196,8 @@ TABLE = {
     **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
+    **{f"api:{noun.word}-figures": Row(READERS) for noun in NOUNS.values()},
+    **{f"directory:{kind}": Row(READERS) for kind in NOUNS},
     **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
@@ -246,8 +249,12 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
     makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
+    for kind, noun in NOUNS.items():
+        makers |= dict.fromkeys(
+            (f"api:{noun.word}-figures", f"directory:{kind}"), partial(lone.make, noun.folder, environment)
+        )
     if name in makers:
-        values["pk"] = makers[name]().pk
+        values["pk"] = values["identity"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
     if "token_id" in pattern.pattern.converters:
