@@ -15,7 +15,7 @@ from django.utils import timezone
 from environments.directory_pages.nouns import NOUNS
 from environments.models import Environment
 from environments.models.overview import RunningTime
-from portal.directory.models import EnvironmentClass, Organization, Runner
+from portal.directory.models import EnvironmentClass, Member, Organization, Runner
 from tests.api.documented import check
 from tests.support import automation_factories, factories
 
@@ -92,3 +92,15 @@ def test_a_page_tells_what_the_directory_does_of_what_is_gone_too_and_refuses_wh
     for noun in NOUNS.values():
         assert viewer.get(f"/{noun.folder}/{uuid4()}/").status_code == 404
         assert viewer.get(f"/api/v1/{noun.folder}/{uuid4()}/figures/").status_code == 404
+
+
+def test_the_page_of_somebody_who_left_leads_to_batches_of_their_environments_alone() -> None:
+    now, admin = timezone.now(), factories.client("Admin")
+    who = Member.objects.create(id=uuid4(), name="Ann", status="USER_STATUS_LEFT", first_seen_at=now, seen_at=now)
+    own = factories.environment(name="of-ann", creator_id=who.pk, phase="ENVIRONMENT_PHASE_STOPPED")
+    also = Member.objects.create(id=uuid4(), name="Bo", status="USER_STATUS_LEFT", first_seen_at=now, seen_at=now)
+    factories.environment(name="of-bo", creator_id=also.pk, phase="ENVIRONMENT_PHASE_STOPPED")
+    shown = unescape(page(admin, "owner", who.pk))
+    (archive,) = re.findall(r'href="(/operations/batches/new/[?]action=environment.archive[^"]*)"', shown)
+    assert [str(each.environment) for each in admin.get(archive).context["choice"].candidates] == [own.name]
+    assert "/operations/batches/new/" not in page(factories.client(), "owner", who.pk)
