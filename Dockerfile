@@ -39,6 +39,7 @@ COPY portal/accounts portal/accounts
 COPY portal/api portal/api
 COPY portal/directory portal/directory
 COPY portal/exports portal/exports
+COPY portal/jobs portal/jobs
 COPY portal/ledger portal/ledger
 COPY portal/lists portal/lists
 COPY portal/live portal/live

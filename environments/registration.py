@@ -14,6 +14,7 @@ from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
 from environments.detail import news
 from environments.directory_pages import belongings
+from environments.evidence.job import EVIDENCE
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
@@ -27,6 +28,7 @@ from environments.secrets.list import SECRETS
 from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
 from portal.exports.download import HEADS
+from portal.jobs import kinds
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
 from portal.lists.registry import register as register_lists
@@ -54,6 +56,7 @@ def register() -> None:
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     belongings.SOURCES.append(belongings_source.SOURCE)
     labels.ACTIONS[MADE] = "make evidence pack"
+    kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(
         {

@@ -45,6 +45,15 @@ LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 # Each export occupies a thread of the web server and a connection to the database.
 EXPORTS = env.int("PORTAL_EXPORTS", 2)
 EXPORT_SECONDS = env.int("PORTAL_EXPORT_SECONDS", 600)
+# Files of more rows than this are made in the background.
+DIRECT_ROWS = env.int("PORTAL_DIRECT_ROWS", 50_000)
+# Background jobs: how many run at once, so that workers have time for syncs; how often one is looked for, besides when
+# it is requested; how long one may take; how large its result may be, and how long that is stored.
+JOBS = env.int("PORTAL_JOBS", 1)
+JOB_SECONDS = env.int("PORTAL_JOB_SECONDS", 10)
+JOB_MAX_SECONDS = env.int("PORTAL_JOB_MAX_SECONDS", 3600)
+JOB_RESULT_MB = env.int("PORTAL_JOB_RESULT_MB", 1000)
+JOB_RESULT_HOURS = env.int("PORTAL_JOB_RESULT_HOURS", 24)
 WEB_THREADS = env.int("PORTAL_WEB_THREADS", 16)
 # A request that waited longer for a thread is answered "busy": its reader has probably gone.
 BUSY_SECONDS = env.float("PORTAL_BUSY_SECONDS", 10.0)
@@ -90,6 +99,7 @@ INSTALLED_APPS = [
     "portal.directory",
     "portal.ledger",
     "portal.accounts",
+    "portal.jobs",
     "portal.watching",
     "environments",
     "automations",

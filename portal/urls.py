@@ -14,6 +14,7 @@ from portal import health
 from portal.accounts.saved_views import api as saved_views_api
 from portal.api import urls as api_urls
 from portal.api.docs import api_docs, openapi
+from portal.jobs import api as jobs_api
 from portal.ledger import urls as ledger
 from portal.ledger.access_log.list import ACCESS_LOG
 from portal.lists.views import complete, urls
@@ -38,6 +39,7 @@ api = [
     *automations_api.urlpatterns,
     *environments_api.urlpatterns,
     *saved_views_api.urlpatterns,
+    *jobs_api.urlpatterns,
     *api_urls.of_lists(),
 ]
 
@@ -53,6 +55,7 @@ urlpatterns = [
     path("operations/", include((operations, ledger.app_name))),
     *urls(ACCESS_LOG, page="access-log/", changes="access-log/changes/", export="access-log/export/"),
     path("audit/", include("environments.audit.urls")),
+    path("jobs/", include("portal.jobs.urls")),
     path("find/", find_anything, name="find"),
     path("complete/", complete, name="complete"),
     path("live/", live, name="live"),

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib.auth.management import create_permissions
 
-# Apps that every role may read: the cache, the ledger, and saved views.
-READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts")
+# Apps that every role may read: the cache, the ledger, saved views, and the background jobs of their own.
+READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts", "jobs")
 
 OPERATE = ("environments.operate_environment", "automations.run_task", "automations.read_log")
 ADMINISTER = (
@@ -20,6 +20,7 @@ ADMINISTER = (
     "accounts.unshare_savedview",
     "accounts.revoke_apitoken",
     "accounts.manage_people",
+    "jobs.oversee_jobs",
 )
 EXPORT = ("environments.export_environment",)
 OVERSEE = ("ledger.read_access_log", "accounts.see_people")

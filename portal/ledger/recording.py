@@ -43,6 +43,8 @@ class RequestContext(TypedDict, total=False):
     parent_id: uuid.UUID | None
     content: str
     made_from: Mapping[str, Any] | None
+    address: str | None
+    browser: str
 
 
 class OtherContent(Exception):
@@ -88,8 +90,8 @@ def begin(
         "reason": context.get("reason", "").strip(),
         "origin": context.get("origin", Origin.API if token else Origin.PAGE),
         "token": token,
-        "address": client_address(asking) if asking else None,
-        "browser": client_browser(asking) if asking else "",
+        "address": client_address(asking) if asking else context.get("address"),
+        "browser": client_browser(asking) if asking else context.get("browser", ""),
         "request": plain(request or {}),
         "before": plain(before or {}),
         "after": plain(after or {}),

@@ -44,6 +44,7 @@ NOT_PAGES |= {"automations:file-download", "complete", "live", "live-badge", "me
 NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
 NOT_PAGES |= {"people:facets", "people:export", "access-log-changes", "access-log-export"}
+NOT_PAGES |= {f"jobs:{each}" for each in ("facets", "cancel", "result", "verify-chain")}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu", "accounts:provider", "accounts:provider-callback"}
 NOT_PAGES |= {"accounts:session-end", "accounts:sessions-end"}

@@ -18,6 +18,7 @@ from portal.ledger.models import AccessEntry, Outcome
 from tests.support import audits, factories
 from tests.support.audit_entries import entry
 from tests.support.automation_factories import batch, execution, service, task
+from tests.support.jobs import job
 from tests.support.operations import ENVIRONMENT, operation
 
 
@@ -155,6 +156,11 @@ def _people(number: int) -> None:
         made.save()
 
 
+def _jobs(number: int) -> None:
+    for minute in range(number):
+        job(ago=timedelta(minutes=minute), state="waiting" if minute % 2 else "failed")
+
+
 SAMPLES: Mapping[str, Sample] = {
     "operations:list": Sample(
         _operations,
@@ -178,6 +184,7 @@ SAMPLES: Mapping[str, Sample] = {
         _people, {"role": "viewer", "state": "active", "signs-in": "link"}, "viewer -role:admin",
         always={"signs-in": "link"},  # not the person whom the test signs in
     ),
+    "jobs:list": Sample(_jobs, {"state": "failed"}, "evidence -state:cancelled"),
     "environments:list": Sample(
         _environments,
         OF_ENVIRONMENTS,

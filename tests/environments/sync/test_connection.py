@@ -52,7 +52,7 @@ def test_what_cannot_work_with_a_refused_token_is_not_offered() -> None:
         "/environments/": "/environments/new/", "/secrets/": "/secrets/add/", page: "/stop/",
         "/audit/lockdown/": "/lockdown/\">", "/audit/archive/?q=otter": "&amp;action=environment.",
     }  # fmt: skip
-    pack = "Create and download</button>"  # of what is stored
+    pack = "Create pack</button>"  # of what is stored
     for is_refused in (False, True):
         ran(**(REFUSED | {"started_at": timezone.now() + timedelta(seconds=1)} if is_refused else {}))
         for url, offer in offers.items():
