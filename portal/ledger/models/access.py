@@ -36,6 +36,12 @@ class AccessKind(models.TextChoices):
     TOKEN_MADE = "token-made", "API token made"
     TOKEN_USED = "token-used", "API token used"
     TOKEN_REVOKED = "token-revoked", "API token revoked"
+    FACTOR_ADDED = "factor-added", "second factor added"
+    FACTOR_REMOVED = "factor-removed", "second factor removed"
+    FACTOR_USED = "factor-used", "second factor used"
+    FACTOR_REFUSED = "factor-refused", "second factor refused"
+    CODES_MADE = "recovery-codes-made", "recovery codes made"
+    RECOVERY_CODE_USED = "recovery-code-used", "recovery code used"
 
 
 class AccessOutcome(models.TextChoices):
