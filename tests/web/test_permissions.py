@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from environments.directory_pages.nouns import NOUNS
 from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
@@ -68,7 +69,10 @@ TABLE = {
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
-    **{f"accounts:{page}": Row(SIGNED_IN) for page in ("confirm", "sessions")},
+    **{f"accounts:{page}": Row(SIGNED_IN) for page in ("confirm", "sessions", "second-factor", "app-new")},
+    "accounts:sign-in-code": Row(EVERYBODY, (302,)),  # no sign-in waits for it; see tests/accounts
+    "accounts:recovery-codes": Row(SIGNED_IN, (302,), "post"),
+    "accounts:factor-remove": Row(SIGNED_IN, (404,), "post"),  # nobody else's
     "accounts:sessions-end": Row(SIGNED_IN, (302,), "post"),
     "accounts:session-end": Row(SIGNED_IN, (404,), "post"),  # nobody else's
     "accounts:provider": Row(EVERYBODY, (404,)),  # without providers; see tests/accounts/oidc
@@ -210,6 +214,8 @@ TABLE = {
     **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
+    **{f"api:{noun.word}-figures": Row(READERS) for noun in NOUNS.values()},
+    **{f"directory:{kind}": Row(READERS) for kind in NOUNS},
     **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
     **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("list", "list-one", "attempts")},
     **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("destinations", "destinations-one")},
@@ -257,7 +263,7 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk, "provider_id": "acme"}
-    values |= {"name": "operations:list", "session_id": 0}
+    values |= {"name": "operations:list", "session_id": 0, "factor_id": 0}
     makers = {
         "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
         "api:secrets-list-one": factories.secret,
@@ -271,8 +277,12 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:outbox-list-one": lambda: outbox.message(outbox.destination(name=name)),
         "api:outbox-destinations-one": lambda: outbox.destination(name=name),
     }
+    for kind, noun in NOUNS.items():
+        makers |= dict.fromkeys(
+            (f"api:{noun.word}-figures", f"directory:{kind}"), partial(lone.make, noun.folder, environment)
+        )
     if name in makers:
-        values["pk"] = makers[name]().pk
+        values["pk"] = values["identity"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
     if "token_id" in pattern.pattern.converters:
