@@ -1,5 +1,5 @@
 """The kinds of events that a destination can choose. Triggers write a message for each, in the transaction of what it
-is about: of operations migrations/0001_outbox.py, of transitions environments/migrations/0016_outbox.py."""
+is about: of operations migrations/0001_outbox.py, of transitions environments/migrations/0014_outbox.py."""
 
 from __future__ import annotations
 

@@ -30,5 +30,5 @@ DROP FUNCTION outbox_tell_transition();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("environments", "0015_fill_past"), ("outbox", "0001_outbox")]
+    dependencies = [("environments", "0013_event_stream"), ("outbox", "0001_outbox")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
