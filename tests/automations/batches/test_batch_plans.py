@@ -26,14 +26,14 @@ DAY = timedelta(days=1)
     ("action", "can", "cannot", "why"),
     [
         (lifecycle.STOP, {}, {"phase": Phase.STOPPED}, "It is not running."),
-        (lifecycle.START, {"phase": Phase.STOPPED}, {}, "It is running already, or on its way."),
+        (lifecycle.START, {"phase": Phase.STOPPED}, {}, "It is already running or starting."),
         (
             lifecycle.START,
             {"phase": Phase.STOPPED},
             {"phase": Phase.STOPPED, "archived_at": timezone.now()},
             "It is archived. Unarchive it first.",
         ),
-        (lifecycle.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is archived already."),
+        (lifecycle.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is already archived."),
         (lifecycle.UNARCHIVE, {"archived_at": timezone.now()}, {}, "It is not archived."),
         (metadata.SET_LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
         (metadata.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),
@@ -104,5 +104,5 @@ def test_a_plan_takes_as_many_queries_for_many_as_for_few(action: str, django_as
     for count in (2, 20):
         for _ in range(count):
             execution(task(factories.environment()), took=None)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             KINDS[action].choose("", Environment.objects.all())
