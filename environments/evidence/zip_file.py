@@ -42,13 +42,14 @@ class Writer:
     """Writes the files of a pack one after another."""
 
     def __init__(self, into: BinaryIO, made_at: datetime) -> None:
-        self._zip = zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
+        self._zip = zipfile.ZipFile(into, "w")
         self._made_at = max(made_at.astimezone(UTC), EARLIEST)
 
     def add(self, name: str, chunks: Iterable[bytes], rows: int | None = None) -> File:
         """Write an entry; return its description for the manifest."""
         entry = zipfile.ZipInfo(name, self._made_at.timetuple()[:6])
         entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o100644 << 16
+        entry._compresslevel = LEVEL  # type: ignore[attr-defined]  # compress_level from Python 3.13 on, where both work
         seen, size = hashlib.sha256(), 0
         with self._zip.open(entry, "w", force_zip64=True) as file:
             for chunk in chunks:

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.models import ApiToken
+from portal.api.downloads import file_schema
 from portal.api.endpoint import endpoint
 from portal.api.errors import Problem
 from portal.api.listing import one
@@ -81,7 +82,7 @@ def cancel_one(request: Request, job_id: UUID) -> Response:
     tags=["jobs"],
     parameters=[OF_ONE],
     responses={
-        200: OpenApiResponse(OpenApiTypes.BINARY, "The file, of the job's `media_type`."),
+        **file_schema("application/octet-stream", "The file, of the job's `media_type`.", "PK…"),
         **problems(400, 404),
     },
 )
