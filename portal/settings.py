@@ -47,6 +47,15 @@ LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 # Each export occupies a thread of the web server and a connection to the database.
 EXPORTS = env.int("PORTAL_EXPORTS", 2)
 EXPORT_SECONDS = env.int("PORTAL_EXPORT_SECONDS", 600)
+# Files of more rows than this are made in the background.
+DIRECT_ROWS = env.int("PORTAL_DIRECT_ROWS", 50_000)
+# Background jobs: how many run at once, so that workers have time for syncs; how often one is looked for, besides when
+# it is requested; how long one may take; how large its result may be, and how long that is stored.
+JOBS = env.int("PORTAL_JOBS", 1)
+JOB_SECONDS = env.int("PORTAL_JOB_SECONDS", 10)
+JOB_MAX_SECONDS = env.int("PORTAL_JOB_MAX_SECONDS", 3600)
+JOB_RESULT_MB = env.int("PORTAL_JOB_RESULT_MB", 1000)
+JOB_RESULT_HOURS = env.int("PORTAL_JOB_RESULT_HOURS", 24)
 WEB_THREADS = env.int("PORTAL_WEB_THREADS", 16)
 # A request that waited longer for a thread is answered "busy": its reader has probably gone.
 BUSY_SECONDS = env.float("PORTAL_BUSY_SECONDS", 10.0)
@@ -92,6 +101,8 @@ INSTALLED_APPS = [
     "portal.directory",
     "portal.ledger",
     "portal.accounts",
+    "portal.jobs",
+    "portal.outbox",
     "portal.watching",
     "environments",
     "automations",
@@ -201,7 +212,7 @@ LOGOUT_REDIRECT_URL = "accounts:sign-in"
 # The company's own sign-in: OpenID Connect.
 IDENTITY_PROVIDERS = read_identity_providers(env.str("PORTAL_IDENTITY_PROVIDERS", ""))
 ACCOUNT_ADAPTER = "portal.accounts.local_accounts.LocalAccounts"
-ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses; the portal sends no mail
+ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses
 ACCOUNT_UNIQUE_EMAIL = False  # portal.accounts.oidc.accounts decides whose an address is
 SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.accounts.ProviderAccounts"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
@@ -258,6 +269,23 @@ AXES_VERBOSE = False
 API_TOKEN_REQUESTS = env.int("PORTAL_API_TOKEN_REQUESTS", 600)
 API_ADDRESS_REQUESTS = env.int("PORTAL_API_ADDRESS_REQUESTS", 1200)
 API_FAILURES = env.int("PORTAL_API_FAILURES", 30)
+
+# --- Outbox --------------------------------------------------------------------------------------------------------
+OUTBOX_SECONDS = env.int("PORTAL_OUTBOX_SECONDS", 5)
+# For one attempt at sending a message.
+OUTBOX_TIMEOUT_SECONDS = env.float("PORTAL_OUTBOX_TIMEOUT_SECONDS", 15.0)
+# Origins that webhooks may be sent to though they are not public or not https on port 443: https://10.0.0.7:8443.
+WEBHOOK_ORIGINS: list[str] = env.list("PORTAL_WEBHOOK_ORIGINS", [])
+# The server that takes the portal's e-mail; without one, none is sent.
+EMAIL_HOST = env.str("PORTAL_EMAIL_HOST", "")
+EMAIL_PORT = env.int("PORTAL_EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.str("PORTAL_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.str("PORTAL_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("PORTAL_EMAIL_STARTTLS", True)
+# Where people open the portal, for links in e-mail: https://portal.example.com; without it there are none.
+PORTAL_URL = env.str("PORTAL_URL", "").rstrip("/")
+EMAIL_TIMEOUT = OUTBOX_TIMEOUT_SECONDS
+DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", "environment-portal@localhost")
 
 # --- Metrics -------------------------------------------------------------------------------------------------------
 # /metrics is closed without a token, but for `make run`, in front of which there is no proxy.

@@ -26,16 +26,18 @@ class AccessKind(models.TextChoices):
     REFUSED_SIGN_IN = "refused-sign-in", "sign-in refused"
     LOCKED_OUT = "lockout", "locked out"
     SIGNED_OUT = "sign-out", "signed out"
-    LINK_MADE = "link-made", "sign-in link made"
+    LINK_MADE = "link-made", "sign-in link created"
     LINK_USED = "link-used", "sign-in link used"
     ROLES_CHANGED = "roles", "roles changed"
     ACCOUNT_CHANGED = "account", "account changed"
     REFUSED = "refused", "access refused"
     DOWNLOADED = "download", "downloaded"
     LOG_READ = "log", "log read"
-    TOKEN_MADE = "token-made", "API token made"
+    TOKEN_MADE = "token-made", "API token created"
     TOKEN_USED = "token-used", "API token used"
     TOKEN_REVOKED = "token-revoked", "API token revoked"
+    DESTINATION_CHANGED = "destination", "destination changed"
+    MESSAGE_CHANGED = "message", "message replayed or muted"
 
 
 class AccessOutcome(models.TextChoices):

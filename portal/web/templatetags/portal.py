@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from portal.web import clock, formatting, navigation
 from portal.web.links import https_url
+from portal.web.network import browser_words
 
 register = template.Library()
 
@@ -95,6 +96,12 @@ def duration(value: timedelta | float | None) -> str:
 def phase(value: str | None) -> str:
     """The word for Ona's enum value."""
     return formatting.phase_word(value)
+
+
+@register.filter
+def browser(agent: str) -> str:
+    """A client by its name and system, as far as it tells them."""
+    return browser_words(agent) or formatting.UNKNOWN
 
 
 @register.simple_tag
