@@ -15,6 +15,7 @@ from environments.audit.query import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
 from environments.detail import news
+from environments.directory_pages import belongings
 from environments.evidence.job import EVIDENCE
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
@@ -24,6 +25,7 @@ from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
 from environments.overview.views import DEFAULTS, overview_token, read_choices
 from environments.secrets import actions as secret_actions
+from environments.secrets import belongings_source
 from environments.secrets.list import SECRETS
 from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
@@ -68,6 +70,7 @@ def register() -> None:
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     SUBJECTS.update({"environment": _changed, "notice": _noticed})
     labels.ACTIONS[MADE] = "create evidence pack"
+    belongings.SOURCES.append(belongings_source.SOURCE)
     kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(

@@ -51,6 +51,7 @@ urlpatterns = [
     *urls(STARTS, page="overview/starts/"),
     path("overview/running-time/", running_time_by_day, name="overview-running-time"),
     path("environments/", include("environments.urls")),
+    path("", include("environments.directory_pages.urls")),
     path("", include("automations.urls")),
     path("secrets/", include((secrets.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),

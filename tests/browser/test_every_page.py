@@ -59,8 +59,9 @@ NOT_PAGES |= {
     for list_ in ("execution", "tasks", "task", "services", "service", "batch", "batch-items")
 }
 BEGINNING = "beginning"
-# The same form as that of another action, with other words.
+# The same as that of another action, member or runner, with other words.
 ALIKE = {f"environments:{act}" for act in ("stop", "keep-awake", "archive", "unarchive")}
+ALIKE |= {"directory:project", "directory:class"}
 
 
 @pytest.fixture

@@ -246,8 +246,8 @@ SAMPLES: Mapping[str, Sample] = {
     "secrets:list": Sample(
         _secrets,
         {
-            "scope": "project", "project": str(uuid.UUID(int=1)), "mount": "file", "used": "no", "age": "90",
-            "gone": "yes",
+            "scope": "project", "project": str(uuid.UUID(int=1)), "owner": str(uuid.UUID(int=1)), "mount": "file",
+            "used": "no", "age": "90", "gone": "yes",
         },
         "key -creator:ann",
     ),

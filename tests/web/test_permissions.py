@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from environments.directory_pages.nouns import NOUNS
 from environments.models import Environment
 from environments.templatetags.editor import EDITS
 from portal.api.listing import url_name
@@ -210,6 +211,8 @@ TABLE = {
     **{f"api:audit-{slug}-forecast": Row(READERS) for slug in ("lockdown", "archive")},
     **{f"api:{name}": Row(READERS) for name in API_ONLY},
     **{f"api:{name}-one": Row(READERS) for name in API_ONLY},
+    **{f"api:{noun.word}-figures": Row(READERS) for noun in NOUNS.values()},
+    **{f"directory:{kind}": Row(READERS) for kind in NOUNS},
     **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
     **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("list", "list-one", "attempts")},
     **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("destinations", "destinations-one")},
@@ -271,8 +274,12 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:outbox-list-one": lambda: outbox.message(outbox.destination(name=name)),
         "api:outbox-destinations-one": lambda: outbox.destination(name=name),
     }
+    for kind, noun in NOUNS.items():
+        makers |= dict.fromkeys(
+            (f"api:{noun.word}-figures", f"directory:{kind}"), partial(lone.make, noun.folder, environment)
+        )
     if name in makers:
-        values["pk"] = makers[name]().pk
+        values["pk"] = values["identity"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
         values["view_id"] = factories.saved_view(name).pk
     if "token_id" in pattern.pattern.converters:
