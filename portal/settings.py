@@ -227,8 +227,10 @@ MFA_TOTP_ISSUER = "Environment Portal"
 MFA_TOTP_TOLERANCE = 1  # half minutes that the clocks may differ
 # Two portals on one host would sign each other out if they shared cookie names.
 COOKIE_SUFFIX = env.str("PORTAL_COOKIE_SUFFIX", "")
-SESSION_COOKIE_NAME = f"portal_session{COOKIE_SUFFIX}"
-CSRF_COOKIE_NAME = f"portal_csrf{COOKIE_SUFFIX}"
+# No other host of the domain can set a cookie whose name begins so; browsers take it over https alone.
+COOKIE_PREFIX = "" if INSECURE_HTTP else "__Host-"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}portal_session{COOKIE_SUFFIX}"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}portal_csrf{COOKIE_SUFFIX}"
 # A session ends when it is not used for so long, and at the latest after the second.
 SESSION_IDLE_SECONDS = env.int("PORTAL_SESSION_IDLE_MINUTES", 240) * 60
 SESSION_MAX_SECONDS = env.int("PORTAL_SESSION_HOURS", 12) * 3600

@@ -8,7 +8,12 @@ from portal.accounts.roles import READABLE_APPS, ROLES
 
 SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "description": "An API token, from the page of your account."},
-    "session": {"type": "apiKey", "in": "cookie", "name": "portal_session", "description": "With X-CSRFToken."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "portal_session",
+        "description": "With X-CSRFToken. Over https its name begins with __Host-.",
+    },
 }
 
 

@@ -91,6 +91,11 @@ def test_refusals_are_bounded_whatever_is_tried_and_a_token_typed_as_a_name_is_n
     elsewhere = Client(REMOTE_ADDR="192.0.2.7")
     elsewhere.post(reverse("accounts:sign-in"), {"username": "ann", "password": "wrong"})
     assert (newest().actor_name, newest().address) == ("ann", "192.0.2.7")
+    for _ in range(2):  # once a minute
+        Client(REMOTE_ADDR="192.0.2.8").get("/api/v1/environments/", headers={"authorization": f"Bearer {typed}"})
+    (told,) = AccessEntry.objects.filter(address="192.0.2.8")
+    assert (told.actor_name, told.subject, told.kind) == ("portal_abcd1234", "GET /api/v1/environments/", "refused")
+    assert told.why == "The portal has no such token."
 
 
 def test_a_download_that_cannot_be_recorded_is_not_sent_and_gives_its_place_back() -> None:

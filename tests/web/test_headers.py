@@ -117,7 +117,10 @@ def test_cookies_are_bound_to_https_unless_told_otherwise(monkeypatch: pytest.Mo
     assert strict["SECURE_SSL_REDIRECT"] is True
     assert strict["SECURE_HSTS_SECONDS"] >= 31_536_000
     assert strict["SECURE_PROXY_SSL_HEADER"] is None
-    assert settings_with(monkeypatch, PORTAL_INSECURE_HTTP="yes")["SESSION_COOKIE_SECURE"] is False
+    assert all(strict[name].startswith("__Host-") for name in ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME"))
+    plain = settings_with(monkeypatch, PORTAL_INSECURE_HTTP="yes")
+    assert plain["SESSION_COOKIE_SECURE"] is False
+    assert plain["SESSION_COOKIE_NAME"] == "portal_session"
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_of_other_sites(client: Client, db: None) -> None:

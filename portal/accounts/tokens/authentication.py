@@ -6,6 +6,7 @@ account is deactivated or its rights are lowered.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -30,6 +31,7 @@ SCHEME = b"bearer"
 REALM = 'Bearer realm="api"'
 MALFORMED = "Send the token as: Authorization: Bearer portal_… (one token, without blanks)."
 USED_INTERVAL = timedelta(minutes=1)
+BEGINNING = re.compile(rb"portal_[a-z0-9]{8}(?=_)")  # of a token: the part that pages show, too
 log = structlog.get_logger(__name__)
 
 
@@ -50,6 +52,7 @@ class TokenAuthentication(BaseAuthentication):
         except TokenRefused as refusal:
             log.warning("token refused", why=refusal.code)
             count_failure(address)
+            _record_refusal(request, text, refusal)
             raise exceptions.AuthenticationFailed(str(refusal)) from None
         # names the token on each line that is logged of this request
         structlog.contextvars.bind_contextvars(user_id=user.pk, token=user.token.prefix)
@@ -58,6 +61,18 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """WWW-Authenticate of a 401."""
         return REALM
+
+
+def _record_refusal(request: Request, text: bytes, refusal: TokenRefused) -> None:
+    """A refusal stays one if it cannot be recorded."""
+    beginning = BEGINNING.match(text.strip())
+    try:
+        record_access(
+            AccessKind.REFUSED, typed_name=beginning[0].decode() if beginning else "",
+            subject=f"{request.method} {request.path}", refused_because=str(refusal), once_within=USED_INTERVAL,
+        )  # fmt: skip
+    except DatabaseError as error:
+        log.warning("refusal not recorded", error=type(error).__name__)
 
 
 def _token(text: bytes) -> str:
