@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from environments import palette
@@ -27,15 +29,27 @@ from environments.secrets import belongings_source
 from environments.secrets.list import SECRETS
 from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
+from environments.timeline.event_labels import describe_transition
 from portal.exports.download import HEADS
 from portal.jobs import kinds
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
 from portal.lists.registry import register as register_lists
 from portal.live.topics import TOPICS, Topic
+from portal.outbox.words import SUBJECTS
 from portal.palette import sources
 
 SEE = ("environments.view_environment",)
+
+
+def _changed(told: Mapping[str, Any]) -> str:
+    """What a message tells of a transition."""
+    return f"{told['name'] or told['environment_id']}: {describe_transition(told['field'], told['old'], told['new'])}"
+
+
+def _noticed(told: Mapping[str, Any]) -> str:
+    """What an owner is told."""
+    return f"Your environment {told['environment']} was {registry.ACTIONS[told['action']].past} by {told['by']}"
 
 
 def register() -> None:
@@ -55,6 +69,7 @@ def register() -> None:
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     belongings.SOURCES.append(belongings_source.SOURCE)
+    SUBJECTS.update({"environment": _changed, "notice": _noticed})
     labels.ACTIONS[MADE] = "make evidence pack"
     kinds.register(EVIDENCE)
     HEADS.append(about)

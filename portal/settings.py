@@ -14,7 +14,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Ona -----------------------------------------------------------------------------------------------------------
 ONA_API_KEY = env.str("ONA_API_KEY", env.str("GITPOD_API_KEY", ""))
-# The day on which it expires, such as 2027-01-31, if the token itself does not tell.
+# A file with the token instead; another token in it is used from the next request on, by all processes.
+ONA_TOKEN_FILE = env.str("PORTAL_ONA_TOKEN_FILE", "")
+# The day on which it expires, such as 2027-01-31, if Ona does not tell.
 ONA_API_KEY_EXPIRES = env.date("ONA_API_KEY_EXPIRES") if env.str("ONA_API_KEY_EXPIRES", "") else None
 ONA_BASE_URL = env.str("ONA_BASE_URL", "https://app.ona.com/api")
 ONA_REQUESTS_PER_SECOND = env.float("ONA_REQUESTS_PER_SECOND", 50.0)
@@ -100,6 +102,7 @@ INSTALLED_APPS = [
     "portal.ledger",
     "portal.accounts",
     "portal.jobs",
+    "portal.outbox",
     "portal.watching",
     "environments",
     "automations",
@@ -209,7 +212,7 @@ LOGOUT_REDIRECT_URL = "accounts:sign-in"
 # The company's own sign-in: OpenID Connect.
 IDENTITY_PROVIDERS = read_identity_providers(env.str("PORTAL_IDENTITY_PROVIDERS", ""))
 ACCOUNT_ADAPTER = "portal.accounts.local_accounts.LocalAccounts"
-ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses; the portal sends no mail
+ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses
 ACCOUNT_UNIQUE_EMAIL = False  # portal.accounts.oidc.accounts decides whose an address is
 SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.accounts.ProviderAccounts"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
@@ -264,6 +267,23 @@ AXES_VERBOSE = False
 API_TOKEN_REQUESTS = env.int("PORTAL_API_TOKEN_REQUESTS", 600)
 API_ADDRESS_REQUESTS = env.int("PORTAL_API_ADDRESS_REQUESTS", 1200)
 API_FAILURES = env.int("PORTAL_API_FAILURES", 30)
+
+# --- Outbox --------------------------------------------------------------------------------------------------------
+OUTBOX_SECONDS = env.int("PORTAL_OUTBOX_SECONDS", 5)
+# For one attempt at sending a message.
+OUTBOX_TIMEOUT_SECONDS = env.float("PORTAL_OUTBOX_TIMEOUT_SECONDS", 15.0)
+# Origins that webhooks may be sent to though they are not public or not https on port 443: https://10.0.0.7:8443.
+WEBHOOK_ORIGINS: list[str] = env.list("PORTAL_WEBHOOK_ORIGINS", [])
+# The server that takes the portal's e-mail; without one, none is sent.
+EMAIL_HOST = env.str("PORTAL_EMAIL_HOST", "")
+EMAIL_PORT = env.int("PORTAL_EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.str("PORTAL_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.str("PORTAL_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("PORTAL_EMAIL_STARTTLS", True)
+# Where people open the portal, for links in e-mail: https://portal.example.com; without it there are none.
+PORTAL_URL = env.str("PORTAL_URL", "").rstrip("/")
+EMAIL_TIMEOUT = OUTBOX_TIMEOUT_SECONDS
+DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", "environment-portal@localhost")
 
 # --- Metrics -------------------------------------------------------------------------------------------------------
 # /metrics is closed without a token, but for `make run`, in front of which there is no proxy.

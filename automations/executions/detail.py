@@ -24,7 +24,7 @@ from automations.logs.access import viewer_of
 from automations.models import UNDER_WAY, Service, Task, TaskExecution, Transition
 from automations.sync.poller import follow_execution
 from environments.actions.execute import NotPossible
-from environments.actions.menu import NOT_ALLOWED, Button
+from environments.actions.menu import Button
 from environments.actions.registry import Action
 from environments.detail.news import one_row
 from environments.models import Environment
@@ -79,7 +79,7 @@ class Run:
 
     def why_not(self, action: Action, user: User | AnonymousUser) -> str:
         """What stands against stopping it, or starting its task again; empty where nothing is known to."""
-        return action.why_not(self) if user.has_perm(action.permission) else NOT_ALLOWED
+        return action.why_not(user, self)
 
     def revision(self) -> str:
         """Another one after any change of what the page shows, apart from how long ago things were."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count
 
-from environments.actions.menu import Actor, Button, buttons, fitting
-from environments.actions.registry import CHANGE, OPERATE
+from environments.actions.menu import Button, buttons, fitting
+from environments.actions.registry import Actor
 from environments.audit.counts import conditions_of, tally
 from environments.audit.lockdown_history import newest
 from environments.audit.query import AuditState
@@ -20,7 +19,6 @@ from environments.models import Environment, EnvironmentQuerySet
 from environments.policies.lockdown import is_by_policy
 from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts, Verdict, with_stops
-from environments.sync.connection import why_blocked
 from portal.directory.models import Organization
 from portal.lists.declaration import only
 from portal.lists.keyset import Page
@@ -144,14 +142,8 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
     if user is None:
         return lambda row, status: []
     organization = Organization.objects.present().order_by("id").first()
-    slug, may = state.audit.slug, cache(user.has_perm)
-    blocked = why_blocked(user) if may(OPERATE) or may(CHANGE) else ""
-
-    def offered(row: Environment, status: str) -> list[Button]:
-        found = buttons(fitting(f"{slug}.{status}"), row, organization, may, state.now)
-        return [replace(button, why_not=button.why_not or blocked) for button in found]
-
-    return offered
+    slug = state.audit.slug
+    return lambda row, status: buttons(fitting(f"{slug}.{status}"), row, organization, user, state.now)
 
 
 def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:

@@ -21,6 +21,7 @@ from environments.sync.freshness import freshness
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidParameters
 from portal.api.schema import AT, problems, success
+from portal.directory.own_token import TokenState, own_token
 from portal.lists.search import suggestion
 
 SEE = "environments.view_environment"
@@ -49,6 +50,15 @@ OVERVIEW = {
         "tops": {**STORED, "description": "Owners, projects and classes with most environments and running time."},
         "startups": {**STORED, "description": "Startup times of the last days, in seconds."},
         "freshness": {"type": "array", "items": {"type": "object"}, "description": "Of each kind of data."},
+        "token": {
+            "type": "object",
+            "description": "The portal's own token for Ona.",
+            "properties": {
+                "state": {**TEXT, "enum": ["ok", "expiring", "expired", "unknown"]},
+                "expires_at": TIME,
+                "read_only": {"type": ["boolean", "null"], "description": "null: Ona does not say."},
+            },
+        },
     },
 }
 RUNNING_TIME = {
@@ -94,6 +104,7 @@ def read_overview(request: Request) -> HttpResponseBase:
             "chart": stored.get(chart),
             "tops": stored.get("tops"),
             "startups": stored.get("startups"),
+            "token": _token(own_token()),
             "freshness": [{"kind": each.kind, "state": each.state, "as_of": each.as_of} for each in freshness()],
         }
     )
@@ -126,6 +137,11 @@ def running_time_of(days: Sequence[Day]) -> dict[str, Any]:
     told = [{"day": each.day, "seconds": each.seconds, "observed_seconds": each.observed} for each in days]
     sums = {"seconds": sum(each.seconds for each in days), "observed_seconds": sum(each.observed for each in days)}
     return {**sums, "days": told}
+
+
+def _token(token: TokenState) -> dict[str, Any]:
+    is_read_only = token.stored.is_read_only if token.stored else None
+    return {"state": token.word, "expires_at": token.expires_at, "read_only": is_read_only}
 
 
 def _choices(data: QueryDict) -> dict[str, str]:

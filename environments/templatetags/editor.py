@@ -6,8 +6,8 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 
-from environments.actions.menu import NOT_ALLOWED
 from environments.actions.specification import ACTIONS
 
 register = template.Library()
@@ -22,8 +22,5 @@ def edit_link(context: template.Context, slug: str, label: str = "Edit") -> dict
         "label": label,
         "title": action.title or action.label,
         "url": reverse(f"environments:edit-{slug}", args=[environment.pk]),
-        # no policy forbids editing as such
-        "why_not": (action.why_not(environment) or context.get("blocked", ""))
-        if user.has_perm(action.permission)
-        else NOT_ALLOWED,
+        "why_not": action.obstacle(user, environment, None, timezone.now()),  # no policy forbids editing as such
     }

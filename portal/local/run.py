@@ -75,7 +75,7 @@ def services_for(environment: Mapping[str, str]) -> Services:
 
 def has_token(environment: Mapping[str, str]) -> bool:
     """Whether there is a real organization to connect to."""
-    return bool(environment.get("ONA_API_KEY") or environment.get("GITPOD_API_KEY"))
+    return any(environment.get(name) for name in ("ONA_API_KEY", "GITPOD_API_KEY", "PORTAL_ONA_TOKEN_FILE"))
 
 
 def demo_name(environment: Mapping[str, str]) -> str:

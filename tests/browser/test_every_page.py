@@ -43,6 +43,7 @@ NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bun
 NOT_PAGES |= {"automations:file-download", "complete", "live", "live-badge", "metrics"}
 NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
+NOT_PAGES |= {f"outbox:{name}" for name in ("changes", "export", "attempts-changes", "attempts-export")}
 NOT_PAGES |= {"people:facets", "people:export", "access-log-changes", "access-log-export"}
 NOT_PAGES |= {f"jobs:{each}" for each in ("facets", "cancel", "result", "verify-chain")}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}

@@ -23,7 +23,7 @@ from portal.ledger.models import AccessEntry
 from portal.lists.registry import API_ONLY, LISTS
 from tests.api import lone
 from tests.api.test_tokens import bearer
-from tests.support import automation_factories, factories, jobs, operations
+from tests.support import automation_factories, factories, jobs, operations, outbox
 from tests.support.databases import undone
 from tests.support.profiles import THOROUGH, drawn, some
 
@@ -146,6 +146,9 @@ TABLE = {
     "jobs:result": Row(READERS, (302,)),  # it has none
     "api:job-cancel": Row(READERS, (409,), "post"),
     "api:job-result": Row(READERS, (404,)),
+    **{f"outbox:{page}": Row(EXPORTERS) for page in ("list", "attempts", "destinations", "destination", "message")},
+    **{f"outbox:{page}": Row(EXPORTERS, (200, 204)) for page in ("changes", "attempts-changes")},
+    "outbox:destination-new": Row(ADMINS),
     "access-log": Row(EXPORTERS),
     "access-log-changes": Row(EXPORTERS, (200, 204)),
     **{f"audit:{page}": Row(READERS) for page in ("list", "lockdown", "lockdown-changes", "archive", "what-if")},
@@ -157,7 +160,7 @@ TABLE = {
             "audit:lockdown-export", "audit:archive-export", "automations:execution-export",
             "automations:tasks-export", "automations:services-export", "automations:task-export",
             "automations:service-export", "automations:batch-export", "automations:batch-items-export",
-            "access-log-export", "people:export",
+            "access-log-export", "people:export", "outbox:export", "outbox:attempts-export",
         )
     },
     "audit:what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
@@ -211,6 +214,11 @@ TABLE = {
     **{f"api:{noun.word}-figures": Row(READERS) for noun in NOUNS.values()},
     **{f"directory:{kind}": Row(READERS) for kind in NOUNS},
     **{f"api:{name}": Row(EXPORTERS) for name in ("access-log", "access-log-one", "people-list")},
+    **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("list", "list-one", "attempts")},
+    **{f"api:outbox-{name}": Row(EXPORTERS) for name in ("destinations", "destinations-one")},
+    **{f"api:{act}-destination": Row(ADMINS, (422,), "post") for act in ("create", "rotate")},
+    **{f"api:{act}-destination": Row(ADMINS, (200,), "post") for act in ("change", "test", "mute", "resume", "replay")},
+    **{f"api:{act}-message": Row(ADMINS, (200,), "post") for act in ("replay", "mute")},
     "api:audit-what-if-environments": Row(READERS, data=(("question", "archive"), ("value", "2"))),
 }  # fmt: skip
 
@@ -266,6 +274,10 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         makers |= dict.fromkeys(
             (f"api:{noun.word}-figures", f"directory:{kind}"), partial(lone.make, noun.folder, environment)
         )
+    makers |= {
+        "api:outbox-list-one": lambda: outbox.message(outbox.destination(name=name)),
+        "api:outbox-destinations-one": lambda: outbox.destination(name=name),
+    }
     if name in makers:
         values["pk"] = values["identity"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
@@ -274,6 +286,10 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         values["token_id"] = factories.api_token().pk
     if "person_id" in pattern.pattern.converters:
         values["person_id"] = factories.user().pk
+    if "destination_id" in pattern.pattern.converters:
+        values["destination_id"] = outbox.destination(name=name).pk
+    if "message_id" in pattern.pattern.converters:
+        values["message_id"] = outbox.message(outbox.destination(name=name)).pk
     if "secret_id" in pattern.pattern.converters:
         values["secret_id"] = factories.secret().pk
     if "execution_id" in pattern.pattern.converters:
@@ -309,7 +325,7 @@ def test_every_url_has_a_row_in_the_table() -> None:
 
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_urls_open_to_those_named_in_the_table_and_to_nobody_else(visitor: str, environment: Environment) -> None:
-    """Whoever may not is refused everything; what opens is opened for who may least, and a third of it for the others."""
+    """Who may not is refused everything. All is opened for who may with the fewest rights, a third for the others."""
     wrong = []
     client = client_of(visitor)
     for name, pattern in sorted(URLS.items(), key=lambda url: url[0] == "accounts:sign-out"):

@@ -36,6 +36,8 @@ class AccessKind(models.TextChoices):
     TOKEN_MADE = "token-made", "API token made"
     TOKEN_USED = "token-used", "API token used"
     TOKEN_REVOKED = "token-revoked", "API token revoked"
+    DESTINATION_CHANGED = "destination", "destination changed"
+    MESSAGE_CHANGED = "message", "message replayed or muted"
 
 
 class AccessOutcome(models.TextChoices):

@@ -23,7 +23,7 @@ ENVIRONMENTS, EXECUTIONS, REFERENCES = 5_000, 20_000, 40
 # session, user, two for permissions, revision, keys, rows, total
 LIST_QUERIES = 9
 # the organization, the freshness and the groups in the frame
-FRAME_QUERIES = 3
+FRAME_QUERIES = 4
 # the saved views of a list
 VIEWS_QUERIES = 1
 # how fresh automations are
