@@ -70,7 +70,7 @@ def register() -> None:
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
     belongings.SOURCES.append(belongings_source.SOURCE)
     SUBJECTS.update({"environment": _changed, "notice": _noticed})
-    labels.ACTIONS[MADE] = "make evidence pack"
+    labels.ACTIONS[MADE] = "create evidence pack"
     kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(

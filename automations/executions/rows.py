@@ -24,7 +24,7 @@ COLUMNS = (
     "owner_name", "started_by", "started_by_name", "created_at", "started_at", "duration", "failure", "gone_at",
 )  # fmt: skip
 SHORT = 160  # characters of a failure message
-GONE = '<span class="list-flag">no longer kept by Ona</span>'
+GONE = '<span class="list-flag">no longer stored by Ona</span>'
 
 Row = dict[str, str]
 

@@ -222,6 +222,11 @@ class Action:
         return f"batch.{self.name.replace('.', '_')}"
 
 
+def forbids(user: Actor, permission: str) -> str:
+    """What forbids an action whatever its subject is: the user's roles, or the portal's token; else empty."""
+    return why_blocked(user) if user.has_perm(permission) else NOT_ALLOWED
+
+
 ACTIONS: dict[str, Action] = {}
 
 

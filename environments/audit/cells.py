@@ -57,7 +57,7 @@ def _row(line: Line, as_of: AsOf, standing: Standings) -> Row:
         "runner": named("runner", environment.runner_id, environment.runner_name, UNKNOWN, standing),
         "phase": web_cells.phase(environment.phase),
         "status": status,
-        "when": (as_of.when(verdict.at) if verdict.at else NONE.format("no time")) + _archived(line),
+        "when": (as_of.when(verdict.at) if verdict.at else NONE.format("none")) + _archived(line),
         "work": _work(line.work, as_of),
         "actions": _actions(line.actions, name),
     }
@@ -69,7 +69,7 @@ def _archived(line: Line) -> str:
     at = line.environment.archived_at
     if at is None or line.verdict.status not in ("deletion", "overdue"):
         return ""
-    return SOURCE.format(f"archived since {at:%Y-%m-%d %H:%M} UTC")
+    return SOURCE.format(f"archived {at:%Y-%m-%d}")
 
 
 def _work(words: str, as_of: AsOf) -> str:

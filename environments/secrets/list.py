@@ -18,6 +18,7 @@ from environments.models import Secret, SyncRun
 from environments.models.secret import Mount
 from environments.models.secret_scope import ScopeKind
 from environments.secrets.reach import change_token
+from environments.sync.connection import why_blocked
 from environments.sync.freshness import freshness
 from portal.directory.models import Member, Project
 from portal.lists.completion import among, names_among
@@ -148,7 +149,7 @@ def _base(query: ListQuery) -> QuerySet[Secret]:
 
 def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
     (run,) = freshness(SyncRun.Kind.SECRETS)
-    return {"run": run} | ({"selects": _selects(query)} if part == "page" else {})
+    return {"run": run, "blocked": why_blocked(request.user)} | ({"selects": _selects(query)} if part == "page" else {})
 
 
 SECRETS = List(

@@ -36,11 +36,11 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 # The same in plain words.
 MEANINGS = {
-    "Viewer": "Sees environments, automations, secrets' names, operations and audits. Changes nothing, reads no logs.",
-    "Operator": "As a viewer; and starts, stops and keeps awake environments, runs tasks, and reads logs.",
-    "Admin": "As an operator; and creates, edits, archives and deletes environments, secrets and automations, exports, "
-    "reads the access log, and manages people and destinations.",
-    "Auditor": "As a viewer; and reads logs and the access log, sees people and the outbox, exports, and makes "
+    "Viewer": "Sees environments, automations, secret names, operations and audits. Changes nothing, reads no logs.",
+    "Operator": "Like a viewer, and also starts, stops and keeps environments awake, runs tasks and reads logs.",
+    "Admin": "Like an operator, and also creates, edits, archives and deletes environments, secrets and automations, "
+    "exports, reads the access log, and manages people and destinations.",
+    "Auditor": "Like a viewer, and also reads logs and the access log, sees people and the outbox, exports and creates "
     "evidence packs. Changes nothing.",
 }
 

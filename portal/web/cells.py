@@ -35,8 +35,8 @@ def tick(value: str, name: str) -> SafeString:
 
 
 SELECT_PAGE = SafeString(
-    '<span class="visually-hidden">Select</span>'
-    '<input type="checkbox" class="form-check-input" data-select-page aria-label="Select this page" hidden>'
+    '<label class="list-all"><input type="checkbox" class="form-check-input" data-select-page hidden>'
+    "<span>Select this page</span></label>"
 )
 
 

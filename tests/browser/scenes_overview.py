@@ -96,4 +96,4 @@ def _smaller(row: Snapshot, at: datetime, ago: int) -> Snapshot:
 
 
 def _unfold(page: Page) -> None:
-    page.get_by_text("The values as a table").click()
+    page.get_by_text("View as table").click()

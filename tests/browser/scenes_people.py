@@ -67,5 +67,5 @@ def _counted(page: Page) -> None:
 
 
 def _link(page: Page) -> None:
-    page.get_by_role("button", name="Make a sign-in link").click()
+    page.get_by_role("button", name="Create a sign-in link").click()
     expect(page.get_by_label("Link")).to_be_visible()

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 
 # How wide a window is, and how narrow it may become while the page still fits.
 WIDE, NARROWER = 1440, (1280, 390)
+LONGEST = 6  # screens of a phone, before one asks for more
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
 NOT_PAGES = {"environments:running-facets", "environments:running-export"}
 NOT_PAGES |= {
@@ -177,6 +178,8 @@ def _complaints(scene: Scene, visitor: Visitor, judge: Judge, *, is_first: bool)
         visitor.wide(width)
         if too_wide := chromium.overflow(page):
             yield f"{too_wide} pixels wider than its window of {width}"
+    if (length := chromium.screens(page)) > LONGEST:
+        yield f"{length:.1f} screens of a phone long"
     if is_first:
         yield from (f"{each} at {min(NARROWER)}" for each in judge.small_targets(page))
     visitor.leave()

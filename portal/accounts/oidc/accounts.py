@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 UNKNOWN = "The provider could not be reached, or did not answer as expected. Try again; nothing was changed."
 CANCELLED = "You did not sign in at the provider."
 NOT_ASKED = "This answer does not belong to a sign-in that was begun here in the last ten minutes. Sign in again."
-INACTIVE = "Your account is deactivated. An admin of this portal can activate it."
+INACTIVE = "Your account is deactivated. An admin of this portal can reactivate it."
 
 
 class ProviderAccounts(DefaultSocialAccountAdapter):
@@ -60,7 +60,7 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
         if len(found) != 1:
             return None
         if found[0].is_superuser or SocialAccount.objects.filter(user=found[0]).exists():
-            raise SignInRefused("Another account has your e-mail address. An admin of this portal can tell you more.")
+            raise SignInRefused("Another account has your e-mail address. Ask an admin of this portal.")
         return found[0], email
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:

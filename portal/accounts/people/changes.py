@@ -107,7 +107,7 @@ def _one_admin_remains() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         yield
         if not User.objects.filter(admins()).exists():
-            raise NotChanged("This is the last admin: make another one first.")
+            raise NotChanged("This is the last admin. Make somebody else an admin first.")
 
 
 def _check_person(actor: User, person: Person) -> None:
@@ -124,7 +124,7 @@ def _check_role(actor: User, role: str) -> None:
 
 def _check_actor(actor: User) -> None:
     if not is_person(actor) or not actor.has_perm(MANAGE):
-        raise PermissionDenied("People are managed by admins, not by tokens.")
+        raise PermissionDenied("People are managed by admins, not with tokens.")
 
 
 def _set_role(actor: User, person: Person, role: str) -> None:

@@ -87,12 +87,12 @@ def _change_role(request: HttpRequest, actor: User, found: Person) -> str:
 
 def _deactivate(request: HttpRequest, actor: User, found: Person) -> str:
     changes.deactivate_person(actor=actor, person=found)
-    return f"{found.get_username()} is deactivated: sessions and tokens ended at once."
+    return f"{found.get_username()} is deactivated: all sessions are ended and all tokens revoked."
 
 
 def _reactivate(request: HttpRequest, actor: User, found: Person) -> str:
     changes.reactivate_person(actor=actor, person=found)
-    return f"{found.get_username()} may sign in again. API tokens stay revoked."
+    return f"{found.get_username()} can sign in again. API tokens stay revoked."
 
 
 DEEDS: dict[str, Callable[[HttpRequest, User, Person], str]] = {

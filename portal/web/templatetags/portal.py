@@ -18,6 +18,7 @@ from portal.web import clock, formatting, names, navigation
 from portal.web.formatting import UNKNOWN
 from portal.web.links import https_url
 from portal.web.names import IN_ORDER, Standings
+from portal.web.network import browser_words
 
 register = template.Library()
 
@@ -98,6 +99,12 @@ def duration(value: timedelta | float | None) -> str:
 def phase(value: str | None) -> str:
     """The word for Ona's enum value."""
     return formatting.phase_word(value)
+
+
+@register.filter
+def browser(agent: str) -> str:
+    """A client by its name and system, as far as it tells them."""
+    return browser_words(agent) or formatting.UNKNOWN
 
 
 @register.simple_tag
