@@ -68,9 +68,9 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
-    belongings.SOURCES.append(belongings_source.SOURCE)
     SUBJECTS.update({"environment": _changed, "notice": _noticed})
     labels.ACTIONS[MADE] = "create evidence pack"
+    belongings.SOURCES.append(belongings_source.SOURCE)
     kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(

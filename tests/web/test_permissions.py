@@ -270,14 +270,14 @@ def address(name: str, pattern: URLPattern, environment: Environment) -> str:
         "api:automations-batches-one": lambda: automation_factories.batch(environment),
     }
     makers |= {f"api:{each}-one": partial(lone.make, each, environment) for each in API_ONLY}
-    for kind, noun in NOUNS.items():
-        makers |= dict.fromkeys(
-            (f"api:{noun.word}-figures", f"directory:{kind}"), partial(lone.make, noun.folder, environment)
-        )
     makers |= {
         "api:outbox-list-one": lambda: outbox.message(outbox.destination(name=name)),
         "api:outbox-destinations-one": lambda: outbox.destination(name=name),
     }
+    for kind, noun in NOUNS.items():
+        makers |= dict.fromkeys(
+            (f"api:{noun.word}-figures", f"directory:{kind}"), partial(lone.make, noun.folder, environment)
+        )
     if name in makers:
         values["pk"] = values["identity"] = makers[name]().pk
     if "view_id" in pattern.pattern.converters:
