@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import structlog
 from csp.constants import NONE, SELF
 from environs import Env
 
 from portal.database import Connection
-from portal.identity_providers import read_identity_providers
+from portal.identity_providers import Role, read_identity_providers
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -90,6 +91,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth.account",
     "allauth.socialaccount",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_htmx",
@@ -123,6 +125,7 @@ MIDDLEWARE = [
     "portal.ledger.access_log.middleware.AccessRecorded",
     "portal.accounts.sessions.lifetimes.SessionLifetimes",
     "portal.accounts.kept_forms.SignInKeepsForms",
+    "portal.accounts.second_factor.signing_in.SecondFactorFirst",
     "portal.accounts.step_up.AskedAgain",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -217,6 +220,11 @@ ACCOUNT_UNIQUE_EMAIL = False  # portal.accounts.oidc.accounts decides whose an a
 SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.accounts.ProviderAccounts"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_LOGIN_ON_GET = True  # the policy of forms would refuse redirects to a provider
+# Second factors of local accounts. Roles whose people have to set one up at their next sign-in:
+SECOND_FACTOR_ROLES = msgspec.convert(env.list("PORTAL_SECOND_FACTOR_ROLES", ["Admin"]), list[Role])
+MFA_ADAPTER = "portal.accounts.second_factor.adapter.SecondFactors"
+MFA_TOTP_ISSUER = "Environment Portal"
+MFA_TOTP_TOLERANCE = 1  # half minutes that the clocks may differ
 # Two portals on one host would sign each other out if they shared cookie names.
 COOKIE_SUFFIX = env.str("PORTAL_COOKIE_SUFFIX", "")
 SESSION_COOKIE_NAME = f"portal_session{COOKIE_SUFFIX}"
@@ -260,9 +268,10 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
 AXES_HANDLER = "portal.accounts.throttling.SignInThrottle"
 SIGN_IN_LIMITS = (AXES_FAILURE_LIMIT, 15, 15)  # for each of the parameters
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "portal.accounts.views.locked_out"
+AXES_LOCKOUT_CALLABLE = "portal.accounts.throttling.locked_out"
 AXES_CLIENT_IP_CALLABLE = "portal.web.network.client_address"
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]  # of the forms that it stores with each failure
 # Requests a minute to the API: of a token, from an address, and with wrong tokens from an address.
 API_TOKEN_REQUESTS = env.int("PORTAL_API_TOKEN_REQUESTS", 600)
 API_ADDRESS_REQUESTS = env.int("PORTAL_API_ADDRESS_REQUESTS", 1200)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment
 from portal.accounts.access_signals import record_roles
+from portal.accounts.second_factor.changes import add_app
 from portal.accounts.sign_in_links import make_token
 from portal.ledger.access_log.recording import record_access
 from portal.ledger.models import AccessKind
@@ -60,6 +62,31 @@ def sent(scene: type[Scene]) -> Iterator[Scene]:
         ("message", f"{given_up.pk}/"),
     ):  # fmt: skip
         yield scene(name, f"/outbox/{path}", ADMIN)
+
+
+def second_factor(scene: type[Scene]) -> Iterator[Scene]:
+    """As somebody sees it who has none, and who has one."""
+    yield scene("second-factor-none", "/accounts/second-factor/")
+    yield scene("app-new", "/accounts/second-factor/app/")
+    olga = User.objects.get(username="olga")
+    add_app(user=olga, secret=generate_totp_secret(), counter=0)
+    yield scene("second-factor", "/accounts/second-factor/", olga.username)
+    yield scene("recovery-codes", "/accounts/second-factor/", olga.username, then=_codes)
+    yield scene("person-with-second-factor", f"/people/{olga.pk}/", ADMIN)
+    yield scene("confirm-by-code", "/accounts/confirm/", olga.username)
+    yield scene("sign-in-code", "/accounts/sign-in/", "", then=_code)
+
+
+def _codes(page: Page) -> None:
+    page.get_by_role("button", name="Create new recovery codes").click()
+    expect(page.get_by_role("list", name="Recovery codes")).to_be_visible()
+
+
+def _code(page: Page) -> None:
+    page.get_by_label("Username").fill("olga")
+    page.get_by_label("Password").fill(factories.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("Code")).to_be_visible()
 
 
 def _counted(page: Page) -> None:

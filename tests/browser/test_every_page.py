@@ -50,6 +50,7 @@ NOT_PAGES |= {f"jobs:{each}" for each in ("facets", "cancel", "result", "verify-
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu", "accounts:provider", "accounts:provider-callback"}
 NOT_PAGES |= {"accounts:session-end", "accounts:sessions-end"}
+NOT_PAGES |= {f"accounts:{name}" for name in ("factor-remove", "recovery-codes", "sign-in-code")}
 # Files to keep.
 NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")} | {"operations:stream-export"}
 NOT_PAGES |= {"environments:timeline-export"}

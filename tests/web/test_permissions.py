@@ -69,7 +69,10 @@ TABLE = {
     "accounts:sign-in": Row(EVERYBODY, (200, 302)),
     "accounts:sign-out": Row(SIGNED_IN, (302,), "post"),
     "accounts:password": Row(SIGNED_IN),
-    **{f"accounts:{page}": Row(SIGNED_IN) for page in ("confirm", "sessions")},
+    **{f"accounts:{page}": Row(SIGNED_IN) for page in ("confirm", "sessions", "second-factor", "app-new")},
+    "accounts:sign-in-code": Row(EVERYBODY, (302,)),  # no sign-in waits for it; see tests/accounts
+    "accounts:recovery-codes": Row(SIGNED_IN, (302,), "post"),
+    "accounts:factor-remove": Row(SIGNED_IN, (404,), "post"),  # nobody else's
     "accounts:sessions-end": Row(SIGNED_IN, (302,), "post"),
     "accounts:session-end": Row(SIGNED_IN, (404,), "post"),  # nobody else's
     "accounts:provider": Row(EVERYBODY, (404,)),  # without providers; see tests/accounts/oidc
@@ -260,7 +263,7 @@ def give_user_administration(user: User) -> None:
 
 def address(name: str, pattern: URLPattern, environment: Environment) -> str:
     values: dict[str, Any] = {"environment_id": environment.pk, "pk": environment.pk, "provider_id": "acme"}
-    values |= {"name": "operations:list", "session_id": 0}
+    values |= {"name": "operations:list", "session_id": 0, "factor_id": 0}
     makers = {
         "api:operations-list-one": lambda: operations.operation(environment_id=environment.pk),
         "api:secrets-list-one": factories.secret,
