@@ -45,6 +45,7 @@ COPY portal/lists portal/lists
 COPY portal/live portal/live
 COPY portal/metrics portal/metrics
 COPY portal/ona portal/ona
+COPY portal/outbox portal/outbox
 COPY portal/palette portal/palette
 COPY portal/watching portal/watching
 COPY portal/web portal/web

@@ -20,6 +20,7 @@ from portal.ledger.access_log.list import ACCESS_LOG
 from portal.lists.views import complete, urls
 from portal.live.views import live, live_badge
 from portal.metrics.views import metrics
+from portal.outbox import api as outbox_api
 from portal.palette.views import find_anything
 
 # the stream shows the names that only the rooms above the ledger know
@@ -40,6 +41,7 @@ api = [
     *environments_api.urlpatterns,
     *saved_views_api.urlpatterns,
     *jobs_api.urlpatterns,
+    *outbox_api.urlpatterns,
     *api_urls.of_lists(),
 ]
 
@@ -49,6 +51,7 @@ urlpatterns = [
     *urls(STARTS, page="overview/starts/"),
     path("overview/running-time/", running_time_by_day, name="overview-running-time"),
     path("environments/", include("environments.urls")),
+    path("", include("environments.directory_pages.urls")),
     path("", include("automations.urls")),
     path("secrets/", include((secrets.everywhere, "secrets"))),
     path("operations/", include((operations, ledger.app_name))),
@@ -67,6 +70,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("accounts/", include("portal.accounts.urls")),
     path("people/", include("portal.accounts.people.urls")),
+    path("outbox/", include("portal.outbox.urls")),
 ]
 if settings.DJANGO_ADMIN:
     urlpatterns.append(path("admin/", admin.site.urls))

@@ -12,9 +12,9 @@ from portal.ona.documents.tokens import Secret
 
 Check = Callable[[], None]
 KEPT = "kept"  # of an item of `env`: the variable whose value it keeps
-STOP_FIRST = "It is not stopped, and Ona changes commands and surroundings of stopped services only. Stop it first."
-LAST_DEPENDENCY = "Ona cannot take away all dependencies at once. Leave one, or delete the task and create it again."
-LOST = "The variable {} has no value at Ona any more that could be kept. Nothing was changed: type its value."
+STOP_FIRST = "Ona changes what a service runs, and on what, only while it is stopped. Stop it first."
+LAST_DEPENDENCY = "Ona cannot remove all dependencies at once. Keep one, or delete the task and create it again."
+LOST = "Ona no longer has a value of the variable {} that could be kept. Nothing was changed: enter its value."
 
 
 def unchecked() -> None:

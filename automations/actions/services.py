@@ -158,7 +158,7 @@ def _read_back(client: OnaClient, service: Service) -> Message:
 
 
 def _cannot_start(service: Service, organization: Organization | None, now: datetime) -> str:
-    runs = if_in("It runs already.", service, UP, ServicePhase.STOPPED)
+    runs = if_in("It is already running.", service, UP, ServicePhase.STOPPED)
     return while_running(service, organization, now) or runs
 
 
@@ -176,7 +176,7 @@ START_SERVICE = Action(
 STOP_SERVICE = Action(
     name="service.stop", label="Stop service", past="stopped", in_ledger="stop service", permission=RUN,
     do=stop_service, subject="service", slug="stop", impossible=_cannot_stop, danger=Danger.LOSS,
-    explanation="Its stop command runs, then what is left of it ends. People who use it now lose it.",
+    explanation="Its stop command runs, then the rest of it is ended. People who are using it lose it.",
     template="automations/actions/act.html", tab="automations", many=Many("Stop service", "in"), supersedes="service",
     proof=by_service_phase(phases),
 )  # fmt: skip

@@ -184,7 +184,7 @@ def _cannot_stop(execution: TaskExecution, organization: Organization | None, no
 START_TASK = Action(
     name="task.start", label="Start task", past="started", in_ledger="start task", permission=RUN, do=start_task,
     subject="task", slug="start", impossible=while_running, many=Many("Start task", "in"),
-    explanation="A new execution begins: what the task runs after first, then its command.",
+    explanation="A new execution begins: what the task depends on runs first, then its command.",
     template="automations/actions/act.html", tab="automations", supersedes="task", proof=start_of_task,
 )  # fmt: skip
 CREATE_TASK = Action(

@@ -27,7 +27,6 @@ from environments.actions.api.form_body import check, unfit
 from environments.actions.api.schema import KEY, REASON
 from environments.actions.api.sending import REUSED, Sending
 from environments.actions.execute import NotPossible
-from environments.actions.registry import NOT_ALLOWED
 from portal.accounts.models import TokenUser
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidBody, Problem
@@ -37,6 +36,7 @@ from portal.ledger.models import Operation
 from portal.ledger.recording import OtherContent
 from portal.lists.declaration import Now
 from portal.lists.query import read_query
+from portal.web.permissions import explain_roles
 
 WHAT = ("action", "reference", "query")
 HOW = ("at_once", "stop_after", "look_after", "reason", "lockdown_at")
@@ -267,7 +267,7 @@ def _kind(request: Request, body: dict[str, Any], *, is_plan: bool = False) -> K
         raise InvalidBody([("/action", f"Takes one of {', '.join(KINDS)}.")])
     may_plan = is_plan and isinstance(request.user, TokenUser) and request.user.may_plan(kind.action.permission)
     if not (may_plan or may(request.user, kind)):
-        raise PermissionDenied(NOT_ALLOWED)
+        raise PermissionDenied(explain_roles(request.user, (kind.action.permission,), "This bulk action"))
     if kind.has_reference and not body.get("reference"):
         raise InvalidBody([("/reference", "Name the task or service.")])
     return kind

@@ -19,6 +19,7 @@ from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.rows import TONES, Line, counts_of, lines
 from automations.models import ENDED, Batch, BatchItem, ItemState, TaskExecution
 from environments.actions.registry import NOT_ALLOWED, Actor
+from environments.sync.connection import why_blocked
 from portal.exports.snapshot import read_within, streamed
 from portal.ledger.models import Operation
 from portal.lists.change_token import newest
@@ -49,7 +50,7 @@ def find(batch_id: UUID) -> Batch:
     """The batch; Http404 where there is none."""
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None:
-        raise Http404("The portal knows no such batch.")
+        raise Http404("The portal has no such batch.")
     return batch
 
 
@@ -83,7 +84,8 @@ def _row(batch: Batch, operation: Operation | None, counts: dict[str, int]) -> S
 
 
 def _who_may_begin(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, Any]:
-    return {"may_begin": any(may(request.user, kind) for kind in KINDS.values()), "not_allowed": NOT_ALLOWED}
+    why_not = why_blocked(request.user) if any(may(request.user, kind) for kind in KINDS.values()) else NOT_ALLOWED
+    return {"why_not": why_not}
 
 
 BATCHES = List(

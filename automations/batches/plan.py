@@ -38,7 +38,7 @@ BUSY = "already running"
 START_TASK, START_SERVICE = "task.start", "service.start"
 # of executions, in this order: the last joins the environment, so that those without one are out
 CANNOT_STOP = {
-    "no longer kept by Ona": Q(gone_at__isnull=False),
+    "no longer stored by Ona": Q(gone_at__isnull=False),
     "has ended": Q(phase__in=SETTLED),
     "its environment was never observed": Q(~Exists(Environment.objects.filter(pk=OuterRef("environment_id")))),
     "its environment is deleted": Q(environment__gone_at__isnull=False),

@@ -24,7 +24,7 @@ from automations.batches.start import start_batch
 from automations.models import Batch, ItemState
 from environments.actions.execute import NotPossible
 from environments.actions.lifecycle import START
-from environments.actions.registry import NOT_ALLOWED, Actor
+from environments.actions.registry import Actor
 from environments.actions.views.action import status_of
 from environments.list.list import ENVIRONMENTS
 from portal.accounts.kept_forms import keeps_form, sent
@@ -36,7 +36,7 @@ from portal.lists.query import read_query
 from portal.lists.readers import LONGEST_STORED
 from portal.web.confirming import asks_again
 from portal.web.htmx import render_page
-from portal.web.permissions import permission
+from portal.web.permissions import explain_roles, permission
 
 OWN = (
     "action",
@@ -118,7 +118,8 @@ def _kind(request: HttpRequest, fields: QueryDict | None) -> Kind | None:
     asked = request.GET if fields is None else fields
     kind = KINDS.get(asked.get("action", ""))
     if not any(may(request.user, each) for each in ([kind] if kind else KINDS.values())):
-        raise PermissionDenied(NOT_ALLOWED)
+        needed, subject = (kind.action, "This bulk action") if kind else (START, "Bulk actions")
+        raise PermissionDenied(explain_roles(request.user, (needed.permission,), subject))
     return kind
 
 

@@ -20,7 +20,7 @@ def batch_cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Cancel: no further requests. Requires the permission of the batch's action."""
     batch = find(batch_id)
     if not cancel_batch(batch=batch, actor=request.user):
-        messages.info(request, "Nothing was left to cancel.")
+        messages.info(request, "There was nothing left to cancel.")
     return redirect("automations:batch", batch.pk)
 
 
@@ -30,5 +30,5 @@ def batch_continue(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Begin what waits after the first items. Requires the permission of the batch's action."""
     batch = find(batch_id)
     if not continue_batch(batch=batch, actor=request.user):
-        messages.info(request, "Nothing was left to continue.")
+        messages.info(request, "There was nothing left to continue.")
     return redirect("automations:batch", batch.pk)

@@ -26,7 +26,7 @@ from automations.models import (
 )
 from automations.models.summary import Summary
 from environments.actions import bulk
-from environments.actions.registry import Actor
+from environments.actions.registry import Actor, forbids
 from environments.list.names import names_of
 from portal.directory.models import Project
 from portal.lists.change_token import changed_rows
@@ -134,6 +134,7 @@ def _list(thing: str, kind: Kind, more: Mapping[str, str], **differs: Any) -> Li
                 "projects": _projects(rows),
                 "chosen": dict(query.place.filters),
                 "selection": _selection(kind, query, request.user),
+                "why_not": forbids(request.user, RUN),
                 "batches": [(words, _batch_url(action, query)) for action, words in kind.actions],
             }
 

@@ -16,7 +16,7 @@ CHANGES = {
     "gone_at": ("deleted", "back again", "deleted again"),
 }
 STEP = "step:"  # prefix of a step's id; steps are shown in an execution's plan
-DROPPED = "no longer kept by Ona"  # for executions: their history stays here
+DROPPED = "no longer stored by Ona"  # for executions: their history stays here
 
 
 def events(subject_id: UUID) -> list[Event]:

@@ -217,7 +217,7 @@ def run_mark(run: TaskExecution) -> RunMark:
     """A run as a mark, whose label does not depend on colour."""
     tone, sign = SIGNS.get(ExecutionPhase(run.phase), UNKNOWN) if run.phase in ExecutionPhase.values else UNKNOWN
     at = f"{run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else "at an unknown time"
-    kept = ", no longer kept by Ona" if run.gone_at else ""
+    kept = ", no longer stored by Ona" if run.gone_at else ""
     url = reverse("automations:execution", args=[run.pk])
     return RunMark(url, tone, sign, f"{phase_word(run.phase)}, {at}{kept}")
 

@@ -41,7 +41,7 @@ OF_EXECUTION = (
     "gone_at",
 )  # fmt: skip
 KEPT_OF_SERVICES = ("phase", "failure")
-KEPT = "Of a service the portal keeps these fields; what else Ona said of it then is not kept."
+KEPT = "Of a service at a past time, the portal stores these fields only."
 OPEN_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 

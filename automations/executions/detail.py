@@ -30,6 +30,7 @@ from environments.detail.news import one_row
 from environments.models import Environment
 from environments.sync import looked_at
 from portal.directory.models import Organization
+from portal.directory.standing import standings
 from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext
@@ -196,6 +197,7 @@ def frame(run: Run) -> dict[str, Any]:
         "execution": execution,
         "environment": run.environment,
         "started_by": starter or str(execution.creator_id or ""),
+        "standing": standings((execution.owner_id, execution.project_id)),
     }
 
 

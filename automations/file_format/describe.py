@@ -76,7 +76,7 @@ def _service(description: Described, service: Service) -> Entry:
 def _task(description: Described, task: Task, names: Mapping[UUID, str]) -> Entry:
     spec, called = Part(task.spec), f"Task “{shortened(str(task))}”"
     if unknown := [str(id_) for id_ in task.depends_on if not names.get(id_)]:
-        description.left_out.append(f"{called} depends on what is not there any more: {', '.join(unknown)}.")
+        description.left_out.append(f"{called} depends on something that no longer exists: {', '.join(unknown)}.")
     return _filled({
         **_common(description, called, task),
         "dependsOn": [names[id_] for id_ in task.depends_on if names.get(id_)],
@@ -92,7 +92,7 @@ def _common(description: Described, called: str, automation: Service | Task) -> 
         description.left_out.append(f"{called} has environment variables, which no file holds: {_join(variables)}.")
     if others := [word for word in automation.triggers if word not in rules.TRIGGERS]:
         words = _join([TRIGGERS.get(word, word) for word in others])
-        description.left_out.append(f"{called} has triggers that a file has no words for: {words}.")
+        description.left_out.append(f"{called} has triggers that a file cannot express: {words}.")
     return {
         "name": automation.name,
         "description": automation.description,
@@ -125,7 +125,7 @@ def _why_not(kind: str, reference: str, entry: Entry) -> str:
         (commands is not None and "start" not in commands, "it has no command to start"),
         (docker is not None and "image" not in docker, "it runs in a container without an image"),
         (not rules.DURATION.fullmatch(timeout), f"its readiness timeout is {shortened(timeout)}"),
-        (role not in rules.ROLES, f"a file has no word for its role, {shortened(role)}"),
+        (role not in rules.ROLES, f"a file cannot express its role, {shortened(role)}"),
     )
     return next((words for holds, words in reasons if holds), "")
 

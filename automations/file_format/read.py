@@ -9,7 +9,7 @@ from automations.file_format import rules, syntax_errors, yaml_nodes
 from automations.file_format.problems import MOST, Problem, Unreadable
 
 LARGEST = 256 * 1024  # bytes
-TOO_LARGE = "It is larger than 256 KiB, which is the most an automations file may be here."
+TOO_LARGE = "It is larger than 256 KiB, the maximum for an automations file."
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -33,7 +33,7 @@ def decode(data: bytes) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "replace").split("\n")
-        reason = "Here is a byte that is not UTF-8. Save the file as UTF-8 and choose it again."
+        reason = "This byte is not UTF-8. Save the file as UTF-8 and choose it again."
         raise Unreadable(Problem(len(before), len(before[-1]) + 1, "", reason)) from None
 
 

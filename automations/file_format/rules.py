@@ -63,7 +63,7 @@ def check(root: Node | None) -> tuple[dict[str, Any], Check]:
 def _object(found: Check, node: Node, path: str, fields: Mapping[str, Field], needed: tuple[str, ...] = ()) -> Any:
     """An object of known fields, without empty ones."""
     if not isinstance(node, yaml_nodes.Mapping):
-        found.report(node, path, f"Here belongs an object with {_join_names(fields)}, not {_kind_of(node)}.")
+        found.report(node, path, f"Expected an object with {_join_names(fields)}, not {_kind_of(node)}.")
         return {}
     read = {}
     for name, value in node.entries.items():
@@ -96,7 +96,7 @@ def _entries(fields: Mapping[str, Field], needed: tuple[str, ...]) -> Field:
 
     def read(found: Check, node: Node, path: str) -> dict[str, Any]:
         if not isinstance(node, yaml_nodes.Mapping):
-            found.report(node, path, f"Here belong {path} by their reference, not {_kind_of(node)}.")
+            found.report(node, path, f"Expected {path} by their reference, not {_kind_of(node)}.")
             return {}
         for name, key in node.keys.items():
             if not REFERENCE.fullmatch(name):
@@ -108,7 +108,7 @@ def _entries(fields: Mapping[str, Field], needed: tuple[str, ...]) -> Field:
 
 def _text(found: Check, node: Node, path: str) -> str:
     if not isinstance(node, Scalar):
-        found.report(node, path, f"Here belongs text, not {_kind_of(node)}.")
+        found.report(node, path, f"Expected text, not {_kind_of(node)}.")
         return ""
     if what := node.reads_as:
         found.report(node, path, f"YAML reads {shortened(node.text)!r} as {what}, not as text: put it in quotes.")
@@ -131,7 +131,7 @@ def _texts(found: Check, node: Node, path: str) -> list[str]:
 def _items(found: Check, node: Node, path: str) -> list[Node]:
     if isinstance(node, yaml_nodes.Sequence):
         return node.items
-    found.report(node, path, f"Here belongs a list, not {_kind_of(node)}: each item on a line of its own after “- ”.")
+    found.report(node, path, f"Expected a list, not {_kind_of(node)}: each item on a line of its own after “- ”.")
     return []
 
 
@@ -158,13 +158,13 @@ def _words(words: tuple[str, ...]) -> Field:
 def _flag(found: Check, node: Node, path: str) -> bool:
     if isinstance(node, Scalar) and node.is_plain and node.text in ("true", "True", "TRUE", "false", "False", "FALSE"):
         return node.text.lower() == "true"
-    found.report(node, path, "Here belongs true or false, without quotes.")
+    found.report(node, path, "Expected true or false, without quotes.")
     return False
 
 
 def _duration(found: Check, node: Node, path: str) -> str | None:
     if not isinstance(node, Scalar) or not DURATION.fullmatch(node.text):
-        found.report(node, path, f"Here belong seconds followed by s, such as 300s. {_in_seconds(node)}".rstrip())
+        found.report(node, path, f"Expected seconds followed by s, such as 300s. {_in_seconds(node)}".rstrip())
         return None
     seconds = Decimal(node.text.removesuffix("s"))
     if seconds > LONGEST_TIMEOUT:

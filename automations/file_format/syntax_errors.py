@@ -8,13 +8,13 @@ import yaml
 
 from automations.file_format.problems import Problem, shortened
 
-TAB = "A tab stands where YAML wants spaces: indent with spaces only."
-UNCLOSED_QUOTE = "A quoted text begins in line {line} and does not end as it should: a quote is missing."
-UNCLOSED_BRACKET = "A list or object in brackets does not end as it should: a comma or the closing bracket is missing."
+TAB = "There is a tab where YAML requires spaces: indent with spaces only."
+UNCLOSED_QUOTE = "The quoted text that begins in line {line} is not closed: a quote is missing."
+UNCLOSED_BRACKET = "A list or object in brackets is not closed: a comma or the closing bracket is missing."
 # Messages of both parsers (libyaml's and PyYAML's own) → ours; the first match counts.
 EXPLANATIONS = (
-    ("unknown escape", "YAML does not know this letter after a backslash in double quotes; single quotes take both."),
-    ("escape", "The number after the backslash is no character."),
+    ("unknown escape", "This escape is not valid in double quotes. In single quotes a backslash stands for itself."),
+    ("escape", "The number after the backslash is not a character."),
     ("quoted scalar", UNCLOSED_QUOTE),
     ("flow", UNCLOSED_BRACKET),
     ("mapping values are not allowed", "A colon followed by a space is not expected here. Put the text in quotes if "
@@ -25,11 +25,11 @@ EXPLANATIONS = (
     ("block collection", "The indentation does not fit: items of a list begin with “- ”, all at the same level."),
     ("block sequence", "Items of a list begin with “- ” on a line of their own, all at the same level."),
     ("block scalar", "After | or > comes at most a digit and a sign; the text itself begins on the next line."),
-    ("undefined tag", "This tag is not declared: an automations file has none."),
+    ("undefined tag", "Tags are not allowed in an automations file."),
     ("anchor", "After & or * comes a name of letters, digits, - and _."),
     ("alias", "After & or * comes a name of letters, digits, - and _."),
-    ("incompatible YAML", "The file says %YAML and a version that is not read here: leave that line out."),
-    ("document start", "Here the file should have ended: this line belongs to nothing above it."),
+    ("incompatible YAML", "The %YAML line names a version that is not supported: remove that line."),
+    ("document start", "The file should end here: this line does not belong to anything above it."),
 )  # fmt: skip
 _LEADING_TAB = re.compile(r" *(- *)*\t")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -39,7 +39,7 @@ _UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U
 def explain(error: yaml.YAMLError, text: str) -> Problem:
     """The place and reason of a syntax error."""
     if not isinstance(error, yaml.MarkedYAMLError) or not (mark := error.problem_mark or error.context_mark):
-        return Problem(0, 0, "", "This is not YAML that can be read.")
+        return Problem(0, 0, "", "This is not valid YAML.")
     return Problem(mark.line + 1, mark.column + 1, "", _reason(error, text, mark.line, mark.column))
 
 

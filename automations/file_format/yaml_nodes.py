@@ -116,7 +116,7 @@ class _Builder:
             case events.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
-                    raise _unreadable(event, "A second document begins here: an automations file has no “---” inside.")
+                    raise _unreadable(event, "A second document begins here: an automations file cannot contain “---”.")
             case events.AliasEvent():
                 self._finish(self._alias(event), None)
             case events.ScalarEvent():
@@ -138,7 +138,7 @@ class _Builder:
         self._check_tag(event)
         self._count(event, 1, 0)
         if len(self._open) >= DEEPEST:
-            raise _unreadable(event, f"Lists and objects lie within each other more than {DEEPEST} deep.")
+            raise _unreadable(event, f"Lists and objects are nested more than {DEEPEST} deep.")
         kind = Sequence if isinstance(event, events.SequenceStartEvent) else Mapping
         self._open.append(_Open(kind(*_place(event)), event.anchor))
 
@@ -146,13 +146,13 @@ class _Builder:
         name = event.anchor or ""
         alias = shortened(name)
         if any(each.anchor == name for each in self._open):
-            raise _unreadable(event, f"The alias *{alias} stands inside what it stands for, which would have no end.")
+            raise _unreadable(event, f"The alias *{alias} refers to something that contains it, which would never end.")
         if name not in self._anchors:
-            raise _unreadable(event, f"The alias *{alias} stands for nothing: there is no &{alias} before it.")
+            raise _unreadable(event, f"The alias *{alias} refers to nothing: there is no &{alias} before it.")
         node = self._anchors[name]
         self._count(event, node.size, node.weight)
         if len(self._open) + node.height > DEEPEST + 1:
-            raise _unreadable(event, f"Lists and objects lie within each other more than {DEEPEST} deep.")
+            raise _unreadable(event, f"Lists and objects are nested more than {DEEPEST} deep.")
         return node
 
     def _count(self, event: events.Event, size: int, weight: int) -> None:

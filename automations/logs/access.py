@@ -32,7 +32,7 @@ from portal.ona.logs import LogStream, open_log
 
 Logged = Service | TaskExecution | Environment
 PERMISSION = "automations.read_log"
-WHY_NOT = "Your roles do not let you read logs: they can hold what an environment knows."
+WHY_NOT = "Your roles do not let you read logs: they can contain secrets."
 KINDS: dict[type[Logged], str] = {Service: "service", TaskExecution: "execution", Environment: "environment"}
 TOKEN_SECONDS = 50 * 60.0  # Ona's are valid for an hour
 MOST_TOKENS = 500

@@ -30,9 +30,7 @@ HEADERS = {
     "X-Accel-Buffering": "no",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
-FULL = (
-    "As many logs are being read as the portal has room for. Close one that you do not need, or try again in a minute."
-)
+FULL = "Too many logs are open at once. Close one that you do not need, or try again in a minute."
 
 
 @require_GET

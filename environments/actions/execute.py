@@ -28,7 +28,7 @@ from portal.web import outages
 log = structlog.get_logger()
 UNANSWERED = (
     "Ona did not answer, so it is unknown whether this was done. The portal checks Ona's state and updates this "
-    "operation; do not repeat it before."
+    "operation; do not repeat it until then."
 )
 Values = Mapping[str, Any]
 

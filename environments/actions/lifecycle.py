@@ -121,7 +121,7 @@ def _cannot_start(environment: Environment, organization: Organization | None, n
     if environment.archived_at:
         return "It is archived. Unarchive it first."
     if environment.phase in UP and environment.desired_phase != Phase.STOPPED:
-        return "It is running already, or on its way."
+        return "It is already running or starting."
     is_strict = organization is not None and organization.maximum_environment_lifetime_strict
     if prevents_start(environment.lockdown_at, is_strict=is_strict, now=now):
         return "It is locked down and the organization's policy is strict. Move or clear its lockdown first."
@@ -141,7 +141,7 @@ def only_running(environment: Environment, organization: Organization | None, no
 
 def _cannot_archive(environment: Environment, organization: Organization | None, now: datetime) -> str:
     is_archived = environment.archived_at is not None
-    return unless_deleted(environment, organization, now) or ("It is archived already." if is_archived else "")
+    return unless_deleted(environment, organization, now) or ("It is already archived." if is_archived else "")
 
 
 def _cannot_unarchive(environment: Environment, organization: Organization | None, now: datetime) -> str:
@@ -162,8 +162,9 @@ STOP = Action(
     permission=OPERATE,
     do=stop_environment,
     slug="stop",
-    explanation="What runs in it ends: editors, terminals, tasks and services. Files on its disk stay for the next "
-    "start.",
+    tells_owner=True,
+    explanation="Everything that runs in it ends: editors, terminals, tasks and services. Files on its disk stay "
+    "for the next start.",
     danger=Danger.LOSS,
     losses=losses,
     impossible=_cannot_stop,
@@ -227,6 +228,7 @@ ARCHIVE = Action(
     permission=CHANGE,
     do=archive_environment,
     slug="archive",
+    tells_owner=True,
     explanation="It is stopped first if it runs, and has to be unarchived before it can be started again. Where the "
     "organization's policy says so, archived environments are deleted after a while.",
     danger=Danger.LOSS,
@@ -247,7 +249,7 @@ UNARCHIVE = Action(
     permission=CHANGE,
     do=unarchive_environment,
     slug="unarchive",
-    explanation="It comes back stopped, as it was archived, and can be started again.",
+    explanation="It is stopped, as when it was archived, and can be started again.",
     impossible=_cannot_unarchive,
     menu=70,
     fits=frozenset({"archive.overdue", "archive.deletion", "archive.archived"}),
@@ -264,6 +266,7 @@ DELETE = Action(
     permission="environments.delete_environment",
     do=delete_environment,
     slug="delete",
+    tells_owner=True,
     explanation="This permanently deletes the environment. It cannot be restored, not even by Ona.",
     form=DeleteForm,
     danger=Danger.TYPED_NAME,

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from environments.models import Environment
+from environments.policies.unpushed_work import amounts
 from portal.web.formatting import ago_words, stands_for_none
 
 
@@ -48,10 +49,8 @@ def _git(environment: Environment) -> Loss:
         return Loss("amber", "Unpushed work is unknown; assume there is some.")
     if not environment.unpushed_commits and not environment.changed_files:
         return Loss("gray", "No unpushed commits and no changed files were reported.")
-    commits = _count(environment.unpushed_commits, "unpushed commit")
-    changes = _count(environment.changed_files, "changed file")
     branch = f" on {environment.branch}" if environment.branch else ""
-    return Loss("red", f"{commits} and {changes}{branch}.")
+    return Loss("red", f"{' and '.join(amounts(environment))}{branch}.")
 
 
 def _use(environment: Environment, now: datetime) -> Loss:
@@ -67,7 +66,3 @@ def _age(environment: Environment, now: datetime) -> Loss:
     if sighting is None:
         return Loss("amber", "When this was last confirmed is unknown.")
     return Loss("gray", f"All of this was last confirmed by Ona {ago_words(sighting.seen_at, now)}.")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

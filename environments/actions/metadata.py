@@ -45,7 +45,7 @@ def set_lockdown(*, environment: Environment, at: datetime, **context: Unpack[Re
 def check_lockdown(at: datetime | None) -> None:
     """NotPossible where `at` (aware) is not a minute in the future, or there is none."""
     if at is None or at < timezone.now() + SOONEST_LOCKDOWN:
-        raise NotPossible("A lockdown lies at least a minute in the future: Ona refuses past times.")
+        raise NotPossible("A lockdown must be at least a minute in the future: Ona refuses past times.")
 
 
 def clear_lockdown(*, environment: Environment, **context: Unpack[RequestContext]) -> Operation:
@@ -92,7 +92,7 @@ def _lockdown_before(operation: Operation) -> datetime | None:
 
 def _cannot_lock_as_before(operation: Operation) -> str:
     at = _lockdown_before(operation)
-    return "Its lockdown then is past by now: Ona refuses past times." if at and at <= timezone.now() else ""
+    return "Its earlier lockdown is in the past by now: Ona refuses past times." if at and at <= timezone.now() else ""
 
 
 LOCKDOWN_BEFORE = Inverse(

@@ -271,7 +271,7 @@ TIMEOUT_BEFORE = Inverse(
     },
     words=_timeout_words,
     impossible=lambda operation: (
-        "It had no timeout of its own, and Ona cannot take one away."
+        "It had no timeout of its own, and Ona cannot remove one."
         if operation.before["disconnected"] is None else ""
     ),
 )  # fmt: skip

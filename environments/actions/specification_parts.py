@@ -19,9 +19,7 @@ PartValues = dict[str, Any]
 Values = Callable[[Environment], PartValues]
 READY = "CONTENT_PHASE_READY"
 CONTAINER_RUNS = "PHASE_RUNNING"
-LAST_PORT = (
-    "The last shared port cannot be taken away: for Ona an empty list is no change. Open it to its owner only instead."
-)
+LAST_PORT = "The last shared port cannot be removed: Ona ignores an empty list. Open it to its owner only instead."
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,14 +59,14 @@ def _mint(
 
 LOGS_TOKEN = Action(
     name="environment.create_logs_token", label="Logs token", past="logs token created",
-    in_ledger="make logs token for environment", permission=MINT, do=create_logs_token, slug="logs-token", menu=40,
+    in_ledger="create logs token for environment", permission=MINT, do=create_logs_token, slug="logs-token", menu=40,
     danger=Danger.LOSS, impossible=only_running, form=TokenForm, template="environments/actions/_token.html",
     explanation="Whoever holds it can read this environment's logs: of its start, its devcontainer, its tasks and "
     "services. Logs can hold what programs print, secrets too.",
 )  # fmt: skip
 ACCESS_TOKEN = Action(
     name="environment.create_access_token", label="Access token", past="access token created",
-    in_ledger="make access token for environment", permission=MINT, do=create_access_token, slug="access-token",
+    in_ledger="create access token for environment", permission=MINT, do=create_access_token, slug="access-token",
     menu=50, danger=Danger.LOSS, impossible=only_running, form=TokenForm,
     template="environments/actions/_token.html",
     explanation="Whoever holds it can reach this environment as Ona's own editors and tools do, and with it the files "

@@ -252,7 +252,7 @@ CHANGES = List(
     before_template="as_of/_bar.html",
     rows_template="environments/audit/_changes_rows.html",
     empty_template="environments/audit/_no_changes.html",
-    beyond="There are none older.",
+    beyond="There are no older ones.",
     css="aud-plain",
     table=CHANGES_TABLE,
 )

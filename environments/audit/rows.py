@@ -56,14 +56,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them;
-    `operation_url` leads to what somebody asked for that its status comes from, for those who may see it."""
+    """One environment. `operation_url` leads to what somebody asked for that its status comes from, for those who may
+    see it."""
 
     environment: Environment
     url: str
-    owner: tuple[str, str]
-    project: tuple[str, str]
-    runner: tuple[str, str]
     label: str
     tone: str
     verdict: Verdict
@@ -195,9 +192,6 @@ def _line(
     return Line(
         environment=row,
         url=url,
-        owner=_named(state, "owner", row.creator_id, row.owner_name),
-        project=_named(state, "project", row.project_id, row.project_name),
-        runner=_named(state, "runner", row.runner_id, row.runner_name),
         label=status.label,
         tone=status.tone,
         verdict=verdict,
@@ -205,10 +199,3 @@ def _line(
         operation_url=operation_url,
         actions=actions,
     )
-
-
-def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> tuple[str, str]:
-    """A name, and the audit of what bears it; nothing to follow where there is none."""
-    if identity is None:
-        return label or ("none" if name == "project" else "unknown"), ""
-    return label or f"{str(identity)[:8]}…", state.query.place.only(name, str(identity))

@@ -125,7 +125,7 @@ QUESTIONS = {
     ),
     "timeout": Question(
         "Maximum timeout", HOUR, 1, 24 * 30,
-        "Of running environments that stop later or never: when they would stop if nobody used them any more.",
+        "Running environments that stop later or never: when they would stop if nobody used them any more.",
         _longer,
         F("last_used_at"),
         lambda _: Case(When(never_stops=False, then=F("last_used_at") + F("timeout")), output_field=DateTimeField()),
@@ -133,7 +133,7 @@ QUESTIONS = {
     ),
     "archive": Question(
         "Archive after", DAY, 1, 30,
-        "Of stopped environments: when they would be archived.",
+        "Stopped environments: when they would be archived.",
         lambda _: Environment.objects.present().filter(archiving.STOPPED),
         archiving.SINCE,
         lambda policy: archiving.SINCE + Value(policy.archive_after) if policy else None,
@@ -141,7 +141,7 @@ QUESTIONS = {
     ),
     "delete": Question(
         "Delete archived after", DAY, 1, 28,
-        "Of archived environments: when they would be deleted.",
+        "Archived environments: when they would be deleted.",
         lambda _: Environment.objects.present().filter(deletion.ARCHIVED),
         deletion.SINCE,
         lambda policy: deletion.SINCE + Value(policy.delete_after) if policy and policy.delete_after else None,

@@ -60,15 +60,13 @@ def find_deletion(environment: Environment, facts: Facts, policy: Policy | None)
 def banners(facts: Facts, policy: Policy | None, now: datetime, deletion: Deletion | None = None) -> list[Banner]:
     """Of a deleted environment nothing else matters any more."""
     if deletion:
-        text = (
-            f"That was {deletion.words}. The page shows the last that was recorded of it; nothing can be done any more."
-        )
+        text = f"This was {deletion.words}. The page shows its last recorded state; no action is available any more."
         return [Banner("gray", f"Deleted {deletion.by:%-d %b %Y}", None, text)]
     found = []
     if lockdown.has_come(facts, now):
         found.append(Banner("amber", "Locked down", facts.lockdown_at, lockdown_means(policy)))
     if facts.archived_at and not facts.is_deleted:
-        text = f"It has to be unarchived before it can be started. Deletion: {_deletion(facts, policy)}"
+        text = f"It must be unarchived before it can be started. Deletion: {_deletion(facts, policy)}"
         found.append(Banner("blue", "Archived", facts.archived_at, text))
     return found
 
@@ -85,6 +83,10 @@ def lockdown_means(policy: Policy | None) -> str:
     return "It is past the organization's maximum lifetime, which is not strict: it can still be started."
 
 
+def _no_lockdown(policy: Policy | None) -> str:
+    return "none, although there is a maximum lifetime" if policy and policy.lifetime else "none"
+
+
 def lifetime(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
     """Lockdown, archiving and deletion, past and to come; nothing is to come of a deleted environment."""
     locked_at = lockdown.at(facts, now)
@@ -93,7 +95,7 @@ def lifetime(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]:
         return [Fact("Lockdown", locked_at, "due", "none"), archived, Fact("Deleted", facts.gone_at, "time")]
     means = lockdown_means(policy) if lockdown.has_come(facts, now) else ""
     return [
-        Fact("Lockdown", locked_at, "due", "none: no maximum lifetime applies", note=means),
+        Fact("Lockdown", locked_at, "due", _no_lockdown(policy), note=means),
         Fact("Maximum lifetime", _limit(policy), note=_strictness(policy)),
         *_archiving(facts, policy, now),
         Fact("Deletion", _deletion(facts, policy)),
@@ -107,7 +109,7 @@ def _archiving(facts: Facts, policy: Policy | None, now: datetime) -> list[Fact]
     if facts.phase != Phase.STOPPED:
         return [no, Fact("Will be archived", "", absent=f"not while it is {phase_word(facts.phase)}")]
     after, by = facts.stop or (None, None)
-    seen = "it was seen to stop, or to be unarchived" if after else "it was already stopped when it was first observed"
+    seen = "it stopped then, or was unarchived" if after else "it was already stopped when it was first observed"
     return [no, Fact("Stopped since", by if after else None, "time", note=seen), _archived_by(facts, policy, now)]
 
 

@@ -14,7 +14,7 @@ def owner(environment: Environment, document: Document) -> list[Fact]:
     return [
         Fact("Owner", environment.owner_name, "owner", identity=environment.creator_id),
         Fact("E-mail", environment.owner_email),
-        Fact("Owner is a", enum_label(creator.text("principal"))),
+        Fact("Owner type", enum_label(creator.text("principal"))),
         Fact("Owner id", creator.text("id"), "code"),
     ]
 

@@ -15,7 +15,7 @@ from portal.web.enum_labels import TRIGGERS, enum_label
 
 CONTAINER_RUNS = "PHASE_RUNNING"
 EVERYONE = "ADMISSION_LEVEL_EVERYONE"
-NOT_OPEN = "opens with a logs token alone"
+NOT_OPEN = "requires a logs token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def addresses(document: Document) -> list[Fact]:
         Fact("Logs", urls.text("logs"), "code", note=NOT_OPEN if urls.text("logs") else ""),
         Fact("Ops", urls.text("ops"), "link"),
         Fact("Support bundle", urls.text("supportBundle"), "code", note=NOT_OPEN if urls.text("supportBundle") else ""),
-        Fact("Machine live usage", urls.text("vmLiveUsage"), "link"),
+        Fact("Live machine usage", urls.text("vmLiveUsage"), "link"),
     ]
 
 
@@ -186,7 +186,7 @@ def content(document: Document) -> list[Fact]:
     return [
         Fact("Phase", actual.text("phase"), "phase"),
         Fact("Original context", document.metadata.text("originalContextUrl"), "link", NOT_SET),
-        Fact("Place in the machine", actual.text("contentLocationInMachine"), "code"),
+        Fact("Path in the machine", actual.text("contentLocationInMachine"), "code"),
         Fact("Git user", wanted.text("gitUsername"), absent=NOT_SET),
         Fact("Git e-mail", wanted.text("gitEmail"), absent=NOT_SET),
         *sessions(wanted, actual),
@@ -219,7 +219,7 @@ def devcontainer(document: Document) -> list[Fact]:
     wanted, actual = document.spec.part("devcontainer"), document.status.part("devcontainer")
     return [
         Fact("Phase", actual.text("phase"), "phase"),
-        Fact("Configured file", wanted.text("devcontainerFilePath"), "code", "found by Ona"),
+        Fact("Configured file", wanted.text("devcontainerFilePath"), "code", "detected by Ona"),
         Fact("Active file", actual.text("devcontainerFilePath"), "code"),
         Fact("File is", enum_label(actual.text("devcontainerFilePresence"))),
         Fact("Configuration in sync", _in_sync(actual, "devcontainerconfigInSync"), "flag"),
@@ -250,7 +250,7 @@ def automations_file(document: Document) -> list[Fact]:
     wanted, actual = document.spec.part("automationsFile"), document.status.part("automationsFile")
     return [
         Fact("Phase", actual.text("phase"), "phase"),
-        Fact("Configured file", wanted.text("automationsFilePath"), "code", "found by Ona"),
+        Fact("Configured file", wanted.text("automationsFilePath"), "code", "detected by Ona"),
         Fact("Active file", actual.text("automationsFilePath"), "code"),
         Fact("File is", enum_label(actual.text("automationsFilePresence"))),
         Fact("Only triggers", _triggers(wanted.parts("triggerFilter")), "list", "all"),

@@ -29,6 +29,7 @@ from environments.documents.json_part import Document
 from environments.models import Environment
 from environments.policies.policy import policy_at
 from environments.policies.stopping import STATUSES, Stop, find_stop
+from environments.policies.unpushed_work import amounts
 from environments.policies.verdict import Facts
 from environments.secrets import card
 from environments.secrets.reach import change_token as secrets_change_token
@@ -173,6 +174,7 @@ def overview_tab(request: HttpRequest, environment: Environment) -> dict[str, An
         "timeout": sections.timeout(document),
         "activity": activity(environment, document, starter, stop),
         "ran": running_days(environment, now),
+        "unpushed": amounts(environment),
         "lifetime": lifetime(Facts.of(environment), policy_at(now), now),
         "machine": ownership.machine_location(environment, document, runner, kind) + sections.machine(document),
         "people": ownership.owner(environment, document),

@@ -40,9 +40,9 @@ PROPERTIES: dict[str, Any] = {
     *PERMISSIONS,
     is_file=True,
     operation_id="evidence_make",
-    summary="Make a pack of evidence",
+    summary="Create an evidence pack",
     description="A signed file with the organization as of a time, and what happened in the period before it. One of "
-    "more rows than PORTAL_DIRECT_ROWS is made by a background job (202).",
+    "more rows than PORTAL_DIRECT_ROWS is created by a background job (202).",
     tags=["evidence"],
     request={
         "application/json": {

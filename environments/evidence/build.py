@@ -31,11 +31,11 @@ log = structlog.get_logger()
 PARTS = {
     "environments": "Environments, with the versions of their specifications",
     "audits": "Audits of lockdown and archive",
-    "transitions": "Transitions: what was seen to change",
+    "transitions": "Changes that were observed",
     "operations": "Operations and the access log, with the ledger's chain",
     "log": "Ona's audit log, as far as it was read",
 }
-MADE_WORDS = "The pack was made and signed. Nothing was sent to Ona."
+MADE_WORDS = "The pack was created and signed. Nothing was sent to Ona."
 
 
 @dataclass(frozen=True, slots=True)

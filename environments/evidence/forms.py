@@ -32,7 +32,7 @@ class EvidenceForm(forms.Form):
         choices=[(days, f"{words} before it") for days, words in PERIODS.items()],
         initial="30",
         widget=forms.Select(attrs=CHOICE),
-        help_text="Transitions, operations and Ona's log of this time.",
+        help_text="Changes, operations and Ona's log of this period.",
     )
     parts = forms.MultipleChoiceField(
         label="Contents",

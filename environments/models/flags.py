@@ -91,21 +91,21 @@ FLAGS = {
     for flag in (
         Flag(
             "failing", failing, "failing", "failing now", _failure, 100, "red",
-            "Up or starting with a failure, or failed in a start of the last 24 hours: somebody waits.",
+            "Running or starting with a failure, or failed at a start in the last 24 hours: somebody is waiting.",
             "environment.edit_devcontainer_session",
         ),
         Flag(
             "failed", failed, "failed at last start", "failed at their last start (stopped)", _failure, 5, "gray",
-            "Nobody has tried again for a day. They fail again when they are started, unless the cause is fixed.",
+            "Nobody has tried again for a day. They are likely to fail again until the cause is fixed.",
         ),
         Flag("unpushed", _column("unpushed_work"), "unpushed work", "with unpushed work", _unpushed),
         Flag(
             "open", exposed, "port open to everyone", "with a port exposed to everyone now", weight=80, tone="red",
-            means="Running: whoever has the link gets in, without signing in.", remedy="environment.edit_port_limits",
+            means="Running: anyone with the link gets in without signing in.", remedy="environment.edit_port_limits",
         ),
         Flag(
             "opens", would_expose, "opens a port to everyone", "would expose a port to everyone when started",
-            weight=35, tone="amber", means="Not running now: nothing listens until they are started.",
+            weight=35, tone="amber", means="Not running now: nothing can be reached until they are started.",
             remedy="environment.edit_port_limits",
         ),
         Flag("never-stops", _column("never_stops"), "never stops", "that never stop"),

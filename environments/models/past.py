@@ -20,7 +20,7 @@ class Past(models.Model):
 
     Ranges of one environment follow each other without gaps, from when it was first seen; the last one ends
     in the year 9999 and is as now. Written by triggers on environments, transitions and specification versions
-    (migrations/0014_past.py), in their transaction. `manage.py check_past` compares it with them.
+    (migrations/0015_past.py), in their transaction. `manage.py check_past` compares it with them.
     """
 
     id = models.BigAutoField(primary_key=True)

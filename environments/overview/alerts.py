@@ -44,7 +44,7 @@ CONDITIONS = {
         Condition("locked-down", "locked down", "lockdown:past"),
         Condition(
             "past-running", "locked down and still running", "lockdown:past phase:running", 90, "red",
-            "Running in spite of the maximum lifetime.", "environment.stop",
+            "Running despite the maximum lifetime.", "environment.stop",
         ),
         Condition(
             "deletion", "to be deleted within 3 days with unpushed work", "deletion:<3d is:unpushed", 85, "red",
@@ -52,7 +52,7 @@ CONDITIONS = {
         ),
         Condition(
             "deletion-7d", "to be deleted within 7 days with unpushed work", "deletion:<7d is:unpushed", 36, "amber",
-            "Including those of the next 3 days. Their owners can be told in time.", "environment.unarchive",
+            "Including those of the next 3 days. There is time to tell their owners.", "environment.unarchive",
         ),
         Condition(
             "lockdown-24h", "locking down within 24 hours", "lockdown:<24h is:active", 70, "amber",
@@ -60,7 +60,7 @@ CONDITIONS = {
         ),
         Condition(
             "unacknowledged", "not acknowledged by their runner", "is:unacknowledged", 60, "amber",
-            "The runner has not taken up what was requested of it.",
+            "The runner has not acknowledged what was requested.",
         ),
         Condition(
             "runner-deleted", "on a runner that was deleted", "runner:deleted is:active", 55, "amber",
@@ -68,23 +68,23 @@ CONDITIONS = {
         ),
         Condition(
             "runner-degraded", "running on a degraded runner", "runner:degraded phase:running", 52, "amber",
-            "The runner reports a fault; theirs may follow.",
+            "The runner reports a problem that may affect them.",
         ),
         Condition(
             "secrets", "running with secrets not in sync", "is:secrets-not-in-sync", 50, "amber",
-            "They run with old values of secrets.", "environment.restart",
+            "They still use old values of secrets.", "environment.restart",
         ),
         Condition(
             "owner-away", "running for an owner who left or is suspended", "owner:left,suspended phase:running", 45,
-            "amber", "Nobody is there to use or stop them.", "environment.stop",
+            "amber", "Nobody is left to use or stop them.", "environment.stop",
         ),
         Condition(
             "idle", "running without use for more than a day", "phase:running idle:>1d", 40, "amber",
-            "They cost and nobody uses them.", "environment.stop",
+            "They cost money, and nobody uses them.", "environment.stop",
         ),
         Condition(
             "never-stop-running", "running that never stop", "phase:running is:never-stops", 30, "amber",
-            "No inactivity stops them.", "environment.edit_timeout",
+            "Their timeout is off.", "environment.edit_timeout",
         ),
         Condition(
             "lockdown-7d", "locking down within 7 days", "lockdown:<7d is:active", 20, "blue",
@@ -92,11 +92,11 @@ CONDITIONS = {
         ),
         Condition(
             "owner-left", "not archived, of an owner who left or is suspended", "owner:left,suspended is:active", 10,
-            "blue", "Running ones included. Hand over what is needed, archive the rest.", "environment.archive",
+            "blue", "Including running ones. Hand over what is needed, and archive the rest.", "environment.archive",
         ),
         Condition(
             "project-deleted", "not archived, of a deleted project", "project:deleted is:active", 8, "blue",
-            "Its configuration does not change any more.", "environment.archive",
+            "The project's configuration no longer changes.", "environment.archive",
         ),
     )
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponseBase, QueryDict
@@ -14,6 +15,7 @@ from environments.models.overview import OverviewPart
 from environments.overview import presentation, running_chart, running_time
 from environments.overview.counts import BEFORE
 from environments.overview.presentation import Figure
+from environments.overview.running_time import Day
 from environments.overview.views import CHOICES, DEFAULTS, one_of
 from environments.sync.freshness import freshness
 from portal.api.endpoint import endpoint
@@ -127,10 +129,14 @@ def read_running_time(request: Request) -> HttpResponseBase:
     found = [(name[:100], _unknown(name, list(running_time.KEYS))) for name in data if name != by]
     if found:
         raise InvalidParameters(found)
-    days = running_time.days_of(by, identity)
+    return Response(running_time_of(running_time.days_of(by, identity)))
+
+
+def running_time_of(days: Sequence[Day]) -> dict[str, Any]:
+    """The sums, and each day."""
     told = [{"day": each.day, "seconds": each.seconds, "observed_seconds": each.observed} for each in days]
     sums = {"seconds": sum(each.seconds for each in days), "observed_seconds": sum(each.observed for each in days)}
-    return Response({**sums, "days": told})
+    return {**sums, "days": told}
 
 
 def _token(token: TokenState) -> dict[str, Any]:

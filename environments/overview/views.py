@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from environments.actions.registry import forbids
 from environments.models import SyncRun
 from environments.models.overview import OverviewPart
 from environments.overview import charts, presentation, running_chart, running_time
@@ -123,7 +124,7 @@ def _live(user: User | AnonymousUser) -> dict[str, Any]:
     if "counts" not in parts:
         context["was_swept"] = SyncRun.objects.latest_successful(SyncRun.Kind.ENVIRONMENTS) is not None
     else:
-        lines = presentation.attention(parts["counts"].data, user.has_perm)
+        lines = presentation.attention(parts["counts"].data, lambda permission: not forbids(user, permission))
         context |= {
             "as_of": parts["counts"].at,
             "figures": presentation.figures(parts["counts"].data),

@@ -84,9 +84,9 @@ def judge(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
     if facts.archived_at:
         return _archived(facts, facts.archived_at, policy, now)
     if facts.phase in UNKNOWN_PHASES:
-        return Verdict("unknown", None, ("status.phase is unknown.",))
+        return Verdict("unknown", None, ("Its phase is unknown.",))
     if facts.phase != Phase.STOPPED:
-        return Verdict("active", None, (f"status.phase is {facts.word}; metadata.archivedAt is absent.",))
+        return Verdict("active", None, (f"Its phase is {facts.word}, and it is not archived.",))
     return _stopped(facts, policy, now)
 
 
@@ -95,7 +95,7 @@ def _stopped(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
         return Verdict("unknown", None, (_since(facts), "The organization's policies had not been read."))
     at = due(facts, policy)
     if at is None:
-        return Verdict("unknown", None, ("It is stopped; since when, and when it was last used, is unknown.",))
+        return Verdict("unknown", None, ("It is stopped. Since when, and when it was last used, is unknown.",))
     between = f"{duration_words(policy.archive_after)}: {_between(facts, policy, at)}"
     because = (_since(facts), f"The policy archives after {between}.")
     if at + GRACE < now:
@@ -104,7 +104,7 @@ def _stopped(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
 
 
 def _archived(facts: Facts, archived_at: datetime, policy: Policy | None, now: datetime) -> Verdict:
-    said = f"metadata.archivedAt is {utc(archived_at)}."
+    said = f"It was archived at {utc(archived_at)}."
     if policy is None:
         unknown = "Whether it will be deleted is unknown: the organization's policies had not been read."
         return Verdict("archived", archived_at, (said, unknown))
@@ -121,11 +121,11 @@ def _since(facts: Facts) -> str:
     """Since when it is stopped, as far as that was observed."""
     used = f" Its last recorded use was at {utc(facts.last_used_at)}." if facts.last_used_at else ""
     if facts.stop is None:
-        return f"It is stopped; since when is unknown.{used}"
+        return f"It is stopped, since when is unknown.{used}"
     after, by = facts.stop
     if after is None:
-        return f"It was stopped already when it was first observed, at {utc(by)}.{used}"
-    return f"It was seen to stop, or to be unarchived, between {utc(after)} and {utc(by)}.{used}"
+        return f"It was already stopped when it was first observed, at {utc(by)}.{used}"
+    return f"It stopped, or was unarchived, between {utc(after)} and {utc(by)}.{used}"
 
 
 def _between(facts: Facts, policy: Policy, latest: datetime) -> str:

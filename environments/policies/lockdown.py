@@ -13,7 +13,7 @@ from portal.web.formatting import duration_words
 
 DAY = timedelta(days=1)
 STATUSES = {
-    "running": Status("locked down, running", "red", "Past its lockdown and running in spite of it."),
+    "running": Status("locked down, running", "red", "Past its lockdown, and still running."),
     "past": Status("locked down", "amber", "Past its lockdown, and not running."),
     "24h": Status("within 24 h", "red", "Will be locked down within 24 hours."),
     "7d": Status("in 1 to 7 days", "amber", "Will be locked down in 1 to 7 days."),
@@ -21,7 +21,7 @@ STATUSES = {
     "later": Status("later", "gray", "Will be locked down in more than 30 days."),
     "exempt": Status("exempt", "amber", "Has no lockdown although the organization has a maximum lifetime."),
     "none": Status("no policy", "gray", "Has no lockdown, and the organization has no maximum lifetime."),
-    "unknown": Status("unknown", "gray", "Has no lockdown; whether there is a policy had not been read."),
+    "unknown": Status("unknown", "gray", "Has no lockdown; the organization's policies had not been read."),
     "deleted": Status("deleted", "gray", "Deleted at Ona; shown when deleted environments are included."),
 }
 AHEAD = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
@@ -78,14 +78,20 @@ def judge(facts: Facts, policy: Policy | None, now: datetime) -> Verdict:
         return deleted(facts)
     if facts.lockdown_at is None:
         return _free(facts, policy)
-    said = f"metadata.lockdownAt is {utc(facts.lockdown_at)}"
     if has_come(facts, now):
         name = "running" if facts.phase in UP else "past"
-        because = (f"{said}, which has passed; status.phase is {facts.word}.", _strictness(policy, name))
+        because = (
+            f"Its lockdown was at {utc(facts.lockdown_at)}; its phase is {facts.word}.",
+            _strictness(policy, name),
+        )
         return _explained(name, facts, because)
     delay = facts.lockdown_at - now
     name = next((name for name, limit in AHEAD.items() if delay <= limit), "later")
-    return _explained(name, facts, (f"{said}, {duration_words(delay)} ahead.", _origin(facts, policy)))
+    return _explained(
+        name,
+        facts,
+        (f"Its lockdown is at {utc(facts.lockdown_at)}, in {duration_words(delay)}.", _origin(facts, policy)),
+    )
 
 
 def is_by_policy(lockdown_at: datetime | None, created_at: datetime | None, policy: Policy | None) -> bool:
@@ -101,7 +107,7 @@ def _explained(name: str, facts: Facts, because: tuple[str, ...]) -> Verdict:
     if change is None:
         return Verdict(name, facts.lockdown_at, because)
     was = f" from {utc(change.old)}" if change.old else ""
-    said = f"It was {change.what}{was} by {change.who}, seen at {utc(change.by)}."
+    said = f"It was {change.what}{was} by {change.who}, recorded at {utc(change.by)}."
     return Verdict(name, facts.lockdown_at, (*because, said, *_reason(change)), change)
 
 
@@ -111,11 +117,11 @@ def _maker(facts: Facts) -> Changed | None:
 
 
 def _reason(change: Changed) -> tuple[str, ...]:
-    return (f"The reason given: {change.reason}",) if change.reason else ()
+    return (f"Reason: {change.reason}",) if change.reason else ()
 
 
 def _free(facts: Facts, policy: Policy | None) -> Verdict:
-    absent = "metadata.lockdownAt is absent."
+    absent = "It has no lockdown."
     if policy is None:
         return Verdict("unknown", None, (absent, "The organization's policies had not been read."))
     if policy.lifetime is None:
@@ -123,7 +129,7 @@ def _free(facts: Facts, policy: Policy | None) -> Verdict:
     because = f"The policy is a maximum lifetime of {duration_words(policy.lifetime)}."
     if change := _maker(facts):
         was = f" of {utc(change.old)}" if change.old else ""
-        said = f"The lockdown{was} was cleared by {change.who}, seen at {utc(change.by)}."
+        said = f"The lockdown{was} was cleared by {change.who}, recorded at {utc(change.by)}."
         return Verdict("exempt", None, (absent, because, said, *_reason(change)), change)
     return Verdict("exempt", None, (absent, because, _exemption(facts, policy)))
 
@@ -132,22 +138,22 @@ def _exemption(facts: Facts, policy: Policy) -> str:
     """Why there is no lockdown although there is a policy and nobody was seen to clear it."""
     after, by = policy.since or (None, None)
     if by is None or facts.created_at is None or facts.created_at >= by:
-        return "Why it has none was not observed: it was created under the policy."
+        return "It was created under the policy; why it has no lockdown was not observed."
     if after is None:
         return f"It was created before the policy was first observed, at {utc(by)}; earlier policies were not recorded."
     if facts.created_at <= after:
-        return f"It was created before the policy, which came between {utc(after)} and {utc(by)}."
-    return f"It was created while the policy came, between {utc(after)} and {utc(by)}."
+        return f"It was created before the policy, which was set between {utc(after)} and {utc(by)}."
+    return f"It was created around the time that the policy was set, between {utc(after)} and {utc(by)}."
 
 
 def _strictness(policy: Policy | None, name: str) -> str:
     if policy is None:
         return "Whether it can be started is unknown: the organization's policies had not been read."
     if policy.lifetime is None:
-        return "The organization has no maximum lifetime now; the lockdown stays from before."
+        return "The organization has no maximum lifetime now; the lockdown was set before."
     if not policy.strict:
         return "The policy is not strict: it can still be started."
-    running = " It was started before its lockdown, or the policy became strict since." if name == "running" else ""
+    running = " It was started before its lockdown, or the policy became strict later." if name == "running" else ""
     return f"The policy is strict: it cannot be started.{running}"
 
 
@@ -156,9 +162,9 @@ def _origin(facts: Facts, policy: Policy | None) -> str:
     if policy is None or policy.lifetime is None or facts.created_at is None or facts.lockdown_at is None:
         return "Which policy it comes from is unknown."
     if is_by_policy(facts.lockdown_at, facts.created_at, policy):
-        return f"This is its creation plus the policy's maximum lifetime of {duration_words(policy.lifetime)}."
+        return f"This is its time of creation plus the policy's maximum lifetime of {duration_words(policy.lifetime)}."
     said = (
-        f"This is {duration_words(facts.lockdown_at - facts.created_at)} after its creation, the policy's maximum is "
+        f"This is {duration_words(facts.lockdown_at - facts.created_at)} after its creation; the policy's maximum is "
         f"{duration_words(policy.lifetime)}"
     )
     return f"{said}." if _maker(facts) else f"{said}: the lockdown was moved, or comes from an earlier policy."

@@ -1,4 +1,4 @@
-"""When an environment that is up stops by itself: its timeout after the last sign of use, as far as that is known.
+"""When an environment that is up stops by itself: its timeout after its last use, as far as that is known.
 
 By Ona's documentation ("Environment timeout") background processes do not keep it from going idle: running tasks and
 services are no signs of use, however long they run.
@@ -75,8 +75,8 @@ def find_stop_after(environment: Environment, timeout: timedelta | None, now: da
     at, after = used + timeout, duration_words(timeout)
     if at > now:
         status = next((word for word, delay in WITHIN.items() if at <= now + delay), "later")
-        return Stop(status, at, f"{after} after the last sign of use, unless there is another.")
-    return Stop("overdue", at, f"{after} after the last sign of use it should have stopped: Ona may know of later use.")
+        return Stop(status, at, f"{after} after it was last used, unless it is used again.")
+    return Stop("overdue", at, f"It should have stopped {after} after it was last used. Ona may know of later use.")
 
 
 def stops_before(at: datetime) -> Q:

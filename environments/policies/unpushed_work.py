@@ -18,9 +18,17 @@ def work_words(row: Environment, facts: Facts, policy: Policy | None, now: datet
         return "unknown"
     if not row.unpushed_work:
         return ""
-    pairs = ((row.unpushed_commits, "commit"), (row.changed_files, "file"))
-    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in pairs if count)
-    return f"{what}: {left_words(facts, policy, now)}"
+    return f"{', '.join(amounts(row, 'commit', 'file'))}: {left_words(facts, policy, now)}"
+
+
+def amounts(row: Environment, commit: str = "unpushed commit", file: str = "changed file") -> list[str]:
+    """How much is unpushed: "3 unpushed commits", "changed files unknown"; nothing of what is zero."""
+    pairs = ((row.unpushed_commits, commit), (row.changed_files, file))
+    return [
+        f"{word}s unknown" if count is None else f"{count:,} {word}{'' if count == 1 else 's'}"
+        for count, word in pairs
+        if count != 0
+    ]
 
 
 def left_words(facts: Facts, policy: Policy | None, now: datetime) -> str:

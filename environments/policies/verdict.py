@@ -112,9 +112,9 @@ def utc(at: datetime) -> str:
 def deleted(facts: Facts) -> Verdict:
     """Of a deleted environment."""
     if facts.gone_at:
-        because = f"Ona no longer found it at {utc(facts.gone_at)} (full listing and GetEnvironment: not_found)."
+        because = f"Ona no longer listed it at {utc(facts.gone_at)}, and did not find it by its id."
         return Verdict("deleted", facts.gone_at, (because,))
-    return Verdict("deleted", None, ("status.phase is deleted.",))
+    return Verdict("deleted", None, ("Its phase is deleted.",))
 
 
 def case(conditions: dict[Any, Any]) -> Case:

@@ -25,10 +25,9 @@ from environments.secrets.reach import secrets_for
 MAX_NOT_MOUNTED = 50
 FIELDS = {Mount.VARIABLE: "environmentVariable", Mount.FILE: "filePath", Mount.REGISTRY: REGISTRY}
 IN_SYNC = {
-    True: "The running container has the values they have now.",
-    False: "The running container does not have the values they have now: it takes them when it is started or built "
-    "again.",
-    None: "Whether the running container has their newest values is unknown.",
+    True: "The running container has their current values.",
+    False: "The running container has older values. It gets the current ones when it is restarted or rebuilt.",
+    None: "Whether the running container has their current values is unknown.",
 }
 
 

@@ -30,7 +30,7 @@ HEADER = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 MOUNTS = {
     Mount.VARIABLE: "environment variable, of the secret's name",
     Mount.FILE: "file",
-    Mount.REGISTRY: "login at a container registry",
+    Mount.REGISTRY: "container registry login",
     Mount.API_ONLY: "not mounted: only for Ona's API and the credential proxy",
 }
 
@@ -50,7 +50,7 @@ class ValueForm(ActionForm):
         label="Or a file that holds the value",
         required=False,
         widget=forms.FileInput,
-        help_text="For values of several lines, such as keys: text of at most 10 KiB, taken as it is.",
+        help_text="For values of several lines, such as keys: text of at most 10 KiB, used as it is.",
         error_messages={"empty": "This file is empty."},
     )
 
@@ -60,12 +60,12 @@ class ValueForm(ActionForm):
         if not file:
             return ""
         if file.size > LONGEST_VALUE:
-            raise ValidationError("This file is larger than 10 KiB, which is the most a secret holds.")
+            raise ValidationError("This file is larger than 10 KiB, the maximum for a secret.")
         try:
             text: str = file.read().decode()
         except UnicodeDecodeError:
             raise ValidationError(
-                "This file is not text in UTF-8. Encode it, as base64 say, and decode it where it is used."
+                "This file is not text in UTF-8. Encode it, for example as base64, and decode it where it is used."
             ) from None
         if "\0" in text:
             raise ValidationError("This file holds a zero byte, so it is not text.")
@@ -76,9 +76,9 @@ class ValueForm(ActionForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         typed, from_file = cleaned.pop("value", None), cleaned.pop("value_file", None)
         if typed and from_file:
-            self.add_error("value_file", "Type the value or choose a file, not both.")
+            self.add_error("value_file", "Enter the value or choose a file, not both.")
         elif not (typed or from_file or {"value", "value_file"} & set(self.errors)):
-            self.add_error("value", "Type the value, or choose a file of at most 10 KiB.")
+            self.add_error("value", "Enter the value, or choose a file of at most 10 KiB.")
         self._secret = Secret(typed or from_file or "")
         return cleaned
 
@@ -109,19 +109,19 @@ class AddSecretForm(ValueForm):
         label="Path of the file",
         required=False,
         widget=forms.TextInput(attrs=CAUTION | {"placeholder": "/home/vscode/.config/key"}),
-        help_text="For “file”: the whole path, from the root on.",
+        help_text="For “file”: the absolute path.",
     )
     registry_host = forms.CharField(
         label="Registry",
         required=False,
         widget=forms.TextInput(attrs=CAUTION | {"placeholder": "https://registry.example.com"}),
-        help_text="For “login at a container registry”: its address. The value is user:password.",
+        help_text="For “container registry login”: its address. The value is user:password.",
     )
     proxy_hosts = forms.CharField(
         label="Hosts",
         required=False,
         widget=forms.TextInput(attrs=CAUTION | {"placeholder": "api.example.com, files.example.com"}),
-        help_text="Requests to these hosts get the value in a header on their way out.",
+        help_text="Outgoing requests to these hosts get the value in a header.",
     )
     proxy_header = forms.CharField(
         label="Header", required=False, widget=forms.TextInput(attrs=CAUTION | {"placeholder": "Authorization"})
@@ -149,14 +149,14 @@ class AddSecretForm(ValueForm):
         """Require an absolute path if the secret is mounted as a file."""
         path: str = self.cleaned_data["file_path"]
         if self._mount == Mount.FILE:
-            RegexValidator(FILE_PATH, "Write the whole path, such as /home/vscode/.config/key.")(path)
+            RegexValidator(FILE_PATH, "Enter the full path, such as /home/vscode/.config/key.")(path)
         return path
 
     def clean_registry_host(self) -> str:
         """Require a URL if the secret is a registry login."""
         host: str = self.cleaned_data["registry_host"]
         if self._mount == Mount.REGISTRY:
-            message = "Write the registry's address, such as https://registry.example.com."
+            message = "Enter the registry's address, such as https://registry.example.com."
             URLValidator(schemes=["https", "http"], message=message)(host)
         return host
 
@@ -164,23 +164,23 @@ class AddSecretForm(ValueForm):
         """Split hosts at commas and blanks."""
         hosts: list[str] = self.cleaned_data["proxy_hosts"].replace(",", " ").split()
         for host in hosts:
-            RegexValidator(HOST, "Write hosts such as api.example.com, without https:// and path.")(host)
+            RegexValidator(HOST, "Enter hosts such as api.example.com, without https:// and path.")(host)
         return list(dict.fromkeys(hosts))
 
     def clean_proxy_header(self) -> str:
         """Check the name of the header."""
         header: str = self.cleaned_data["proxy_header"]
         if header:
-            RegexValidator(HEADER, "Write a header's name, such as Authorization.")(header)
+            RegexValidator(HEADER, "Enter the name of a header, such as Authorization.")(header)
         return header
 
     def clean(self) -> dict[str, Any]:
         """Require hosts and header together."""
         cleaned = super().clean()
         if cleaned.get("proxy_hosts") and cleaned.get("proxy_header") == "":
-            self.add_error("proxy_header", "Say in which header the hosts get the value.")
+            self.add_error("proxy_header", "Enter the header in which the hosts get the value.")
         if cleaned.get("proxy_header") and cleaned.get("proxy_hosts") == []:
-            self.add_error("proxy_hosts", "Say which hosts get the value in this header.")
+            self.add_error("proxy_hosts", "Enter the hosts that get the value in this header.")
         return cleaned
 
     @property

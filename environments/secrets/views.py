@@ -40,7 +40,7 @@ def _secret(secret_id: UUID) -> Secret:
     secret = Secret.objects.filter(pk=secret_id).first()
     if secret is None:
         raise Http404(
-            f"The portal knows no secret {secret_id}. A new one appears after the next sync of "
+            f"The portal has no record of a secret {secret_id}. A new one appears after the next sync of "
             "secrets. Look for it by name under Secrets."
         )
     return secret

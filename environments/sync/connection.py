@@ -24,7 +24,7 @@ MAY_NOT_READ = (
     "The token may not read environments. Give its owner more rights at Ona, or set ONA_API_KEY to another one; "
     "manage.py check_ona lists what it lacks."
 )
-FIRST = "The first sync is in progress. Pages fill by themselves when it has ended."
+FIRST = "The first sync is in progress. Pages update by themselves when it has completed."
 NONE = (
     "Ona lists no environments for this token. If the organization has some, the token belongs to somebody who may not "
     "see them, or to another organization: manage.py check_ona reports which."

@@ -43,7 +43,7 @@ ADVICE = {
     "unavailable": "Ona is temporarily unavailable. The next run tries again.",
     "internal": "Ona had an error of its own. The next run tries again; the request id helps the vendor's support.",
     "deadline_exceeded": "Ona answered too slowly. The next run tries again; if it goes on, raise ONA_TIMEOUT_SECONDS.",
-    "too_slow": "It took longer than a run may. More ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND make it quicker.",
+    "too_slow": "It took longer than a run may. Raise ONA_CONCURRENCY or ONA_REQUESTS_PER_SECOND to make it faster.",
     "interrupted": "The worker was stopped or crashed during the run; see its log. The next run starts over.",
     "too_many_missing": "Too much of the fleet was absent at once, so nothing was marked as deleted. See whether the "
     "token "
@@ -121,8 +121,10 @@ class Freshness:
 
     @property
     def is_unread(self) -> bool:
-        """Whether the newest run sent no request while Ona cannot be read: nothing to ask is then no success."""
-        return bool(self.blocked and self.good and self.good is self.latest and not self.good.requests)
+        """Whether Ona rejected the newest run, or it sent no request while Ona cannot be read: nothing to ask is then
+        no success."""
+        is_rejected = bool(self.good and self.failure and self.failure.error_code == "unauthenticated")
+        return is_rejected or bool(self.blocked and self.good and self.good is self.latest and not self.good.requests)
 
     @property
     def is_shared(self) -> bool:

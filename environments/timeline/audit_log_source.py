@@ -59,7 +59,7 @@ def _entry(entry: AuditLog, names: Names, url: str) -> Entry:
 
 
 def _words(entry: AuditLog) -> str:
-    return entry.action or "something that Ona has no words for"
+    return entry.action or "an unnamed action"
 
 
 def _where(entry: AuditLog) -> str:

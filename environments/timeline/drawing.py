@@ -213,7 +213,7 @@ def describe_bar(bar: Bar, lane: str) -> str:
     """A sentence about a bar: state, from when to when, and with what certainty."""
     sentence = f"{lane}: {state_word(bar.value)} {_time_range(bar.start, bar.end)}"
     if bar.until is None:
-        sentence += ", as far as it was seen"
+        sentence += ", as far as it was observed"
     if bar.certain_from > bar.start and bar.seen.after is not None:
         sentence += f". It began at some time {_between(bar.seen.after, bar.seen.at)}"
     return f"{sentence}."

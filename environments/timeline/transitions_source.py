@@ -36,8 +36,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 NAMED = 120  # characters of a message that a mark shows
 KEPT = (
-    "Of the past the portal keeps these fields and each version of the specification. What else Ona's status and "
-    "metadata said then is not kept."
+    "For past times the portal stores these fields and each version of the specification. The rest of Ona's status and "
+    "metadata of then is not stored."
 )
 SHORTLY = timedelta(minutes=10)  # before a change was observed: enough for a start requested by someone
 WITHIN = """
@@ -171,7 +171,7 @@ def _archived_before(environment: Environment, known: Sequence[TransitionRow]) -
     """Archiving before the first observation, which no transition records."""
     at = as_time(known[0].old if known else current_value(environment, Field.ARCHIVED))
     if at:
-        yield Mark("environment", "archive", at, "Archived before the portal first observed it, by what Ona says")
+        yield Mark("environment", "archive", at, "Archived before the portal first observed it, as Ona reports")
 
 
 def entries(environment: Environment, part: Slice) -> list[Entry]:

@@ -71,7 +71,7 @@ class ViewForm(forms.Form):
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )
     is_start = forms.BooleanField(
-        label="Start with it",
+        label="Use as home page",
         required=False,
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )
@@ -84,10 +84,10 @@ class ViewForm(forms.Form):
         name = unicodedata.normalize("NFC", self.cleaned_data["name"])
         if any(unicodedata.category(character) in UNSEEN or character in TURNING for character in name):
             raise forms.ValidationError(
-                "A name takes no line breaks, control characters or characters that turn the direction of text."
+                "A name cannot have line breaks, control characters or characters that change the direction of text."
             )
         if not any(unicodedata.category(character)[0] in SEEN for character in name):
-            raise forms.ValidationError("Give it a name that can be seen.")
+            raise forms.ValidationError("Enter a name that is visible.")
         if len(name) > LONGEST_NAME:
             raise forms.ValidationError(f"A name has at most {LONGEST_NAME} characters.")
         return name

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.management import create_permissions
 
 # Apps that every role may read: the cache, the ledger, saved views, and the background jobs of their own.
-READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts", "jobs")
+READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts", "jobs", "outbox")
 
 OPERATE = ("environments.operate_environment", "automations.run_task", "automations.read_log")
 ADMINISTER = (
@@ -21,9 +21,10 @@ ADMINISTER = (
     "accounts.revoke_apitoken",
     "accounts.manage_people",
     "jobs.oversee_jobs",
+    "outbox.manage_destinations",
 )
 EXPORT = ("environments.export_environment",)
-OVERSEE = ("ledger.read_access_log", "accounts.see_people")
+OVERSEE = ("ledger.read_access_log", "accounts.see_people", "outbox.see_outbox")
 
 # Permissions of each role besides reading.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -35,12 +36,12 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 # The same in plain words.
 MEANINGS = {
-    "Viewer": "Sees environments, automations, secrets' names, operations and audits. Changes nothing, reads no logs.",
-    "Operator": "As a viewer; and starts, stops and keeps awake environments, runs tasks, and reads logs.",
-    "Admin": "As an operator; and creates, edits, archives and deletes environments, secrets and automations, exports, "
-    "reads the access log, and manages people.",
-    "Auditor": "As a viewer; and reads logs and the access log, sees people, exports, and makes evidence packs. "
-    "Changes nothing.",
+    "Viewer": "Sees environments, automations, secret names, operations and audits. Changes nothing, reads no logs.",
+    "Operator": "Like a viewer, and also starts, stops and keeps environments awake, runs tasks and reads logs.",
+    "Admin": "Like an operator, and also creates, edits, archives and deletes environments, secrets and automations, "
+    "exports, reads the access log, and manages people and destinations.",
+    "Auditor": "Like a viewer, and also reads logs and the access log, sees people and the outbox, exports and creates "
+    "evidence packs. Changes nothing.",
 }
 
 # What reads, besides the permissions to view: read-only tokens have these of their role.

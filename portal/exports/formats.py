@@ -272,7 +272,7 @@ def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _taken(buffer: StringIO) -> bytes:
-    """What was written, which is then no longer there."""
+    """What was written, which is then no longer exists."""
     taken = buffer.getvalue().encode(errors="replace")
     buffer.seek(0)
     buffer.truncate()

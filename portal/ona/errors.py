@@ -86,7 +86,7 @@ class MalformedAnswer(OnaError):
     """The answer is not JSON, or not in the documented form."""
 
     code = "malformed_answer"
-    meaning = "Something answered, but not as Ona does."
+    meaning = "Something other than Ona answered."
     advice = "Check that ONA_BASE_URL points at Ona's API and that no proxy or sign-in page answers in its place."
 
     @property
@@ -101,7 +101,7 @@ class NotOna(MalformedAnswer):
     """An error of a proxy or another server: it says nothing about the token, its rights or what Ona has."""
 
     code = "not_ona"
-    meaning = "The address did not answer as Ona."
+    meaning = "The address did not answer like Ona."
 
 
 class EndlessListing(MalformedAnswer):
@@ -157,7 +157,7 @@ class NotFound(Refused):
 
 class AlreadyExists(Refused):
     code = "already_exists"
-    meaning = "There is one already."
+    meaning = "It already exists."
     advice = "Choose another name, or use the one that exists."
 
 
@@ -175,7 +175,7 @@ class ResourceExhausted(Refused):
 
 class FailedPrecondition(Refused):
     code = "failed_precondition"
-    meaning = "The state it is in, or a policy of the organization, does not allow this."
+    meaning = "Its state, or a policy of the organization, does not allow this."
     advice = "Check its phase, lockdown and policies, then try again."
 
 
@@ -187,7 +187,7 @@ class Aborted(Refused):
 
 class OutOfRange(Refused):
     code = "out_of_range"
-    meaning = "A value lies outside what Ona allows."
+    meaning = "A value is outside what Ona allows."
     advice = "Correct the value and try again."
 
 
@@ -199,7 +199,7 @@ class Unimplemented(Refused):
 
 class Internal(_Trouble):
     code = "internal"
-    meaning = "Ona failed inside."
+    meaning = "Ona had an internal error."
 
 
 class Unavailable(_Trouble):
@@ -210,8 +210,8 @@ class Unavailable(_Trouble):
 
 class DataLoss(_Trouble):
     code = "data_loss"
-    meaning = "Ona says data was lost or is damaged."
-    advice = "Ask Ona's support."
+    meaning = "Ona reports that data was lost or damaged."
+    advice = "Contact Ona's support."
 
 
 class Unauthenticated(Refused):

@@ -55,7 +55,7 @@ class LogForbidden(LogError):
 
 
 class LogGone(LogError):
-    meaning = "This log is deleted: Ona keeps logs for a while, and not beyond the life of the environment."
+    meaning = "This log is deleted. Ona stores logs for a limited time, and only as long as the environment exists."
     advice = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,28 @@ def client_address(request: HttpRequest) -> str | None:
 def client_browser(request: HttpRequest) -> str:
     """What the client calls itself (User-Agent), cut; it may be anything."""
     return request.headers.get("User-Agent", "").replace("\0", "\ufffd")[:LONGEST_BROWSER]
+
+
+# the first that matches: browsers name those that they descend from, too
+BROWSERS = {
+    "Edge": r"Edg(?:e|A|iOS)?/(\d+)", "Opera": r"OPR/(\d+)", "Firefox": r"(?:Firefox|FxiOS)/(\d+)",
+    "Chrome": r"(?:Headless)?(?:Chrome|CriOS)/(\d+)", "Safari": r"Version/(\d+).* Safari/",
+}  # fmt: skip
+SYSTEMS = {
+    "Android": "Android",
+    "iOS": "iPhone|iPad",
+    "Windows": "Windows",
+    "macOS": "Mac OS X|Macintosh",
+    "Linux": "Linux",
+}
+
+
+def browser_words(agent: str) -> str:
+    """ "Firefox 132 on Linux" of what a client called itself; else that itself."""
+    found = ((name, re.search(pattern, agent)) for name, pattern in BROWSERS.items())
+    browser = next((f"{name} {match[1]}" for name, match in found if match), "")
+    system = next((name for name, pattern in SYSTEMS.items() if re.search(pattern, agent)), "")
+    return f"{browser} on {system}" if browser and system else browser or agent
 
 
 _CURRENT: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)

@@ -41,7 +41,7 @@ AWAY = Outage(
 BUSY = Outage(
     "Busy",
     "The portal is busy",
-    "More pages are requested than it can make at once. Nothing is lost, and nothing is wrong with your request. "
+    "More pages are requested than it can serve at once. Nothing is lost, and nothing is wrong with your request. "
     "Try again in a few seconds.",
     5,
 )

@@ -150,6 +150,11 @@ def sign_in(context: BrowserContext, user: User, url: str) -> None:
     context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
 
 
+def screens(page: Page, height: int = 844) -> float:
+    """How many screens of a phone the page is long."""
+    return float(page.evaluate("document.scrollingElement.scrollHeight")) / height
+
+
 def overflow(page: Page) -> int:
     """By how many pixels the page as a whole scrolls sideways; 0 where it does not."""
     return int(page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth"))

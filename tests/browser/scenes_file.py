@@ -64,7 +64,7 @@ def _problems(page: Page) -> None:
 
 def _preview(page: Page) -> None:
     """What is there, with one command changed and a task more."""
-    page.get_by_role("link", name="Begin with it").click()
+    page.get_by_role("link", name="Load them").click()
     box = page.get_by_role("textbox", name="Automations file")
     expect(box).not_to_have_value("")
     text = box.input_value().replace("      start: |\n        ", "      start: |\n        set -e\n        ", 1)

@@ -110,7 +110,7 @@ def test_a_lockdown_is_set_to_an_exact_time_and_cleared(administering: Page, san
     panel(page, "Lockdown")
     page.locator("#panel").get_by_label("never: clear the lockdown").check()
     send(page, "Set lockdown")
-    expect(page.locator("#environment")).to_contain_text("no maximum lifetime applies")
+    expect(page.locator("#environment")).to_contain_text("none, although there is a maximum lifetime")
 
 
 def test_an_environment_is_deleted_with_its_name_typed(administering: Page, sandbox: Sandbox) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 def runs(_portal: None) -> None:
     otter, heron = factories.environment(name="quiet-otter"), factories.environment(name="loud-heron")
     execution(task(otter), ago=timedelta(days=2), phase=ExecutionPhase.FAILED, failure="exit status 2")
-    execution(task(heron, "seed"), ago=timedelta(seconds=80), took=None)
+    execution(task(heron, "seed"), ago=timedelta(seconds=80), took=None, started_by="postDevcontainerStart")
     service(otter)
     refresh()
 
@@ -34,6 +34,9 @@ def test_filters_narrow_the_list_and_its_address_and_durations_of_what_runs_coun
     expect(so_far).to_have_text(re.compile("1 min"))
     before = so_far.inner_text()
     expect(so_far).not_to_have_text(before)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    by = page.get_by_role("link", name="after devcontainer start")
+    assert by.evaluate("link => link.offsetHeight") < 30, "it wraps"
     page.locator("#phase-failed").check()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page).to_have_url(re.compile("phase=failed"))

@@ -51,8 +51,16 @@ def count(**columns: Any) -> int:
     return Environment.objects.present().filter(**columns).count()
 
 
+def colour(of: Locator) -> str:
+    return str(of.evaluate("element => getComputedStyle(element).color"))
+
+
 def test_typing_narrows_the_list_without_a_reload(fleet_list: Page) -> None:
     page, running = fleet_list, count(phase=Phase.RUNNING)
+    link = colour(name_links(page).first)
+    for each in rows(page).first.locator("td:not(.list-name) a").all():
+        assert colour(each) == link, "what is a link looks like one"
+    assert colour(rows(page).first.locator("time").first) != link
     search(page).press_sequentially("phase:running")
     expect(rows(page)).to_have_count(min(running, 50))
     expect(page.locator("#list .list-phase").filter(has_text="running")).to_have_count(min(running, 50))

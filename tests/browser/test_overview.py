@@ -33,7 +33,7 @@ def test_news_take_the_place_of_what_is_old_and_leave_alone_what_one_is_at(signe
     month = page.get_by_role("group", name="Period").get_by_role("link", name="month")
     month.click()
     expect(month).to_have_attribute("aria-current", "true")  # the new chart would take the place of an open table
-    page.get_by_text("The values as a table").click()
+    page.get_by_text("View as table").click()
     page.get_by_role("link", name="Data freshness").focus()
     expect(page.locator("#fresh")).to_contain_text("current")
     SyncRun.objects.filter(pk=sweep.pk).update(started_at=now - HOUR)

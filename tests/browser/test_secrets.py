@@ -83,7 +83,7 @@ def test_a_deleted_secret_says_so_where_it_is_still_mounted(
     row = page.locator(f"#secret-{secret.pk}")
     row.get_by_role("link", name="Delete").click()
     panel = page.locator("#panel")
-    expect(panel).to_contain_text("It is available to")
+    expect(panel).to_contain_text("Available to")
     fill(page, **{"Type_the_secret's_name": "another"}, Reason="not used")
     panel.get_by_role("button", name="Delete permanently").click()
     expect(panel.locator(".field-error")).to_contain_text("This is not its name")

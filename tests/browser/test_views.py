@@ -20,7 +20,7 @@ def save(page: Page, name: str, *, start: bool = False) -> None:
     page.get_by_text("Save this view…").click()
     page.get_by_label("Name", exact=True).fill(name)
     if start:
-        page.get_by_label("Start with it").check()
+        page.get_by_label("Use as home page").check()
     page.locator("#views-form").get_by_role("button", name="Save", exact=True).click()
 
 

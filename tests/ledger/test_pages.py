@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from environments.actions.registry import ACTIONS
+from environments.detail.views import TABS
 from portal.ledger import labels, recording
 from portal.ledger.models import Operation, Origin, Outcome
 from portal.ledger.rows import operations_of
@@ -252,6 +253,8 @@ def test_an_empty_ledger_says_what_it_will_hold(viewer: Client) -> None:
     page = get(viewer)
     assert "No operations yet" in page
     assert "Every change is recorded here before it is sent" in page
+    (tab,) = re.findall(r"page, under (\w+)\.", page)
+    assert tab in TABS.values(), "it is called so there"
 
 
 def test_when_nothing_matches_the_chips_are_there_to_take_off(viewer: Client) -> None:

@@ -71,7 +71,7 @@ class DefinitionForm(ActionForm):
         required=False,
         strip=False,
         widget=forms.Textarea(attrs=AREA),
-        help_text="One a line, such as POSTGRES_DB=app. Not for secrets: everybody who can open this form reads it.",
+        help_text="One per line, such as POSTGRES_DB=app. Not for secrets: whoever can open this form can read it.",
     )
 
     def __init__(
@@ -184,7 +184,7 @@ class DefinitionForm(ActionForm):
         if not self.is_readable:
             raise ValidationError(UNREADABLE)
         if cleaned.get("runs_on") == DOCKER and not cleaned.get("image"):
-            self.add_error("image", "Name the image the container is made from.")
+            self.add_error("image", "Enter the image that the container is created from.")
         if not self.closed and self.rows.is_valid():
             if self.seen.get("variables") and not self.rows.filled():
                 raise ValidationError(LAST)

@@ -29,14 +29,14 @@ class ServiceForm(DefinitionForm):
         label="Start command",
         strip=False,
         widget=forms.Textarea(attrs=AREA),
-        error_messages={"required": "A service needs a command that starts it."},
+        error_messages={"required": "Enter the command that starts the service."},
     )
     ready = forms.CharField(
         label="Ready command",
         required=False,
         strip=False,
         widget=forms.Textarea(attrs=AREA),
-        help_text="Run again and again until it succeeds: then the service is ready.",
+        help_text="Run repeatedly until it succeeds; the service is then ready.",
     )
     stop = forms.CharField(label="Stop command", required=False, strip=False, widget=forms.Textarea(attrs=AREA))
     timeout = forms.CharField(
@@ -44,8 +44,8 @@ class ServiceForm(DefinitionForm):
         required=False,
         max_length=100,
         widget=forms.TextInput(attrs=CAUTION),
-        help_text="How long it may take to be ready, such as 90s, 5m or 1h, at most 24 h. A number alone is minutes; "
-        "leave empty for the default.",
+        help_text="How long it may take to become ready, such as 90s, 5m or 1h, at most 24 h. A number without a unit "
+        "means minutes; leave empty for the default.",
     )
 
     def _prepare(self) -> None:
@@ -65,7 +65,7 @@ class ServiceForm(DefinitionForm):
         """More than blanks."""
         text: str = self.cleaned_data["start"]
         if not text.strip():
-            raise ValidationError("A service needs a command that starts it.")
+            raise ValidationError("Enter the command that starts the service.")
         return text
 
     def clean_timeout(self) -> str:
@@ -94,8 +94,8 @@ class ForceForm(ActionForm):
     """One that is not stopped is deleted only by force."""
 
     force = forms.BooleanField(
-        label="Delete it although it is not stopped", required=False,
-        help_text="What runs ends at once, without its stop command.",
+        label="Delete it even if it is not stopped", required=False,
+        help_text="It is ended at once, without its stop command.",
     )  # fmt: skip
 
     @classmethod

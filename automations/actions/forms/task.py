@@ -27,15 +27,15 @@ class TaskForm(DefinitionForm):
     order = ("reference", "name", "description", "command", "triggers", "dependsOn", "prebuildRequiresSuccess",
                    *SPEC)  # fmt: skip
     command = forms.CharField(
-        strip=False, widget=forms.Textarea(attrs=AREA), error_messages={"required": "A task needs a command."}
+        strip=False, widget=forms.Textarea(attrs=AREA), error_messages={"required": "Enter the command of the task."}
     )
     dependsOn = forms.MultipleChoiceField(
         label="Runs after",
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="What is chosen here runs first, each time this task is started.",
+        help_text="What you select here runs first whenever this task is started.",
     )
-    prebuildRequiresSuccess = forms.BooleanField(label="A prebuild fails when this task fails", required=False)
+    prebuildRequiresSuccess = forms.BooleanField(label="Fail the prebuild if this task fails", required=False)
 
     def _prepare(self) -> None:
         offered = {str(other.pk): self._label(other) for other in self.others if other.pk != self._pk()}
@@ -57,7 +57,7 @@ class TaskForm(DefinitionForm):
         """More than blanks."""
         text: str = self.cleaned_data["command"]
         if not text.strip():
-            raise ValidationError("A task needs a command.")
+            raise ValidationError("Enter the command of the task.")
         return text
 
     def clean_dependsOn(self) -> list[str]:

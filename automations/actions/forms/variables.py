@@ -15,7 +15,7 @@ from portal.ona.documents.tokens import Secret
 
 PLAIN, OTHER = "", "other"
 EXTRA = 3
-LAST = "The last variable cannot be taken away: for Ona an empty list is no change. Leave one, or create it again."
+LAST = "The last variable cannot be removed: Ona ignores an empty list. Keep one, or re-create it."
 
 
 class ValueRow(forms.Form):
@@ -72,9 +72,9 @@ class ValueRow(forms.Form):
         if source != PLAIN and typed:
             raise ValidationError({"value": "It comes from a secret: leave the value blank, or choose “a value”."})
         if source == PLAIN and not typed and cleaned.get("retype"):
-            raise ValidationError({"value": "Type the value again: what is typed here is not kept in the page."})
+            raise ValidationError({"value": "Enter the value again: values are not kept in the page."})
         if source == PLAIN and not typed and "digest" not in self._before():
-            raise ValidationError({"value": "Type its value."})
+            raise ValidationError({"value": "Enter its value."})
         return cleaned
 
     def item(self) -> Values:

@@ -90,14 +90,14 @@ class CreationForm(ActionForm):
         if has_user:
             raise ValidationError("Leave out the part before the @: the ledger would keep it, and it may be secret.")
         if not is_whole or not ADDRESS.fullmatch(url):
-            raise ValidationError("Write a whole address, such as https://github.com/owner/repository.")
+            raise ValidationError("Enter a full address, such as https://github.com/owner/repository.")
         return url
 
     def clean_branch(self) -> str:
         """A name that git takes."""
         branch: str = self.cleaned_data["branch"]
         if branch and not BRANCH.fullmatch(branch):
-            raise ValidationError("This cannot be the name of a branch.")
+            raise ValidationError("This is not a valid name of a branch.")
         return branch
 
     def clean(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class CreationForm(ActionForm):
             for name in OF_WAY[other]:
                 self.errors.pop(name, None)
         if way == FROM_URL:
-            self._require("url", "Say where its content comes from.")
+            self._require("url", "Choose where its content comes from.")
             self._require("environment_class", "Choose the kind of machine it runs on.")
         elif way == FROM_PROJECT:
             self._require("project", "Choose a project.")

@@ -20,7 +20,7 @@ NAMES = {
 SMALLER = {"w": "d", "d": "h", "h": "m", "m": "s"}
 TERM = re.compile(r"(\d{1,12}(?:[.,]\d{1,6})?)\s*([a-z]*)[\s,]*(?:and\s+)?", re.ASCII)
 CLOCK = re.compile(r"(\d{1,9}):([0-5]\d)", re.ASCII)
-EXAMPLES = "Write a duration such as 90m, 1h30m or 2 hours."
+EXAMPLES = "Enter a duration such as 90m, 1h30m or 2 hours."
 
 
 def read_duration(text: str) -> timedelta:
@@ -56,7 +56,7 @@ def _unit(name: str, last: str) -> str:
 def _sum(terms: list[tuple[Decimal, str]]) -> timedelta:
     seconds = sum((number * SECONDS[unit] for number, unit in terms), Decimal(0))
     if seconds > int(LONGEST_DURATION.total_seconds()):
-        raise ValueError("This is longer than Ona can note.")
+        raise ValueError("This is longer than Ona accepts.")
     return timedelta(microseconds=int(seconds * 1_000_000))
 
 

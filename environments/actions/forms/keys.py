@@ -49,7 +49,7 @@ def read_key(line: str) -> PublicKey:
     if is_private(line):
         raise ValueError("This is a private key. Nobody but its owner may have it: paste the .pub file.")
     if line.startswith("----"):
-        raise ValueError("This is not OpenSSH's format. “ssh-keygen -i -f FILE” turns it into that.")
+        raise ValueError("This is not OpenSSH's format. “ssh-keygen -i -f FILE” converts it.")
     kind, _, rest = line.strip().partition(" ")
     text, _, comment = rest.strip().partition(" ")
     if kind not in FIELDS:
@@ -59,7 +59,7 @@ def read_key(line: str) -> PublicKey:
     try:
         blob = b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("The key is not base64: it was cut or changed on the way. Copy the whole line.") from None
+        raise ValueError("The key is not base64: it was cut off or changed. Copy the whole line.") from None
     _check(kind, blob)
     return PublicKey(kind, blob, comment.strip())
 
@@ -75,15 +75,15 @@ def _check(kind: str, blob: bytes) -> None:
     """ValueError unless the blob is a key of this kind."""
     name, *fields = _fields(blob)
     if name != kind.encode():
-        raise ValueError("The key inside is of another type than the line says. Copy the whole line.")
+        raise ValueError("The key is of another type than the line says. Copy the whole line.")
     if len(fields) != FIELDS[kind] or not all(fields):
-        raise ValueError("The key has not the parts that a key of its type has. Copy the whole line.")
+        raise ValueError("The key lacks parts that a key of its type has. Copy the whole line.")
     if kind.endswith("ssh-ed25519") or kind.startswith("sk-ssh-ed25519"):
         is_right = len(fields[0]) == ED25519_BYTES
     else:
         is_right = kind not in ECDSA or fields[0] == ECDSA[kind]
     if not is_right:
-        raise ValueError("The key is not of the length or curve of its type. Copy the whole line.")
+        raise ValueError("The length or curve of the key does not match its type. Copy the whole line.")
 
 
 def _fields(blob: bytes) -> list[bytes]:

@@ -30,7 +30,7 @@ class DeleteForm(ActionForm):
     force = forms.BooleanField(
         required=False,
         label="Force: skip the graceful stop",
-        help_text="For environments that hang. What runs is cut off and can be damaged.",
+        help_text="For environments that hang. Running processes are cut off, and their files can be damaged.",
     )
 
     def arguments(self) -> dict[str, Any]:

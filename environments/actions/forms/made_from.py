@@ -12,7 +12,9 @@ from django.db.models import Model
 from portal.ledger.recording import plain
 
 SALT = "environments.actions.forms.made_from"
-UNREADABLE = "This form can no longer tell what it was made from. Compare it with how it is now, then send it again."
+UNREADABLE = (
+    "It is no longer known which version this form was made from. Compare it with the current one, then send it again."
+)
 Values = Mapping[str, Any]
 
 

@@ -12,7 +12,7 @@ from environments.documents.json_part import as_time
 from portal.web.formatting import duration_words
 
 FORMATS = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"]
-PASSED = "This time has passed. Ona takes times at least a minute in the future."
+PASSED = "This time has passed. Choose a time at least a minute in the future."
 
 
 class MomentField(forms.DateTimeField):
@@ -25,7 +25,7 @@ class MomentField(forms.DateTimeField):
             input_formats=FORMATS,
             error_messages={
                 "required": "Say when.",
-                "invalid": "Write a time such as 2026-12-31 18:00 (YYYY-MM-DD HH:MM); it is read as UTC.",
+                "invalid": "Enter a time such as 2026-12-31 18:00 (YYYY-MM-DD HH:MM); it is read as UTC.",
             },
             **options,
         )

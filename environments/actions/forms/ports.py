@@ -75,7 +75,7 @@ class PortForm(forms.Form):
         name: str = self.cleaned_data["name"]
         old = self.seen.get(self.cleaned_data.get("was"), {}).get("name", "")
         if not name.strip() and name != old:
-            raise ValidationError("A name is more than blanks.")
+            raise ValidationError("A name cannot be blank.")
         return name if name == old else name.strip()
 
     def as_port(self) -> Port:
@@ -140,7 +140,7 @@ def typed_rows(data: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
 def admission_field() -> forms.ChoiceField:
     """To whom the ports of many environments are open at most."""
     levels = ("ADMISSION_LEVEL_CREATOR_ONLY", "ADMISSION_LEVEL_ORGANIZATION")
-    return forms.ChoiceField(label="Open at most to", choices=[(level, enum_label(level)) for level in levels])
+    return forms.ChoiceField(label="Open to at most", choices=[(level, enum_label(level)) for level in levels])
 
 
 class PortsForm(EditForm):
@@ -193,7 +193,7 @@ class PortsForm(EditForm):
 
     def notes(self) -> Sequence[str]:
         if self.organization is None:
-            return ["The organization's policies are unknown to the portal yet; Ona checks them."]
+            return ["The organization's policies are not known yet; Ona checks them."]
         level = enum_label(self.organization.max_port_admission_level)
         limit = f"Policy limit: {level}. Existing wider access is kept."
         return [*([SHARING_DISABLED] if self.organization.port_sharing_disabled else []), *([limit] if level else [])]

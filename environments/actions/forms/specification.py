@@ -30,7 +30,7 @@ CHOICES = [
     (NEVER, "never: it runs until somebody stops it"),
     (EXACT, "another time"),
 ]
-LOOKED_FOR = "not set: found by Ona"
+LOOKED_FOR = "not set: detected by Ona"
 NEW = "another one"
 
 
@@ -46,7 +46,7 @@ class TimeoutForm(EditForm):
         label="Time without use",
         required=False,
         max_length=100,
-        help_text="At least 30 minutes, such as 90m, 1h30m or 2 days. A number alone is minutes.",
+        help_text="At least 30 minutes, such as 90m, 1h30m or 2 days. A number without a unit means minutes.",
         widget=forms.TextInput(attrs=CAUTION),
     )
 
@@ -102,7 +102,7 @@ class TimeoutForm(EditForm):
         except ValueError as why:
             raise ValidationError(str(why)) from None
         if after and after < SHORTEST_TIMEOUT:
-            raise ValidationError("Ona takes 30 minutes or more, or never.")
+            raise ValidationError("Ona accepts 30 minutes or more, or never.")
         if why_not := refused_timeout(after, self.organization):
             raise ValidationError(why_not)
         return after
@@ -147,7 +147,7 @@ class GitForm(EditForm):
         label="Git e-mail",
         required=False,
         widget=forms.TextInput(attrs={**CAUTION, "inputmode": "email"}),
-        help_text="New commits in the environment carry them. Left empty, it is not set.",
+        help_text="New commits in the environment use them. Left empty, they are not set.",
     )
 
     def initial_values(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class GitForm(EditForm):
     def _identity(self, name: str, old: str) -> str:
         text, before = self.cleaned_data[name], self.seen.values[old]
         if any(sign in text for sign in "<>\r\n") and text != before:
-            raise ValidationError("Git takes no <, > or line breaks here.")
+            raise ValidationError("Git does not allow <, > or line breaks here.")
         return kept(text, before)
 
     def mine(self) -> Mapping[str, Any]:
@@ -216,7 +216,7 @@ class DevcontainerForm(PathForm):
 
     def prepare(self) -> None:
         self.fields["path"].label = "Devcontainer file"
-        self.fields["path"].help_text = "Such as .devcontainer/devcontainer.json. Leave empty to let Ona find one."
+        self.fields["path"].help_text = "Such as .devcontainer/devcontainer.json. Leave empty to let Ona detect it."
         self.order_fields(["path", "rebuild", "reason"])
 
     def needs_reason(self) -> bool:
@@ -237,7 +237,7 @@ class AutomationsFileForm(PathForm):
 
     def prepare(self) -> None:
         self.fields["path"].label = "Automations file"
-        self.fields["path"].help_text = "Such as .ona/automations.yaml. Leave empty to let Ona find one."
+        self.fields["path"].help_text = "Such as .ona/automations.yaml. Leave empty to let Ona detect it."
 
     @staticmethod
     def texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -261,14 +261,14 @@ class ContentForm(EditForm):
 class KernelControlsForm(EditForm):
     values = parts.kernel_controls
     ACTIONS: ClassVar = ("KERNEL_CONTROLS_ACTION_BLOCK", "KERNEL_CONTROLS_ACTION_AUDIT")
-    enabled = forms.BooleanField(required=False, label="Guard which programs may run")
+    enabled = forms.BooleanField(required=False, label="Control which programs may run")
     action = forms.ChoiceField(label="What happens to a denied program", required=False)
     denylist = forms.CharField(
         label="Denied programs",
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={**CAUTION, "rows": 6}),
-        help_text="One a line, such as /usr/bin/nmap.",
+        help_text="One per line, such as /usr/bin/nmap.",
     )
 
     def initial_values(self) -> dict[str, Any]:

@@ -14,9 +14,7 @@ from environments.actions.forms.editing import EditForm
 from environments.actions.forms.keys import PublicKey, is_private, read_key
 from portal.ledger.models import Operation
 
-ONLY_PUBLIC = (
-    "There was a private key among this. Only public keys are taken, such as the .pub file; what was typed is dropped."
-)
+ONLY_PUBLIC = "This contained a private key. Enter public keys only, such as a .pub file; what you typed was discarded."
 
 
 class SSHKeysForm(EditForm):
@@ -27,7 +25,7 @@ class SSHKeysForm(EditForm):
         label="Add keys",
         required=False,
         widget=forms.Textarea(attrs={**CAUTION, "rows": 3, "wrap": "off"}),
-        help_text="Public keys as in a .pub file, one a line: “ssh-ed25519 AAAA… ann@laptop”.",
+        help_text="Public keys as in a .pub file, one per line: “ssh-ed25519 AAAA… ann@laptop”.",
     )
 
     def prepare(self) -> None:
@@ -103,5 +101,5 @@ def _new(line: str, there: Collection[bytes]) -> PublicKey:
     """The key in `line`; ValueError where it is none, or there already."""
     found = read_key(line)
     if found.blob in there:
-        raise ValueError(f"This key is there already: {found.fingerprint}.")
+        raise ValueError(f"This key is already there: {found.fingerprint}.")
     return found

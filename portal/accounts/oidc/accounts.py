@@ -17,6 +17,7 @@ from django.shortcuts import render
 from portal.accounts.oidc.id_tokens import SignInRefused
 from portal.accounts.oidc.provider import Provider
 from portal.accounts.roles import ROLES
+from portal.identity_providers import IdentityProvider
 from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 UNKNOWN = "The provider could not be reached, or did not answer as expected. Try again; nothing was changed."
 CANCELLED = "You did not sign in at the provider."
 NOT_ASKED = "This answer does not belong to a sign-in that was begun here in the last ten minutes. Sign in again."
-INACTIVE = "Your account is deactivated. An admin of this portal can activate it."
+INACTIVE = "Your account is deactivated. An admin of this portal can reactivate it."
 
 
 class ProviderAccounts(DefaultSocialAccountAdapter):
@@ -60,7 +61,7 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
         if len(found) != 1:
             return None
         if found[0].is_superuser or SocialAccount.objects.filter(user=found[0]).exists():
-            raise SignInRefused("Another account has your e-mail address. An admin of this portal can tell you more.")
+            raise SignInRefused("Another account has your e-mail address. Ask an admin of this portal.")
         return found[0], email
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
@@ -93,6 +94,12 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
             refused_because=said, once_within=REPEATED,
         )  # fmt: skip
         raise ImmediateHttpResponse(render(request, "accounts/provider_refused.html", {"means": said}, status=403))
+
+
+def provider_of(user: User) -> IdentityProvider | None:
+    """The identity provider that the user signs in by."""
+    ids = SocialAccount.objects.filter(user=user).values_list("provider", flat=True)
+    return next((settings.IDENTITY_PROVIDERS[each] for each in ids if each in settings.IDENTITY_PROVIDERS), None)
 
 
 @transaction.atomic

@@ -28,7 +28,7 @@ from portal.api.schema import problems, row_schema
 from portal.lists.query import read_query
 from portal.lists.registry import LISTS, SAVABLE
 
-READ_ONLY = "This token only reads: it cannot change views."
+READ_ONLY = "This token is read-only: it cannot change views."
 NOT_YOURS = "There is no such view among your own."
 NO_LIST = "There is no such list, or you may not see it. Views are of: {}."
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}

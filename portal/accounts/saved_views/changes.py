@@ -35,7 +35,7 @@ def canonical(url_name: str, query: str) -> str:
     """The canonical query of the list; NotKept if it is too long."""
     written = SAVABLE[url_name].canonical(QueryDict(query))
     if len(written) > LONGEST_QUERY:
-        raise NotKept(f"These filters are too long to be kept: {len(written):,} of {LONGEST_QUERY:,} characters.")
+        raise NotKept(f"These filters are too long to be saved: {len(written):,} of {LONGEST_QUERY:,} characters.")
     return written
 
 
@@ -47,7 +47,7 @@ def keep_view(*, owner: User, name: str, url_name: str, query: str, is_shared: b
         view = SavedView.objects.filter(owner=owner, name=name).first()
         if view is None:
             if SavedView.objects.filter(owner=owner).count() >= MOST:
-                raise NotKept(f"You keep {MOST} views, which is as many as there can be. Delete one first.")
+                raise NotKept(f"You have {MOST} views, the maximum. Delete one first.")
             view = SavedView.objects.create(owner=owner, name=name, **asked)
             log.info("view_saved", **_told(view))
         elif asked != {field: getattr(view, field) for field in asked}:
@@ -123,8 +123,8 @@ def start_of(user: User) -> tuple[str, str]:
         return start.view.url, ""
     start.delete()
     return overview, (
-        f"Your start, {start.name}, is there no more: it was deleted, or is no longer shared with you. "
-        "You start with the overview until you choose another view."
+        f"Your home page, {start.name}, no longer exists, or is no longer shared with you. "
+        "It is the overview until you choose another view."
     )
 
 
@@ -142,7 +142,7 @@ def _refuse_overtaken(view: SavedView, seen_at: datetime | None) -> None:
     filters = ", ".join(f"{name}: {value}" for name, value in view.pairs) or "none"
     raise Overtaken(
         f"This view was changed after you opened this. It is now called {view}, is {shared}, and has these filters: "
-        f"{filters}. Nothing was changed: save again to have it as you want it."
+        f"{filters}. Nothing was changed: save again to apply your changes."
     )
 
 

@@ -153,7 +153,7 @@ def view_start(request: HttpRequest) -> HttpResponse:
     if named and found is None:
         raise _no_such_view()
     changes.choose_start(user=user, view=found)
-    messages.success(request, f"You start with {found or 'the overview'}.")
+    messages.success(request, f"Your home page is {found or 'the overview'}.")
     return redirect("accounts:views")
 
 
@@ -194,7 +194,7 @@ def _own(request: HttpRequest, view_id: int) -> SavedView:
 def _no_such_view() -> Http404:
     return Http404(
         "There is no such view, or it is not yours and not shared with you. It may have been deleted. "
-        "The page Views, in the menu of your account, has all there are."
+        "The page Views, in your account menu, lists all of them."
     )
 
 

@@ -22,7 +22,7 @@ from portal.ona.documents.tokens import Secret
 CREATED, REVOKED = "api_token.create", "api_token.revoke"
 DEFAULT_DAYS, MAX_DAYS = 90, 365
 MAX_TOKENS = 50  # of one person that are neither revoked nor expired
-MADE_WORDS = "The token was made. Nothing was sent to Ona."
+MADE_WORDS = "The token was created. Nothing was sent to Ona."
 REVOKED_WORDS = "The token was revoked and stopped at once. Nothing was sent to Ona."
 
 
@@ -42,7 +42,7 @@ def create_token(
     PermissionDenied if anybody but the owner requests it; TokenNotMade.
     """
     if not is_person(context["actor"]) or context["actor"].pk != owner.pk:
-        raise PermissionDenied("Tokens are made by people, for themselves.")
+        raise PermissionDenied("People create tokens, and only for themselves.")
     _check(owner, role, days)
     now = timezone.now()
     prefix, secret = generate()
@@ -65,7 +65,7 @@ def revoke_token(*, token: ApiToken, **context: Unpack[RequestContext]) -> bool:
     """Revoke it for good; False if it was revoked before. PermissionDenied if it is another's and the actor may not."""
     actor = context["actor"]
     if not is_person(actor) or not (actor.pk == token.owner_id or actor.has_perm(REVOKE)):
-        raise PermissionDenied("Tokens of others are revoked by admins.")
+        raise PermissionDenied("Only admins can revoke other people's tokens.")
     if token.revoked_at:
         return False
     before, now = {"revokedAt": None, "owner": token.owner.get_username()}, timezone.now()
@@ -89,15 +89,17 @@ def _check(owner: User, role: str, days: int) -> None:
         raise TokenNotMade(f"A token is valid for 1 to {MAX_DAYS} days.", "days")
     offered = roles_within(owner)
     if role not in offered:
-        raise TokenNotMade(f"The role of a token is at most your own: {', '.join(offered) or 'you have none'}.", "role")
+        raise TokenNotMade(
+            f"A token cannot have more rights than your own role: {', '.join(offered) or 'you have none'}.", "role"
+        )
     if ApiToken.objects.filter(owner=owner).unended(timezone.now()).count() >= MAX_TOKENS:
-        raise TokenNotMade(f"You have {MAX_TOKENS} tokens, which is as many as there can be. Revoke one first.")
+        raise TokenNotMade(f"You have {MAX_TOKENS} tokens, the maximum. Revoke one first.")
 
 
 def _made_by(operation: Operation) -> ApiToken:
     token = ApiToken.objects.filter(pk=operation.target_id).first() if operation.target_id else None
     if token is None:
-        raise TokenNotMade("This form was sent before, and no token came of it. Open the form again.")
+        raise TokenNotMade("This form was already sent, and no token was created. Open the form again.")
     return token
 
 

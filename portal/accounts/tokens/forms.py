@@ -26,12 +26,12 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(
         max_length=LONGEST_NAME,
-        help_text="What it is for, such as the script or system that has it.",
+        help_text="What it is for, such as the script or system that uses it.",
         error_messages={"required": "Enter a name."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "form-control"}),
     )
     role = forms.ChoiceField(
-        help_text="At most your own. If you lose that role, the token stops.",
+        help_text="At most your own. If you lose that role, the token stops working.",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
     days = forms.IntegerField(
@@ -39,12 +39,12 @@ class TokenForm(forms.Form):
         initial=DEFAULT_DAYS,
         min_value=1,
         max_value=MAX_DAYS,
-        help_text=f"At most {MAX_DAYS}. It stops then, and a new one is made.",
+        help_text=f"At most {MAX_DAYS}. It stops working then; create a new one in time.",
         error_messages={"required": DAYS, "invalid": DAYS, "min_value": DAYS, "max_value": DAYS},
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "form-control", "inputmode": "numeric"}),
     )
     is_read_only = forms.BooleanField(
-        label="Read-only: it changes nothing",
+        label="Read-only: it cannot change anything",
         required=False,
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )

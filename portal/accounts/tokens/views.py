@@ -79,5 +79,5 @@ def token_revoke(request: HttpRequest, token_id: str) -> HttpResponse:
 def _person(request: HttpRequest) -> User:
     """Who is signed in; a token never gets here, whatever its permissions."""
     if not isinstance(request.user, User) or not is_person(request.user):
-        raise PermissionDenied("Tokens are made and revoked by people.")
+        raise PermissionDenied("Tokens are created and revoked by people.")
     return request.user

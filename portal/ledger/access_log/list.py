@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ COLUMNS = (
     "at", "kind", "outcome", "actor_id", "actor_name", "token", "address", "browser", "subject", "environment_id",
     "why", "before", "after",
 )  # fmt: skip
+
+_BOUNDARIES = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,22 @@ def _display(entries: Sequence[AccessEntry], query: ListQuery, request: HttpRequ
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """What differs, in words: "roles: now Operator, no longer Viewer", "is_active: yes → no"."""
-    for name in dict.fromkeys((*before, *after)):
-        old, new = before.get(name), after.get(name)
+    """What differs, in words: "roles: now Operator, no longer Viewer", "active: yes → no"."""
+    for key in dict.fromkeys((*before, *after)):
+        old, new, name = before.get(key), after.get(key), _name(key)
         if isinstance(old or [], list) and isinstance(new or [], list):
             given = [f"now {each}" for each in new or [] if each not in (old or [])]
             taken = [f"no longer {each}" for each in old or [] if each not in (new or [])]
             yield f"{name}: {', '.join((*given, *taken))}"
-        elif name not in before:
+        elif key not in before:
             yield f"{name}: {_value(new)}"
         else:
             yield f"{name}: {_value(old)} → {_value(new)}"
+
+
+def _name(key: str) -> str:
+    """The words of a column or of a field of a document: "active", "read only"."""
+    return _BOUNDARIES.sub(" ", key).lower().removeprefix("is ")
 
 
 def _value(value: Any) -> str:

@@ -129,7 +129,7 @@ def test_a_person_keeps_at_most_so_many_views(ann: User, monkeypatch: pytest.Mon
     client = browser(ann)
     answer = save(client)
     assert answer.status_code == 422
-    assert "You keep 3 views" in text(answer)
+    assert "You have 3 views" in text(answer)
     assert save(client, "0").status_code == 302, "what is there already is not one more"
 
 

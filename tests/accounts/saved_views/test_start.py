@@ -94,9 +94,9 @@ def test_a_start_that_was_taken_away_is_told_once_and_the_overview_takes_its_pla
     client = browser(bo)
     first = client.get(START, follow=True)
     assert first.redirect_chain[-1][0] == "/"
-    assert "Your start, Fleet &lt;i&gt;, is there no more" in text(first)
+    assert "Your home page, Fleet &lt;i&gt;, no longer exists" in text(first)
     again = client.get(START, follow=True)
-    assert "is there no more" not in text(again)
+    assert "no longer exists, or" not in text(again)
 
 
 def test_deleting_the_own_start_needs_no_telling(ann: User) -> None:
@@ -104,13 +104,13 @@ def test_deleting_the_own_start_needs_no_telling(ann: User) -> None:
     start_with(ann, saved)
     client = browser(ann)
     client.post(address(saved, "delete/"), follow=True)
-    assert "is there no more" not in text(client.get(START, follow=True))
+    assert "no longer exists, or" not in text(client.get(START, follow=True))
 
 
 def test_the_owner_is_told_how_many_start_with_what_they_delete(ann: User, bo: User) -> None:
     shared = view(ann, is_shared=True)
     start_with(bo, shared)
-    assert "1 other person starts with it" in text(browser(ann).get(address(shared, "delete/")))
+    assert "1 other person has it as their home page" in text(browser(ann).get(address(shared, "delete/")))
 
 
 def test_a_start_whose_list_one_may_not_see_any_more_leads_to_the_overview(ann: User) -> None:

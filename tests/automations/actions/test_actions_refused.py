@@ -82,7 +82,7 @@ def test_what_stands_against_it_is_told_and_nothing_is_sent(
     running, execution = a_service(sandbox, environment, ServicePhase.RUNNING), an_execution(sandbox, environment)
     tasks.stop_execution(execution=execution, actor=ada, **WHY)
     refused = [
-        (services.start_service(service=running, actor=ada), "It runs already."),
+        (services.start_service(service=running, actor=ada), "It is already running."),
         (services.update_service(service=running, spec={"readinessTimeout": "5s"}, actor=ada, **WHY), "Stop it first"),
         (services.delete_service(service=running, actor=ada, **WHY), "or delete it by force"),
         (tasks.stop_execution(execution=execution, actor=ada, **WHY), "It has ended."),

@@ -71,16 +71,16 @@ def test_errors_stand_beside_their_fields_and_nothing_typed_is_lost(environment:
     assert answer.status_code == 422
     for error in (
         "Letters, digits, _ and - only",
-        "needs a command",
+        "Enter the command that starts the service",
         "At most 24 hours",
-        "Name the image",
+        "Enter the image",
         "Enter a reason",
     ):
         assert error in text
     assert fields(answer)["description"] == ["kept words"]
     assert "canary" not in answer.content.decode()
     again = send(admin, tab.new("service", environment), answer)
-    assert "Type the value again" in words(again)
+    assert "Enter the value again" in words(again)
     assert Operation.objects.count() == 0
 
 
@@ -127,7 +127,7 @@ def test_the_last_variable_stays(sandbox: Sandbox, environment: Environment, adm
     service = tab.service(sandbox, environment)
     removed = {"variables__0__DELETE": "on", "variables__1__DELETE": "on"}
     answer = send(admin, url("edit", service), reason="tidy", **removed)
-    assert "The last variable cannot be taken away" in words(answer)
+    assert "The last variable cannot be removed" in words(answer)
 
 
 def test_of_a_service_that_is_not_stopped_only_the_words_can_be_changed(
@@ -173,7 +173,7 @@ def test_a_change_by_somebody_else_is_shown_and_mine_can_be_used(
 def test_a_form_that_was_tampered_with_says_so(sandbox: Sandbox, environment: Environment, admin: Client) -> None:
     service = tab.service(sandbox, environment)
     answer = send(admin, url("edit", service), seen_values="forged", name="Mine", reason="x")
-    assert "can no longer tell what it was made from" in words(answer)
+    assert "It is no longer known which version this form was made from" in words(answer)
 
 
 def test_it_is_started_by_one_press_and_stopped_with_a_reason(
@@ -200,7 +200,7 @@ def test_a_start_beside_the_panel_leaves_the_panel_alone_and_a_refused_one_opens
     assert "environment-changed" in answer["HX-Trigger"]
     again = admin.post(url("start", service), pressed | {"operation_id": str(uuid.uuid4())}, headers=HTMX)
     assert again.status_code == 422
-    assert "It runs already" in words(again)
+    assert "It is already running" in words(again)
 
 
 def test_one_that_runs_is_deleted_by_force_alone(sandbox: Sandbox, environment: Environment, admin: Client) -> None:

@@ -84,7 +84,7 @@ def test_the_last_dependency_stays(sandbox: Sandbox, environment: Environment, a
     build = tab.task(sandbox, environment)
     test = tab.task(sandbox, environment, "test", (build,))
     answer = send(admin, url("edit", test), dependsOn=None, reason="x")
-    assert "cannot take away all dependencies at once" in words(answer)
+    assert "cannot remove all dependencies at once" in words(answer)
 
 
 def test_a_change_by_somebody_else_is_shown_with_the_names_of_tasks(

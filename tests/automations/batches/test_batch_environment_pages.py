@@ -85,7 +85,7 @@ def test_the_plan_ticks_what_can_be_stopped_names_what_cannot_and_says_what_is_a
     factories.environment(name="sleeper", phase=Phase.STOPPED)
     page = factories.client("Operator").get(NEW, {"action": "environment.stop"}).content.decode()
     assert ticked(page) == [str(runner.pk)]
-    assert "1 unpushed commit and 0 changed files." in page
+    assert "1 unpushed commit." in page
     assert "1: It is not running." in page
     assert "sleeper" in page
     assert "No filter is set" in page
@@ -118,7 +118,7 @@ def test_a_tasks_reference_that_was_typed_before_is_no_part_of_an_action_on_envi
     ("moment", "words"),
     [
         ("", "Say when."),
-        ("soon", "Write a time such as"),
+        ("soon", "Enter a time such as"),
         ("2020-01-01T10:00", "This time has passed"),
     ],
 )

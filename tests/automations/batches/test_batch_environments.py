@@ -161,7 +161,7 @@ def test_environments_whose_turn_comes_after_the_moment_are_left_out_in_words(sa
         batches_worker.drive_batches()
     assert states(batch) == {ItemState.LEFT_OUT: 2}
     assert {item.why.partition(":")[0] for item in batch.items.all()} == {
-        "A lockdown lies at least a minute in the future"
+        "A lockdown must be at least a minute in the future"
     }
     assert {item.operation_id for item in batch.items.all()} == {None}  # there is none to look at
     batch.refresh_from_db()

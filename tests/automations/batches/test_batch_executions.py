@@ -102,7 +102,7 @@ def test_the_plan_counts_what_cannot_be_stopped_in_as_many_queries_for_many_as_f
     with django_assert_max_num_queries(30):
         page = factories.client("Operator").get(NEW, {"action": "execution.stop"}).content.decode()
     for why in (
-        "1: no longer kept by Ona", "1: has ended", "1: its environment is deleted",
+        "1: no longer stored by Ona", "1: has ended", "1: its environment is deleted",
         "1: its environment was never observed",
     ):  # fmt: skip
         assert why in page, why

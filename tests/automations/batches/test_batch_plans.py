@@ -26,14 +26,14 @@ DAY = timedelta(days=1)
     ("action", "can", "cannot", "why"),
     [
         (lifecycle.STOP, {}, {"phase": Phase.STOPPED}, "It is not running."),
-        (lifecycle.START, {"phase": Phase.STOPPED}, {}, "It is running already, or on its way."),
+        (lifecycle.START, {"phase": Phase.STOPPED}, {}, "It is already running or starting."),
         (
             lifecycle.START,
             {"phase": Phase.STOPPED},
             {"phase": Phase.STOPPED, "archived_at": timezone.now()},
             "It is archived. Unarchive it first.",
         ),
-        (lifecycle.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is archived already."),
+        (lifecycle.ARCHIVE, {}, {"archived_at": timezone.now()}, "It is already archived."),
         (lifecycle.UNARCHIVE, {"archived_at": timezone.now()}, {}, "It is not archived."),
         (metadata.SET_LOCKDOWN, {}, {"phase": Phase.DELETING}, "It is being deleted."),
         (metadata.CLEAR_LOCKDOWN, {"lockdown_at": timezone.now()}, {}, "It has no lockdown."),

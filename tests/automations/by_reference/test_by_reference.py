@@ -159,7 +159,7 @@ def test_a_selection_leads_to_running_in_many_environments(fleet: None, shop: Pr
     assert f"batches/new/?action=task.start&amp;reference=build&amp;project={shop.pk}" in page
     page = factories.client("Viewer").get(f"{TASKS}build/").content.decode()
     assert "batches/new/" not in page
-    assert "your roles do not let you run tasks" in page
+    assert "Your roles do not let you do this" in page
 
 
 def test_a_reference_that_nobody_has_is_not_found(viewer: Client, fleet: None) -> None:

@@ -46,7 +46,7 @@ def test_a_completed_operation_has_a_notice_for_a_while(sandbox: Sandbox, enviro
 def test_the_notice_of_a_failure_says_why(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     services.start_service(service=a_service(sandbox, environment, ServicePhase.RUNNING), actor=ada)
     (note,) = notes(environment)
-    assert (note.tone, note.text) == ("error", "It runs already.")
+    assert (note.tone, note.text) == ("error", "It is already running.")
     assert note.title.startswith("Start service Mail requested by ada")
 
 

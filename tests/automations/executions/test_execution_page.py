@@ -144,7 +144,7 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
 def test_one_that_ona_dropped_stays_and_says_so() -> None:
     execution = made.execution(made.task(factories.environment()), gone_at=timezone.now())
     told = page(execution)
-    assert "No longer kept by Ona , as observed just now" in told
+    assert "No longer stored by Ona , as observed just now" in told
     assert "Last confirmed just now" in told
 
 

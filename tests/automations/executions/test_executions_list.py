@@ -68,7 +68,7 @@ def found(viewer: Client, runs: dict[str, TaskExecution], **query: Any) -> list[
 def test_a_row_tells_phase_task_environment_people_times_and_failure(viewer: Client, runs: Any) -> None:
     page = viewer.get(LIST).content.decode()
     for told in ("succeeded", "Build", "quiet-otter", "web-shop", "Ann Lee", "1 min", "exit status 137", "so far",
-                 "after devcontainer start", "no longer kept by Ona"):  # fmt: skip
+                 "after devcontainer start", "no longer stored by Ona"):  # fmt: skip
         assert told in page, told
     assert f'href="/automations/executions/{runs["build"].pk}/"' in page
     assert f'href="/environments/{runs["build"].environment_id}/"' in page

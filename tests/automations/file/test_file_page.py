@@ -234,7 +234,7 @@ def test_an_upload_takes_the_place_of_the_text_and_stays_for_applying(environmen
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"tasks:\n \xff", "Line 2, column 2: Here is a byte that is not UTF-8"), (b"x" * 300_000, "larger than 256 KiB"),
+    [(b"tasks:\n \xff", "Line 2, column 2: This byte is not UTF-8"), (b"x" * 300_000, "larger than 256 KiB"),
      (b"", "Paste a file")],
 )  # fmt: skip
 def test_an_upload_that_is_no_text_leaves_what_was_typed(

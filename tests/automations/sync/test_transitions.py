@@ -137,7 +137,7 @@ def test_an_execution_that_is_gone_was_dropped_by_ona() -> None:
     observe(EXECUTION_KIND, [execution(0, 1, "TASK_EXECUTION_PHASE_SUCCEEDED")])
     mark_deleted(EXECUTION_KIND, [ONE], at(2))
     (event,) = events(ONE)
-    assert (event.what, event.kind, event.new) == ("no longer kept by Ona", "time", at(2))
+    assert (event.what, event.kind, event.new) == ("no longer stored by Ona", "time", at(2))
 
 
 @dataclass(frozen=True)

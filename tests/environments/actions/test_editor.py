@@ -116,12 +116,12 @@ def test_more_rows_are_shown_without_saving_or_complaining(sandbox: Sandbox, adm
         ({"ports__3__port": "65536", "ports__3__name": "x"}, "A number from 1024 to 65535"),
         ({"ports__3__port": "web", "ports__3__name": "x"}, "A number from 1024 to 65535"),
         ({"ports__3__port": "9000"}, "Give it a name"),
-        ({"ports__3__port": "9000", "ports__3__name": "  "}, "more than blanks"),
+        ({"ports__3__port": "9000", "ports__3__name": "  "}, "cannot be blank"),
         ({"ports__3__port": "9000", "ports__3__name": "x" * 101}, "at most 100 characters"),
         ({"ports__3__port": "8443", "ports__3__name": "x"}, "Port 8443 is listed twice"),
         ({"ports__0__port": ""}, "A number from 1024 to 65535"),
         ({"ports__0__admission": "ADMISSION_LEVEL_NEW"}, "Select a valid choice"),
-        ({f"ports__{row}__DELETE": "on" for row in range(3)}, "last shared port cannot be taken away"),
+        ({f"ports__{row}__DELETE": "on" for row in range(3)}, "last shared port cannot be removed"),
     ],
 )
 def test_ports_that_ona_would_refuse_are_refused_at_their_row_and_stay_typed(
@@ -143,20 +143,20 @@ def test_ports_that_ona_would_refuse_are_refused_at_their_row_and_stay_typed(
     [
         ("timeout", {"choice": "exact", "exact": "29m"}, "30 minutes or more"),
         ("timeout", {"choice": "exact", "exact": "soon"}, "This is not a duration"),
-        ("timeout", {"choice": "exact", "exact": ""}, "Write a duration"),
+        ("timeout", {"choice": "exact", "exact": ""}, "Enter a duration"),
         ("timeout", {"choice": None}, "Choose one"),
         ("devcontainer", {"path": "/etc/passwd"}, "does not start with a /"),
         ("devcontainer", {"rebuild": "on"}, "Enter a reason"),
         ("automations-file", {"path": "/x"}, "does not start with a /"),
         ("git", {"email": "ann at acme"}, "not an e-mail address"),
-        ("git", {"username": "Ann <root>"}, "Git takes no <"),
+        ("git", {"username": "Ann <root>"}, "Git does not allow <"),
         ("kernel-controls", {"denylist": "x"}, "Enter a reason"),
         ("kernel-controls", {"action": "NEW", "reason": "x"}, "Select a valid choice"),
         ("content", {"typed_name": "x", "reason": "x"}, "This is not its name"),
         ("content", {"reason": ""}, "Enter a reason"),
         ("ssh-keys", {"add": "ssh-rsa AAAA"}, "Line 1: The key is cut short"),
-        ("ssh-keys", {"add": f"{ECDSA}\r\n{ECDSA}"}, "Line 2: This key is there already"),
-        ("ssh-keys", {"add": ED25519}, "This key is there already"),
+        ("ssh-keys", {"add": f"{ECDSA}\r\n{ECDSA}"}, "Line 2: This key is already there"),
+        ("ssh-keys", {"add": ED25519}, "This key is already there"),
         ("ssh-keys", {"remove": ["unknown"]}, "Select a valid choice"),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_private_key_is_neither_kept_nor_shown_again(sandbox: Sandbox, admin: 
     canary = "CANARYb3BlbnNzaC1rZXktdjE"
     answer = send(admin, environment, "ssh-keys", add=f"-----BEGIN OPENSSH PRIVATE KEY-----\r\n{canary}\r\n-----END")
     assert answer.status_code == 422
-    assert "There was a private key among this" in words(answer)
+    assert "This contained a private key" in words(answer)
     assert canary not in answer.content.decode()
 
 

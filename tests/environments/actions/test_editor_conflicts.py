@@ -99,7 +99,7 @@ def test_a_form_that_cannot_tell_what_it_was_made_from_is_not_taken(
     typed = {"seen_values": ""} if "seen_version" in broken else broken
     answer = send(admin, environment, "git", username="typed", **typed)
     assert answer.status_code == 422
-    assert "can no longer tell what it was made from" in words(answer)
+    assert "It is no longer known which version this form was made from" in words(answer)
     assert saved(send(admin, environment, "git", answer))
 
 
@@ -107,4 +107,4 @@ def test_the_form_of_another_environment_is_not_taken(sandbox: Sandbox, admin: C
     one, other = maximal(sandbox), maximal(sandbox)
     answer = send(admin, other, "git", admin.get(address(one, "git")), username="typed")
     assert answer.status_code == 422
-    assert "can no longer tell" in words(answer)
+    assert "It is no longer known which" in words(answer)

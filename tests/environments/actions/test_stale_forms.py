@@ -117,7 +117,7 @@ def test_a_form_of_another_environment_is_not_believed(sandbox: Sandbox, admin: 
     form = fields(admin.get(address(environment, "rename")))
     answer = rename(admin, environment, form, made_from=foreign, name="mine")
     assert answer.status_code == 422
-    assert "no longer tell what it was made from" in words(answer)
+    assert "It is no longer known which version this form was made from" in words(answer)
     assert rename(admin, environment, fields(answer) | {"operation_id": str(uuid.uuid4())}).status_code == 302
 
 

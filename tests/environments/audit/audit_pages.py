@@ -45,7 +45,7 @@ def some() -> dict[str, Environment]:
         "later": {"lockdown_at": now + 99 * DAY},
         "free": {"created_at": now - DAY},
         "gone": {"gone_at": now - DAY},
-        "archived": {"phase": Phase.STOPPED, "archived_at": now - DAY, "unpushed_commits": 1},
+        "archived": {"phase": Phase.STOPPED, "archived_at": now - DAY, "unpushed_commits": 1, "changed_files": 0},
         "left over": {"phase": Phase.STOPPED, "archived_at": now - 20 * DAY},
         "forgotten": {"phase": Phase.STOPPED, "first_seen_at": now - 9 * DAY, "active_at": None,
                       "last_started_at": now - 9 * DAY},

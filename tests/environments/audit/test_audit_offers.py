@@ -80,7 +80,7 @@ def test_a_line_offers_what_fits_its_status_and_says_why_not(viewer):
     archive = get(factories.client("Admin"), ARCHIVE, q="left over")
     assert re.search(r'href="/environments/[^"]*/unarchive/">Unarchive…', archive)
     assert "Archive<" in archive
-    assert "It is archived already." in archive
+    assert "It is already archived." in archive
     assert "Your roles do not let you do this" in get(viewer, LOCKDOWN, q="running past")
 
 

@@ -218,7 +218,7 @@ def test_what_a_lockdown_means_is_unknown_without_policies() -> None:
 
 def test_an_environment_that_is_gone_says_so_and_keeps_its_page() -> None:
     said = main(get(factories.environment(gone_at=timezone.now())))
-    assert "The page shows the last that was recorded of it; nothing can be done any more." in said
+    assert "The page shows its last recorded state; no action is available any more." in said
 
 
 def test_archiving_is_forecast_only_from_a_stop_that_was_seen() -> None:

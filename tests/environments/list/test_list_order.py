@@ -108,7 +108,7 @@ def test_a_page_of_what_has_gone_says_so(viewer: Client, fleet: list[Environment
     )
     Environment.objects.update(gone_at=timezone.now())
     page = viewer.get(URL + html.unescape(second)).content.decode()
-    assert "Nothing beyond this place" in page
+    assert "Nothing beyond this point" in page
 
 
 @pytest.mark.parametrize(

@@ -348,3 +348,8 @@ def test_each_finding_offers_its_remedy_to_those_who_may() -> None:
     asked = admin.get(plan.replace("&amp;", "&"))
     assert "Limit ports of 1 environment" in " ".join(strip_tags(asked.content.decode()).split())
     assert all(each.remedy in ACTIONS for each in CONDITIONS.values() if each.remedy)
+    now = timezone.now()
+    SyncRun.objects.create(
+        kind=SyncRun.Kind.ENVIRONMENTS, state="failed", error_code="unauthenticated", started_at=now, finished_at=now
+    )
+    assert plan not in admin.get("/").content.decode(), "with a token that Ona rejects"

@@ -209,7 +209,7 @@ def _the_page_hatches_what_was_missed() -> None:
     page = factories.client().get("/", {"period": "day"}).content.decode()
     gaps = [tuple(map(float, each)) for each in re.findall(r'class="chart-gap" x="([\d.]+)" width="([\d.]+)"', page)]
     assert [round(width / 1000 * 24) for _, width in gaps] == [1, 3]
-    rows = page[page.index("The values as a table") :].split("<tr>")
+    rows = page[page.index("View as table") :].split("<tr>")
     assert sum("not observed</td>" in row for row in rows) == 4
     counts = page[page.index('class="ov-figures"') : page.index('id="look-back"')]
     assert 'class="ov-change"' not in counts

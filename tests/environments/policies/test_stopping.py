@@ -100,7 +100,7 @@ def test_the_page_says_who_started_it_what_keeps_it_awake_and_when_it_stops() ->
     card = html.partition("Why it runs, and when it stops")[2].partition("</section>")[0]
     for words in (
         "in 54 min",
-        "1 h after the last sign of use",
+        "1 h after it was last used",
         "Kept awake by",
         "vscode",
         "by ann through the portal",

@@ -47,7 +47,7 @@ JOBS: dict[str, Callable[[OnaClient], SyncRun | None]] = {
 TABLES = (Environment, Secret, Member, Project, Runner, EnvironmentClass, Service, Task, TaskExecution)
 
 
-FAULTS = {"circling": "its pages repeat", "html404": "The address did not answer as Ona."}
+FAULTS = {"circling": "its pages repeat", "html404": "The address did not answer like Ona."}
 
 
 def test_a_broken_list_fails_the_run_of_every_kind_and_deletes_nothing(sandbox: Sandbox) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -77,3 +78,10 @@ def test_check_ona_fails_if_the_portal_cannot_work(sandbox: Sandbox, settings: S
     ona_connection._client.cache_clear()
     with pytest.raises(CommandError, match="cannot work with this token"):
         run("check_ona")
+
+
+def test_the_readme_gives_check_ona_its_token_and_names_whose_token_can_write(settings: Settings) -> None:
+    connecting = Path(settings.BASE_DIR, "README.md").read_text().partition("manage check_ona`")
+    assert connecting[0].endswith("`ONA_API_KEY=… .venv/bin/python -m portal.local ")
+    assert "use the personal access token of an" in connecting[0]
+    assert "says so if it is a service account's" in connecting[2][:200]

@@ -48,11 +48,13 @@ def test_a_refused_token_is_told_once_on_every_page_with_what_to_do() -> None:
 
 def test_what_cannot_work_with_a_refused_token_is_not_offered() -> None:
     environment = factories.environment(name="quiet-otter")
+    factories.secret()
     admin = factories.client("Admin")
     page = f"/environments/{environment.pk}/"
     offers = {
         "/environments/": "/environments/new/", "/secrets/": "/secrets/add/", page: "/stop/",
         "/audit/lockdown/": "/lockdown/\">", "/audit/archive/?q=otter": "&amp;action=environment.",
+        "/secrets/?q=key": "/value/", f"{page}automations/": "/tasks/create/", "/operations/batches/": "batches/new/\"",
     }  # fmt: skip
     pack = "Create pack</button>"  # of what is stored
     for is_refused in (False, True):
@@ -87,9 +89,13 @@ def test_nothing_to_ask_is_no_success_while_ona_cannot_be_read() -> None:
     ran(**REFUSED)
     (unread, *_) = (each for each in freshness() if each.kind == SyncRun.Kind.AUTOMATIONS)
     assert unread.state == "unread"
+    ran()
+    SyncRun.objects.filter(kind=SyncRun.Kind.ENVIRONMENTS, state=SyncRun.State.FAILED).update(
+        started_at=timezone.now() + timedelta(seconds=1), finished_at=timezone.now() + timedelta(seconds=1)
+    )
     html = factories.client("Admin").get("/sync/").content.decode()
     kinds = html[html.index('id="kinds"') : html.index('id="list"')]
-    assert "current" not in kinds
+    assert "current" not in kinds, "nor what was read a moment before the token was rejected"
     ran(SyncRun.Kind.AUTOMATIONS, requests=4, started_at=timezone.now() + timedelta(seconds=1))
     (read, *_) = (each for each in freshness() if each.kind == SyncRun.Kind.AUTOMATIONS)
     assert read.state == "fresh"

@@ -73,7 +73,7 @@ def test_a_bar_shows_the_specification_before_and_after_it_field_by_field(viewer
     assert "spec.ports[9].port added absent 9" in chosen
     assert "specVersion" not in chosen
     assert f'{reverse("environments:specification", args=[environment.pk])}?from=2&amp;to=3"' in text
-    assert "What else Ona's status and metadata said then is not kept." in chosen
+    assert "The rest of Ona's status and metadata of then is not stored." in chosen
 
 
 def test_a_bar_without_a_new_version_shows_the_one_that_held_then_and_leads_to_it(viewer: Client) -> None:

@@ -37,7 +37,7 @@ def test_states_are_bars_from_one_change_to_the_next_with_how_sure_their_beginni
     assert first.startswith("Environment: starting from ")
     assert second.startswith("Environment: running from ")
     assert "It began at some time after " in second
-    assert ", as far as it was seen. It began" in second
+    assert ", as far as it was observed. It began" in second
     assert "as far as" not in first
 
 
@@ -108,7 +108,7 @@ def test_an_archiving_before_the_first_sight_is_a_mark_that_says_so(viewer: Clie
         changed(environment, Field.ARCHIVED, f"{told:%Y-%m-%dT%H:%M:%S.%fZ}", "", minutes_ago=20)
     for zoom in ("hour", "day"):
         archived = [each for each in labels(page(viewer, environment, zoom=zoom)) if "Archived" in each]
-        assert archived == [f"Archived before the portal first observed it, by what Ona says, {told:%Y-%m-%d %H:%M:%S}"]
+        assert archived == [f"Archived before the portal first observed it, as Ona reports, {told:%Y-%m-%d %H:%M:%S}"]
 
 
 def test_an_archiving_that_was_seen_is_marked_once(viewer: Client) -> None:

@@ -78,7 +78,7 @@ def test_before_the_first_verification_the_page_says_so(viewer: Client) -> None:
 def test_a_verification_of_long_ago_is_told_as_such(viewer: Client) -> None:
     operation()
     verified(2 * timedelta(seconds=configured.VERIFY_SECONDS) + timedelta(minutes=1))
-    assert "which is long ago" in seen(viewer)
+    assert "which is a long time ago" in seen(viewer)
 
 
 def test_a_broken_chain_is_a_loud_note_that_names_what_was_found(viewer: Client) -> None:

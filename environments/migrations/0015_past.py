@@ -154,7 +154,7 @@ BACKWARD = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('environments', '0013_event_stream'),
+        ('environments', '0014_outbox'),
     ]
 
     operations = [

@@ -21,5 +21,5 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("environments", "0014_past")]
+    dependencies = [("environments", "0015_past")]
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
