@@ -317,7 +317,7 @@ def test_the_bar_of_the_past_says_of_unpushed_work_that_it_is_as_now(now, viewer
     audits.policies(lifetime=7, strict=True)
     factories.environment(first_seen_at=now - 10 * DAY, lockdown_at=now + DAY, unpushed_commits=2)
     said = page(viewer, "/audit/lockdown/", now - DAY)
-    assert "2 commits: 2 d left" in said
+    assert "2 commits, files unknown: 2 d left" in said
     assert "work as now, time as of then" in said
     assert "timeout, single ports, unpushed work" in said
     assert "as of then" not in viewer.get("/audit/lockdown/").content.decode()
