@@ -38,7 +38,7 @@ def start_pack(form: EvidenceForm, actor: Any, origin: Origin) -> Job:
         "origin": origin.value,
     }
     words = (
-        f"Evidence pack as of {f'{as_of.field} UTC' if as_of.at else 'now'}, with {PERIODS[asked['days']]} before it"
+        f"Evidence pack as of {f'{as_of.field} UTC' if as_of.text else 'now'}, with {PERIODS[asked['days']]} before it"
     )
     return start_job(kind=EVIDENCE, arguments=arguments, words=words, actor=actor)
 
