@@ -39,11 +39,13 @@ COPY portal/accounts portal/accounts
 COPY portal/api portal/api
 COPY portal/directory portal/directory
 COPY portal/exports portal/exports
+COPY portal/jobs portal/jobs
 COPY portal/ledger portal/ledger
 COPY portal/lists portal/lists
 COPY portal/live portal/live
 COPY portal/metrics portal/metrics
 COPY portal/ona portal/ona
+COPY portal/outbox portal/outbox
 COPY portal/palette portal/palette
 COPY portal/watching portal/watching
 COPY portal/web portal/web

@@ -20,7 +20,7 @@ OFFLINE := PORTAL_SECRET_KEY=not-a-secret DATABASE_URL=postgresql:///none
 STATIC_FILES := $(shell find static portal environments automations -path '*static/*' -type f -not -path 'static/vendor/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint openapi.yaml fuzz bench pictures prepare chromium clean
+.PHONY: help run test check lint openapi.yaml .secrets.baseline fuzz bench pictures prepare chromium clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -35,14 +35,19 @@ check: lint  ## lint, and the tests of what changed against main
 	@tests=$$($(PYTHON) -m tests.changed); \
 	if [ -n "$$tests" ]; then $(MAKE) --no-print-directory test T="$$tests"; else echo 'No test mirrors what changed.'; fi
 
-lint: prepare  ## style, types, templates, import rules, migrations
+lint: prepare  ## style, types, templates, import rules, secrets, migrations
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(OFFLINE) $(VENV)/bin/mypy .
 	$(VENV)/bin/djlint --quiet --check templates
 	$(VENV)/bin/djlint --quiet --lint templates
 	$(VENV)/bin/lint-imports
+	git ls-files -z | xargs -0 $(VENV)/bin/detect-secrets-hook --baseline .secrets.baseline
 	$(PYTHON) -m portal.local services $(PYTHON) manage.py makemigrations --check --dry-run
+
+.secrets.baseline: prepare  ## what looks like a secret and is none, after looking at it
+	$(VENV)/bin/detect-secrets scan --slim --disable-plugin KeywordDetector \
+		--exclude-files '\.lock$$|package-lock\.json|openapi\.yaml' > $@
 
 openapi.yaml: prepare  ## the document of the REST API, from the code
 	$(OFFLINE) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file $@

@@ -18,13 +18,14 @@ from automations.by_reference.occurrences import SERVICE_ENVIRONMENTS, TASK_ENVI
 from automations.environment_tab import api as of_one_environment
 from automations.environment_tab import news as environment_news
 from automations.environment_tab import timeline_source
-from automations.executions import detail
+from automations.executions import belongings_source, detail
 from automations.executions.list import EXECUTIONS
 from automations.models import Service, Task, TaskExecution
 from automations.sync.poller import follow_environment
 from environments.actions import losses, registry
 from environments.activity import rows as activity
 from environments.detail import live_refresh, news
+from environments.directory_pages import belongings
 from environments.timeline import sources as timeline
 from portal.lists import registry as lists
 from portal.live.topics import TOPICS, Topic
@@ -40,6 +41,7 @@ def register() -> None:
     navigation.BADGES["operations:list"] = badge
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     losses.SOURCES.append(running_work)
+    belongings.SOURCES.append(belongings_source.SOURCE)
     live_refresh.FOLLOWERS.append(follow_environment)
     news.SOURCES.append(environment_news.token)
     TOPICS["execution"] = Topic(detail.SEE, detail.news, detail.mark)

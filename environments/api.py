@@ -7,6 +7,7 @@ from environments.actions.api.creation import create_one
 from environments.actions.api.endpoint import action_endpoint, urls
 from environments.actions.views.action import ENVIRONMENT
 from environments.audit import api as audit
+from environments.directory_pages import api as directory_pages
 from environments.evidence.api import make_one
 from environments.overview import api as overview
 from environments.secrets.actions import ADD_SECRET, DELETE_SECRET, UPDATE_SECRET
@@ -17,6 +18,7 @@ ONE = "environments/<uuid:environment_id>/"
 
 urlpatterns = [
     *overview.urlpatterns,
+    *directory_pages.urls(),
     *audit.urlpatterns,
     *timeline.urlpatterns,
     path("evidence/", make_one, name="evidence"),

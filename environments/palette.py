@@ -42,16 +42,16 @@ def _secrets(text: str, user: Person) -> Iterator[Hit]:
 
 
 def _named(
-    model: type[Member | Project | Runner | EnvironmentClass], parameter: str, *columns: str
+    model: type[Member | Project | Runner | EnvironmentClass], kind: str, *columns: str
 ) -> Callable[[str, Person], Iterator[Hit]]:
-    """Rows of the directory, each leading to its environments."""
+    """Rows of the directory, each leading to its page."""
 
     def find(text: str, user: Person) -> Iterator[Hit]:
         conditions = (Q(**{f"{column}__says": text}) for column in ("name", *columns))
         rows = model.objects.filter(Q(*conditions, _connector=Q.OR) | _id_begins(text)).order_by("name", "pk")
         for row in rows.defer("document")[:MOST]:
             note = " · ".join(filter(None, (getattr(row, column) for column in columns)))
-            yield Hit(str(row), f"{reverse('environments:list')}?{parameter}={row.pk}", note)
+            yield Hit(str(row), address_of(f"directory:{kind}", row.pk), note)
 
     return find
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from environments import palette
@@ -13,6 +15,8 @@ from environments.audit.query import READ
 from environments.audit.what_if import WhatIfForm
 from environments.audit.what_if_list import HITS
 from environments.detail import news
+from environments.directory_pages import belongings
+from environments.evidence.job import EVIDENCE
 from environments.evidence.verify_against_portal import MADE
 from environments.export_head import about
 from environments.list.list import ENVIRONMENTS
@@ -21,17 +25,31 @@ from environments.overview.change_log import CHANGE_LOG
 from environments.overview.starts import STARTS
 from environments.overview.views import DEFAULTS, overview_token, read_choices
 from environments.secrets import actions as secret_actions
+from environments.secrets import belongings_source
 from environments.secrets.list import SECRETS
 from environments.sync import looked_at
 from environments.sync.list import SYNC_RUNS
+from environments.timeline.event_labels import describe_transition
 from portal.exports.download import HEADS
+from portal.jobs import kinds
 from portal.ledger import labels
 from portal.lists.registry import SAVABLE, Savable, named
 from portal.lists.registry import register as register_lists
 from portal.live.topics import TOPICS, Topic
+from portal.outbox.words import SUBJECTS
 from portal.palette import sources
 
 SEE = ("environments.view_environment",)
+
+
+def _changed(told: Mapping[str, Any]) -> str:
+    """What a message tells of a transition."""
+    return f"{told['name'] or told['environment_id']}: {describe_transition(told['field'], told['old'], told['new'])}"
+
+
+def _noticed(told: Mapping[str, Any]) -> str:
+    """What an owner is told."""
+    return f"Your environment {told['environment']} was {registry.ACTIONS[told['action']].past} by {told['by']}"
 
 
 def register() -> None:
@@ -50,7 +68,10 @@ def register() -> None:
     sources.register(*palette.SOURCES, destinations=palette.destinations)
     TOPICS["environment"] = Topic(SEE, news.token, looked_at.mark)
     TOPICS["overview"] = Topic(SEE, overview_token, lambda _: looked_at.mark(looked_at.OVERVIEW))
+    SUBJECTS.update({"environment": _changed, "notice": _noticed})
     labels.ACTIONS[MADE] = "create evidence pack"
+    belongings.SOURCES.append(belongings_source.SOURCE)
+    kinds.register(EVIDENCE)
     HEADS.append(about)
     SAVABLE.update(
         {

@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from portal.directory.own_token import read_if_replaced
+
 from .actions import reconcile
 from .models import SyncRun
 from .overview import refresh
@@ -13,8 +15,11 @@ from .sync.job import run_with_client
 
 @shared_task(acks_late=False)
 def sync_environments(if_due: bool = False) -> None:
-    """List all environments, then update the overview. `if_due`: not if the event stream makes it needless yet."""
-    if if_due and not is_due(SyncRun.Kind.ENVIRONMENTS):
+    """List all environments, then update the overview. `if_due`: not if the event stream makes it needless yet.
+
+    With another token than before at once: it may see another organization.
+    """
+    if not read_if_replaced() and if_due and not is_due(SyncRun.Kind.ENVIRONMENTS):
         return
     refresh.refresh_after(run_with_client(SyncRun.Kind.ENVIRONMENTS, full_listing.sync_environments))
 

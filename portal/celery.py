@@ -23,6 +23,10 @@ app.conf.beat_schedule = {
         ("audit logs", "environments.tasks.sync_audit_logs", settings.AUDIT_LOG_SECONDS, {}),
         ("directory", "environments.tasks.sync_directory", settings.DIRECTORY_SECONDS, {}),
         ("what is under way", "automations.tasks.follow_executions", settings.FOLLOW_SECONDS, {"if_due": True}),
+        ("background jobs", "portal.jobs.tasks.run_jobs", settings.JOB_SECONDS, {}),
+        ("expired jobs", "portal.jobs.tasks.delete_expired_jobs", 600, {}),
+        ("messages", "portal.outbox.tasks.deliver_messages", settings.OUTBOX_SECONDS, {}),
+        ("old messages", "portal.outbox.tasks.delete_old_messages", 86_400, {}),
         ("batches", "automations.batches.tasks.drive_batches", settings.BATCH_SECONDS, {}),
         (
             "automations",

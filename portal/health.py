@@ -17,14 +17,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from environments.models import SyncRun
 from environments.sync.freshness import freshness
+from portal.directory.own_token import TokenState, own_token
 from portal.heartbeat import Part, seconds_since_beats
 from portal.web import errors, outages
 
 CHECK_SECONDS = 2.5
 CACHED_SECONDS = 2.0
 T = TypeVar("T")
-Database = tuple[str, dict[str, Any] | None, dict[str, Any] | None]
-AWAY: Database = ("away", None, None)
+Told = dict[str, Any] | None
+Database = tuple[str, Told, Told, Told]
+AWAY: Database = ("away", None, None, None)
 
 
 @login_not_required
@@ -37,8 +39,9 @@ def alive(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """`/readyz`: 200 if database (with space left) and broker answer and worker and scheduler are alive, else 503.
 
-    It takes three seconds at most. The age of the last successful listing and the event stream are reported but do not
-    count: cached data is worth showing while Ona is down.
+    It takes three seconds at most. The age of the last successful listing, the event stream and the portal's token for
+    Ona are reported but do not count: cached data is worth showing while Ona is down, and a portal out of service could
+    not say that its token has expired.
     """
     report = checks.report()
     return JsonResponse(report, status=200 if report["ready"] else 503)
@@ -63,7 +66,7 @@ class Checks:
     def _make(self) -> dict[str, Any]:
         deadline = time.monotonic() + CHECK_SECONDS
         asked, heard = self._pool.submit(_database), self._pool.submit(_heartbeats)
-        (state, sweep, events), heartbeats = _answer(asked, deadline) or AWAY, _answer(heard, deadline)
+        (state, sweep, events, token), heartbeats = _answer(asked, deadline) or AWAY, _answer(heard, deadline)
         return {
             "ready": state == "ok"
             and heartbeats is not None
@@ -73,6 +76,7 @@ class Checks:
             **(heartbeats or {part.value: {"state": "unknown"} for part in Part}),
             "sweep": sweep or {"state": "unknown"},
             "events": events or {"state": "unknown"},
+            "token": token or {"state": "unknown"},
         }
 
 
@@ -88,18 +92,29 @@ def _answer(future: Future[T], deadline: float) -> T | None:
 
 
 def _database() -> Database:
-    """Whether the database can be written ("ok" or "full"); the last successful listing, and the event stream."""
+    """Whether the database can be written ("ok" or "full"); the last full listing, the event stream, the token."""
     try:
         (sweep,) = freshness(SyncRun.Kind.ENVIRONMENTS)
         stream = sweep.stream
         events = _told(stream.state, stream.now - stream.since if stream.since else None)
-        return "ok" if outages.has_space() else "full", _told(sweep.state, sweep.age), events
+        is_refused = sweep.failure is not None and sweep.failure.error_code == "unauthenticated"
+        listed, token = _told(sweep.state, sweep.age), _of_token(own_token(), is_refused=is_refused)
+        return "ok" if outages.has_space() else "full", listed, events, token
     finally:
         connection.close()  # this thread's own; back to the pool
 
 
 def _told(state: str, age: timedelta | None) -> dict[str, Any]:
     return {"state": state, "seconds_ago": round(age.total_seconds()) if age is not None else None}
+
+
+def _of_token(token: TokenState, *, is_refused: bool) -> dict[str, Any]:
+    """Its state, the days that it has left, and whether it may only read: null if Ona does not say."""
+    return {
+        "state": "refused" if is_refused and not token.is_expired else token.word,
+        "days_left": None if token.days_left is None else round(token.days_left, 1),
+        "read_only": token.stored.is_read_only if token.stored else None,
+    }
 
 
 def _heartbeats() -> dict[str, dict[str, Any]]:

@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
+import msgspec
 import structlog
 from csp.constants import NONE, SELF
 from environs import Env
 
 from portal.database import Connection
-from portal.identity_providers import read_identity_providers
+from portal.identity_providers import Role, read_identity_providers
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Ona -----------------------------------------------------------------------------------------------------------
 ONA_API_KEY = env.str("ONA_API_KEY", env.str("GITPOD_API_KEY", ""))
-# The day on which it expires, such as 2027-01-31, if the token itself does not tell.
+# A file with the token instead; another token in it is used from the next request on, by all processes.
+ONA_TOKEN_FILE = env.str("PORTAL_ONA_TOKEN_FILE", "")
+# The day on which it expires, such as 2027-01-31, if Ona does not tell.
 ONA_API_KEY_EXPIRES = env.date("ONA_API_KEY_EXPIRES") if env.str("ONA_API_KEY_EXPIRES", "") else None
 ONA_BASE_URL = env.str("ONA_BASE_URL", "https://app.ona.com/api")
 ONA_REQUESTS_PER_SECOND = env.float("ONA_REQUESTS_PER_SECOND", 50.0)
@@ -45,6 +48,15 @@ LOG_STREAM_SECONDS = env.int("PORTAL_LOG_STREAM_SECONDS", 900)
 # Each export occupies a thread of the web server and a connection to the database.
 EXPORTS = env.int("PORTAL_EXPORTS", 2)
 EXPORT_SECONDS = env.int("PORTAL_EXPORT_SECONDS", 600)
+# Files of more rows than this are made in the background.
+DIRECT_ROWS = env.int("PORTAL_DIRECT_ROWS", 50_000)
+# Background jobs: how many run at once, so that workers have time for syncs; how often one is looked for, besides when
+# it is requested; how long one may take; how large its result may be, and how long that is stored.
+JOBS = env.int("PORTAL_JOBS", 1)
+JOB_SECONDS = env.int("PORTAL_JOB_SECONDS", 10)
+JOB_MAX_SECONDS = env.int("PORTAL_JOB_MAX_SECONDS", 3600)
+JOB_RESULT_MB = env.int("PORTAL_JOB_RESULT_MB", 1000)
+JOB_RESULT_HOURS = env.int("PORTAL_JOB_RESULT_HOURS", 24)
 WEB_THREADS = env.int("PORTAL_WEB_THREADS", 16)
 # A request that waited longer for a thread is answered "busy": its reader has probably gone.
 BUSY_SECONDS = env.float("PORTAL_BUSY_SECONDS", 10.0)
@@ -79,6 +91,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth.account",
     "allauth.socialaccount",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_htmx",
@@ -90,6 +103,8 @@ INSTALLED_APPS = [
     "portal.directory",
     "portal.ledger",
     "portal.accounts",
+    "portal.jobs",
+    "portal.outbox",
     "portal.watching",
     "environments",
     "automations",
@@ -110,6 +125,7 @@ MIDDLEWARE = [
     "portal.ledger.access_log.middleware.AccessRecorded",
     "portal.accounts.sessions.lifetimes.SessionLifetimes",
     "portal.accounts.kept_forms.SignInKeepsForms",
+    "portal.accounts.second_factor.signing_in.SecondFactorFirst",
     "portal.accounts.step_up.AskedAgain",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -199,11 +215,16 @@ LOGOUT_REDIRECT_URL = "accounts:sign-in"
 # The company's own sign-in: OpenID Connect.
 IDENTITY_PROVIDERS = read_identity_providers(env.str("PORTAL_IDENTITY_PROVIDERS", ""))
 ACCOUNT_ADAPTER = "portal.accounts.local_accounts.LocalAccounts"
-ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses; the portal sends no mail
+ACCOUNT_EMAIL_VERIFICATION = "none"  # providers verify addresses
 ACCOUNT_UNIQUE_EMAIL = False  # portal.accounts.oidc.accounts decides whose an address is
 SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.accounts.ProviderAccounts"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_LOGIN_ON_GET = True  # the policy of forms would refuse redirects to a provider
+# Second factors of local accounts. Roles whose people have to set one up at their next sign-in:
+SECOND_FACTOR_ROLES = msgspec.convert(env.list("PORTAL_SECOND_FACTOR_ROLES", ["Admin"]), list[Role])
+MFA_ADAPTER = "portal.accounts.second_factor.adapter.SecondFactors"
+MFA_TOTP_ISSUER = "Environment Portal"
+MFA_TOTP_TOLERANCE = 1  # half minutes that the clocks may differ
 # Two portals on one host would sign each other out if they shared cookie names.
 COOKIE_SUFFIX = env.str("PORTAL_COOKIE_SUFFIX", "")
 SESSION_COOKIE_NAME = f"portal_session{COOKIE_SUFFIX}"
@@ -247,13 +268,31 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
 AXES_HANDLER = "portal.accounts.throttling.SignInThrottle"
 SIGN_IN_LIMITS = (AXES_FAILURE_LIMIT, 15, 15)  # for each of the parameters
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "portal.accounts.views.locked_out"
+AXES_LOCKOUT_CALLABLE = "portal.accounts.throttling.locked_out"
 AXES_CLIENT_IP_CALLABLE = "portal.web.network.client_address"
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]  # of the forms that it stores with each failure
 # Requests a minute to the API: of a token, from an address, and with wrong tokens from an address.
 API_TOKEN_REQUESTS = env.int("PORTAL_API_TOKEN_REQUESTS", 600)
 API_ADDRESS_REQUESTS = env.int("PORTAL_API_ADDRESS_REQUESTS", 1200)
 API_FAILURES = env.int("PORTAL_API_FAILURES", 30)
+
+# --- Outbox --------------------------------------------------------------------------------------------------------
+OUTBOX_SECONDS = env.int("PORTAL_OUTBOX_SECONDS", 5)
+# For one attempt at sending a message.
+OUTBOX_TIMEOUT_SECONDS = env.float("PORTAL_OUTBOX_TIMEOUT_SECONDS", 15.0)
+# Origins that webhooks may be sent to though they are not public or not https on port 443: https://10.0.0.7:8443.
+WEBHOOK_ORIGINS: list[str] = env.list("PORTAL_WEBHOOK_ORIGINS", [])
+# The server that takes the portal's e-mail; without one, none is sent.
+EMAIL_HOST = env.str("PORTAL_EMAIL_HOST", "")
+EMAIL_PORT = env.int("PORTAL_EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.str("PORTAL_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.str("PORTAL_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("PORTAL_EMAIL_STARTTLS", True)
+# Where people open the portal, for links in e-mail: https://portal.example.com; without it there are none.
+PORTAL_URL = env.str("PORTAL_URL", "").rstrip("/")
+EMAIL_TIMEOUT = OUTBOX_TIMEOUT_SECONDS
+DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", "environment-portal@localhost")
 
 # --- Metrics -------------------------------------------------------------------------------------------------------
 # /metrics is closed without a token, but for `make run`, in front of which there is no proxy.

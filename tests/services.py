@@ -27,6 +27,7 @@ os.environ.setdefault("PORTAL_SECRET_KEY", "for-tests-only-and-long-enough-to-pl
 os.environ.setdefault("PORTAL_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")
 os.environ.setdefault("PORTAL_INSECURE_HTTP", "yes")
 os.environ.setdefault("PORTAL_API_ADDRESS_REQUESTS", "1000000")  # all tests come from one address
+os.environ.setdefault("PORTAL_SECOND_FACTOR_ROLES", "")  # few tests are about them
 os.environ.setdefault("PORTAL_DJANGO_ADMIN", "yes")  # off by default: its pages are tested all the same
 # Pages are tested without a collectstatic first.
 os.environ.setdefault("PORTAL_PLAIN_STATIC", "yes")

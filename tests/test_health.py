@@ -111,6 +111,7 @@ def test_ready_tells_of_database_broker_worker_scheduler_and_the_last_good_sweep
     assert report.pop("worker")["seconds_ago"] in (0, 1)
     assert report.pop("scheduler")["seconds_ago"] in (0, 1)
     assert report.pop("events") == {"state": "never", "seconds_ago": None}, "which does not count"
+    assert report.pop("token") == {"state": "unknown", "days_left": None, "read_only": None}, "nor does this"
     assert report == {"ready": True, "database": "ok", "broker": "ok"}
 
 

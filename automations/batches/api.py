@@ -256,7 +256,8 @@ def _form(kind: Kind, body: dict[str, Any], choice: Choice, *, is_undoing: bool)
         data[name] = "" if value is None else str(value)
     data.setlist("target", [str(each.target_id) for each in choice.candidates] or ["none"])
     if not choice.candidates:
-        raise NotPossible(f"No {kind.many.one} that matches can take this action: see the plan.")
+        why = choice.obstacles[0].why if len(choice.obstacles) == 1 else "see the plan."
+        raise NotPossible(f"No {kind.many.one} that matches can take this action: {why}")
     return made(data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from automations.batches.plan import STANDING, Candidate, Choice, obstacles_of
+from automations.batches.plan import STANDING, Candidate, Choice, obstacles_of, unless_read_only
 from automations.models import Batch, BatchItem, ItemState
 from environments.actions.execute import NotPossible
 from environments.actions.registry import ACTIONS, GONE, Action, Inverse
@@ -35,7 +35,11 @@ def is_by_values(action: Action) -> bool:
 
 
 def choose(batch: Batch, environments: EnvironmentQuerySet) -> Choice:
-    """Those of `environments` in which `batch` set a value, with the value before; three queries."""
+    """Those of `environments` in which `batch` set a value, with the value before; four queries."""
+    return unless_read_only(environments, lambda: _choose(batch, environments))
+
+
+def _choose(batch: Batch, environments: EnvironmentQuerySet) -> Choice:
     rows, operations = environments.order_by("name", "pk").only(*STANDING), _operations(batch)
     choice, found = Choice(), dict[str, list[Environment]]()
     for environment in rows:

@@ -18,7 +18,7 @@ from automations.batches import inverse
 from automations.batches.registry import KINDS, Kind, lockdown_of
 from automations.batches.rows import TONES, Line, counts_of, lines
 from automations.models import ENDED, Batch, BatchItem, ItemState, TaskExecution
-from environments.actions.menu import NOT_ALLOWED, Actor
+from environments.actions.registry import NOT_ALLOWED, Actor
 from environments.sync.connection import why_blocked
 from portal.exports.snapshot import read_within, streamed
 from portal.ledger.models import Operation

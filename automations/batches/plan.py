@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from automations.actions.change import UP
@@ -26,6 +27,7 @@ from environments.actions import losses
 from environments.actions.lifecycle import START, STOP
 from environments.actions.registry import Action
 from environments.models import Environment, EnvironmentQuerySet, Phase
+from portal.directory.own_token import READ_ONLY, own_token
 
 MOST = 500  # environments of one batch
 NAMED = 50  # of those where it cannot be, for each reason
@@ -110,6 +112,14 @@ def choose(action: Action, reference: str, environments: EnvironmentQuerySet, *,
             choice.is_more = True
     choice.obstacles = [*obstacles_of(found), *obstacles]
     return choice
+
+
+def unless_read_only(rows: QuerySet[Any], choose: Callable[[], Choice]) -> Choice:
+    """The choice among `rows` of a list; nothing, and the one reason for all, while the portal's token is read-only."""
+    if not own_token().is_read_only:
+        return choose()
+    count = rows.order_by().count()
+    return Choice(obstacles=[Obstacle(READ_ONLY, count)] if count else [])
 
 
 def obstacles_of(found: Mapping[str, Sequence[Environment]]) -> list[Obstacle]:

@@ -24,7 +24,7 @@ from automations.batches.start import start_batch
 from automations.models import Batch, ItemState
 from environments.actions.execute import NotPossible
 from environments.actions.lifecycle import START
-from environments.actions.menu import Actor
+from environments.actions.registry import Actor
 from environments.actions.views.action import status_of
 from environments.list.list import ENVIRONMENTS
 from portal.accounts.kept_forms import keeps_form, sent

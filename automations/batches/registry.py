@@ -19,6 +19,7 @@ from automations.batches.plan import (
     chosen,
     chosen_environments,
     chosen_executions,
+    unless_read_only,
 )
 from automations.executions.list import EXECUTIONS
 from automations.models import BatchItem, Service, Task, TaskExecution
@@ -81,6 +82,9 @@ class Kind:
 
     def choose(self, reference: str, rows: Any, *, start_first: bool = False) -> Choice:
         """Where it would be done, and where it cannot be, of `rows` of its list."""
+        return unless_read_only(rows, lambda: self._choose(reference, rows, start_first=start_first))
+
+    def _choose(self, reference: str, rows: Any, *, start_first: bool) -> Choice:
         if self.is_of_executions:
             return choose_executions(rows)
         if self.has_reference:

@@ -20,7 +20,7 @@ from automations.batches.plan import MOST, Candidate
 from automations.batches.registry import KINDS
 from automations.batches.tasks import drive_batches
 from automations.models import Batch, BatchItem, ItemState, TaskExecution
-from environments.actions.execute import NotPossible, authorize
+from environments.actions.execute import NotPossible, authorize, refuse_read_only
 from environments.actions.metadata import check_lockdown
 from environments.actions.registry import ACTIONS, Action, Danger
 from portal.ledger import recording
@@ -57,6 +57,7 @@ def start_batch(
     authorize(replace(action, name=action.batch_name, danger=max(action.danger, Danger.REASON)), context)
     for step in {step for each in candidates for step in each.steps}:
         authorize(ACTIONS[step], context)
+    refuse_read_only()
     if not 0 < len(candidates) <= MOST:
         raise NotPossible(f"Choose at least one {KINDS[action.name].many.one}, and at most {MOST}.")
     if not 1 <= at_once <= AT_ONCE or (stop_after is not None and stop_after < 1):

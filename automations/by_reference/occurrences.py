@@ -26,7 +26,7 @@ from automations.models import (
 )
 from automations.models.summary import Summary
 from environments.actions import bulk
-from environments.actions.menu import Actor, forbids
+from environments.actions.registry import Actor, forbids
 from environments.list.names import names_of
 from portal.directory.models import Project
 from portal.lists.change_token import changed_rows

@@ -10,13 +10,13 @@ from zlib import crc32
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
 from automations.actions import services, tasks
 from automations.actions.definitions import ROLES
 from automations.environment_tab import graph
 from automations.models import ExecutionPhase, Service, Task, TaskExecution
-from environments.actions.menu import forbids
 from environments.actions.registry import Action
 from environments.documents.json_part import Part
 from environments.models import Environment, Secret
@@ -177,9 +177,9 @@ class Reader:
 
     def create(self, thing: str, action: Action) -> Button:
         """The button to create one."""
-        gone = "The environment is deleted: Ona confirmed it." if self.environment.gone_at else ""
         url = reverse(f"automations:create-{thing}", args=[self.environment.pk])
-        return Button(f"New {thing}", url, forbids(self.user, action.permission) or gone)
+        why_not = action.obstacle(self.user, self.environment, None, timezone.now())  # no policy forbids it
+        return Button(f"New {thing}", url, why_not)
 
     def _definition(self, subject: Service | Task, spec: Part, commands: list[Command]) -> Definition:
         target = spec.part("runsOn")
@@ -206,8 +206,7 @@ class Reader:
 
     def _button(self, action: Action, subject: Service | Task) -> Button:
         url = reverse(f"automations:{action.slug}-{action.subject}", args=[self.environment.pk, subject.pk])
-        why_not = forbids(self.user, action.permission) or action.why_not(subject)
-        return Button(action.slug.capitalize(), url, why_not, action.slug == "delete")
+        return Button(action.slug.capitalize(), url, action.why_not(self.user, subject), action.slug == "delete")
 
     def _log(self, name: str, pk: UUID) -> Button:
         why_not = "" if self.user.has_perm(READ_LOG) else "Your roles do not let you read logs."

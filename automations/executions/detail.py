@@ -24,12 +24,13 @@ from automations.logs.access import viewer_of
 from automations.models import UNDER_WAY, Service, Task, TaskExecution, Transition
 from automations.sync.poller import follow_execution
 from environments.actions.execute import NotPossible
-from environments.actions.menu import Button, forbids
+from environments.actions.menu import Button
 from environments.actions.registry import Action
 from environments.detail.news import one_row
 from environments.models import Environment
 from environments.sync import looked_at
 from portal.directory.models import Organization
+from portal.directory.standing import standings
 from portal.ledger import rows as ledger_rows
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext
@@ -78,7 +79,7 @@ class Run:
 
     def why_not(self, action: Action, user: User | AnonymousUser) -> str:
         """What stands against stopping it, or starting its task again; empty where nothing is known to."""
-        return forbids(user, action.permission) or action.why_not(self)
+        return action.why_not(user, self)
 
     def revision(self) -> str:
         """Another one after any change of what the page shows, apart from how long ago things were."""
@@ -196,6 +197,7 @@ def frame(run: Run) -> dict[str, Any]:
         "execution": execution,
         "environment": run.environment,
         "started_by": starter or str(execution.creator_id or ""),
+        "standing": standings((execution.owner_id, execution.project_id)),
     }
 
 

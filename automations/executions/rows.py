@@ -12,8 +12,10 @@ from django.utils.safestring import SafeString
 
 from automations.executions.filters import starter_words
 from automations.models import UNDER_WAY, TaskExecution
+from portal.directory.standing import standings
 from portal.web import cells
 from portal.web.formatting import UNKNOWN, duration_words
+from portal.web.names import Standings, beginning, named
 from portal.web.templatetags.portal import ago, since
 
 # what a row shows; lists never read the documents
@@ -30,17 +32,19 @@ Row = dict[str, str]
 def list_rows(executions: Iterable[TaskExecution]) -> list[Row]:
     """The cells of each line by their names, as HTML; see `portal.web.cells`."""
     here, environments = reverse("automations:list"), reverse("environments:list")
-    return [_row(execution, here, environments) for execution in executions]
+    executions = list(executions)
+    standing = standings(identity for each in executions for identity in (each.owner_id, each.project_id))
+    return [_row(execution, here, environments, standing) for execution in executions]
 
 
-def _row(execution: TaskExecution, here: str, environments: str) -> Row:
+def _row(execution: TaskExecution, here: str, environments: str, standing: Standings) -> Row:
     return {
         "id": execution.pk.hex,
         "tick": cells.tick(execution.pk.hex, f"{execution.name} in {execution.environment_name or 'its environment'}"),
         "state": "list-past" if execution.gone_at else "",
         "phase": cells.phase(execution.phase),
         "task": _task(execution, here),
-        "environment": _environment(execution, environments),
+        "environment": _environment(execution, environments, standing),
         "by": _starter(execution),
         "created": ago(execution.created_at),
         "took": SafeString(took(execution)),
@@ -78,11 +82,11 @@ def _failure(message: str) -> str:
     return f'<bdi class="run-failure" title="{escape(message[:2000])}">{escape(short)}</bdi>'
 
 
-def _environment(execution: TaskExecution, environments: str) -> SafeString:
-    name = execution.environment_name or cells.beginning(execution.environment_id)
+def _environment(execution: TaskExecution, environments: str, standing: Standings) -> SafeString:
+    name = execution.environment_name or beginning(execution.environment_id)
     link = cells.link(f"{environments}{execution.environment_id}/", name, is_isolated=True)
-    project = cells.named("project", execution.project_id, execution.project_name, "no project", is_isolated=True)
-    owner = cells.named("owner", execution.owner_id, execution.owner_name, "owner unknown", is_isolated=True)
+    project = named("project", execution.project_id, execution.project_name, "no project", standing)
+    owner = named("owner", execution.owner_id, execution.owner_name, "owner unknown", standing)
     return SafeString(f'{link}<div class="list-source">{project} · {owner}</div>')
 
 
@@ -97,6 +101,6 @@ def _starter(execution: TaskExecution) -> SafeString:
 def _short(started_by: str) -> str:
     """An id that is nobody's here, by its beginning."""
     try:
-        return cells.beginning(UUID(started_by))
+        return beginning(UUID(started_by))
     except ValueError:
         return started_by

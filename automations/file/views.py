@@ -20,7 +20,7 @@ from automations.file_format.describe import Described, describe
 from automations.file_format.write import write
 from automations.models import Service, Task
 from automations.sync import observe
-from environments.actions.menu import NOT_ALLOWED
+from environments.actions.registry import NOT_ALLOWED
 from environments.actions.views.action import submit
 from environments.actions.views.panel import NOT_ACCEPTED, close_panel, find_environment, show_panel
 from environments.models import Environment
@@ -137,7 +137,7 @@ def _why_not(request: HttpRequest, environment: Environment) -> str:
     """Why this person cannot apply a file now; empty if they can."""
     if not request.user.has_perms(FILE_PERMISSIONS):
         return NOT_ALLOWED
-    return APPLY_FILE.why_not(environment)
+    return APPLY_FILE.why_not(request.user, environment)
 
 
 def _applied(environment: Environment, identifier: str) -> Operation:

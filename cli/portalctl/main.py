@@ -13,7 +13,7 @@ from click.shell_completion import get_completion_class
 
 from portalctl.api import Api, Problem, Unreachable
 from portalctl.output import FORMATS, document, lines
-from portalctl.streams import fetch, follow
+from portalctl.streams import JobEnded, fetch, follow
 
 REFUSED, UNKNOWN, NO_PORTAL = 1, 3, 4
 POLL_SECONDS = 2.0
@@ -142,7 +142,10 @@ def log(api: Api, target: str) -> None:
 def evidence(api: Api, /, file: Path, parts: tuple[str, ...], **options: str | None) -> None:
     """Make a signed pack of evidence and write it to FILE (- for standard output)."""
     body = {name: value for name, value in options.items() if value} | ({"parts": list(parts)} if parts else {})
-    size = fetch(api, "evidence/", body, sys.stdout.buffer if str(file) == "-" else file)
+    try:
+        size = fetch(api, "evidence/", body, sys.stdout.buffer if str(file) == "-" else file)
+    except JobEnded as ended:
+        _end(REFUSED, str(ended))
     click.echo(f"{size:,} bytes written to {file}", err=True)
 
 

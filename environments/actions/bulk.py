@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from environments.actions.menu import NOT_ALLOWED, Actor
-from environments.actions.registry import ACTIONS, Action
+from environments.actions.registry import ACTIONS, NOT_ALLOWED, Action, Actor
 from environments.sync.connection import why_blocked
 from portal.web.navigation import url_of
 

@@ -18,6 +18,7 @@ from environments.actions.registry import Action
 from environments.models import Environment
 from environments.sync.observe import mark_deleted, observe
 from portal.directory.connection import ona_now
+from portal.directory.own_token import READ_ONLY, own_token
 from portal.ledger import recording
 from portal.ledger.models import Operation, Outcome
 from portal.ledger.recording import RequestContext, Target
@@ -90,6 +91,12 @@ def authorize(action: Action, context: RequestContext) -> None:
         raise ReasonMissing("Enter a reason: it is recorded in the ledger.")
 
 
+def refuse_read_only() -> None:
+    """NotPossible if Ona would refuse every change of the portal's token; one query."""
+    if own_token().is_read_only:
+        raise NotPossible(READ_ONLY)
+
+
 def execute(change: Change, context: RequestContext) -> Operation:
     """Ask Ona for `change` and say how it ended; requested twice under one operation id, it is done once.
 
@@ -100,6 +107,7 @@ def execute(change: Change, context: RequestContext) -> Operation:
     name, target = change.action.name, change.target
     if earlier := recording.earlier(name, target, context):
         return earlier
+    refuse_read_only()
     if not outages.has_space():
         raise NotPossible(outages.NOT_SENT)
     client, before, trouble = _read(change)

@@ -162,6 +162,7 @@ STOP = Action(
     permission=OPERATE,
     do=stop_environment,
     slug="stop",
+    tells_owner=True,
     explanation="Everything that runs in it ends: editors, terminals, tasks and services. Files on its disk stay "
     "for the next start.",
     danger=Danger.LOSS,
@@ -227,6 +228,7 @@ ARCHIVE = Action(
     permission=CHANGE,
     do=archive_environment,
     slug="archive",
+    tells_owner=True,
     explanation="It is stopped first if it runs, and has to be unarchived before it can be started again. Where the "
     "organization's policy says so, archived environments are deleted after a while.",
     danger=Danger.LOSS,
@@ -264,6 +266,7 @@ DELETE = Action(
     permission="environments.delete_environment",
     do=delete_environment,
     slug="delete",
+    tells_owner=True,
     explanation="This permanently deletes the environment. It cannot be restored, not even by Ona.",
     form=DeleteForm,
     danger=Danger.TYPED_NAME,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from django.contrib.auth.models import AnonymousUser, User
-
-from environments.actions.registry import ACTIONS, Action, Danger
+from environments.actions.registry import ACTIONS, Action, Actor, Danger
 from environments.models import Environment
-from environments.sync.connection import why_blocked
 from portal.directory.models import Organization
 from portal.web.navigation import address_of
 
-NOT_ALLOWED = "Your roles do not let you do this. An administrator of the portal can give you one that does."
 UNDER_MORE = 10
 
 
@@ -29,22 +25,15 @@ class Button:
     is_dangerous: bool
 
 
-Actor = User | AnonymousUser
-May = Callable[[str], bool]  # whether a person has a permission
-
-
 @dataclass(frozen=True, slots=True)
 class Menu:
     first: list[Button]
     more: list[Button]
 
 
-def menu(
-    environment: Environment, organization: Organization | None, user: Actor, now: datetime, blocked: str = ""
-) -> Menu:
-    """All actions, those that cannot be done too; `blocked` says why none can, or is empty."""
-    found = buttons(in_menu(), environment, organization, user.has_perm, now)
-    found = [replace(button, why_not=button.why_not or blocked) for button in found]
+def menu(environment: Environment, organization: Organization | None, user: Actor, now: datetime) -> Menu:
+    """All actions, those that cannot be done too."""
+    found = buttons(in_menu(), environment, organization, user, now)
     split = sum(action.menu < UNDER_MORE for action in in_menu())
     return Menu(found[:split], found[split:])
 
@@ -61,20 +50,15 @@ def fitting(status: str) -> list[Action]:
 
 
 def buttons(
-    actions: Iterable[Action], environment: Environment, organization: Organization | None, may: May, now: datetime
+    actions: Iterable[Action], environment: Environment, organization: Organization | None, user: Actor, now: datetime
 ) -> list[Button]:
     """For some of the actions, those that cannot be done too."""
-    return [_button(action, environment, organization, may, now) for action in actions]
-
-
-def forbids(user: Actor, permission: str) -> str:
-    """What forbids an action on whatever subject: roles, or a token that Ona refuses; else empty."""
-    return why_blocked(user) if user.has_perm(permission) else NOT_ALLOWED
+    return [_button(action, environment, organization, user, now) for action in actions]
 
 
 def _button(
-    action: Action, environment: Environment, organization: Organization | None, may: May, now: datetime
+    action: Action, environment: Environment, organization: Organization | None, user: Actor, now: datetime
 ) -> Button:
-    why_not = action.impossible(environment, organization, now) if may(action.permission) else NOT_ALLOWED
+    why_not = action.obstacle(user, environment, organization, now)
     url = address_of(f"environments:{action.slug}", environment.pk)
     return Button(action.label, url, why_not, action.danger is Danger.TYPED_NAME)

@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.forms import ChoiceField
+from django.http import HttpRequest
 from django.utils import timezone
 
 from environments.actions.error_messages import not_changed
@@ -22,11 +25,13 @@ from environments.actions.losses import Loss
 from environments.actions.specification_parts import EditedPart
 from environments.actions.specification_policies import organization_of
 from environments.models import Environment, Phase
+from environments.sync.connection import why_blocked
 from portal.directory.models import Organization
 from portal.ledger import labels
 from portal.ledger.models import Operation
 from portal.ona import OnaClient, OnaError
 
+NOT_ALLOWED = "Your roles do not let you do this. An administrator of the portal can give you one that does."
 OPERATE = "environments.operate_environment"
 CHANGE = "environments.change_environment"
 GONE = "It is deleted: Ona confirmed it."
@@ -49,6 +54,7 @@ class Danger(IntEnum):
     TYPED_NAME = 3  # and the name typed: it cannot be undone
 
 
+Actor = User | AnonymousUser
 # the verdict; for what did not exist before, with columns of the operation that name what was found
 Proof = Callable[[OnaClient, Operation], Verdict | tuple[Verdict, Mapping[str, Any]]]
 Impossible = Callable[[Any, Organization | None, datetime], str]
@@ -71,6 +77,12 @@ def unless_deleted(environment: Environment, organization: Organization | None, 
     if environment.phase in (Phase.DELETING, Phase.DELETED) or environment.desired_phase == Phase.DELETED:
         return "It is being deleted."
     return ""
+
+
+def owner_of(environment: Environment, actor: Any) -> str:
+    """The e-mail address of an owner who is somebody else; empty if there is none, or the portal sends no e-mail."""
+    is_own = environment.owner_email.lower() == str(getattr(actor, "email", "")).lower()
+    return "" if is_own or not settings.EMAIL_HOST else environment.owner_email
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,7 @@ class Action:
     menu: int = 0  # its place in the menu of the environment's page; those below 10 are not under "More"
     fits: frozenset[str] = frozenset()  # the statuses of audits about which it does something: "lockdown.past"
     many: Many | None = None
+    tells_owner: bool = False  # the owner is e-mailed who did it and why, unless the form says otherwise
 
     # whether Ona has done it, once it accepted it; without `followed`, its answer is the end of it
     followed: Callable[[Environment, Operation], bool] | None = None
@@ -174,10 +187,25 @@ class Action:
     def is_dangerous(self) -> bool:
         return self.danger >= Danger.LOSS
 
-    def why_not(self, subject: Any) -> str:
-        """Why it cannot be done to `subject` now, in words; empty where nothing is known to stand against it."""
+    def form_for(self, request: HttpRequest, subject: Any) -> ActionForm:
+        """Its form about `subject`, as a request opens or sends it."""
+        options: dict[str, Any] = {"owner": owner_of(subject, request.user)} if self.tells_owner else {}
+        name_of = subject if self.danger is Danger.TYPED_NAME else None
+        form = self.form.of(request, subject, needs_reason=self.needs_reason, name_of=name_of, **options)
+        if self.made_from:
+            form.compare(self.made_from, subject)
+        return form
+
+    def why_not(self, user: Actor, subject: Any) -> str:
+        """Why `user` cannot do it to `subject` now, in words; empty if nothing is known to prevent it."""
         organization = organization_of(subject) if isinstance(subject, Environment) else None
-        return self.impossible(subject, organization, timezone.now())
+        return self.obstacle(user, subject, organization, timezone.now())
+
+    def obstacle(self, user: Actor, subject: Any, organization: Organization | None, now: datetime) -> str:
+        """As `why_not`, where the organization is known: by the user's roles, the subject, and the portal's token."""
+        if not user.has_perm(self.permission):
+            return NOT_ALLOWED
+        return self.impossible(subject, organization, now) or why_blocked(user)
 
     @property
     def loses_work(self) -> bool:
@@ -192,6 +220,11 @@ class Action:
     def batch_name(self) -> str:
         """As the ledger calls it where it is done to many."""
         return f"batch.{self.name.replace('.', '_')}"
+
+
+def forbids(user: Actor, permission: str) -> str:
+    """What forbids an action whatever its subject is: the user's roles, or the portal's token; else empty."""
+    return why_blocked(user) if user.has_perm(permission) else NOT_ALLOWED
 
 
 ACTIONS: dict[str, Action] = {}

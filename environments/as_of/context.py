@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from environments.as_of import clock, rebuild
+from environments.as_of import clock, views
 from environments.as_of.presets import past_times
 from environments.models import SyncRun
 from environments.sync.freshness import intervals
@@ -89,7 +89,7 @@ class AsOf:
             yield
             return
         shown_at = observed(self.at).shown_at
-        with clock.set_to(shown_at, is_rebuilt=True), rebuild.in_front_of_now(shown_at):
+        with clock.set_to(shown_at, is_rebuilt=True), views.in_front_of_now(shown_at):
             yield
 
     @property

@@ -12,8 +12,11 @@ from django.utils.safestring import SafeString
 
 from environments.actions.menu import Button
 from environments.as_of.context import AsOf
+from environments.as_of.recorded import standings
 from environments.audit.rows import Line
 from portal.web import cells as web_cells
+from portal.web.formatting import UNKNOWN
+from portal.web.names import Standings, named
 
 STATUS = (
     '<details><summary><span class="tone-{tone}">{label}</span>{unseen}</summary>'
@@ -33,10 +36,13 @@ Row = dict[str, SafeString]
 
 def cells(lines: Iterable[Line], as_of: AsOf) -> list[Row]:
     """The cells of each line by their names."""
-    return [_row(line, as_of) for line in lines]
+    lines = list(lines)
+    rows = [line.environment for line in lines]
+    standing = standings(identity for row in rows for identity in (row.creator_id, row.project_id, row.runner_id))
+    return [_row(line, as_of, standing) for line in lines]
 
 
-def _row(line: Line, as_of: AsOf) -> Row:
+def _row(line: Line, as_of: AsOf, standing: Standings) -> Row:
     environment, verdict = line.environment, line.verdict
     name = escape(str(environment))
     because = "".join(f"<li><bdi>{escape(reason)}</bdi></li>" for reason in verdict.because)
@@ -46,9 +52,9 @@ def _row(line: Line, as_of: AsOf) -> Row:
     made = {
         "tick": web_cells.tick(environment.pk.hex, str(environment)),
         "name": f'<a id="e{environment.pk.hex}" href="{escape(line.url)}"><bdi>{name}</bdi></a>',
-        "owner": _named(line.owner),
-        "project": _named(line.project),
-        "runner": _named(line.runner),
+        "owner": named("owner", environment.creator_id, environment.owner_name, UNKNOWN, standing),
+        "project": named("project", environment.project_id, environment.project_name, "none", standing),
+        "runner": named("runner", environment.runner_id, environment.runner_name, UNKNOWN, standing),
         "phase": web_cells.phase(environment.phase),
         "status": status,
         "when": (as_of.when(verdict.at) if verdict.at else NONE.format("none")) + _archived(line),
@@ -56,12 +62,6 @@ def _row(line: Line, as_of: AsOf) -> Row:
         "actions": _actions(line.actions, name),
     }
     return {key: SafeString(value) for key, value in made.items()}
-
-
-def _named(named: tuple[str, str]) -> str:
-    """A name, leading to all with it."""
-    name, url = f"<bdi>{escape(named[0])}</bdi>", escape(named[1])
-    return f'<a href="{url}">{name}</a>' if url else name
 
 
 def _archived(line: Line) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count
 
-from environments.actions.menu import Actor, Button, buttons, fitting
-from environments.actions.registry import CHANGE, OPERATE
+from environments.actions.menu import Button, buttons, fitting
+from environments.actions.registry import Actor
 from environments.audit.counts import conditions_of, tally
 from environments.audit.lockdown_history import newest
 from environments.audit.query import AuditState
@@ -20,7 +19,6 @@ from environments.models import Environment, EnvironmentQuerySet
 from environments.policies.lockdown import is_by_policy
 from environments.policies.unpushed_work import work_words
 from environments.policies.verdict import Changed, Facts, Verdict, with_stops
-from environments.sync.connection import why_blocked
 from portal.directory.models import Organization
 from portal.lists.declaration import only
 from portal.lists.keyset import Page
@@ -58,14 +56,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One environment. `owner`, `project` and `runner` are names with the address that narrows the audit to them;
-    `operation_url` leads to what somebody asked for that its status comes from, for those who may see it."""
+    """One environment. `operation_url` leads to what somebody asked for that its status comes from, for those who may
+    see it."""
 
     environment: Environment
     url: str
-    owner: tuple[str, str]
-    project: tuple[str, str]
-    runner: tuple[str, str]
     label: str
     tone: str
     verdict: Verdict
@@ -147,14 +142,8 @@ def _offered(state: AuditState, user: Actor | None) -> Callable[[Environment, st
     if user is None:
         return lambda row, status: []
     organization = Organization.objects.present().order_by("id").first()
-    slug, may = state.audit.slug, cache(user.has_perm)
-    blocked = why_blocked(user) if may(OPERATE) or may(CHANGE) else ""
-
-    def offered(row: Environment, status: str) -> list[Button]:
-        found = buttons(fitting(f"{slug}.{status}"), row, organization, may, state.now)
-        return [replace(button, why_not=button.why_not or blocked) for button in found]
-
-    return offered
+    slug = state.audit.slug
+    return lambda row, status: buttons(fitting(f"{slug}.{status}"), row, organization, user, state.now)
 
 
 def changed_of(environments: list[Environment], state: AuditState) -> dict[UUID, Changed]:
@@ -203,9 +192,6 @@ def _line(
     return Line(
         environment=row,
         url=url,
-        owner=_named(state, "owner", row.creator_id, row.owner_name),
-        project=_named(state, "project", row.project_id, row.project_name),
-        runner=_named(state, "runner", row.runner_id, row.runner_name),
         label=status.label,
         tone=status.tone,
         verdict=verdict,
@@ -213,10 +199,3 @@ def _line(
         operation_url=operation_url,
         actions=actions,
     )
-
-
-def _named(state: AuditState, name: str, identity: UUID | None, label: str) -> tuple[str, str]:
-    """A name, and the audit of what bears it; nothing to follow where there is none."""
-    if identity is None:
-        return label or ("none" if name == "project" else "unknown"), ""
-    return label or f"{str(identity)[:8]}…", state.query.place.only(name, str(identity))

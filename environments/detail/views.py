@@ -145,7 +145,7 @@ def _frame(request: HttpRequest, environment: Environment) -> dict[str, Any]:
     return {
         "environment": environment,
         "sighting": getattr(environment, "sighting", None),
-        "menu": menu(environment, organization, request.user, now, blocked),
+        "menu": menu(environment, organization, request.user, now),
         "banners": banners(facts, known, now, find_deletion(environment, facts, known)),
         "failure": find_failure(environment, request.user, now),
         "blocked": blocked,

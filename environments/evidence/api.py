@@ -1,24 +1,32 @@
-"""A signed pack of evidence over the REST API, as its page makes one."""
+"""A signed pack of evidence over the REST API: sent at once if it is small, else made by a background job."""
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
 from typing import Any
 
-from django.http import HttpResponseBase, QueryDict
+from django.conf import settings
+from django.http import FileResponse, HttpResponseBase, QueryDict
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
 from environments.actions.api.form_body import unfit
-from environments.evidence.build import PARTS
+from environments.evidence.build import PARTS, build_pack
 from environments.evidence.forms import EvidenceForm
-from environments.evidence.views import FULL, PERMISSIONS, make_pack
+from environments.evidence.job import MEDIA_TYPE, PERMISSIONS, file_name, start_pack
+from environments.evidence.tables import count_rows
 from portal.api.downloads import file_schema
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidBody, Problem
 from portal.api.parameters import refuse_all
 from portal.api.schema import problems
+from portal.exports.download import HEADERS, PLACES
+from portal.jobs import api as jobs
 from portal.ledger.models import Origin
+from portal.ledger.recording import RequestContext
 
+FULL = "As many files are being made as the portal has room for. Try again in a minute."
 PROPERTIES: dict[str, Any] = {
     "as_of": {"type": "string", "description": "A past time in UTC; without it, now."},
     "days": {"type": "string", "description": "The period before it, in days: 1, 7, 30, 90, 365 or 3650."},
@@ -33,7 +41,8 @@ PROPERTIES: dict[str, Any] = {
     is_file=True,
     operation_id="evidence_make",
     summary="Create an evidence pack",
-    description="A signed file with the organization as of a time, and what happened in the period before it.",
+    description="A signed file with the organization as of a time, and what happened in the period before it. One of "
+    "more rows than PORTAL_DIRECT_ROWS is created by a background job (202).",
     tags=["evidence"],
     request={
         "application/json": {
@@ -41,17 +50,38 @@ PROPERTIES: dict[str, Any] = {
         }
     },
     examples=[OpenApiExample("body", {"reason": "Audit 2026", "days": "30"}, request_only=True)],
-    responses={**file_schema("application/zip", "The pack.", "PK…"), **problems(400, 413, 415, 422)},
+    responses={
+        **file_schema(MEDIA_TYPE, "The pack.", "PK…"), jobs.ACCEPTED: jobs.JOB, **problems(400, 413, 415, 422),
+    },
 )  # fmt: skip
 def make_one(request: Request) -> HttpResponseBase:
     refuse_all(request.query_params)
     form = EvidenceForm(_filled_in(request.data))
     if not form.is_valid():
         raise InvalidBody([(f"/{name}", str(each)) for name, found in form.errors.items() for each in found])
-    pack = make_pack(form, request.user, Origin.API)
-    if pack is None:
+    asked = form.pack_request()
+    if count_rows(asked.since, asked.moment or timezone.now(), asked.parts) > settings.DIRECT_ROWS:
+        return jobs.accepted(request, lambda: start_pack(form, request.user, Origin.API))
+    if not PLACES.take():
         raise Problem("unavailable", 503, FULL)
-    return pack
+    try:
+        return _pack(form, {"actor": request.user, "reason": form.cleaned_data["reason"], "origin": Origin.API})
+    finally:
+        PLACES.leave()
+
+
+def _pack(form: EvidenceForm, context: RequestContext) -> FileResponse:
+    """Send the pack from an anonymous file, which is deleted when it was sent or the portal ends."""
+    file = TemporaryFile()  # noqa: SIM115 (the response closes it)
+    try:
+        manifest = build_pack(form.pack_request(), context, file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return FileResponse(
+        file, as_attachment=True, filename=file_name(manifest), content_type=MEDIA_TYPE, headers=HEADERS
+    )
 
 
 def _filled_in(body: Any) -> QueryDict:

@@ -22,6 +22,7 @@ from environments.export_head import about
 from portal import VERSION
 from portal.directory.models import Organization
 from portal.exports.snapshot import snapshot
+from portal.jobs.work import Progress
 from portal.ledger import recording
 from portal.ledger.chain import verify
 from portal.ledger.models import Outcome
@@ -46,13 +47,15 @@ class PackRequest:
     parts: tuple[str, ...] = tuple(PARTS)
 
 
-def build_pack(request: PackRequest, context: recording.RequestContext, into: BinaryIO) -> Manifest:
+def build_pack(
+    request: PackRequest, context: recording.RequestContext, into: BinaryIO, progress: Progress | None = None
+) -> Manifest:
     """Write a pack into an empty file and record in the ledger who built it and why.
 
     Memory use does not grow with the tables. If this raises, the file is not evidence.
     """
     organization = Organization.objects.present().order_by("id").first()
-    manifest, raw = _write(request, context, organization, into)
+    manifest, raw = _write(request, context, organization, into, progress or Progress())
     target = recording.Target("organization", organization and organization.pk, manifest.organization.name or "")
     contents = {"moment": manifest.moment, "since": manifest.since, "parts": list(request.parts)}
     after = {"manifestSha256": manifest_hash(raw), "key": manifest.key}
@@ -63,7 +66,11 @@ def build_pack(request: PackRequest, context: recording.RequestContext, into: Bi
 
 
 def _write(
-    request: PackRequest, context: recording.RequestContext, organization: Organization | None, into: BinaryIO
+    request: PackRequest,
+    context: recording.RequestContext,
+    organization: Organization | None,
+    into: BinaryIO,
+    progress: Progress,
 ) -> tuple[Manifest, bytes]:
     """Write the files of the pack, the manifest, and its signature."""
     made_at = timezone.now()
@@ -75,7 +82,9 @@ def _write(
             head |= about(moment, (request.since, moment))
         manifest = _manifest(request, context, organization, made_at)
         manifest.files.append(writer.add(documents.README, [documents.readme(manifest, signing.public_key())]))
-        manifest.files.extend(_tables(writer, request, tables.PackScope(request.since, moment, as_of, head)))
+        scope = tables.PackScope(request.since, moment, as_of, head, progress)
+        progress.begin("tables", tables.count_rows(request.since, moment, request.parts))
+        manifest.files.extend(_tables(writer, request, scope))
         manifest.files.append(writer.add(documents.POLICIES, [documents.policies(stand, moment)]))
         seen = documents.observation(request.since, moment, stand)
         manifest.files.append(writer.add(documents.OBSERVATION, [seen]))
@@ -102,16 +111,16 @@ def _manifest(
 
 def _tables(writer: Writer, request: PackRequest, scope: tables.PackScope) -> Iterator[File]:
     if "environments" in request.parts:
-        yield from tables.write_table(writer, partial(tables.environments, scope))
-        yield from tables.write_table(writer, partial(tables.versions, scope))
+        yield from tables.write_table(writer, scope, tables.environments)
+        yield from tables.write_table(writer, scope, tables.versions)
     if "audits" in request.parts:
-        yield from tables.write_table(writer, partial(tables.audit, "lockdown", scope))
-        yield from tables.write_table(writer, partial(tables.audit, "archive", scope))
+        yield from tables.write_table(writer, scope, partial(tables.audit, "lockdown"))
+        yield from tables.write_table(writer, scope, partial(tables.audit, "archive"))
     if "transitions" in request.parts:
-        yield from tables.write_table(writer, partial(tables.transitions, scope))
+        yield from tables.write_table(writer, scope, tables.transitions)
     if "operations" in request.parts:
-        yield from tables.write_table(writer, partial(tables.operations, scope))
-        yield from tables.write_table(writer, partial(tables.access_log, scope))
-        yield from tables.write_table(writer, partial(tables.entries, scope), ["json"])
+        yield from tables.write_table(writer, scope, tables.operations)
+        yield from tables.write_table(writer, scope, tables.access_log)
+        yield from tables.write_json(writer, scope, tables.entries)
     if "log" in request.parts:
-        yield from tables.write_table(writer, partial(tables.onas_log, scope))
+        yield from tables.write_table(writer, scope, tables.onas_log)

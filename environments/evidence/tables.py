@@ -6,9 +6,11 @@ compared with them. Requires a snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -25,9 +27,11 @@ from environments.evidence.zip_file import Writer
 from environments.export_head import log_read
 from environments.list import exports as list_exports
 from environments.list.list import ENVIRONMENTS
-from environments.models import Transition
-from portal.exports.formats import FORMATS, Counted, Export
-from portal.exports.snapshot import streamed
+from environments.models import Environment, Transition
+from portal.exports.formats import CHUNK, Counted, Export, csv_chunks_with_json, json_chunks
+from portal.exports.snapshot import AT_ONCE, streamed
+from portal.jobs.work import Progress
+from portal.ledger.chain import verify
 from portal.ledger.models import AccessEntry, AuditLog, Operation
 from portal.lists.export import rows_of, table_of
 from portal.lists.query import read_query
@@ -77,12 +81,31 @@ WHERE e.sequence >= (SELECT min(first) - 1 FROM told) ORDER BY e.sequence
 
 @dataclass(frozen=True, slots=True)
 class PackScope:
-    """The scope of a pack: `as_of` is its time unless that is now, `head` the head of each table."""
+    """The scope of a pack: `as_of` is its time unless that is now, `head` the head of each table. `progress` is told
+    each row that is written."""
 
     since: datetime
     moment: datetime
     as_of: AsOf
     head: Mapping[str, Any]
+    progress: Progress
+
+
+def count_rows(since: datetime, moment: datetime, parts: Sequence[str]) -> int:
+    """About how many rows the tables of these parts have together; six queries."""
+    period = (since, moment)
+    environments, links = Environment.objects.filter(first_seen_at__lte=moment).count(), verify.head()
+    in_period = (
+        Operation.objects.filter(asked_at__range=period).count() + AccessEntry.objects.filter(at__range=period).count()
+    )
+    counts = {
+        "environments": 2 * environments,
+        "audits": 2 * environments,
+        "transitions": Transition.objects.filter(seen_at__range=period).count(),
+        "operations": in_period + ((links.sequence or 0) if links else 0),
+        "log": AuditLog.objects.filter(at__range=period).count(),
+    }
+    return sum(counts[part] for part in parts)
 
 
 def environments(scope: PackScope) -> Export:
@@ -142,13 +165,28 @@ def onas_log(scope: PackScope) -> Export:
     return Export("onas_log", "Ona's audit log", head, LOG, streamed(found.values_list(*LOG)))
 
 
-def write_table(writer: Writer, make: Callable[[], Export], formats: Iterable[str] = FORMATS) -> Iterator[File]:
-    """Write a table in each of these formats; it is read once for each."""
-    for name in formats:
-        export = make()
-        rows = Counted(export.rows)
-        file = writer.add(f"{export.name}.{name}", FORMATS[name][1](replace(export, rows=rows)))
+def write_table(writer: Writer, scope: PackScope, make: Callable[[PackScope], Export]) -> Iterator[File]:
+    """Write a table as CSV and as JSON. Its rows are read once: JSON waits in a file of its own."""
+    export, rows = _begun(scope, make)
+    with TemporaryFile() as json:
+        file = writer.add(f"{export.name}.csv", csv_chunks_with_json(export, json))
         yield msgspec.structs.replace(file, rows=rows.count)
+        json.seek(0)
+        yield writer.add(f"{export.name}.json", iter(partial(json.read, CHUNK), b""), rows.count)
+
+
+def write_json(writer: Writer, scope: PackScope, make: Callable[[PackScope], Export]) -> Iterator[File]:
+    """Write a table as JSON alone."""
+    export, rows = _begun(scope, make)
+    file = writer.add(f"{export.name}.json", json_chunks(export))
+    yield msgspec.structs.replace(file, rows=rows.count)
+
+
+def _begun(scope: PackScope, make: Callable[[PackScope], Export]) -> tuple[Export, Counted]:
+    export = make(scope)
+    scope.progress.begin(export.title)
+    rows = Counted(scope.progress.counted(export.rows))
+    return replace(export, rows=rows), rows
 
 
 def _chained(statement: str, columns: Sequence[str], scope: PackScope) -> Iterator[list[Any]]:
@@ -165,4 +203,5 @@ def _streamed(statement: str, scope: PackScope, **more: datetime) -> Iterator[tu
     """Stream the rows of a statement with a server-side cursor."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, {"since": scope.since, "moment": scope.moment, **more})
-        yield from cursor
+        while rows := cursor.fetchmany(AT_ONCE):
+            yield from rows

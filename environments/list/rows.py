@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
@@ -19,7 +18,8 @@ from environments.policies import lockdown
 from environments.policies.verdict import Facts
 from portal.lists.declaration import ListQuery
 from portal.web import cells
-from portal.web.formatting import phase_word
+from portal.web.formatting import UNKNOWN, phase_word
+from portal.web.names import Standings, marked, named
 from portal.web.templatetags.portal import ago, due
 
 # what a row shows; lists never read the documents
@@ -77,7 +77,7 @@ def _failure(environment: Environment, url: str, *, reads_logs: bool) -> SafeStr
     return SafeString(f'<div class="list-failure" title="{message}"><bdi>{message}</bdi></div>{log}')
 
 
-def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag], standing: Mapping[UUID, str]) -> Row:
+def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag], standing: Standings) -> Row:
     return {
         "tick": cells.tick(environment.pk.hex, environment.name or str(environment.pk)),
         "state": "list-past" if environment.archived_at or environment.gone_at else "",
@@ -89,12 +89,10 @@ def _row(environment: Environment, url: str, now: datetime, flags: Sequence[Flag
         "repository": cells.text(environment.repository),
         "source": cells.text(short_repository(environment.repository) or "no repository"),
         "branch": cells.text(environment.branch),
-        "owner": cells.named("owner", environment.creator_id, environment.owner_name, "unknown")
-        + _standing("owner", environment.creator_id, standing),
-        "project": cells.named("project", environment.project_id, environment.project_name, "none")
-        + _standing("project", environment.project_id, standing),
-        "class": cells.named("class", environment.class_id, environment.class_name, "unknown")
-        + _standing("runner", environment.runner_id, standing, "runner "),
+        "owner": named("owner", environment.creator_id, environment.owner_name, UNKNOWN, standing),
+        "project": named("project", environment.project_id, environment.project_name, "none", standing),
+        "class": named("class", environment.class_id, environment.class_name, UNKNOWN)
+        + marked("runner", environment.runner_id, standing, "runner "),
         "last_used": ago(environment.last_used_at),
         "lockdown": _lockdown(lockdown.at(Facts.of(environment), now), now),
         "created": ago(environment.created_at),
@@ -108,14 +106,6 @@ def short_repository(url: str) -> str:
     except ValueError:
         return url
     return path.removesuffix(".git") or url
-
-
-def _standing(kind: str, identity: UUID | None, standing: Mapping[UUID, str], of: str = "") -> SafeString:
-    """That a person left, a project was deleted …, leading to all alike."""
-    word = standing.get(identity) if identity else None
-    if word is None:
-        return SafeString("")
-    return SafeString(f' <a class="list-standing" href="?q={kind}:{word}">{of}{word}</a>')
 
 
 def _phase(environment: Environment) -> SafeString:

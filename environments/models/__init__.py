@@ -10,6 +10,7 @@ from environments.models.environment import (
     Sighting,
 )
 from environments.models.overview import FailureKind, OverviewPart, RunningTime, Snapshot, StartUp
+from environments.models.past import Past
 from environments.models.secret import Secret
 from environments.models.specification import SpecificationVersion
 from environments.models.stop import Stop
@@ -25,6 +26,7 @@ __all__ = [
     "FailureKind",
     "Field",
     "OverviewPart",
+    "Past",
     "Phase",
     "RunningTime",
     "Secret",

@@ -226,6 +226,15 @@ class Environment(models.Model):
                     | Q(not_in_sync=True)
                 ),
             ),
+            # what is not recorded over time, for lists and counts as of a time: environments.as_of.views
+            models.Index(
+                fields=["id"],
+                include=[
+                    "project_id", "creator_id", "runner_id", "class_id", "role", "created_at", "active_at",
+                    "last_started_at", "last_used_at",
+                ],
+                name="environment_then",
+            ),
             # words of the search box, deleted environments included: portal.lists.folding.contains. The full
             # listing appends to the pending list; vacuum, not the listing, sorts it in.
             GinIndex(

@@ -67,7 +67,7 @@ class Transition(models.Model):
             models.Index(
                 F("seen_at").desc(), F("id").desc(), name="transition_telling", condition=Q(field__in=TELLING)
             ),
-            # since when an environment was stopped as of a time: environments.as_of.rebuild
+            # since when an environment was stopped as of a time: migrations/0015_past.py
             models.Index(
                 fields=["environment", "-seen_at", "-id"], include=["old_seen_at"], name="transition_of_stop",
                 condition=Q(field=Field.PHASE, new=Phase.STOPPED) | Q(field=Field.ARCHIVED, new=""),

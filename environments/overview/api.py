@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponseBase, QueryDict
@@ -14,11 +15,13 @@ from environments.models.overview import OverviewPart
 from environments.overview import presentation, running_chart, running_time
 from environments.overview.counts import BEFORE
 from environments.overview.presentation import Figure
+from environments.overview.running_time import Day
 from environments.overview.views import CHOICES, DEFAULTS, one_of
 from environments.sync.freshness import freshness
 from portal.api.endpoint import endpoint
 from portal.api.errors import InvalidParameters
 from portal.api.schema import AT, problems, success
+from portal.directory.own_token import TokenState, own_token
 from portal.lists.search import suggestion
 
 SEE = "environments.view_environment"
@@ -47,6 +50,15 @@ OVERVIEW = {
         "tops": {**STORED, "description": "Owners, projects and classes with most environments and running time."},
         "startups": {**STORED, "description": "Startup times of the last days, in seconds."},
         "freshness": {"type": "array", "items": {"type": "object"}, "description": "Of each kind of data."},
+        "token": {
+            "type": "object",
+            "description": "The portal's own token for Ona.",
+            "properties": {
+                "state": {**TEXT, "enum": ["ok", "expiring", "expired", "unknown"]},
+                "expires_at": TIME,
+                "read_only": {"type": ["boolean", "null"], "description": "null: Ona does not say."},
+            },
+        },
     },
 }
 RUNNING_TIME = {
@@ -92,6 +104,7 @@ def read_overview(request: Request) -> HttpResponseBase:
             "chart": stored.get(chart),
             "tops": stored.get("tops"),
             "startups": stored.get("startups"),
+            "token": _token(own_token()),
             "freshness": [{"kind": each.kind, "state": each.state, "as_of": each.as_of} for each in freshness()],
         }
     )
@@ -116,10 +129,19 @@ def read_running_time(request: Request) -> HttpResponseBase:
     found = [(name[:100], _unknown(name, list(running_time.KEYS))) for name in data if name != by]
     if found:
         raise InvalidParameters(found)
-    days = running_time.days_of(by, identity)
+    return Response(running_time_of(running_time.days_of(by, identity)))
+
+
+def running_time_of(days: Sequence[Day]) -> dict[str, Any]:
+    """The sums, and each day."""
     told = [{"day": each.day, "seconds": each.seconds, "observed_seconds": each.observed} for each in days]
     sums = {"seconds": sum(each.seconds for each in days), "observed_seconds": sum(each.observed for each in days)}
-    return Response({**sums, "days": told})
+    return {**sums, "days": told}
+
+
+def _token(token: TokenState) -> dict[str, Any]:
+    is_read_only = token.stored.is_read_only if token.stored else None
+    return {"state": token.word, "expires_at": token.expires_at, "read_only": is_read_only}
 
 
 def _choices(data: QueryDict) -> dict[str, str]:

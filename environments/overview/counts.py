@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 
-from environments.models import Environment, Phase
+from environments.models import Environment, EnvironmentQuerySet, Phase
 from environments.models.overview import Snapshot
 
 from .alerts import CONDITIONS, RARE
@@ -39,7 +39,7 @@ class Census:
 
 def count_all(at: datetime) -> Census:
     """Count the present environments as of `at`, in three queries."""
-    census = Census(_conditions(at))
+    census = Census(count_conditions(at, Environment.objects.present().order_by()))
     with connection.cursor() as cursor:
         cursor.execute(GROUPED, [Phase.RUNNING])
         for mask, *values, total, running in cursor.fetchall():
@@ -52,13 +52,12 @@ def count_all(at: datetime) -> Census:
     return census
 
 
-def _conditions(at: datetime) -> Counts:
+def count_conditions(at: datetime, environments: EnvironmentQuerySet) -> Counts:
     """Count the conditions in two queries: those in an index, and those that need the rows."""
-    present = Environment.objects.present().order_by()
     counts: Counts = {}
     for names in ([name for name in CONDITIONS if name not in RARE], list(RARE)):
         asked = {f"n{number}": Count("pk", filter=CONDITIONS[name].as_of(at)) for number, name in enumerate(names)}
-        counts |= dict(zip(names, present.aggregate(**asked).values(), strict=True))
+        counts |= dict(zip(names, environments.aggregate(**asked).values(), strict=True))
     return {name: counts[name] for name in CONDITIONS}
 
 

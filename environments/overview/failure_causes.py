@@ -51,10 +51,11 @@ def part(at: datetime) -> dict[str, Any]:
     return {"kinds": len(ranked), "environments": sum(each.count for each in found.values()), "clusters": shown}
 
 
-def clusters(at: datetime) -> dict[str, Cluster]:
-    """The environments that fail, now or at their last start, by fingerprint of their message; one query."""
+def clusters(at: datetime, environments: EnvironmentQuerySet | None = None) -> dict[str, Cluster]:
+    """The environments (all, or of these) that fail, now or at their last start, by fingerprint of their message; one
+    query."""
     found: dict[str, Cluster] = {}
-    rows = _counted(at).order_by().values_list("failure", *COLUMNS)
+    rows = _counted(at, environments).order_by().values_list("failure", *COLUMNS)
     for message, *where, count in rows.annotate(count=Count("pk")).iterator():
         text = normalize(message)
         cluster = found.setdefault(fingerprint(text), Cluster(text))
@@ -66,8 +67,8 @@ def clusters(at: datetime) -> dict[str, Cluster]:
     return found
 
 
-def _counted(at: datetime) -> EnvironmentQuerySet:
-    with_failure = Environment.objects.with_failure()
+def _counted(at: datetime, environments: EnvironmentQuerySet | None = None) -> EnvironmentQuerySet:
+    with_failure = (Environment.objects.all() if environments is None else environments).with_failure()
     return with_failure.filter(FLAGS["failing"].condition(at) | FLAGS["failed"].condition(at))
 
 

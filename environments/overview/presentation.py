@@ -27,6 +27,8 @@ from .counts import BEFORE
 from .failure_causes import AFFECTED
 
 Data = dict[str, Any]
+Of = Mapping[str, str]  # what the environments counted are narrowed to, as parameters of their list
+EVERYTHING: Of = {}
 PLAIN = ("archived", "unpushed", "locked-down", "not-in-sync")  # conditions shown beside the phases
 PHASE_NAMES = {raw: word for word, raw in search_keys.PHASES.items()}
 MOST_ERROR = 0.5
@@ -108,24 +110,29 @@ class Ranking:
 
 def figures(counts: Data) -> list[Figure]:
     """The total, the phases (most first), then the plain conditions."""
-    plain = [_condition(CONDITIONS[name], counts) for name in PLAIN]
-    phases = sorted(counts["phase"].items(), key=lambda pair: (-pair[1], pair[0]))
-    return [_condition(CONDITIONS["total"], counts), *(_phase(raw, count, counts) for raw, count in phases), *plain]
+    plain = [figure(CONDITIONS[name], counts) for name in PLAIN]
+    return [figure(CONDITIONS["total"], counts), *phases(counts), *plain]
 
 
-def attention(counts: Data, may: Callable[[str], bool]) -> list[Figure]:
+def phases(counts: Data, of: Of = EVERYTHING) -> list[Figure]:
+    """The phases, most first."""
+    ranked = sorted(counts["phase"].items(), key=lambda pair: (-pair[1], pair[0]))
+    return [_phase(raw, count, counts, of) for raw, count in ranked]
+
+
+def attention(counts: Data, may: Callable[[str], bool], of: Of = EVERYTHING) -> list[Figure]:
     """The conditions that need attention, most urgent first, including those without environments; each with its
     remedy, where the reader has the permission."""
     ranked = sorted((each for each in CONDITIONS.values() if each.weight), key=lambda each: -each.weight)
-    return [replace(_condition(each, counts), remedy=_remedy(each, may)) for each in ranked]
+    return [replace(figure(each, counts, of), remedy=_remedy(each, may, of)) for each in ranked]
 
 
-def _remedy(condition: Condition, may: Callable[[str], bool]) -> Remedy | None:
+def _remedy(condition: Condition, may: Callable[[str], bool], of: Of) -> Remedy | None:
     action, url = ACTIONS.get(condition.remedy), url_of("automations:batch-new")
     if action is None or action.many is None or not url or not may(action.permission):
         return None
     label = " ".join(filter(None, (action.many.words, action.many.joint and "of them")))
-    return Remedy(f"{label}…", f"{url}?{urlencode({'action': action.name, 'q': condition.query})}")
+    return Remedy(f"{label}…", f"{url}?{urlencode({'action': action.name, 'q': condition.query, **of})}")
 
 
 def list_url(**query: str | Sequence[str]) -> str:
@@ -138,17 +145,18 @@ def _url(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
     return reverse(name) + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
-def _condition(condition: Condition, counts: Data) -> Figure:
+def figure(condition: Condition, counts: Data, of: Of = EVERYTHING) -> Figure:
+    """The count of a condition."""
     count = counts["condition"].get(condition.name, 0)
     return Figure(
-        condition.name, condition.label, count, list_url(q=condition.query), tone=condition.tone,
+        condition.name, condition.label, count, list_url(q=condition.query, **of), tone=condition.tone,
         means=condition.means, changes=list(_changes(counts, "condition", condition.name, count)),
         line=_line(counts, "condition", condition.name),
     )  # fmt: skip
 
 
-def _phase(raw: str, count: int, counts: Data) -> Figure:
-    url = list_url(q=f"phase:{PHASE_NAMES.get(raw, raw)}")
+def _phase(raw: str, count: int, counts: Data, of: Of) -> Figure:
+    url = list_url(q=f"phase:{PHASE_NAMES.get(raw, raw)}", **of)
     changes = list(_changes(counts, "phase", raw, count))
     return Figure(raw, phase_word(raw), count, url, phase=raw, changes=changes, line=_line(counts, "phase", raw))
 
@@ -162,7 +170,7 @@ def _line(counts: Data, dimension: str, key: str) -> str:
 
 def _changes(counts: Data, dimension: str, key: str, count: int) -> Iterator[CountChange]:
     """Changes since yesterday and last week. A condition not counted then is unobserved; an absent phase was 0."""
-    for since in BEFORE:
+    for since in BEFORE if "before" in counts else ():
         before = counts["before"][since][dimension]
         known = before is not None and (dimension == "phase" or key in before["counts"])
         if known:
@@ -213,16 +221,17 @@ def tops(data: Data, by: str) -> list[Ranking]:
 
 def _top(dimension: str, row: Data, by: str, is_measured: bool) -> Bar:
     chosen = {dimension: row["key"] or NONE}
+    page = reverse(f"directory:{dimension}", args=[row["key"]]) if row["key"] else list_url(**chosen)
     url, spent = list_url(**chosen), _url("overview-running-time", chosen)
     seconds, count = seconds_words(row["seconds"]), f"{row['environments']:,}"
     notes = [(f"{row['running']:,} running", list_url(**chosen, phase="running"))] if row["running"] else []
     if by == "environments":
         notes[:0] = [(seconds, spent)] if is_measured else []
-        return Bar(row["name"], url, count, url, row["environments"], notes=notes, title="environments")
+        return Bar(row["name"], page, count, url, row["environments"], notes=notes, title="environments")
     notes.insert(0, (f"{count} in all", url))
     if not is_measured:
-        return Bar(row["name"], url, "–", notes=notes, title="no data")
-    return Bar(row["name"], url, seconds, spent, row["seconds"], notes=notes)
+        return Bar(row["name"], page, "–", notes=notes, title="no data")
+    return Bar(row["name"], page, seconds, spent, row["seconds"], notes=notes)
 
 
 def starts(data: Data) -> list[Ranking]:

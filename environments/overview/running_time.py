@@ -96,11 +96,11 @@ def first_day() -> date:
     return timezone.now().astimezone(UTC).date() - timedelta(days=DAYS - 1)
 
 
-def days_of(by: str, identity: str) -> list[Day]:
-    """The last days of one owner, project or class, or of all if `by` is empty; newest first."""
+def days_of(by: str, *identities: str) -> list[Day]:
+    """The last days of these owners, projects or classes together, or of all if `by` is empty; newest first."""
     stored = RunningTime.objects.filter(day__gte=first_day())
-    key = "" if identity == NONE else identity  # as stored figures have it
-    own = stored.filter(dimension=by, key=key) if by else stored.filter(dimension="owner")
+    keys = ["" if identity == NONE else identity for identity in identities]  # as stored figures have it
+    own = stored.filter(dimension=by, key__in=keys) if by else stored.filter(dimension="owner")
     spent = dict(own.order_by("day").values_list("day").annotate(Sum("seconds")))
     observed = stored.filter(dimension=RunningTime.OBSERVED).order_by("-day").values_list("day", "seconds")
     return [Day(day, spent.get(day, 0), seconds) for day, seconds in observed]

@@ -17,7 +17,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from environments.actions.menu import forbids
+from environments.actions.registry import forbids
 from environments.models import SyncRun
 from environments.models.overview import OverviewPart
 from environments.overview import charts, presentation, running_chart, running_time

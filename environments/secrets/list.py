@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Coalesce, LPad, Upper
 from django.http import HttpRequest
 from django.utils import timezone
 
+from environments.list.names import names_of
 from environments.models import Secret, SyncRun
 from environments.models.secret import Mount
 from environments.models.secret_scope import ScopeKind
@@ -100,9 +101,9 @@ def _id(text: str) -> str:
         raise ValueError("takes an id") from None
 
 
-def _project_names(ids: Iterable[str]) -> Mapping[str, str]:
-    names = {str(project.pk): str(project) for project in Project.objects.filter(pk__in=list(ids)).only("name")}
-    return {each: names.get(each, f"{each[:8]}…") for each in ids}
+def _of(name: str, label: str, kind: ScopeKind) -> Filter:
+    """Those that belong to one project or member."""
+    return Filter(name, label, any_of(lambda id_: Q(scope_kind=kind, scope_id=id_)), _id, names_of(name), single=True)
 
 
 def _one_of(name: str, label: str, words: Mapping[str, str], asks: Mapping[str, Q] | Callable[[str], Q]) -> Filter:
@@ -112,10 +113,8 @@ def _one_of(name: str, label: str, words: Mapping[str, str], asks: Mapping[str, 
 CHOICES = {"scope": SCOPES, "mount": MOUNTS, "used": USED, "age": DAYS, "gone": GONE}
 FILTERS = (
     _one_of("scope", "Belongs to", SCOPES, lambda word: Q(scope_kind=word)),
-    Filter(
-        "project", "Project", any_of(lambda id_: Q(scope_kind=ScopeKind.PROJECT, scope_id=id_)), _id, _project_names,
-        single=True,
-    ),
+    _of("project", "Project", ScopeKind.PROJECT),
+    _of("owner", "Member", ScopeKind.USER),
     _one_of("mount", "Mounted as", MOUNTS, lambda word: Q(mount_kind=word)),
     _one_of("used", "Used", USED, {"no": Q(uses=0), "yes": Q(uses__gt=0)}),
     _one_of("age", "Last rotated", DAYS, _older_than),
@@ -134,10 +133,14 @@ class Select:
 
 
 def _selects(query: ListQuery) -> list[Select]:
-    ids = Secret.objects.filter(scope_kind=ScopeKind.PROJECT).values("scope_id")
-    projects = Project.objects.filter(pk__in=ids).order_by("name", "pk").only("name")
-    choices = CHOICES | {"project": {str(project.pk): str(project) for project in projects}}
+    choices = CHOICES | {"project": _having(Project, ScopeKind.PROJECT), "owner": _having(Member, ScopeKind.USER)}
     return [Select(each.name, each.label, [*choices[each.name].items()], query.one(each.name)) for each in FILTERS]
+
+
+def _having(model: type[Member | Project], kind: ScopeKind) -> dict[str, str]:
+    """The projects or members that secrets belong to, by id."""
+    ids = Secret.objects.filter(scope_kind=kind).values("scope_id")
+    return {str(each.pk): str(each) for each in model.objects.filter(pk__in=ids).order_by("name", "pk").only("name")}
 
 
 def _base(query: ListQuery) -> QuerySet[Secret]:

@@ -30,7 +30,8 @@ CROSS JOIN LATERAL (
 UNION ALL (SELECT * FROM environments_syncrun WHERE kind = 'events' ORDER BY started_at DESC LIMIT 1)
 """
 ADVICE = {
-    "unauthenticated": "Ona refuses the token. Set ONA_API_KEY to a valid one and restart; check_ona explains it.",
+    "unauthenticated": "Ona refuses the token. Set ONA_API_KEY to a valid one and restart, or replace it in "
+    "PORTAL_ONA_TOKEN_FILE; check_ona explains it.",
     "permission_denied": "The token may not read this. Give it more rights at Ona; check_ona lists what it lacks.",
     "not_found": "Ona does not know the request. Check ONA_BASE_URL; check_ona shows what answers there.",
     "resource_exhausted": "Ona is limiting requests. Lower ONA_REQUESTS_PER_SECOND if this goes on.",
@@ -129,6 +130,11 @@ class Freshness:
     def is_shared(self) -> bool:
         """Whether it fails as the listing of environments does: every page says so once already."""
         return bool(self.blocked and self.failure and self.failure.error_code == self.blocked.error_code)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the line of environments says the same."""
+        return self.is_shared and self.kind != SyncRun.Kind.ENVIRONMENTS
 
     @property
     def failure(self) -> SyncRun | None:

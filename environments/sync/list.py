@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from environments.models import SyncRun
+from environments.sync.connection import own_token_of
 from environments.sync.freshness import freshness
 from portal.lists.declaration import Heading, List, ListQuery, Table
 from portal.lists.filters import Filter, in_column, words_of
@@ -85,6 +86,7 @@ def _context(request: HttpRequest, query: ListQuery, part: str) -> Mapping[str, 
     return {
         "kinds": found,
         "stream": found[0].stream,
+        "token": own_token_of(request.user),
         "chart": _chart(query.one("kind") or SyncRun.Kind.ENVIRONMENTS),
         "choices": [(label, query.place.only("kind", value), query.one("kind") == value) for value, label in kinds],
     }

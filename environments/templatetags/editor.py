@@ -1,32 +1,17 @@
-"""Parts of an environment's page: links to the specification editor, and marks beside names: {% load editor %}."""
+"""Parts of an environment's page: links to the specification editor: {% load editor %}."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils import timezone
 
-from environments.actions.menu import NOT_ALLOWED
 from environments.actions.specification import ACTIONS
 
 register = template.Library()
 EDITS = {action.slug.removeprefix("edit/"): action for action in ACTIONS if action.slug}
-
-
-@register.simple_tag
-def standing_mark(standing: Mapping[UUID, str], identity: UUID | None, kind: str) -> SafeString:
-    """That the owner left, the project was deleted …, leading to all environments alike."""
-    word = standing.get(identity) if standing and identity else None
-    if not word:
-        return SafeString("")
-    url = f"{reverse('environments:list')}?{urlencode({'q': f'{kind}:{word}'})}"
-    return format_html(' <a class="list-standing" href="{}">{}</a>', url, word)
 
 
 @register.inclusion_tag("environments/actions/edit/_link.html", takes_context=True)
@@ -37,8 +22,5 @@ def edit_link(context: template.Context, slug: str, label: str = "Edit") -> dict
         "label": label,
         "title": action.title or action.label,
         "url": reverse(f"environments:edit-{slug}", args=[environment.pk]),
-        # no policy forbids editing as such
-        "why_not": (action.why_not(environment) or context.get("blocked", ""))
-        if user.has_perm(action.permission)
-        else NOT_ALLOWED,
+        "why_not": action.obstacle(user, environment, None, timezone.now()),  # no policy forbids editing as such
     }

@@ -13,7 +13,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from environments.actions.menu import Actor
+from environments.actions.registry import Actor
 from environments.actions.views.panel import find_environment
 from environments.detail.views import is_unchanged, render_tab
 from environments.models import Environment

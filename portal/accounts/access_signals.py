@@ -76,7 +76,7 @@ def _why(name: str) -> str:
 def _locked_out(sender: Any, request: HttpRequest, username: str | None, **_: Any) -> None:
     record_access(
         AccessKind.LOCKED_OUT, request=request, typed_name=username or "",
-        once_within=timedelta(hours=settings.AXES_COOLOFF_TIME), refused_because="Too many wrong passwords.",
+        once_within=timedelta(hours=settings.AXES_COOLOFF_TIME), refused_because="Too many wrong passwords or codes.",
     )  # fmt: skip
 
 

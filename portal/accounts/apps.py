@@ -23,7 +23,7 @@ class AccountsConfig(AppConfig):
         register_for_api(SAVED_VIEWS)
         sources.register(SOURCE)
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")
-        for label in ("account", "socialaccount"):  # written by signing in alone
+        for label in ("account", "socialaccount", "mfa"):  # written by signing in and one's own pages alone
             tables = apps.get_app_config(label).get_models()
             admin.site.unregister([table for table in tables if admin.site.is_registered(table)])
         access_signals.connect()

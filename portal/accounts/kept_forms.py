@@ -39,7 +39,7 @@ MAX_SIZE = 300_000  # characters: the largest automations file, and a reason
 COOKIE = f"portal_form{settings.COOKIE_SUFFIX}"
 PURPOSE = b"environment portal: form of a signed-out visitor, 1"
 # by the last part of a field's name: "variables-0-value"
-SECRET = re.compile(r"(^|-)(csrfmiddlewaretoken|value|value_file|token|\w*password\w*)\Z")
+SECRET = re.compile(r"(^|-)(csrfmiddlewaretoken|value|value_file|secret|token|\w*password\w*)\Z")
 PRIVATE_KEY = "PRIVATE KEY"
 BACK = (
     "You had to sign in or to confirm who you are when you sent this form, so nothing was changed. What you typed is "

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
 
+from portal.accounts.second_factor.signing_in import require_factor
 from portal.web.network import client_address
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class LocalAccounts(DefaultAccountAdapter):
@@ -15,6 +20,17 @@ class LocalAccounts(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_login_stages(self) -> list[str]:
+        return ["portal.accounts.second_factor.signing_in.CodeStage"]
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        login(request, user, backend=BACKEND)
+
+    def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
+        answer: HttpResponse = super().post_login(request, user, **options)
+        require_factor(request, user, options["signal_kwargs"])
+        return answer
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or ""

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib.auth.management import create_permissions
 
-# Apps that every role may read: the cache, the ledger, and saved views.
-READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts")
+# Apps that every role may read: the cache, the ledger, saved views, and the background jobs of their own.
+READABLE_APPS = ("environments", "automations", "directory", "ledger", "accounts", "jobs", "outbox")
 
 OPERATE = ("environments.operate_environment", "automations.run_task", "automations.read_log")
 ADMINISTER = (
@@ -20,9 +20,11 @@ ADMINISTER = (
     "accounts.unshare_savedview",
     "accounts.revoke_apitoken",
     "accounts.manage_people",
+    "jobs.oversee_jobs",
+    "outbox.manage_destinations",
 )
 EXPORT = ("environments.export_environment",)
-OVERSEE = ("ledger.read_access_log", "accounts.see_people")
+OVERSEE = ("ledger.read_access_log", "accounts.see_people", "outbox.see_outbox")
 
 # Permissions of each role besides reading.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -37,9 +39,9 @@ MEANINGS = {
     "Viewer": "Sees environments, automations, secret names, operations and audits. Changes nothing, reads no logs.",
     "Operator": "Like a viewer, and also starts, stops and keeps environments awake, runs tasks and reads logs.",
     "Admin": "Like an operator, and also creates, edits, archives and deletes environments, secrets and automations, "
-    "exports, reads the access log and manages people.",
-    "Auditor": "Like a viewer, and also reads logs and the access log, sees people, exports and creates evidence "
-    "packs. Changes nothing.",
+    "exports, reads the access log, and manages people and destinations.",
+    "Auditor": "Like a viewer, and also reads logs and the access log, sees people and the outbox, exports and creates "
+    "evidence packs. Changes nothing.",
 }
 
 # What reads, besides the permissions to view: read-only tokens have these of their role.

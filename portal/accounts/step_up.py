@@ -9,7 +9,6 @@ from collections.abc import Callable
 from time import time
 from typing import Any
 
-from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -20,7 +19,8 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 from portal.accounts.kept_forms import keep_form
-from portal.identity_providers import IdentityProvider
+from portal.accounts.oidc.accounts import provider_of
+from portal.accounts.second_factor.factors import has_factor
 from portal.web.htmx import htmx_of
 from portal.web.problems import is_api, problem_of_status
 
@@ -43,15 +43,9 @@ def was_confirmed(request: HttpRequest) -> bool:
     return not limit or time() - request.session.get(CONFIRMED, 0) <= limit
 
 
-def provider_of(user: User) -> IdentityProvider | None:
-    """The identity provider that the user signs in by."""
-    ids = SocialAccount.objects.filter(user=user).values_list("provider", flat=True)
-    return next((settings.IDENTITY_PROVIDERS[each] for each in ids if each in settings.IDENTITY_PROVIDERS), None)
-
-
 def can_confirm(user: User) -> bool:
     """Whether there is anything to confirm with: who has signed in by links alone has nothing yet."""
-    return user.has_usable_password() or provider_of(user) is not None
+    return user.has_usable_password() or has_factor(user) or provider_of(user) is not None
 
 
 class AskedAgain(MiddlewareMixin):

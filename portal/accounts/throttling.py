@@ -6,11 +6,15 @@ from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_cool_off
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.db.models import Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.web.formatting import duration_words
 
 
 class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
@@ -41,6 +45,20 @@ def may_try(request: HttpRequest, user: User) -> bool:
     return is_allowed
 
 
+def count_wrong_code(request: HttpRequest, user: User) -> None:
+    """Count a wrong second factor like a wrong password, though the access log has a kind of its own for it."""
+    AxesProxyHandler.user_login_failed(__name__, {"username": user.get_username()}, request)
+
+
 def count_failure(request: HttpRequest, user: User) -> None:
     """Count a wrong password of a signed-in user like one at sign-in."""
     user_login_failed.send(__name__, credentials={"username": user.get_username()}, request=request)
+
+
+def locked_out(request: HttpRequest, *_details: Any) -> HttpResponse:
+    """Too many wrong passwords or codes for one name, from one address, or both (AXES_LOCKOUT_CALLABLE)."""
+    pause = get_cool_off(request)
+    response = render(request, "accounts/locked_out.html", {"pause": pause and duration_words(pause)}, status=429)
+    if pause:
+        response["Retry-After"] = str(int(pause.total_seconds()))
+    return response

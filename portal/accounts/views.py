@@ -6,13 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from axes.helpers import get_cool_off
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import logout
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -28,9 +27,13 @@ from django.views.decorators.http import require_http_methods
 from portal.accounts import sign_in_links, step_up, throttling
 from portal.accounts.forms import ConfirmForm, LinkForm, SignInForm, as_controls
 from portal.accounts.models import BrowserSession
+from portal.accounts.oidc.accounts import provider_of
+from portal.accounts.second_factor.asking import accepts
+from portal.accounts.second_factor.factors import has_factor
+from portal.accounts.second_factor.forms import CodeForm
+from portal.accounts.second_factor.signing_in import begin_sign_in, open_without_factor
 from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
-from portal.web.formatting import duration_words
 from portal.web.parameters import anything, takes
 
 NO_LINK = "The sign-in link was used before, expired, or never valid."
@@ -54,6 +57,10 @@ class SignIn(auth_views.LoginView):
         nowhere = {reverse("accounts:sign-in"), reverse("accounts:sign-out")}
         return "" if url == reverse("overview") or urlsplit(url).path in nowhere else url
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """The password is right; a second factor may be asked for."""
+        return begin_sign_in(self.request, form.get_user(), following=self.get_success_url())
+
 
 class ChangePassword(auth_views.PasswordChangeView):
     """Change the own password; other sessions of the user end."""
@@ -76,7 +83,7 @@ class ChangePassword(auth_views.PasswordChangeView):
         """Passwords are guessed here as slowly as at sign-in."""
         user = request.user
         if isinstance(user, User) and not throttling.may_try(request, user):
-            return locked_out(request)
+            return throttling.locked_out(request)
         return super().post(request, *args, **options)
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -99,25 +106,42 @@ class ChangePassword(auth_views.PasswordChangeView):
         return answer
 
 
+@open_without_factor
 @never_cache
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @takes(next=anything)
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Ask who is signed in for the password; `next` is where they were. It is guessed here as slowly as at sign-in."""
+    """Ask who is signed in for the second factor or, without one, the password; `next` is where they were. Both are
+    guessed here as slowly as at sign-in.
+    """
     user, following = request.user, _following(request)
     if not isinstance(user, User):
         raise PermissionDenied("Only people confirm who they are.")
-    form = ConfirmForm(request.POST or None, user=user) if user.has_usable_password() else None
+    form = _confirm_form(request, user)
     if form and form.is_bound and not throttling.may_try(request, user):
-        return locked_out(request)
-    if form and form.is_bound and form.is_valid():
+        return throttling.locked_out(request)
+    if form and form.is_bound and _confirms(request, user, form):
         step_up.mark_confirmed(request)
         return redirect(following)
-    if form and form.is_bound:
-        throttling.count_failure(request, user)
-    context = {"form": form, "provider": step_up.provider_of(user), "next": following}
+    context = {"form": form, "provider": provider_of(user), "next": following}
     return render(request, "accounts/confirm.html", context)
+
+
+def _confirm_form(request: HttpRequest, user: User) -> CodeForm | ConfirmForm | None:
+    data = request.POST or None
+    if has_factor(user):
+        return CodeForm(data, user=user)
+    return ConfirmForm(data, user=user) if user.has_usable_password() else None
+
+
+def _confirms(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> bool:
+    if isinstance(form, CodeForm):
+        return accepts(request, user, form)
+    if not form.is_valid():
+        throttling.count_failure(request, user)
+        return False
+    return True
 
 
 def _following(request: HttpRequest) -> str:
@@ -141,10 +165,12 @@ def link(request: HttpRequest) -> HttpResponse:
         user = sign_in_links.user_of(form.cleaned_data["token"])
         if user is None:
             return _link_is_over(request)
-        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        if request.user.is_authenticated:
+            logout(request)  # a sign-in that waits for its second factor is nobody's session
+        answer = begin_sign_in(request, user, following=resolve_url(settings.LOGIN_REDIRECT_URL))
         record_access(AccessKind.LINK_USED, actor=user)
-    log.info("signed_in_by_link", user_id=user.pk)
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    log.info("sign_in_link_used", user_id=user.pk)
+    return answer
 
 
 def _link_is_over(request: HttpRequest) -> HttpResponse:
@@ -153,15 +179,6 @@ def _link_is_over(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/link_is_over.html", status=410)
 
 
-def locked_out(request: HttpRequest, *_details: Any) -> HttpResponse:
-    """Too many wrong passwords for one name, from one address, or both (AXES_LOCKOUT_CALLABLE)."""
-    pause = get_cool_off(request)
-    response = render(request, "accounts/locked_out.html", {"pause": pause and duration_words(pause)}, status=429)
-    if pause:
-        response["Retry-After"] = str(int(pause.total_seconds()))
-    return response
-
-
 sign_in = method_decorator(never_cache, name="dispatch")(SignIn).as_view()
-sign_out = auth_views.LogoutView.as_view()
+sign_out = open_without_factor(auth_views.LogoutView.as_view())
 change_password = ChangePassword.as_view()

@@ -17,12 +17,13 @@ from portal.api.listing import address_of, url_name
 from portal.exports.download import PERMISSION, Asking, respond
 from portal.exports.formats import FORMATS
 from portal.lists.declaration import List
-from portal.lists.export import export_of
+from portal.lists.export import IN_BACKGROUND, export_of, large_export
 from portal.lists.query import as_of_of
 from portal.web.problems import problem
 
 OF_PAGES = ("cursor", "page_size", "fields", "count")
 FORMAT = OpenApiParameter("format", str, required=True, enum=list(FORMATS), description="Of the file.")
+IN_JOB = "More rows than PORTAL_DIRECT_ROWS: a background job makes the file; its address is in Location."
 KINDS = {404: "not-found", 502: "ona-unavailable", 503: "unavailable"}
 
 
@@ -46,7 +47,10 @@ def file_of(listing: List) -> Endpoint:
         as_of = as_of_of(listing, data)
         with as_of.reading():
             asked = parameters.read(listing, data, as_of, of)
-        asking = Asking.of(request._request)
+            asking = Asking.of(request._request)
+            large = large_export(asked.query, wanted, asking)
+        if large:
+            return IN_BACKGROUND[0](request, large)
         return as_problem(respond(request._request, asked.table.name, lambda: export_of(listing, data, of, asking)))
 
     return endpoint("GET", *listing.permissions, PERMISSION, is_file=True, **_schema(listing))(read_file)
@@ -79,6 +83,7 @@ def _schema(listing: List) -> dict[str, Any]:
         "responses": {
             **file_schema("text/csv", "The file.", "#,title,…"),
             **file_schema("application/json", "The file.", '{"title": "…", "rows": []}'),
+            202: OpenApiResponse(OpenApiTypes.OBJECT, IN_JOB, [OpenApiExample("job", {"state": "waiting"})]),
             **schema.problems(400, 404),
         },
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -48,7 +47,7 @@ def rows_of(listing: List) -> Endpoint:
     def read_rows(request: Request, **of: Any) -> Response:
         as_of = as_of_of(listing, request.query_params)
         with as_of.reading():
-            asked = parameters.read(_as_seen_by(request.user, listing), request.query_params, as_of, of)
+            asked = parameters.read(listing.as_seen_by(request.user), request.query_params, as_of, of)
             page = cells_of_page(asked.query)
             total = asked.query.total(page) if asked.is_counted else None
         following = _following(request, page.next)
@@ -82,10 +81,6 @@ def row_of(listing: List) -> Endpoint:
     view = endpoint("GET", *listing.permissions, **schema.of_row(listing))(read_row)
     view.api_of = listing  # type: ignore[attr-defined]
     return view
-
-
-def _as_seen_by(user: Any, listing: List) -> List:
-    return replace(listing, base=lambda query: listing.seen_by(listing.base(query), user))
 
 
 def one(listing: List, row: Any) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from portal.directory.models import SERVICE_ACCOUNT
+from portal.directory.own_token import READ_ONLY, TokenState, own_token, read_own_token
 from portal.ona import OnaClient, OnaError
 from portal.ona.documents.directory import Identity
 from portal.ona.documents.pages import Page
 
-SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"
 READS = ". Such a token reads and starts automations; for other changes Ona requires a personal access token."
 
 
@@ -32,6 +33,8 @@ def check(client: OnaClient) -> Iterator[Finding]:
         yield Finding("token", False, error.for_people(), needed=True)
         return
     yield _describe(identity)
+    read_own_token(client, identity)
+    yield _expiry(own_token())
     organization_id = str(identity.organization_id or "")
     yield _try("environments", lambda: _environments(client), "Without it there is nothing to show.", needed=True)
     yield _try("organization", lambda: client.get_organization(organization_id).name, "It has no name here.")
@@ -56,6 +59,14 @@ def _describe(identity: Identity) -> Finding:
     return Finding(
         "token", True, f"{kind} {identity.subject.id} of organization {identity.organization_id}, tier {tier}{limits}"
     )
+
+
+def _expiry(token: TokenState) -> Finding:
+    """Until when it can be used, and whether for reading alone."""
+    rights = f" {READ_ONLY}" if token.is_read_only else ""
+    day = f" ({token.expires_at:%Y-%m-%d %H:%M} UTC)" if token.expires_at else ": set ONA_API_KEY_EXPIRES"
+    several = " Its owner has several tokens; this is the first of them to expire." if token.is_probable else ""
+    return Finding("expiry", not token.is_expiring, f"it {token.text}{day}.{several}{rights}")
 
 
 def _try(subject: str, read: Callable[[], str], lack: str, *, needed: bool = False) -> Finding:

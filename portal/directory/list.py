@@ -1,4 +1,4 @@
-"""What the REST API lists of the directory: the names behind ids, and versions of the policies. No page has them."""
+"""What the REST API lists of the directory: the names behind ids, and versions of the policies. No page lists them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def api_list(name: str, one: str, model: type[Model], columns: Sequence[str], so
 
 def _names(name: str, one: str, model: type[Model], *columns: str) -> List:
     by_name = Sort("name", "Name", Upper("name"), "")
-    return api_list(name, one, model, [*ALL, *columns, *SEEN], by_name, filters=FILTERS, base=_base)
+    columns = (*ALL, *columns, *SEEN)
+    return api_list(
+        name, one, model, columns, by_name, filters=FILTERS, base=_base, detail=lambda row: {"document": row.document}
+    )
 
 
 LISTS = (

@@ -1,4 +1,4 @@
-"""The directory: the organization, its policies, members, projects, runners and environment classes."""
+"""The directory: the organization, its policies, members, projects, runners, environment classes; the own token."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import F
+
+SERVICE_ACCOUNT = "PRINCIPAL_SERVICE_ACCOUNT"
 
 
 class EntryQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -111,3 +113,34 @@ class EnvironmentClass(Entry):
     description = models.TextField(blank=True, default="")
     runner_id = models.UUIDField(null=True)
     enabled = models.BooleanField(default=False)
+
+
+class OwnToken(models.Model):
+    """What Ona tells of the portal's token (see portal.directory.own_token); one row. `digest` is keyed.
+
+    NULL: not known. `is_certain`: not if the owner has several tokens that it can be.
+    """
+
+    digest = models.TextField(primary_key=True, editable=False)
+    principal = models.TextField(blank=True, default="")
+    subject_id = models.UUIDField(null=True)
+    owner = models.TextField(blank=True, default="")
+    description = models.TextField(blank=True, default="")
+    is_read_only = models.BooleanField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    is_certain = models.BooleanField(default=False)
+    read_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[OwnToken]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"token of {self.owner or self.subject_id}"
+
+    @property
+    def kind(self) -> str:
+        """Of its owner, as Ona calls it: "user", "service account", …"""
+        return self.principal.removeprefix("PRINCIPAL_").lower().replace("_", " ") or "unknown principal"
+
+    @property
+    def is_of_service_account(self) -> bool:
+        return self.principal == SERVICE_ACCOUNT

@@ -17,6 +17,7 @@ from portal.ona.documents import directory as documents
 from portal.ona.documents.pages import Page
 
 from .models import Entry, EnvironmentClass, Member, Organization, PolicyVersion, Project, Runner
+from .own_token import read_own_token
 
 log = structlog.get_logger()
 
@@ -33,13 +34,15 @@ class Outcome:
 
 
 def sync_directory(client: OnaClient) -> Outcome:
-    """Fetch the organization with its policies, members, projects, runners and environment classes.
+    """Fetch the organization with its policies, members, projects, runners, environment classes; what the token is.
 
     A list that Ona refuses is skipped, its rows stay, and its error is in the outcome. OnaError if not even the token's
     identity can be read (IdentityService.GetAuthenticatedIdentity).
     """
     outcome = Outcome()
-    organization_id = client.get_authenticated_identity().organization_id
+    identity = client.get_authenticated_identity()
+    read_own_token(client, identity)
+    organization_id = identity.organization_id
     if organization_id is not None:
         _attempt(outcome, "organization", lambda: _save_organization(client, str(organization_id), outcome))
         members = client.member_pages(str(organization_id))

@@ -125,9 +125,13 @@ def respond(
         return _words(FULL)
     body = _Body(build, wanted, name, Asking.of(request))
     response = StreamingHttpResponse(body, content_type=DOWNLOADS[wanted][0], headers=HEADERS)
-    file_name = f"{slugify(name)[:LONGEST_NAME]}-{timezone.now():%Y-%m-%dT%H%M%SZ}.{wanted}"
-    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    response["Content-Disposition"] = f'attachment; filename="{file_name(name, wanted)}"'
     return response
+
+
+def file_name(name: str, wanted: str) -> str:
+    """The name of a file in this format, whose beginning is `name`."""
+    return f"{slugify(name)[:LONGEST_NAME]}-{timezone.now():%Y-%m-%dT%H%M%SZ}.{wanted}"
 
 
 class _Body(Iterator[bytes]):

@@ -22,13 +22,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from string import ascii_letters, digits
 from time import gmtime
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -42,6 +42,8 @@ BOM = "\ufeff".encode()
 # Spreadsheets also calculate after spaces and invisible signs, and take full-width signs for the usual ones. Texts that
 # begin with apostrophes are matched too, so that taking one off gives back what was there.
 CODED = re.compile("['\\s\\x00-\\x1f\\u200b-\\u200f\\u2060\\ufeff]*[=+@＝＋－＠\N{MINUS SIGN}-]|'*[\t\r\n]|'*#\\Z")
+# the kinds of cells that the encoder of JSON writes as `plain` would
+ENCODED = frozenset([str, int, float, bool, type(None), UUID])
 HARMLESS = frozenset(["", *ascii_letters, *digits])  # what most texts begin with
 _encode = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode
 
@@ -132,17 +134,45 @@ def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
 
 def json_chunks(export: Export) -> Iterator[bytes]:
     """The bytes of a JSON file, in pieces; what `rows` raises ends it in the middle."""
-    columns, count = list(export.columns), 0
-    opening = {"title": export.title, "head": plain(export.head), "columns": columns}
-    buffer = bytearray(_encode(opening)[:-1] + b',"rows":[')
-    for row in export.rows:
-        buffer += b",\n" if count else b"\n"
-        buffer += _encode(dict(zip(columns, map(plain, row), strict=True)))
-        count += 1
+    buffer, count = bytearray(_opening(export)), 0
+    for count, row in enumerate(export.rows, start=1):
+        buffer += _json_row(export, row, count - 1)
         if len(buffer) >= CHUNK:
             yield bytes(buffer)
             buffer.clear()
-    yield bytes(buffer + b"\n]," + _encode({"row_count": count, "complete": True})[1:] + b"\n")
+    yield bytes(buffer + _ending(count))
+
+
+def csv_chunks_with_json(export: Export, json: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a CSV file, in pieces, while the JSON file of the same rows, which are read once, is written."""
+
+    def rows() -> Iterator[Sequence[Any]]:
+        json.write(_opening(export))
+        for count, row in enumerate(export.rows):
+            json.write(_json_row(export, row, count))
+            yield row
+
+    counted = Counted(rows())
+    yield from csv_chunks(replace(export, rows=counted))
+    json.write(_ending(counted.count))
+
+
+def _opening(export: Export) -> bytes:
+    opening = {"title": export.title, "head": plain(export.head), "columns": list(export.columns)}
+    return _encode(opening)[:-1] + b',"rows":['
+
+
+def _json_row(export: Export, row: Sequence[Any], number: int) -> bytes:
+    """A row after so many others. The encoder itself writes most kinds of cells as `plain` would."""
+    cells = [
+        cell if (kind := type(cell)) in ENCODED or (kind is datetime and cell.tzinfo is UTC) else plain(cell)
+        for cell in row
+    ]
+    return (b",\n" if number else b"\n") + _encode(dict(zip(export.columns, cells, strict=True)))
+
+
+def _ending(count: int) -> bytes:
+    return b"\n]," + _encode({"row_count": count, "complete": True})[1:] + b"\n"
 
 
 Format = tuple[str, Callable[[Export], Iterator[bytes]]]

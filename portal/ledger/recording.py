@@ -32,7 +32,8 @@ class RequestContext(TypedDict, total=False):
     A form carries `operation_id`, so that sending it twice requests it once; `content` is the digest of what was sent
     with it, by which other content under the same id is refused. `made_from` is what the form was made from, by the
     names that the operation's `before` has. `parent_id` is the operation it is a part of. `by_token` names the token
-    that requests it; by default it is that of an `actor` who is one (portal.accounts.models.TokenUser).
+    that requests it; by default it is that of an `actor` who is one (portal.accounts.models.TokenUser). `tells` is the
+    e-mail address that is told once it succeeded (portal.outbox).
     """
 
     actor: Required[User | AbstractBaseUser | AnonymousUser]
@@ -43,6 +44,9 @@ class RequestContext(TypedDict, total=False):
     parent_id: uuid.UUID | None
     content: str
     made_from: Mapping[str, Any] | None
+    address: str | None
+    browser: str
+    tells: str
 
 
 class OtherContent(Exception):
@@ -88,12 +92,13 @@ def begin(
         "reason": context.get("reason", "").strip(),
         "origin": context.get("origin", Origin.API if token else Origin.PAGE),
         "token": token,
-        "address": client_address(asking) if asking else None,
-        "browser": client_browser(asking) if asking else "",
+        "address": client_address(asking) if asking else context.get("address"),
+        "browser": client_browser(asking) if asking else context.get("browser", ""),
         "request": plain(request or {}),
         "before": plain(before or {}),
         "after": plain(after or {}),
         "content_digest": context.get("content", ""),
+        "tells": context.get("tells", ""),
         "asked_at": timezone.now(),
     }
     with transaction.atomic(durable=True):

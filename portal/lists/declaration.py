@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -189,6 +189,10 @@ class List:
     empty_template: str = "lists/_empty.html"
     empty: Callable[[], Mapping[str, Any]] = dict  # the context of that template
     beyond: str = "The list ends before it."
+
+    def as_seen_by(self, user: Any) -> List:
+        """The list with those of its rows that one person may see."""
+        return replace(self, base=lambda query: self.seen_by(self.base(query), user))
 
     def token(self, of: Mapping[str, Any]) -> str:
         """The change token of the rows."""

@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Model, QuerySet
-from django.http import QueryDict
+from django.http import HttpResponseBase, QueryDict
 
 from portal.exports.download import Asking, head
-from portal.exports.formats import Export
+from portal.exports.formats import DOWNLOADS, Export
 from portal.exports.snapshot import read_within, streamed
 from portal.lists.declaration import Cells, List, ListQuery, Table
 from portal.lists.keyset import Page, in_order
 from portal.lists.query import as_of_of, read_query
+
+
+@dataclass(frozen=True, slots=True)
+class LargeExport:
+    """A list as a file of more rows than are sent while their reader waits: its query, its arguments, and the address
+    and the query string that it was requested with."""
+
+    query: ListQuery
+    format: str
+    address: str
+    text: str
+
+
+# What the room of background jobs answers to a request (Django's, or the REST API's) for one; it adds itself when
+# Django starts.
+IN_BACKGROUND: list[Callable[[Any, LargeExport], HttpResponseBase]] = []
+
+
+def large_export(query: ListQuery, wanted: str, asking: Asking) -> LargeExport | None:
+    """The export, if it has more rows than PORTAL_DIRECT_ROWS; one query, within `as_of.reading()`."""
+    if (
+        query.problems
+        or wanted not in DOWNLOADS
+        or count_up_to(query, settings.DIRECT_ROWS + 1) <= settings.DIRECT_ROWS
+    ):
+        return None
+    return LargeExport(query, wanted, asking.address, asking.query)
+
+
+def count_up_to(query: ListQuery, most: int) -> int:
+    """How many rows its file has; those above `most` need not be counted."""
+    table = table_of(query)
+    return table.count(query) if table.count else _every(table, query).order_by().values("pk")[:most].count()
 
 
 def export_of(listing: List, data: QueryDict, of: Mapping[str, Any], asking: Asking) -> Export:

@@ -16,7 +16,7 @@ from portal.exports.download import PERMISSION, Asking, respond
 from portal.lists import facets as counted
 from portal.lists.completion import offers
 from portal.lists.declaration import List, ListQuery
-from portal.lists.export import export_of
+from portal.lists.export import IN_BACKGROUND, export_of, large_export
 from portal.lists.facets import find
 from portal.lists.keyset import LAST
 from portal.lists.news import kept, keys_of
@@ -56,7 +56,7 @@ def page_of(listing: List) -> View[...]:
             seen = listing.token(of)
             if is_fragment(request) and request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
-            query = read_query(listing, request.GET, as_of, of)
+            query = read_query(listing.as_seen_by(request.user), request.GET, as_of, of)
             part = _part(request, listing)
             context = list_context(request, query, seen, part)
         template = listing.body_template if part == BODY else listing.list_template
@@ -80,7 +80,7 @@ def changes_of(listing: List) -> View[...]:
             seen = listing.token(of)
             if request.GET.get("seen") == seen:
                 return HttpResponse(status=204)
-            query = read_query(listing, request.GET, as_of, of)
+            query = read_query(listing.as_seen_by(request.user), request.GET, as_of, of)
             context = list_context(request, query, seen, ALONE)
         return render(request, listing.list_template, context | as_of.bar(query.place))
 
@@ -94,7 +94,7 @@ def facets_of(listing: List) -> View[...]:
     def list_facets(request: HttpRequest, /, **of: Any) -> HttpResponseBase:
         as_of, name = as_of_of(listing, request.GET), request.GET.get("of", "")
         with as_of.reading():
-            query = read_query(listing, request.GET, as_of, of)
+            query = read_query(listing.as_seen_by(request.user), request.GET, as_of, of)
             context = {"listing": query.listing, "query": query, "find_url": _url(listing.facets_url, query)}
             if facet := find(query, name, request.GET.get(f"find-{name}", "").strip()):
                 return render(request, "lists/_options.html", context | {"facet": facet})
@@ -113,7 +113,10 @@ def export_view_of(listing: List) -> View[...]:
         as_of = as_of_of(listing, request.GET)
         with as_of.reading():  # some words cannot be asked about the past
             query = read_query(listing, request.GET, as_of, of)
-        asking = Asking.of(request)
+            asking = Asking.of(request)
+            large = large_export(query, request.GET.get("format", ""), asking)
+        if large:
+            return IN_BACKGROUND[0](request, large)
         name = query.listing.table.name if query.listing.table else query.listing.name
         return respond(request, name, lambda: export_of(listing, request.GET, of, asking), query.problems)
 

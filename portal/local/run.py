@@ -75,7 +75,7 @@ def services_for(environment: Mapping[str, str]) -> Services:
 
 def has_token(environment: Mapping[str, str]) -> bool:
     """Whether there is a real organization to connect to."""
-    return bool(environment.get("ONA_API_KEY") or environment.get("GITPOD_API_KEY"))
+    return any(environment.get(name) for name in ("ONA_API_KEY", "GITPOD_API_KEY", "PORTAL_ONA_TOKEN_FILE"))
 
 
 def demo_name(environment: Mapping[str, str]) -> str:
@@ -144,6 +144,8 @@ def portal_environment(base: Mapping[str, str], port: int, database_url: str, re
     # On loopback there is no TLS; and browsers keep one set of cookies for all ports of a host.
     environment.setdefault("PORTAL_INSECURE_HTTP", "yes")
     environment.setdefault("PORTAL_COOKIE_SUFFIX", f"_{port}")
+    # A look at the portal on one machine begins with its pages, not with an authenticator app.
+    environment.setdefault("PORTAL_SECOND_FACTOR_ROLES", "")
     # Nothing stands in front of it, so that whoever comes from loopback is on this machine.
     environment.setdefault("PORTAL_METRICS_ON_LOOPBACK", "yes")
     if not has_token(base):

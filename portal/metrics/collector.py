@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
+from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from prometheus_client.core import Metric
@@ -20,6 +17,7 @@ from environments.models.flags import FLAGS
 from environments.models.overview import Snapshot
 from environments.sync.freshness import GRACE, event_stream, freshness
 from portal.directory.models import Project
+from portal.directory.own_token import own_token
 from portal.ledger.chain.kept_verifications import chain_state
 from portal.ledger.models import Operation, Outcome
 from portal.metrics import broker
@@ -27,7 +25,6 @@ from portal.metrics.families import counter, gauge, histogram, single
 from portal.metrics.sync_runs import BOUNDS, SyncRunCounts
 
 MAX_PROJECTS = 50  # with the most running environments; the others are one sample
-DAY = 86_400  # seconds
 
 
 class PortalCollector(Collector):
@@ -47,7 +44,7 @@ class PortalCollector(Collector):
         yield from _executions()
         yield from _operations()
         yield from _ledger()
-        yield single("ona_token_days_left", "Days until the portal's own token expires.", _days_left(timezone.now()))
+        yield from _token()
 
 
 def _freshness() -> Iterator[Metric]:
@@ -146,20 +143,9 @@ def _ledger() -> Iterator[Metric]:
     )
 
 
-def _days_left(now: datetime) -> float | None:
-    """Of the portal's own token: by ONA_API_KEY_EXPIRES, or by what the token tells of itself; None if unknown."""
-    day = settings.ONA_API_KEY_EXPIRES
-    ends_at = datetime.combine(day, time(), UTC) if day else _told_by(settings.ONA_API_KEY)
-    return None if ends_at is None else (ends_at - now).total_seconds() / DAY
-
-
-def _told_by(token: str) -> datetime | None:
-    """The `exp` of a JSON web token."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        told = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
-        return datetime.fromtimestamp(told["exp"], UTC)
-    except (ValueError, KeyError, TypeError, OverflowError, OSError):
-        return None
+def _token() -> Iterator[Metric]:
+    token = own_token()
+    yield single("ona_token_days_left", "Days until the portal's own token expires.", token.days_left)
+    means = "Whether the portal's own token may only read; absent if Ona does not say."
+    is_read_only = token.stored.is_read_only if token.stored else None
+    yield single("ona_token_read_only", means, None if is_read_only is None else float(is_read_only))

@@ -6,7 +6,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from .automations import Automations
-from .base import PAGE_SIZE, Id, given
+from .base import PAGE_SIZE, Id, given, only
+from .documents.accounts import (
+    PERSONAL_ACCESS_TOKENS,
+    SERVICE_ACCOUNT_TOKENS,
+    PersonalAccessToken,
+    ServiceAccount,
+    ServiceAccountToken,
+    User,
+    read_service_account,
+    read_user,
+)
 from .documents.audit import AUDIT_LOGS, AuditEntry
 from .documents.directory import (
     ENVIRONMENT_CLASSES,
@@ -38,6 +48,7 @@ from .transport import OnCall, Stats, Transport, ignore_call
 class OnaClient(Automations):
     """A client of the Ona API for one token. Thread-safe; one per process keeps its connections.
 
+    `token` may be a function: it is called before each call, so that another token is used from then on.
     `timeout` limits one attempt, in seconds; `attempts` is how often a repeatable call is tried; clients may share a
     `pause`; `on_call` is called after each attempt. ValueError if `token` or `base_url` is invalid. Every call raises
     OnaError.
@@ -45,7 +56,7 @@ class OnaClient(Automations):
 
     def __init__(
         self,
-        token: str,
+        token: str | Callable[[], str],
         base_url: str = "https://app.ona.com/api",
         *,
         requests_per_second: float = 20.0,
@@ -256,6 +267,23 @@ class OnaClient(Automations):
         return self._transport.call(
             "IdentityService/GetAuthenticatedIdentity", {}, lambda body, _: read_identity(body), repeatable=True
         )
+
+    def get_user(self, user_id: Id) -> User:
+        """A person of the organization."""
+        return self._get("UserService/GetUser", {"userId": user_id}, "user", read_user)
+
+    def personal_access_token_pages(self, user_ids: Iterable[Id] = ()) -> Iterator[Page[PersonalAccessToken]]:
+        """The personal access tokens of at most 25 people (default: all that the token sees), without their text."""
+        return self._list("UserService/ListPersonalAccessTokens", only(userIds=user_ids), PERSONAL_ACCESS_TOKENS)
+
+    def get_service_account(self, service_account_id: Id) -> ServiceAccount:
+        """A service account."""
+        message = {"serviceAccountId": service_account_id}
+        return self._get("ServiceAccountService/GetServiceAccount", message, "serviceAccount", read_service_account)
+
+    def service_account_token_pages(self) -> Iterator[Page[ServiceAccountToken]]:
+        """The tokens of the service accounts that the token sees."""
+        return self._list("ServiceAccountService/ListServiceAccountTokens", {}, SERVICE_ACCOUNT_TOKENS)
 
     def get_organization(self, organization_id: Id) -> Organization:
         """The organization's name and tier."""

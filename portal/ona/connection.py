@@ -20,6 +20,7 @@ from .documents.tokens import Secret
 
 CONNECTIONS = 32
 IDLE_SECONDS = 30.0
+UNUSABLE = "the token is empty or holds characters no token has: set ONA_API_KEY, or PORTAL_ONA_TOKEN_FILE"
 
 
 def checked_base_url(base_url: str) -> tuple[str, bool]:
@@ -45,7 +46,9 @@ def checked_token(token: str) -> Secret:
     """`token` without surrounding blanks; ValueError, without quoting it, if no header can carry it."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError("the token is empty or holds characters no token has: set ONA_API_KEY")
+        raise ValueError(
+            "the token is empty or holds characters no token has: set ONA_API_KEY or PORTAL_ONA_TOKEN_FILE"
+        )
     return Secret(token)
 
 

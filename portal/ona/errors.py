@@ -217,7 +217,7 @@ class DataLoss(_Trouble):
 class Unauthenticated(Refused):
     code = "unauthenticated"
     meaning = "Ona does not accept the token: it is wrong, expired or revoked."
-    advice = "Set ONA_API_KEY to a valid token and restart the portal."
+    advice = "Set ONA_API_KEY to a valid token and restart the portal, or replace it in PORTAL_ONA_TOKEN_FILE."
 
 
 BY_CODE: dict[str, type[Refused]] = {

@@ -1,4 +1,5 @@
-"""The hosts that logs may be read from. Ona's documents contain the URLs, and environments can influence those.
+"""The hosts that logs may be read from, and that webhooks may be sent to. Ona's documents contain the URLs of logs, and
+environments can influence those; people type the URLs of webhooks.
 
 A URL is accepted if its host is on the list, it is plain https, and every address of the host is public. Origins named
 in the portal's configuration, such as a stand-in Ona on this machine, are trusted: there http, any port and internal
@@ -11,16 +12,18 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, Queue
 from threading import Thread
 from urllib.parse import SplitResult, urlsplit
 
 import httpcore
+import httpx
 
-from .connection import Backend
+from .connection import Backend, pooled, proxy_for
 from .log_errors import ForeignHost, InternalAddress
 
+CONNECT_SECONDS = 5.0
 LONGEST_ADDRESS = 2048
 PORTS = {"https": 443, "http": 80}
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -43,11 +46,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Exact hosts, domains with their subdomains, and origins (scheme, host, port) trusted by configuration."""
+    """Exact hosts, domains with their subdomains, and origins (scheme, host, port) trusted by configuration; with
+    `every_host` any public host besides those origins.
+    """
 
     hosts: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
     origins: frozenset[tuple[str, str, int]] = frozenset()
+    every_host: bool = False
 
     def source(self, url: str) -> Source:
         """The normalized URL; ForeignHost if it is not on the list."""
@@ -65,7 +71,8 @@ class AllowList:
         return Source(f"https://{host}{path}", host)
 
     def _covers(self, host: str) -> bool:
-        return host in self.hosts or any(host == each or host.endswith(f".{each}") for each in self.domains)
+        of_domain = any(host == each or host.endswith(f".{each}") for each in self.domains)
+        return self.every_host or host in self.hosts or of_domain
 
 
 def allow_list(configured: Iterable[str], *, told: Iterable[str] = (), base_url: str = "") -> AllowList:
@@ -81,6 +88,19 @@ def allow_list(configured: Iterable[str], *, told: Iterable[str] = (), base_url:
     if base_url and (local := _local_origin(base_url)):
         origins.add(local)
     return AllowList(frozenset(filter(None, map(_told_host, told))), frozenset(domains), frozenset(origins))
+
+
+def public_hosts(configured: Iterable[str]) -> AllowList:
+    """Every public host, and these origins. ValueError names invalid configuration."""
+    return replace(allow_list(configured), every_host=True)
+
+
+def guarded_client(source: Source) -> httpx.Client:
+    """A client for one source: it follows no redirects and, unless configured, connects to public addresses alone."""
+    # A proxy resolves the name itself and decides where it connects to.
+    proxy = proxy_for(source.url, local=source.may_be_internal)
+    backend = None if proxy or source.may_be_internal else CheckedBackend(CONNECT_SECONDS)
+    return httpx.Client(transport=pooled(proxy, backend), follow_redirects=False, trust_env=False)
 
 
 def _parsed(url: str) -> SplitResult:

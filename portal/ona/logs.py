@@ -11,14 +11,13 @@ from typing import Self
 
 import httpx
 
-from .connection import Limit, pooled, proxy_for, under
+from .connection import Limit, under
 from .documents.tokens import Secret
 from .log_errors import LogBroken, LogError, LogForbidden, LogGone, LogNotReady, LogRedirected, LogTokenRefused
-from .log_hosts import AllowList, CheckedBackend, Source
+from .log_hosts import CONNECT_SECONDS, AllowList, Source, guarded_client
 
 ATTEMPTS = 5
 FIRST_WAIT = 0.25  # seconds, doubled after each attempt at a starting source
-CONNECT_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 IDLE_SECONDS = 15 * 60.0
 
@@ -86,7 +85,7 @@ def open_log(
     `idle` seconds without a byte it counts as broken. LogError if it cannot be read.
     """
     source = hosts.source(url)
-    client = _client(source)
+    client = guarded_client(source)
     try:
         response = _opened(client, source, token, attempts, idle, sleep)
     except BaseException:
@@ -109,13 +108,6 @@ def _opened(
             raise failure
         sleep(FIRST_WAIT * 2 ** (attempt - 1))
     raise AssertionError("unreachable")
-
-
-def _client(source: Source) -> httpx.Client:
-    # A proxy resolves the name itself and decides where it connects to.
-    proxy = proxy_for(source.url, local=source.may_be_internal)
-    backend = None if proxy or source.may_be_internal else CheckedBackend(CONNECT_SECONDS)
-    return httpx.Client(transport=pooled(proxy, backend), follow_redirects=False, trust_env=False)
 
 
 def _sent(client: httpx.Client, source: Source, token: Secret, idle: float) -> httpx.Response:

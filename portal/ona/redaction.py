@@ -13,20 +13,20 @@ _SHORTEST_INSIDE = 8
 
 
 class Scrubber:
-    """Replaces the token and a call's secrets: as they are, in one line, JSON-escaped, and in base64."""
+    """Replaces the token, the former one and a call's secrets: as they are, in one line, JSON-escaped, in base64."""
 
-    def __init__(self, token: Secret, secrets: Iterable[Secret] = ()) -> None:
-        self._token = token
+    def __init__(self, token: Secret, secrets: Iterable[Secret] = (), former: Secret | None = None) -> None:
+        self._token, self._former = token, former
         self._labels = {form: "[secret]" for each in secrets for form in _forms(each.reveal())}
         self.carries_secrets = bool(self._labels)
-        self._labels[token.reveal()] = "[token]"
+        self._labels |= {each.reveal(): "[token]" for each in (token, former) if each}
         # One pass, longest first, so that no replacement is replaced again.
         longest_first = sorted(self._labels, key=len, reverse=True)
         self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
 
     def with_secrets(self, secrets: Iterable[Secret]) -> "Scrubber":
         """A scrubber for a call with these secrets too."""
-        return Scrubber(self._token, secrets)
+        return Scrubber(self._token, secrets, self._former)
 
     def text(self, text: str) -> str:
         """`text`, redacted."""

@@ -43,14 +43,28 @@ class Stats(msgspec.Struct, frozen=True):
     bytes: int = 0
 
 
+class _Key:
+    """A token as the transport uses it; `former` is the one before it, which late errors may still hold."""
+
+    __slots__ = ("scrubber", "secret")
+
+    def __init__(self, token: str, former: Secret | None = None) -> None:
+        self.secret = checked_token(token)
+        self.scrubber = Scrubber(self.secret, former=former)
+
+    def header(self) -> dict[str, str]:
+        """The header that carries it."""
+        return {"Authorization": f"Bearer {self.secret.reveal()}"}
+
+
 class _Sealed:
-    """A request's bytes, hidden from every repr, and the secrets that its errors must not contain."""
+    """A request's bytes and its key, hidden from every repr, and the secrets that its errors must not contain."""
 
-    __slots__ = ("_content", "scrubber")
+    __slots__ = ("_content", "key", "scrubber")
 
-    def __init__(self, content: bytes, scrubber: Scrubber) -> None:
+    def __init__(self, content: bytes, key: _Key, scrubber: Scrubber) -> None:
         self._content = content
-        self.scrubber = scrubber
+        self.key, self.scrubber = key, scrubber
 
     def reveal(self) -> bytes:
         """The bytes."""
@@ -60,14 +74,14 @@ class _Sealed:
 class Transport:
     """Sends calls to Ona; thread-safe.
 
-    `pause` is what a Retry-After sets; other clients may share it. `sleep`, `clock` (monotonic seconds), `now`, `dice`
-    (random, in [0, 1)) and `http` can be replaced by tests. It honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and
-    SSL_CERT_FILE, but uses no proxy to this machine.
+    `token` may be a function, which is called before each call. `pause` is what a Retry-After sets; other clients may
+    share it. `sleep`, `clock` (monotonic seconds), `now`, `dice` (random, in [0, 1)) and `http` can be replaced by
+    tests. It honours HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, but uses no proxy to this machine.
     """
 
     def __init__(
         self,
-        token: str,
+        token: str | Callable[[], str],
         base_url: str,
         *,
         requests_per_second: float = 20.0,
@@ -85,8 +99,8 @@ class Transport:
             raise ValueError("timeout must be above 0 and attempts at least 1")
         self.base_url, local = checked_base_url(base_url)
         self.timeout = timeout
-        secret = checked_token(token)
-        self._scrubber = Scrubber(secret)
+        self._read_token = token if callable(token) else None
+        self._key = _Key(token() if callable(token) else token)
         self._attempts = attempts
         # without further attempts somebody waits for the answer
         self._longest_wait = LONGEST_WAIT if attempts > 1 else min(timeout, LONGEST_WAIT)
@@ -96,11 +110,7 @@ class Transport:
         self._on_call = on_call
         self._http = httpx.Client(
             transport=http or pooled(proxy_for(self.base_url, local=local)),
-            headers={
-                "Authorization": f"Bearer {secret.reveal()}",
-                "Connect-Protocol-Version": "1",
-                "User-Agent": "environment-portal",
-            },
+            headers={"Connect-Protocol-Version": "1", "User-Agent": "environment-portal"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
@@ -159,7 +169,8 @@ class Transport:
 
     def _open(self, rpc: str, content: bytes, idle: float, limit: Limit) -> httpx.Response:
         """The response of a stream, its body unread; OnaError if it is refused."""
-        headers = {"Content-Type": "application/connect+json", "Accept-Encoding": "identity"}
+        key = self._current_key()
+        headers = {"Content-Type": "application/connect+json", "Accept-Encoding": "identity", **key.header()}
         timeout = httpx.Timeout(self.timeout, read=idle)
         request = self._http.build_request("POST", self._url(rpc), content=content, headers=headers, timeout=timeout)
         response = self._on_the_wire(rpc, lambda: self._http.send(request, stream=True), limit)
@@ -167,19 +178,21 @@ class Transport:
             return response
         with closing(response):
             body = self._on_the_wire(rpc, lambda: self._body(rpc, response), Limit(self.timeout))
-            raise self._refusal(rpc, response, body, self._scrubber)
+            raise self._refusal(rpc, response, body, key.scrubber)
 
     def malformed(self, rpc: str, why: str, headers: Mapping[str, str] | None = None) -> MalformedAnswer:
         """The error of an answer in the wrong form."""
-        return _malformed(self._scrubber, rpc, why, headers or {})
+        return _malformed(self._key.scrubber, rpc, why, headers or {})
 
     def refused(self, rpc: str, said: ConnectError, headers: Mapping[str, str]) -> OnaError:
         """The error that ended a stream."""
-        return connect_error(said, {"rpc": rpc, "request_id": self._scrubber.text(request_id(headers))}, self._scrubber)
+        return connect_error(
+            said, {"rpc": rpc, "request_id": self._key.scrubber.text(request_id(headers))}, self._key.scrubber
+        )
 
     def scrub(self, body: bytes) -> bytes:
         """`body`, redacted, for errors."""
-        return self._scrubber.body(body)
+        return self._key.scrubber.body(body)
 
     def _sealed(self, rpc: str, message: Mapping[str, Any]) -> _Sealed:
         carried: list[Secret] = []
@@ -196,7 +209,15 @@ class Transport:
             content = b""
         if not content:  # outside the except: that exception holds the text
             raise InvalidArgument("a text holds characters that are none (lone surrogates)", rpc=rpc, sent=False)
-        return _Sealed(content, self._scrubber.with_secrets(carried) if carried else self._scrubber)
+        key = self._current_key()
+        return _Sealed(content, key, key.scrubber.with_secrets(carried) if carried else key.scrubber)
+
+    def _current_key(self) -> _Key:
+        """The token as it is now; ValueError if no header can carry it."""
+        key = self._key
+        if self._read_token and (token := self._read_token()) != key.secret.reveal():
+            key = self._key = _Key(token, key.secret)
+        return key
 
     def _attempt(self, rpc: str, sealed: _Sealed, read: Reader[T]) -> T:
         self._wait_for_budget(rpc)
@@ -224,6 +245,7 @@ class Transport:
         headers = {
             "Content-Type": "application/json",
             "Connect-Timeout-Ms": str(max(1, int(self.timeout * 1000))),
+            **sealed.key.header(),
         }
         request = self._http.build_request(
             "POST", self._url(rpc), content=sealed.reveal(), headers=headers, timeout=self.timeout
@@ -270,7 +292,7 @@ class Transport:
 
     def _no_answer(self, rpc: str, error: httpx.HTTPError) -> OnaError:
         """The error of a network failure; its text, never its chain."""
-        why = plain(self._scrubber.text(str(error))) or type(error).__name__
+        why = plain(self._key.scrubber.text(str(error))) or type(error).__name__
         if isinstance(error, httpx.DecodingError):
             return self.malformed(rpc, why)
         if isinstance(error, httpx.TimeoutException):

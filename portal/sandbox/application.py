@@ -21,6 +21,7 @@ from gitpod.v1.project_connect import ProjectServiceASGIApplication
 from gitpod.v1.runner_configuration_connect import RunnerConfigurationServiceASGIApplication
 from gitpod.v1.runner_connect import RunnerServiceASGIApplication
 from gitpod.v1.secret_connect import SecretServiceASGIApplication
+from gitpod.v1.service_account_connect import ServiceAccountServiceASGIApplication
 from gitpod.v1.user_connect import UserServiceASGIApplication
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -30,9 +31,10 @@ from portal.sandbox.fast_path import Fast
 from portal.sandbox.faults import Faults, reset
 from portal.sandbox.logs import PREFIX, Logs
 from portal.sandbox.request_gate import Holds, held_answer
+from portal.sandbox.services.accounts import ServiceAccounts, Users
 from portal.sandbox.services.automations import Automations
 from portal.sandbox.services.common import Connection, Gate, connection
-from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners, Users
+from portal.sandbox.services.directory import Identity, Organizations, Projects, RunnerConfiguration, Runners
 from portal.sandbox.services.environments import Environments
 from portal.sandbox.services.events import Events
 from portal.sandbox.services.secrets import Secrets
@@ -78,11 +80,11 @@ class Application:
         self.holds = Holds()
         self.latency = latency_ms / 1000
         self.requests: Counter[str] = Counter()
-        access, validation = Access(world, token), Validation()
-        self._fast = Fast(world, access, validation)
+        self.access, validation = Access(world, token), Validation()
+        self._fast = Fast(world, self.access, validation)
         self.events = Events(world)
         self.logs = Logs(world)
-        self._stubs = _stubs(world, self.events, self.logs, Gate(world, access, validation))
+        self._stubs = _stubs(world, self.access, self.events, self.logs, Gate(world, self.access, validation))
         self._ticking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +161,7 @@ class Application:
             last = now
 
 
-def _stubs(world: World, events: Events, logs: Logs, gate: Gate) -> dict[str, App]:
+def _stubs(world: World, access: Access, events: Events, logs: Logs, gate: Gate) -> dict[str, App]:
     options: dict[str, Any] = {"interceptors": [gate], "codecs": [google_protobuf_binary_codec(), JSONCodec()]}
     telling = options | {"interceptors": [gate, logs]}
     return {
@@ -172,7 +174,8 @@ def _stubs(world: World, events: Events, logs: Logs, gate: Gate) -> dict[str, Ap
         "RunnerConfigurationService": RunnerConfigurationServiceASGIApplication(RunnerConfiguration(world), **options),
         "RunnerService": RunnerServiceASGIApplication(Runners(world), **options),
         "SecretService": SecretServiceASGIApplication(Secrets(world), **options),
-        "UserService": UserServiceASGIApplication(Users(world), **options),
+        "ServiceAccountService": ServiceAccountServiceASGIApplication(ServiceAccounts(world, access), **options),
+        "UserService": UserServiceASGIApplication(Users(world, access), **options),
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from portal.sandbox.access import Access
 from portal.sandbox.application import Application
 from portal.sandbox.faults import Faults
 from portal.sandbox.logs import Logs
@@ -93,6 +94,11 @@ class Sandbox:
     def faults(self) -> Faults:
         """Trouble by chance and by plan."""
         return self.application.faults
+
+    @property
+    def access(self) -> Access:
+        """The tokens: `access.issued[READ_ONLY].expires_at = …`."""
+        return self.application.access
 
     @property
     def logs(self) -> Logs:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from html import escape
-from uuid import UUID
 
 from django.utils.safestring import SafeString
 
@@ -27,13 +26,6 @@ def link(url: str, text: str, *, element_id: str = "", is_isolated: bool = False
     return SafeString(f'<a{identity} href="{escape(url)}">{words}</a>')
 
 
-def named(parameter: str, identity: UUID | None, name: str, absent: str, *, is_isolated: bool = False) -> SafeString:
-    """A person, project or class by name, else by the beginning of its id, leading to all with it."""
-    if identity is None:
-        return text(name or absent)
-    return link(f"?{parameter}={identity}", name or beginning(identity), is_isolated=is_isolated)
-
-
 def tick(value: str, name: str) -> SafeString:
     """The box that selects a row for the form `chosen`."""
     return SafeString(
@@ -46,11 +38,6 @@ SELECT_PAGE = SafeString(
     '<label class="list-all"><input type="checkbox" class="form-check-input" data-select-page hidden>'
     "<span>Select this page</span></label>"
 )
-
-
-def beginning(identity: UUID) -> str:
-    """An id that has no name here."""
-    return f"{str(identity)[:8]}…"
 
 
 @lru_cache(maxsize=64)

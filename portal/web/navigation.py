@@ -31,6 +31,7 @@ PLACES = (
     Place("audit:list", "Audit", "audit", "environments.view_transition"),
     Place("operations:list", "Operations", "operations", "ledger.view_operation"),
     Place("people:list", "People", "user", "accounts.see_people"),
+    Place("outbox:list", "Outbox", "upload", "outbox.see_outbox"),
     Place("access-log", "Access log", "key", "ledger.read_access_log"),
     Place("sync", "Sync", "sync", "environments.view_syncrun"),
 )

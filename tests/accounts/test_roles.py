@@ -47,7 +47,9 @@ def test_operators_start_and_stop_and_run_tasks(views: set[str]) -> None:
 def test_admins_do_what_operators_do_and_edit_create_delete_mint_tokens_and_export(views: set[str]) -> None:
     rest = granted("Admin") - views
     assert rest >= OPERATE | ADMINISTER | EXPORT
-    assert {name.partition(".")[0] for name in rest} == {"environments", "automations", "accounts", "ledger"}
+    assert {name.partition(".")[0] for name in rest} == {
+        "environments", "automations", "accounts", "ledger", "jobs", "outbox",
+    }  # fmt: skip
 
 
 def test_auditors_read_and_export(views: set[str]) -> None:
@@ -55,6 +57,7 @@ def test_auditors_read_and_export(views: set[str]) -> None:
         "automations.read_log",
         "ledger.read_access_log",
         "accounts.see_people",
+        "outbox.see_outbox",
     }
 
 

@@ -116,7 +116,7 @@ def test_the_token_is_in_no_log(client: Client, admin: User, caplog: pytest.LogC
         use(client, token_of(link))
         use(client, token_of(link))
     said = "\n".join(str(record.msg) + record.getMessage() for record in caplog.records)
-    assert "signed_in_by_link" in said
+    assert "sign_in_link_used" in said
     assert token_of(link) not in said
 
 

@@ -115,6 +115,8 @@ def _lists(sandbox: Sandbox) -> Iterator[Scene]:
     yield from _filled()
     yield from scenes_views.views(Scene)
     yield from scenes_people.people(Scene)
+    yield from scenes_people.sent(Scene)
+    yield from scenes_people.second_factor(Scene)
 
 
 def _recorded(sandbox: Sandbox) -> Iterator[Scene]:

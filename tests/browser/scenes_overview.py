@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from environments.directory_pages.nouns import NOUNS
 from environments.models import Environment, SyncRun
 from environments.models.overview import OverviewPart, RunningTime, Snapshot, StartUp
 from environments.overview.counts import count_all, hour_of, store_snapshot
@@ -36,6 +37,10 @@ def overview(scene: type[Scene]) -> Iterator[Scene]:
     newest = StartUp.objects.order_by("-running_at")[0]
     yield scene("overview-starts-narrowed", f"/overview/starts/?class={newest.class_id}&period=month&kind=started")
     yield scene("overview-running-time", f"/overview/running-time/?class={newest.class_id}")
+    for kind in ("owner", "runner"):
+        noun = NOUNS[kind]
+        row = Environment.objects.present().exclude(**{noun.column: None}).order_by("-has_failure", "id")[0]
+        yield scene(f"directory-{kind}", f"/{noun.folder}/{getattr(row, noun.column)}/")
     yield scene("overview-running-time-none", "/overview/running-time/", then=_unobserved)
 
 

@@ -44,10 +44,13 @@ NOT_PAGES |= {"automations:environment-log-stream", "automations:environment-bun
 NOT_PAGES |= {"automations:file-download", "complete", "live", "live-badge", "metrics"}
 NOT_PAGES |= {"api-docs"}  # Swagger UI, which is not ours
 NOT_PAGES |= {"automations:execution-changes", "automations:execution-facets"}
+NOT_PAGES |= {f"outbox:{name}" for name in ("changes", "export", "attempts-changes", "attempts-export")}
 NOT_PAGES |= {"people:facets", "people:export", "access-log-changes", "access-log-export"}
+NOT_PAGES |= {f"jobs:{each}" for each in ("facets", "cancel", "result", "verify-chain")}
 NOT_PAGES |= {"accounts:start", "accounts:view"} | {f"accounts:view-{act}" for act in ("update", "start", "unshare")}
 NOT_PAGES |= {"accounts:views-menu", "accounts:provider", "accounts:provider-callback"}
 NOT_PAGES |= {"accounts:session-end", "accounts:sessions-end"}
+NOT_PAGES |= {f"accounts:{name}" for name in ("factor-remove", "recovery-codes", "sign-in-code")}
 # Files to keep.
 NOT_PAGES |= {f"{room}:export" for room in ("environments", "secrets", "operations")} | {"operations:stream-export"}
 NOT_PAGES |= {"environments:timeline-export"}
@@ -57,8 +60,9 @@ NOT_PAGES |= {
     for list_ in ("execution", "tasks", "task", "services", "service", "batch", "batch-items")
 }
 BEGINNING = "beginning"
-# The same form as that of another action, with other words.
+# The same as that of another action, member or runner, with other words.
 ALIKE = {f"environments:{act}" for act in ("stop", "keep-awake", "archive", "unarchive")}
+ALIKE |= {"directory:project", "directory:class"}
 
 
 @pytest.fixture

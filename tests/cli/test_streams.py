@@ -70,4 +70,11 @@ def test_a_pack_that_is_not_whole_is_not_left_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert run(asked, portal(httpx.Response(200, content=b"PK whole"), asked=[])) == 0
     assert target.read_bytes() == b"PK whole"
+    steps = [httpx.Response(code, json={"id": "7", "state": state, "why": why}) for code, state, why in (
+        (202, "waiting", None), (200, "running", None), (200, "succeeded", None), (202, "waiting", None),
+        (200, "failed", "It is too large."),
+    )]  # fmt: skip
+    assert run(asked, portal(*steps[:3], httpx.Response(200, content=b"PK by a job"), asked=[])) == 0
+    assert target.read_bytes() == b"PK by a job"
+    assert run(asked, portal(*steps[3:], asked=[])) == 1
     assert run(["evidence", str(target)], portal(asked=[])) == 2

@@ -27,7 +27,7 @@ TOTAL_QUERIES = 1
 # actors and actions to choose from
 PANEL_QUERIES = 2
 # the organization, the freshness, the saved views and the groups in the frame
-FRAME_QUERIES = 4
+FRAME_QUERIES = 5
 # how it was verified last, whether the head of that is in it, and the one now
 CHAIN_QUERIES = 3
 HTMX = {"HX-Request": "true", "HX-Target": "list"}

@@ -15,9 +15,11 @@ from automations.sync.summaries import refresh
 from environments.models import Field, SyncRun, Transition
 from environments.models.overview import StartUp
 from portal.ledger.models import AccessEntry, Outcome
-from tests.support import audits, factories
+from portal.outbox.models import Attempt, Destination
+from tests.support import audits, factories, outbox
 from tests.support.audit_entries import entry
 from tests.support.automation_factories import batch, execution, service, task
+from tests.support.jobs import job
 from tests.support.operations import ENVIRONMENT, operation
 
 
@@ -155,6 +157,31 @@ def _people(number: int) -> None:
         made.save()
 
 
+def _jobs(number: int) -> None:
+    for minute in range(number):
+        job(ago=timedelta(minutes=minute), state="waiting" if minute % 2 else "failed")
+
+
+def _destinations(number: int) -> None:
+    for each in range(number):
+        outbox.destination(name=f"hook {each} {uuid.uuid4()}", state="muted" if each % 2 else "active")
+
+
+def _messages(number: int) -> None:
+    to = Destination.objects.filter(pk=1).first() or outbox.destination(pk=1)
+    for minute in range(number):
+        ago = timedelta(minutes=minute)
+        outbox.message(to, state="dead" if minute % 2 else "delivered", ago=ago, environment_id=ENVIRONMENT)
+
+
+def _attempts(number: int) -> None:
+    to = Destination.objects.filter(pk=1).first() or outbox.destination(pk=1)
+    told = outbox.message(to)
+    for minute in range(number):
+        at, status = timezone.now() - timedelta(minutes=minute), 500 if minute % 2 else 200
+        Attempt.objects.create(message=told, at=at, status=status, duration=timedelta(seconds=1))
+
+
 SAMPLES: Mapping[str, Sample] = {
     "operations:list": Sample(
         _operations,
@@ -178,6 +205,13 @@ SAMPLES: Mapping[str, Sample] = {
         _people, {"role": "viewer", "state": "active", "signs-in": "link"}, "viewer -role:admin",
         always={"signs-in": "link"},  # not the person whom the test signs in
     ),
+    "jobs:list": Sample(_jobs, {"state": "failed"}, "evidence -state:cancelled"),
+    "outbox:list": Sample(
+        _messages,
+        {"state": "dead", "kind": "environment.failure", "destination": "1", "environment": str(ENVIRONMENT)},
+    ),
+    "outbox:attempts": Sample(_attempts, {"result": "failed", "destination": "1"}),
+    "outbox:destinations": Sample(_destinations, {"state": "muted"}),
     "environments:list": Sample(
         _environments,
         OF_ENVIRONMENTS,
@@ -212,8 +246,8 @@ SAMPLES: Mapping[str, Sample] = {
     "secrets:list": Sample(
         _secrets,
         {
-            "scope": "project", "project": str(uuid.UUID(int=1)), "mount": "file", "used": "no", "age": "90",
-            "gone": "yes",
+            "scope": "project", "project": str(uuid.UUID(int=1)), "owner": str(uuid.UUID(int=1)), "mount": "file",
+            "used": "no", "age": "90", "gone": "yes",
         },
         "key -creator:ann",
     ),

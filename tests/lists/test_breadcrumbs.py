@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from automations.models import Task
+from environments.directory_pages.nouns import NOUNS
 from tests.support import automation_factories, factories, operations
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,7 @@ def test_every_page_tells_the_pages_above_it_that_its_reader_may_open_and_only_t
     assert trail(factories.client("").get(f"/environments/{environment.pk}/").content.decode()) == []
 
 
-def test_names_lead_to_all_environments_with_them_wherever_they_are_told() -> None:
+def test_names_lead_to_their_pages_wherever_they_are_told() -> None:
     ids = {kind: uuid.uuid4() for kind in ("owner", "project", "class", "runner")}
     names = {"owner_name": "Zoë Quill", "project_name": "Shop <b>", "class_name": "Large", "runner_name": "AWS"}
     environment = factories.environment(
@@ -54,5 +55,5 @@ def test_names_lead_to_all_environments_with_them_wherever_they_are_told() -> No
     )
     page = factories.client().get(f"/environments/{environment.pk}/").content.decode()
     for kind, identity in ids.items():
-        assert page.count(f'href="/environments/?{kind}={identity}"') >= 2, kind
-    assert f'href="/environments/?project={ids["project"]}"><bdi>Shop &lt;b&gt;</bdi></a>' in page
+        assert page.count(f'href="/{NOUNS[kind].folder}/{identity}/"') >= 2, kind
+    assert f'href="/projects/{ids["project"]}/"><bdi>Shop &lt;b&gt;</bdi></a>' in page

@@ -59,7 +59,7 @@ def test_without_a_token_the_portal_talks_to_a_sandbox_on_loopback() -> None:
     assert env["ONA_BASE_URL"] == f"http://127.0.0.1:{env['PORTAL_SANDBOX_PORT']}/api"
 
 
-@pytest.mark.parametrize("name", ["ONA_API_KEY", "GITPOD_API_KEY"])
+@pytest.mark.parametrize("name", ["ONA_API_KEY", "GITPOD_API_KEY", "PORTAL_ONA_TOKEN_FILE"])
 def test_with_a_token_there_is_no_sandbox_and_the_address_is_the_one_given_or_onas_own(name: str) -> None:
     assert "PORTAL_SANDBOX_PORT" not in environment(**{name: "t"})
     assert "ONA_BASE_URL" not in environment(**{name: "t"})

@@ -45,10 +45,10 @@ def test_each_kind_of_thing_is_found_by_name_and_by_id() -> None:
     admin = factories.client("Admin")
     things = {
         "Environments": (environment.pk, reverse("environments:detail", args=[environment.pk])),
-        "People": (member.pk, f"/environments/?owner={member.pk}"),
-        "Projects": (project.pk, f"/environments/?project={project.pk}"),
-        "Runners": (runner.pk, f"/environments/?runner={runner.pk}"),
-        "Classes": (kind.pk, f"/environments/?class={kind.pk}"),
+        "People": (member.pk, f"/members/{member.pk}/"),
+        "Projects": (project.pk, f"/projects/{project.pk}/"),
+        "Runners": (runner.pk, f"/runners/{runner.pk}/"),
+        "Classes": (kind.pk, f"/classes/{kind.pk}/"),
         "Secrets": (secret.pk, "/secrets/?q=name%3AQUILL_TOKEN"),
         "Executions": (run.pk, reverse("automations:execution", args=[run.pk])),
         "Operations": (asked.pk, reverse("operations:detail", args=[asked.pk])),

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from environments.as_of import past
 from environments.models import Environment, Field, Phase, SyncRun, Transition
 from portal.directory.models import Organization, PolicyVersion
 
@@ -46,9 +47,11 @@ def moved(
     unseen: timedelta = timedelta(minutes=1),
 ) -> Transition:
     """A transition seen `by` a time; the older value was last seen `unseen` before."""
-    return Transition.objects.create(
+    made = Transition.objects.create(
         environment=environment, field=field, old=_text(old), new=_text(new), old_seen_at=by - unseen, seen_at=by
     )
+    past.rebuild()  # the environment's row has its newest values already, unlike in a sync
+    return made
 
 
 def stopped(environment: Environment, by: datetime) -> Transition:

@@ -19,7 +19,7 @@ from environments.actions.execute import NotPossible
 from environments.actions.forms.base import ActionForm
 from environments.actions.forms.editing import EditForm
 from environments.actions.forms.tokens import TokenForm
-from environments.actions.registry import Action, Danger
+from environments.actions.registry import Action
 from environments.actions.views.action import Stage
 from environments.models import Environment, SpecificationVersion
 from portal.api.endpoint import Endpoint, endpoint
@@ -43,11 +43,7 @@ def action_endpoint(action: Action, stage: Stage, operation_id: str) -> Endpoint
         require_version(request, action)
 
         def make(opened: HttpRequest) -> ActionForm:
-            name_of = subject if action.danger is Danger.TYPED_NAME else None
-            form = action.form.of(opened, subject, needs_reason=action.needs_reason, name_of=name_of)
-            if action.made_from:
-                form.compare(action.made_from, subject)
-            return form
+            return action.form_for(opened, subject)
 
         def do(form: ActionForm, context: RequestContext) -> Operation:
             refuse_other_version(request, action, subject, form)

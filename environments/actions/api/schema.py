@@ -9,7 +9,7 @@ from django import forms
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from environments.actions.api.form_body import is_typed
-from environments.actions.forms.base import ActionForm
+from environments.actions.forms.base import ActionForm, quietly
 from environments.actions.forms.editing import EditForm
 from environments.actions.forms.tokens import TokenForm
 from environments.actions.registry import Action, Danger
@@ -39,7 +39,12 @@ def of_action(action: Action, operation_id: str) -> dict[str, Any]:
         action.label,
         f"{action.explanation or action.label}{told if action.needs_reason else ''}{SHOWN_ONCE if is_token else ''}",
         f"{action.name.partition('.')[0]}s",
-        body_schema(action.form, needs_reason=action.needs_reason, types_name=action.danger is Danger.TYPED_NAME),
+        body_schema(
+            action.form,
+            needs_reason=action.needs_reason,
+            types_name=action.danger is Danger.TYPED_NAME,
+            tells_owner=action.tells_owner,
+        ),
         [KEY, VERSION] if is_edit else [KEY],
     )
 
@@ -75,7 +80,9 @@ def of_post(
     }  # fmt: skip
 
 
-def body_schema(form: type[ActionForm], *, needs_reason: bool, types_name: bool = False) -> dict[str, Any]:
+def body_schema(
+    form: type[ActionForm], *, needs_reason: bool, types_name: bool = False, tells_owner: bool = False
+) -> dict[str, Any]:
     """The fields that a person fills in on the page; an edit keeps those that are left out."""
     is_edit = issubclass(form, EditForm)
     fields = {name: field for name, field in form.base_fields.items() if is_typed(field)}
@@ -84,6 +91,8 @@ def body_schema(form: type[ActionForm], *, needs_reason: bool, types_name: bool 
     if types_name:
         properties["typed_name"] = {"type": "string", "description": "The environment's name: it cannot be undone."}
         required.append("typed_name")
+    if tells_owner:
+        properties["quietly"] = _schema(quietly())
     if rows := ROWS.get(form.__name__):
         properties[rows] = {"type": "array", "items": {"type": "object"}, "description": "All of them."}
     if needs_reason:

@@ -32,7 +32,8 @@ CAUTION = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none
 class ActionForm(forms.Form):
     """`operation_id` is new with each form shown, and again after a failure, so that the next try is one of its own.
 
-    `name_of` is that whose name has to be typed. `not_content` names what is sent besides what a person typed or chose.
+    `name_of` is that whose name has to be typed. `owner` is the address of the owner whom the action tells: empty for
+    nobody, None if it tells none. `not_content` names what is sent besides what a person typed or chose.
     """
 
     not_content: ClassVar[frozenset[str]] = frozenset({"csrfmiddlewaretoken", "operation_id", "made_from"})
@@ -46,29 +47,41 @@ class ActionForm(forms.Form):
     )
 
     def __init__(
-        self, data: Any = None, *, needs_reason: bool = False, name_of: Model | None = None, **options: Any
+        self,
+        data: Any = None,
+        *,
+        needs_reason: bool = False,
+        name_of: Model | None = None,
+        owner: str | None = None,
+        **options: Any,
     ) -> None:
         options["initial"] = {"operation_id": uuid.uuid4(), **options.get("initial", {})}
         options.setdefault("label_suffix", "")
         super().__init__(data, **options)
-        self.name_of = name_of
+        self.name_of, self.owner = name_of, owner
         if name_of:
             label = f"Type the {name_of._meta.verbose_name}'s name"
             self.fields["typed_name"] = forms.CharField(label=label, widget=forms.TextInput(attrs=CAUTION))
+        if owner is not None:
+            self.fields["quietly"] = quietly(f"{owner} is told that it was done, by whom and why." if owner else "")
         self.fields["reason"].required = needs_reason
         self.fields["reason"].label = "Reason" if needs_reason else "Reason (optional)"
         self.fields["reason"].error_messages["required"] = "Enter a reason: it is recorded in the ledger."
         for field in self.fields.values():
             if css_class := _css_class(field.widget):
                 field.widget.attrs.setdefault("class", css_class)
-        others = [name for name in self.fields if name not in ("typed_name", "reason")]
-        self.order_fields(["typed_name", *others, "reason"])
+        others = [name for name in self.fields if name not in ("typed_name", "reason", "quietly")]
+        self.order_fields(["typed_name", *others, "reason", "quietly"])
 
     @classmethod
     def of(cls, request: HttpRequest, subject: Any, **options: Any) -> Self:
         """The form about `subject` that a request opens or sends."""
         files = request.FILES if request.method == "POST" else None
         return cls(sent(request), files=files, **options)
+
+    def visible_fields(self) -> list[forms.BoundField]:
+        """Without what makes no difference: an owner whom nobody would tell."""
+        return [field for field in super().visible_fields() if field.name != "quietly" or self.owner]
 
     def clean_typed_name(self) -> str:
         """Blanks around it are forgiven, nothing else."""
@@ -143,6 +156,7 @@ class ActionForm(forms.Form):
             "operation_id": self.cleaned_data["operation_id"],
             "content": self.content_digest(),
             "made_from": self.made_from_values,
+            "tells": "" if self.cleaned_data.get("quietly") else self.owner or "",
         }
 
     def content_digest(self) -> str:
@@ -151,6 +165,11 @@ class ActionForm(forms.Form):
         sent = {name: data[name] for name in sorted(set(data) - self.not_content)}
         sent |= {name: [_digest(file)] for name, file in sorted(self.files.items())}
         return salted_hmac(SALT, json.dumps(sent, default=str), algorithm="sha256").hexdigest()
+
+
+def quietly(help_text: str = "") -> forms.BooleanField:
+    """The field of actions that tell the owner."""
+    return forms.BooleanField(label="Do not e-mail the owner", required=False, help_text=help_text)
 
 
 def _digest(file: Any) -> str:

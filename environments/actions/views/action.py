@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from environments.actions.execute import Conflict, NotPossible
 from environments.actions.forms.base import ActionForm
-from environments.actions.registry import Action, Danger
+from environments.actions.registry import Action
 from environments.actions.tokens import MINT
 from environments.actions.views.panel import close_panel, find_environment, show_panel
 from environments.models import Environment
@@ -60,10 +60,7 @@ def action_view(action: Action, stage: Stage) -> Callable[..., HttpResponseBase]
     @permission(*stage.permissions, action.permission)
     def view(request: HttpRequest, /, **ids: UUID) -> HttpResponse:
         subject, page = stage.find(**ids)
-        name_of = subject if action.danger is Danger.TYPED_NAME else None
-        form = action.form.of(request, subject, needs_reason=action.needs_reason, name_of=name_of)
-        if action.made_from:
-            form.compare(action.made_from, subject)
+        form = action.form_for(request, subject)
         opened = ActionRequest(request, action, subject, page, form)
         operation = submit(request, form, lambda: _do(opened, stage))
         if operation and operation.outcome != Outcome.FAILED:
@@ -113,7 +110,7 @@ def _context(opened: ActionRequest, operation: Operation | None) -> dict[str, An
         "form": form,
         "url": opened.request.path,
         "losses": action.losses(opened.subject, timezone.now()) if action.losses else [],
-        "why_not": "" if opened.request.method == "POST" else action.why_not(opened.subject),
+        "why_not": "" if opened.request.method == "POST" else action.why_not(opened.request.user, opened.subject),
     }
     if operation and operation.code == Conflict.code:
         context |= {"conflict": operation, "differences": form.differences(operation)}

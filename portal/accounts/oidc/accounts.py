@@ -17,6 +17,7 @@ from django.shortcuts import render
 from portal.accounts.oidc.id_tokens import SignInRefused
 from portal.accounts.oidc.provider import Provider
 from portal.accounts.roles import ROLES
+from portal.identity_providers import IdentityProvider
 from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 
@@ -93,6 +94,12 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
             refused_because=said, once_within=REPEATED,
         )  # fmt: skip
         raise ImmediateHttpResponse(render(request, "accounts/provider_refused.html", {"means": said}, status=403))
+
+
+def provider_of(user: User) -> IdentityProvider | None:
+    """The identity provider that the user signs in by."""
+    ids = SocialAccount.objects.filter(user=user).values_list("provider", flat=True)
+    return next((settings.IDENTITY_PROVIDERS[each] for each in ids if each in settings.IDENTITY_PROVIDERS), None)
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from portal.accounts.access_signals import record_account, record_roles
 from portal.accounts.models import ApiToken, BrowserSession, Person
+from portal.accounts.second_factor.changes import NotChanged, remove_all_factors
 from portal.accounts.sign_in_links import make_token
 from portal.accounts.tokens.changes import revoke_token
 from portal.accounts.tokens.permissions import is_person, roles_within
@@ -27,10 +28,6 @@ ADMIN = "Admin"
 LINK_VALID = timedelta(days=1)
 # "people": changes of roles come one after another, each until it has committed
 LOCK = int.from_bytes(b"people", "big")
-
-
-class NotChanged(Exception):
-    """It cannot be done; `args[0]` says why."""
 
 
 def invite_person(*, actor: User, username: str, email: str, role: str) -> Person:
@@ -71,6 +68,16 @@ def reactivate_person(*, actor: User, person: Person) -> None:
     """Let the person in again, with the role and the password of before. PermissionDenied, NotChanged."""
     with _one_admin_remains():
         _set_active(actor, person, is_active=True)
+
+
+@transaction.atomic
+def reset_factors(*, actor: User, person: Person) -> None:
+    """Remove the second factors that the person has lost, and end all sessions. PermissionDenied, NotChanged."""
+    if actor.pk == person.pk:
+        raise NotChanged("You remove your own second factor on its page, in the account menu.")
+    _check_person(actor, person)
+    remove_all_factors(actor=actor, person=person)
+    BrowserSession.objects.filter(user=person).end()
 
 
 def make_link(*, actor: User, person: Person) -> str:

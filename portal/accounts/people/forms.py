@@ -42,6 +42,6 @@ class InviteForm(RoleForm):
     email = forms.EmailField(
         label="E-mail address",
         required=False,
-        help_text="Optional. The portal sends no e-mail.",
+        help_text="Optional.",
         widget=forms.EmailInput(attrs={"autocomplete": "off", "class": "form-control"}),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from portal.accounts.models import ApiToken, Person
 from portal.accounts.roles import ROLES
+from portal.accounts.second_factor.factors import KINDS
 from portal.lists.completion import among
 from portal.lists.declaration import Heading, List, Table
 from portal.lists.filters import Conditional, Filter, any_of, words_of
@@ -43,6 +45,10 @@ BY_SIGN_IN = {
     "password": ~_BY_PROVIDER & ~_WITHOUT_PASSWORD,
     "link": ~_BY_PROVIDER & _WITHOUT_PASSWORD,
 }
+FACTORS = KINDS | {NONE: "none"}
+BY_FACTOR = {kind: Q(pk__in=Authenticator.objects.filter(type=kind).values("user_id")) for kind in KINDS} | {
+    NONE: ~Q(pk__in=Authenticator.objects.filter(type__in=KINDS).values("user_id"))
+}
 
 
 def _choice(name: str, label: str, words: dict[str, str], asks: dict[str, Q]) -> Filter:
@@ -55,6 +61,7 @@ FILTERS = (
     _choice("role", "Role", ROLE_WORDS, BY_ROLE),
     _choice("state", "State", STATES, BY_STATE),
     _choice("signs-in", "Signs in with", SIGN_INS, BY_SIGN_IN),
+    _choice("second-factor", "Second factor", FACTORS, BY_FACTOR),
 )
 
 
@@ -64,14 +71,19 @@ def _contains(text: str) -> Q:
 
 
 def with_rights(people: QuerySet[Any]) -> QuerySet[Any]:
-    """People with roles, how they sign in, and the number of tokens that are neither revoked nor expired."""
+    """People with roles, how they sign in, second factors, and the number of tokens that are neither revoked nor
+    expired.
+    """
     tokens = ApiToken.objects.filter(owner=OuterRef("pk")).unended(timezone.now()).order_by().values("owner")
     count = Subquery(tokens.annotate(count=Count("*")).values("count"), output_field=IntegerField())
     roles = Group.objects.filter(user=OuterRef("pk")).order_by("pk").values("name")
+    kinds = Case(*(When(type=kind, then=Value(words)) for kind, words in KINDS.items()), output_field=TextField())
+    factors = Authenticator.objects.filter(user_id=OuterRef("pk"), type__in=KINDS).order_by("type").distinct("type")
     signs_in = [When(asks, then=Value(SIGN_INS[word])) for word, asks in BY_SIGN_IN.items()]
     told: QuerySet[Any] = people.annotate(
-        roles=ArraySubquery(roles), tokens=Coalesce(count, 0), signs_in=Case(*signs_in, output_field=TextField())
-    )
+        roles=ArraySubquery(roles), tokens=Coalesce(count, 0), signs_in=Case(*signs_in, output_field=TextField()),
+        factors=ArraySubquery(factors.values(kind=kinds)),
+    )  # fmt: skip
     return told
 
 
@@ -106,6 +118,7 @@ PEOPLE = List(
         Heading("", "Name", "name"),
         Heading("", "Role"),
         Heading("", "Signs in with"),
+        Heading("", "Second factor"),
         Heading("", "Last sign-in", "last-sign-in"),
         Heading("text-end", "API tokens"),
         Heading("", "State"),
@@ -118,8 +131,8 @@ PEOPLE = List(
         columns={
             "id": "id", "username": "username", "first_name": "first_name", "last_name": "last_name", "email": "email",
             "roles": "roles", "is_superuser": "is_superuser", "is_active": "is_active", "signs_in_with": "signs_in",
-            "last_sign_in": "last_login", "tokens": "tokens", "made_at": "date_joined",
+            "second_factors": "factors", "last_sign_in": "last_login", "tokens": "tokens", "made_at": "date_joined",
         },
-        types={"roles": ArrayField, "signs_in_with": TextField, "tokens": IntegerField},
+        types={"roles": ArrayField, "signs_in_with": TextField, "second_factors": ArrayField, "tokens": IntegerField},
     ),
 )  # fmt: skip

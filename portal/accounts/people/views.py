@@ -20,6 +20,7 @@ from portal.accounts.people import changes
 from portal.accounts.people.forms import InviteForm, RoleForm
 from portal.accounts.people.list import SEE, with_rights
 from portal.accounts.roles import ROLES
+from portal.accounts.second_factor.changes import NotChanged
 from portal.accounts.tokens.permissions import is_person
 from portal.web.confirming import asks_again
 from portal.web.permissions import permission
@@ -40,7 +41,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             person = changes.invite_person(actor=actor, **form.cleaned_data)
-        except changes.NotChanged as reason:
+        except NotChanged as reason:
             form.add_error("username", str(reason))
         else:
             return _link(request, actor, person)
@@ -72,7 +73,7 @@ def _do(request: HttpRequest, found: Person) -> HttpResponse:
         if do == "link":
             return _link(request, actor, found)
         messages.success(request, DEEDS[do](request, actor, found))
-    except changes.NotChanged as reason:
+    except NotChanged as reason:
         return _page(request, found, trouble=str(reason), status=CONFLICT)
     return redirect("people:person", found.pk)
 
@@ -80,7 +81,7 @@ def _do(request: HttpRequest, found: Person) -> HttpResponse:
 def _change_role(request: HttpRequest, actor: User, found: Person) -> str:
     form = RoleForm(request.POST, actor=actor)
     if not form.is_valid():
-        raise changes.NotChanged("Choose one of the roles.")
+        raise NotChanged("Choose one of the roles.")
     changes.change_role(actor=actor, person=found, role=form.cleaned_data["role"])
     return f"{found.get_username()} has the role {form.cleaned_data['role']}."
 
@@ -95,8 +96,14 @@ def _reactivate(request: HttpRequest, actor: User, found: Person) -> str:
     return f"{found.get_username()} can sign in again. API tokens stay revoked."
 
 
+def _reset_factor(request: HttpRequest, actor: User, found: Person) -> str:
+    changes.reset_factors(actor=actor, person=found)
+    return f"The second factor of {found.get_username()} is removed, and all sessions ended."
+
+
 DEEDS: dict[str, Callable[[HttpRequest, User, Person], str]] = {
     "role": _change_role, "deactivate": _deactivate, "reactivate": _reactivate,
+    "reset-factor": _reset_factor,
 }  # fmt: skip
 
 

@@ -38,9 +38,11 @@ class AccessRecorded:
 
 
 def _record_download(request: HttpRequest, response: HttpResponseBase) -> None:
-    """What cannot be recorded is not sent; an export that is not sent gives its place back."""
+    """What cannot be recorded is not sent; an export that is not sent gives its place back. An answer whose address
+    does not tell what it is says it in `recorded_as`."""
+    subject = getattr(response, "recorded_as", request.get_full_path())
     try:
-        record_access(AccessKind.DOWNLOADED, actor=request.user, subject=request.get_full_path())
+        record_access(AccessKind.DOWNLOADED, actor=request.user, subject=subject)
     except DatabaseError:
         response.close()
         raise

@@ -84,5 +84,9 @@ def _has_room(entry: AccessEntry) -> bool:
 
 
 def _cut(text: str, longest: int) -> str:
-    """As it can be stored, without the secret part of an API token that was typed as a name or pasted into a search."""
-    return _API_TOKEN.sub(r"\1_[not kept]", text.replace("\0", "\ufffd"))[:longest]
+    return without_token(text.replace("\0", "\ufffd"))[:longest]
+
+
+def without_token(text: str) -> str:
+    """The text without the secret part of an API token that was typed as a name or pasted into a search."""
+    return _API_TOKEN.sub(r"\1_[not kept]", text)

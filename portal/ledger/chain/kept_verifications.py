@@ -66,15 +66,16 @@ def chain_state() -> ChainState:
     return ChainState(chain_verify.head(), latest, has_kept_head, timezone.now())
 
 
-def verify(heads: Iterable[chain_verify.Head] = ()) -> chain_verify.Report:
-    """Verify the chain and the operations against `heads` and those of earlier verifications."""
+def verify(heads: Iterable[chain_verify.Head] = (), counted: chain_verify.Counted = iter) -> chain_verify.Report:
+    """Verify the chain and the operations against `heads` and those of earlier verifications; `counted` is given
+    whatever is read."""
     kept, unsealed = [], []
     for verification in Verification.objects.order_by("pk").iterator():
         if not _is_sealed(verification):
             unsealed.append(verification)
         elif verification.holds and verification.head_sequence:  # a chain that was broken proves nothing
             kept.append(_head(verification))
-    report = chain_verify.verify([*heads, *kept])
+    report = chain_verify.verify([*heads, *kept], counted)
     for verification in unsealed:
         report.note(
             f"{_name(verification).capitalize()} was changed, or made with another secret key: its seal does not hold."
@@ -85,7 +86,11 @@ def verify(heads: Iterable[chain_verify.Head] = ()) -> chain_verify.Report:
 def verify_and_keep() -> Verification:
     """Verify, keep the result and the head, and log both."""
     started_at = timezone.now()
-    report = verify()
+    return keep(verify(), started_at)
+
+
+def keep(report: chain_verify.Report, started_at: datetime) -> Verification:
+    """Store the result of a verification and the head, and log both."""
     made = Verification(
         started_at=started_at,
         finished_at=timezone.now(),

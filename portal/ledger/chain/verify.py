@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,20 +29,27 @@ from portal.ledger.models import Entry
 
 from .replay import Told, compare
 
+Counted = Callable[[Iterable[tuple[Any, ...]]], Iterator[tuple[Any, ...]]]  # passes rows on as they are read
 GENESIS = "0" * 64  # what the first entry is over
 MOST_FINDINGS = 100
+AT_ONCE = 1_000  # rows that are in memory together
 _HEAD = re.compile(r"([0-9a-fA-F]{64})(?::([1-9][0-9]{0,17}))?")
 LINKS = """
 SELECT sequence, operation_id::text, kind, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     coalesce(content, ''), digest, previous, coalesce(hash, '')
 FROM ledger_entry ORDER BY sequence
 """
+# Generated columns are made of the others.
+WRITTEN = """
+SELECT string_agg('t.' || quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND attgenerated = '' AND NOT attisdropped
+"""
 # One statement, so that each operation or row of the access log and its entries are of the same moment.
 OPERATIONS = """
 SELECT coalesce(o.id, e.operation_id)::text, o.is_operation, o.now, e.sequences, e.kinds, e.contents
 FROM (
-    SELECT id, true AS is_operation, (to_jsonb(o) - 'search')::text AS now FROM ledger_operation o
-    UNION ALL SELECT id, false, (to_jsonb(a) - 'search')::text FROM ledger_accessentry a
+    SELECT id, true AS is_operation, {ledger_operation} AS now FROM ledger_operation t
+    UNION ALL SELECT id, false, {ledger_accessentry} FROM ledger_accessentry t
 ) o
 FULL JOIN (
     SELECT operation_id, array_agg(sequence ORDER BY sequence) AS sequences,
@@ -124,12 +131,14 @@ def head() -> Head | None:
     return Head(*newest) if newest else None
 
 
-def verify(heads: Iterable[Head] = ()) -> Report:
-    """Verify every entry, every operation and the stored `heads`; streams a hundred rows at a time."""
+def verify(heads: Iterable[Head] = (), counted: Counted = iter) -> Report:
+    """Verify every entry, every operation and the stored `heads`; streams rows, each of them through `counted`."""
     report = Report()
     with transaction.atomic():  # what a cursor of the server's needs
-        follow(report, (Link(*row) for row in _stream(LINKS)), heads)
-        for identity, is_operation, now, *told in _stream(OPERATIONS):
+        follow(report, (Link(*row) for row in counted(_stream(LINKS))), heads)
+        for identity, is_operation, now, *told in counted(
+            _stream(_with_rows(OPERATIONS, "ledger_operation", "ledger_accessentry"))
+        ):
             report.operations += bool(is_operation)
             for words in compare(identity, now, Told(*told) if told[0] else None):
                 report.note(words)
@@ -208,8 +217,19 @@ def _numbers(first: int, last: int) -> str:
     return f"Entry {first} is" if first == last else f"Entries {first} to {last} are"
 
 
+def _with_rows(statement: str, *tables: str) -> str:
+    """The statement with the rows of these tables as JSON: `row_to_json` costs less than `to_jsonb`."""
+    rows = {}
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(WRITTEN, [table])
+            rows[table] = f"(SELECT row_to_json(r) FROM (SELECT {cursor.fetchone()[0]}) r)::text"  # noqa: S608 (quoted)
+    return statement.format(**rows)
+
+
 def _stream(statement: str) -> Iterator[tuple[Any, ...]]:
     """The rows of a statement by a cursor of the server's, which holds none of them back."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement)
-        yield from cursor
+        while rows := cursor.fetchmany(AT_ONCE):
+            yield from rows

@@ -36,6 +36,14 @@ class AccessKind(models.TextChoices):
     TOKEN_MADE = "token-made", "API token created"
     TOKEN_USED = "token-used", "API token used"
     TOKEN_REVOKED = "token-revoked", "API token revoked"
+    DESTINATION_CHANGED = "destination", "destination changed"
+    MESSAGE_CHANGED = "message", "message replayed or muted"
+    FACTOR_ADDED = "factor-added", "second factor added"
+    FACTOR_REMOVED = "factor-removed", "second factor removed"
+    FACTOR_USED = "factor-used", "second factor used"
+    FACTOR_REFUSED = "factor-refused", "second factor refused"
+    CODES_MADE = "recovery-codes-made", "recovery codes created"
+    RECOVERY_CODE_USED = "recovery-code-used", "recovery code used"
 
 
 class AccessOutcome(models.TextChoices):

@@ -91,6 +91,8 @@ class Operation(models.Model):
     browser = models.TextField(blank=True, default="", db_default="")
     # a keyed digest of the form that requested it; empty for what was requested without one
     content_digest = models.TextField(blank=True, default="", db_default="")
+    # the e-mail address that is told once it succeeded; empty for nobody's
+    tells = models.TextField(blank=True, default="", db_default="")
     asked_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)

@@ -79,7 +79,7 @@ class Gate:
     def _admit(self, request: Message, ctx: RequestContext[Any, Any]) -> Caller:
         who = self._access.caller(ctx.request_headers.get("authorization", ""))
         self._validation.check(request)
-        if is_write(ctx.method.name) and not who.may_write:
+        if not who.may(ctx.method.name):
             raise Refused("permission_denied", f"{ctx.method.name} needs a token that may write")
         return who
 

@@ -1,4 +1,4 @@
-"""Identity, organization, members, projects, runners and users."""
+"""Identity, organization, members, projects and runners."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,7 +18,6 @@ from gitpod.v1.organization_connect import OrganizationService
 from gitpod.v1.project_connect import ProjectService
 from gitpod.v1.runner_configuration_connect import RunnerConfigurationService
 from gitpod.v1.runner_connect import RunnerService
-from gitpod.v1.user_connect import UserService
 
 from portal.sandbox.documents import Document
 from portal.sandbox.refusals import Refused
@@ -49,34 +48,6 @@ class Identity(IdentityService):
             identity_pb2.GetAuthenticatedIdentityResponse,
             {"subject": caller.get().as_subject(), "organizationId": organization.id, "organizationTier": "enterprise"},
         )
-
-
-class Users(UserService):
-    """People by id."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def get_authenticated_user(self, request: Any, ctx: Any) -> user_pb2.GetAuthenticatedUserResponse:
-        """The person the token belongs to."""
-        return answer(user_pb2.GetAuthenticatedUserResponse, {"user": self._user(caller.get().subject)})
-
-    async def get_user(self, request: user_pb2.GetUserRequest, ctx: Any) -> user_pb2.GetUserResponse:
-        """A person of the organization."""
-        return answer(user_pb2.GetUserResponse, {"user": self._user(request.user_id)})
-
-    def _user(self, identifier: str) -> Document:
-        member = self._world.organization.member(identifier)
-        if not member:
-            raise Refused("not_found", f"user {identifier} not found")
-        return {
-            "id": identifier,
-            "organizationId": self._world.organization.id,
-            "name": member["fullName"],
-            "email": member["email"],
-            "status": member["status"],
-            "createdAt": member["memberSince"],
-        }
 
 
 class Organizations(OrganizationService):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import template
 from django.templatetags.static import static
@@ -13,8 +14,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.web import clock, formatting, navigation
+from portal.web import clock, formatting, names, navigation
+from portal.web.formatting import UNKNOWN
 from portal.web.links import https_url
+from portal.web.names import IN_ORDER, Standings
 from portal.web.network import browser_words
 
 register = template.Library()
@@ -64,12 +67,12 @@ def _iso(value: datetime) -> str:
 
 
 @register.simple_tag
-def environments_of(kind: str, identity: object, name: str, absent: str = "unknown") -> SafeString:
-    """An owner, project, class or runner by its name (else its id), leading to all environments with it."""
-    if not identity:
-        return format_html("<bdi>{}</bdi>", name or absent)
-    address = f"{navigation.url_of('environments:list')}?{urlencode({kind: str(identity)})}"
-    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, name or identity)
+def named(
+    kind: str, identity: UUID | None, name: str, absent: str = UNKNOWN, standings: Standings | str = IN_ORDER
+) -> str:
+    """An owner, project, runner or class by name, leading to its page, and marked if it is not in order."""
+    # a name that a template's context does not have is an empty text
+    return names.named(kind, identity, name, absent, IN_ORDER if isinstance(standings, str) else standings)
 
 
 @register.filter

@@ -114,13 +114,13 @@ def test_an_environment_that_runs_by_now_does_not_stand_in_the_way(
 def test_a_service_that_is_on_its_way_up_can_be_stopped(sandbox: Sandbox, environment: Environment, ada: User) -> None:
     service = a_service(sandbox, environment)
     service.desired_phase = ServicePhase.RUNNING
-    assert services.STOP_SERVICE.why_not(service) == ""
+    assert services.STOP_SERVICE.why_not(ada, service) == ""
     service.desired_phase = ServicePhase.STOPPED
-    assert services.STOP_SERVICE.why_not(service) == "It is stopped."
+    assert services.STOP_SERVICE.why_not(ada, service) == "It is stopped."
     service.phase, service.desired_phase = ServicePhase.RUNNING, ServicePhase.STOPPED
-    assert services.START_SERVICE.why_not(service) == ""
+    assert services.START_SERVICE.why_not(ada, service) == ""
     service.desired_phase = ServicePhase.DELETED
-    assert services.START_SERVICE.why_not(service) == "It is being deleted."
+    assert services.START_SERVICE.why_not(ada, service) == "It is being deleted."
 
 
 def test_a_task_that_was_deleted_at_ona_meanwhile_is_gone_here_too(

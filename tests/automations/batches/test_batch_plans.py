@@ -104,5 +104,5 @@ def test_a_plan_takes_as_many_queries_for_many_as_for_few(action: str, django_as
     for count in (2, 20):
         for _ in range(count):
             execution(task(factories.environment()), took=None)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             KINDS[action].choose("", Environment.objects.all())

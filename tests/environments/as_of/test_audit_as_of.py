@@ -8,14 +8,18 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection, transaction
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from environments.as_of import past, views
 from environments.as_of.clock import at as clock_at
 from environments.as_of.context import AsOf, observed
 from environments.list.search_keys import lockdown
-from environments.models import Environment, Field, Phase
+from environments.models import Environment, Field, Past, Phase
+from environments.models.past import SPANS
 from environments.policies.verdict import Facts, with_stops
 from portal.directory.models import Organization
 from tests.support import audits, factories
@@ -317,3 +321,56 @@ def test_the_bar_of_the_past_says_of_unpushed_work_that_it_is_as_now(now, viewer
     assert "work as now, time as of then" in said
     assert "timeout, single ports, unpushed work" in said
     assert "as of then" not in viewer.get("/audit/lockdown/").content.decode()
+
+
+def test_a_range_that_is_not_as_recorded_is_named_and_made_again(now, capsys):
+    row = factories.environment(first_seen_at=now - 10 * DAY, phase=Phase.STOPPED)
+    audits.stopped(row, now - 6 * DAY)
+    audits.moved(row, Field.FAILURE, "no image", "", by=now - 2 * DAY)
+    call_command("check_past")
+    first, second, last = Past.objects.order_by("valid_until")
+    assert (first.valid_from, first.valid_until, second.valid_until) == (
+        row.first_seen_at,
+        second.valid_from,
+        last.valid_from,
+    )
+    Past.objects.filter(pk=first.pk).update(phase=Phase.CREATING)
+    second.delete()
+    Past.objects.filter(pk=last.pk).update(valid_from=now - 3 * DAY)
+    with pytest.raises(CommandError, match="3 ranges differ"):
+        call_command("check_past")
+    said = capsys.readouterr().out
+    for each in (first, second, last):
+        assert f"{row.pk} until {each.valid_until:%Y-%m-%d %H:%M:%S.%f}" in said
+    call_command("check_past", rebuild=True)
+    assert list(past.differing()) == []
+    assert Past.objects.count() == 3
+
+
+def test_a_range_of_any_length_is_read_at_its_ends_and_not_beyond(now):
+    """Ranges are looked for by how long they are: from a second to years."""
+    lengths = [timedelta(hours=hours) for hours in SPANS]
+    lengths += [length + timedelta(microseconds=1) for length in lengths] + [timedelta(seconds=1)]
+    row = factories.environment(name="otter", first_seen_at=now - 40 * 365 * DAY, phase=Phase.STOPPED)
+    at = row.first_seen_at
+    for number, length in enumerate(lengths):
+        at += length
+        audits.moved(row, Field.FAILURE, str(number), str(number + 1), by=at)
+    Environment.objects.update(failure=str(len(lengths)))
+    past.rebuild()
+    at = row.first_seen_at
+    with pytest.raises(Environment.DoesNotExist), views.in_front_of_now(at - timedelta(microseconds=1)):
+        Environment.objects.get()
+    for number, length in enumerate([*lengths, timedelta(microseconds=1)]):
+        for moment in (at, at + length - timedelta(microseconds=1)):
+            with views.in_front_of_now(moment):
+                assert Environment.objects.get().failure == str(number), length
+        at += length
+
+
+def test_while_the_views_are_missing_the_tables_of_now_do_not_answer(now):
+    views.drop(plan=["a migration"])
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        then(now - DAY)
+    views.make()
+    assert then(now - DAY) == {}

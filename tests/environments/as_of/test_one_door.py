@@ -10,13 +10,13 @@ import pytest
 from django.db.models import F, Q
 from django.utils import timezone
 
-from environments.as_of import clock, rebuild, recorded
+from environments.as_of import clock, recorded, views
 from environments.list.search_keys import CONDITIONS, flag_conditions
 from environments.models import Environment
 
 ROOMS = ("environments", "automations", "portal")
 BRANCHES = re.compile(
-    r"is_rebuilt|^from environments\.as_of.* import .*\brebuild\b|\b(if|not|and|or) (\w+\.)*as_of\.at\b", re.M
+    r"is_rebuilt|^from environments\.as_of.* import .*\bviews\b|\b(if|not|and|or) (\w+\.)*as_of\.at\b", re.M
 )
 
 
@@ -39,7 +39,7 @@ def test_what_can_be_asked_of_the_past_follows_from_the_columns_that_a_condition
 def test_what_is_stored_as_of_now_alone_is_not_rebuilt() -> None:
     columns = {field.column for field in Environment._meta.concrete_fields}
     assert columns >= recorded.OF_NOW
-    assert not recorded.OF_NOW & set(rebuild.VALUES)
+    assert not recorded.OF_NOW & set(views.VALUES)
 
 
 def test_a_reader_of_what_is_not_recorded_refuses_for_the_past_alone() -> None:

@@ -280,7 +280,7 @@ def test_a_page_takes_as_many_queries_however_many_environments_there_are(
         cache.clear()  # of counts
 
     fill(2)
-    with django_assert_max_num_queries(32) as few:
+    with django_assert_max_num_queries(33) as few:
         get(viewer, url.partition("?")[0], **dict(pair.split("=") for pair in url.partition("?")[2].split("&") if pair))
     fill(20)
     with django_assert_num_queries(len(few)):

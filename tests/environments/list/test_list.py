@@ -63,7 +63,7 @@ def test_a_row_tells_at_a_glance_what_an_environment_is(viewer: Client) -> None:
     assert f'href="/environments/{made.pk}/">quiet-otter</a>' in page
     for text in ("running", "acme/shop", "feat/x", "Ann Lee", "Shop", "Large", "5 min ago", "in 5 h"):
         assert text in page
-    assert f"?owner={made.creator_id}" in page
+    assert f"/members/{made.creator_id}/" in page
 
 
 def test_flags_say_what_deserves_a_look_and_lead_to_all_alike(viewer: Client) -> None:

@@ -25,7 +25,7 @@ ROWS = 20_000
 # session, user, two for permissions, revision, keys, rows, who or what is not in order, total
 LIST_QUERIES = 9
 # the organization, the freshness, the saved views and the groups in the frame
-FRAME_QUERIES = 4
+FRAME_QUERIES = 5
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from django.http import QueryDict
 from django.utils import timezone
 
-from environments.as_of import clock
+from environments.as_of import clock, past
 from environments.as_of.context import AsOf
 from environments.audit.exports import COLUMNS
 from environments.audit.list import AUDIT_LISTS
@@ -67,6 +67,7 @@ def lives(seed: int, now: datetime) -> None:
     ]  # fmt: skip
     Environment.objects.bulk_create(rows)
     Transition.objects.bulk_create(change for row in rows for change in _changes(row, dice, now) if dice.random() < 0.7)
+    past.rebuild()
 
 
 def _changes(row: Environment, dice: random.Random, now: datetime) -> Iterator[Transition]:

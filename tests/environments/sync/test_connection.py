@@ -40,8 +40,10 @@ def test_a_refused_token_is_told_once_on_every_page_with_what_to_do() -> None:
         assert html.count("Ona rejects the token (wrong, expired or revoked). Set ONA_API_KEY") == 1, url
         above = html.partition('id="list"')[0]  # beneath are the runs as they ended, one by one
         assert "Ona refused it." not in above, url
-    told = admin.get("/sync/").content.decode().count("<code>unauthenticated</code>")
-    assert told == len(SyncRun.Kind.values) - 1, "the event stream has a line of its own"
+    for url in ("/", "/sync/"):
+        kinds = admin.get(url).content.decode().partition("env-kinds")[2].partition("</table>")[0]
+        told = (kinds.count("unauthenticated"), kinds.count("as for environments"))
+        assert told == (1, len(SyncRun.Kind.values) - 2), (url, "the event stream has a line of its own")
 
 
 def test_what_cannot_work_with_a_refused_token_is_not_offered() -> None:
@@ -54,7 +56,7 @@ def test_what_cannot_work_with_a_refused_token_is_not_offered() -> None:
         "/audit/lockdown/": "/lockdown/\">", "/audit/archive/?q=otter": "&amp;action=environment.",
         "/secrets/?q=key": "/value/", f"{page}automations/": "/tasks/create/", "/operations/batches/": "batches/new/\"",
     }  # fmt: skip
-    pack = "Create and download</button>"  # of what is stored
+    pack = "Create pack</button>"  # of what is stored
     for is_refused in (False, True):
         ran(**(REFUSED | {"started_at": timezone.now() + timedelta(seconds=1)} if is_refused else {}))
         for url, offer in offers.items():

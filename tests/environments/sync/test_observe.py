@@ -2,12 +2,13 @@ import json
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from environments.as_of import past
 from environments.models import Environment, Field, Sighting, Transition
 from environments.sync.observe import mark_deleted, observe
 from portal.ona.documents.environments import Observation, read_environment
@@ -161,7 +162,7 @@ PHASES = ("ENVIRONMENT_PHASE_RUNNING", "ENVIRONMENT_PHASE_STOPPED", "ENVIRONMENT
 @st.composite
 def lives(draw: st.DrawFn) -> list[Observation]:
     """What would be observed of one environment at successive moments: versions only rise, metadata may flip back."""
-    spec = status = 0
+    identity, spec, status = draw(st.builds(uuid4)), 0, 0  # versions of another life would stay
     observed, phase = [], PHASES[0]
     for moment in range(1, draw(st.integers(1, 8)) + 1):
         spec += draw(st.sampled_from([0, 0, 1, 2**60]))
@@ -171,6 +172,7 @@ def lives(draw: st.DrawFn) -> list[Observation]:
         metadata = {"name": draw(st.sampled_from("ab"))} | ({"lockdownAt": lockdown} if lockdown else {})
         observed.append(
             observation(
+                identity,
                 seconds=moment,
                 metadata=metadata,
                 spec={"specVersion": str(spec), "desiredPhase": f"at {spec}"},
@@ -209,6 +211,7 @@ def test_in_any_order_the_table_has_the_newest_parts_and_transitions_are_consecu
     first = next(batch[0] for batch in batches if batch).document
     _assert_chained(Field.PHASE, first.status.head.phase, environment.phase)
     _assert_chained(Field.LOCKDOWN, _text(first.metadata.head.lockdown_at), _text(environment.lockdown_at))
+    assert list(past.differing()) == []
 
 
 def _text(moment: datetime | None) -> str:

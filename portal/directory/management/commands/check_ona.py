@@ -4,15 +4,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.directory.check import check
-from portal.directory.connection import ona
+from portal.directory.connection import current_token, ona
 
 
 class Command(BaseCommand):
-    help = "Explain what the token in ONA_API_KEY is, what it sees and what it lacks."
+    help = "Explain what the portal's token for Ona is, until when, what it sees and what it lacks."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.ONA_API_KEY:
-            raise CommandError("ONA_API_KEY is not set.")
+        if not current_token():
+            file = settings.ONA_TOKEN_FILE
+            raise CommandError(f"There is no token in {file}." if file else "ONA_API_KEY is not set.")
         try:
             client = ona()
         except ValueError as error:

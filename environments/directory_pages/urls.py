@@ -1,0 +1,4 @@
+from environments.directory_pages.views import urls
+
+app_name = "directory"
+urlpatterns = urls()
