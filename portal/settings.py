@@ -147,6 +147,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "environments.sync.page_context.frame",
+                "portal.accounts.break_glass.notice",
             ],
             "libraries": {"lists": "portal.lists.templatetags.lists"},
         },
@@ -220,6 +221,8 @@ ACCOUNT_UNIQUE_EMAIL = False  # portal.accounts.oidc.accounts decides whose an a
 SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.accounts.ProviderAccounts"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_LOGIN_ON_GET = True  # the policy of forms would refuse redirects to a provider
+# The only local account that may sign in by a password; without it, every account that has one may.
+BREAK_GLASS_ACCOUNT = env("PORTAL_BREAK_GLASS_ACCOUNT", default="")
 # Second factors of local accounts. Roles whose people have to set one up at their next sign-in:
 SECOND_FACTOR_ROLES = msgspec.convert(env.list("PORTAL_SECOND_FACTOR_ROLES", ["Admin"]), list[Role])
 MFA_ADAPTER = "portal.accounts.second_factor.adapter.SecondFactors"

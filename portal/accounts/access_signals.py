@@ -16,6 +16,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
 
+from portal.accounts.break_glass import ELSEWHERE, is_break_glass, may_use_password
 from portal.ledger.access_log.recording import REPEATED, record_access
 from portal.ledger.models import AccessKind
 from portal.web.network import current_request
@@ -49,7 +50,8 @@ def requester() -> User | None:
 
 
 def _signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    record_access(AccessKind.SIGNED_IN, actor=user, request=request)
+    kind = AccessKind.BREAK_GLASS_USED if is_break_glass(user) else AccessKind.SIGNED_IN
+    record_access(kind, actor=user, request=request)
 
 
 def _signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
@@ -70,6 +72,8 @@ def _why(name: str) -> str:
     user = None if "\0" in name else User.objects.filter(username=name).first()
     if user is None:
         return "There is no account of this name."
+    if not may_use_password(user):
+        return ELSEWHERE
     return "Wrong password." if user.is_active else "The account is deactivated."
 
 

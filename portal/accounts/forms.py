@@ -6,9 +6,12 @@ import unicodedata
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
 
+from portal.accounts.break_glass import ELSEWHERE, may_use_password
 from portal.accounts.models import LONGEST_NAME
 
 WRONG = "Wrong name or password. Both are case-sensitive."
@@ -22,6 +25,19 @@ class SignInForm(AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         as_controls(self)
+
+    def confirm_login_allowed(self, user: User) -> None:
+        """A right password of an account that may not use it is refused, recorded and counted as a wrong one."""
+        super().confirm_login_allowed(user)
+        if not may_use_password(user):
+            names = {"username": user.get_username()}
+            user_login_failed.send(sender=__name__, credentials=names, request=self.request)
+            raise self.get_invalid_login_error()
+
+    def get_invalid_login_error(self) -> forms.ValidationError:
+        """The same words, whether the password was right or not."""
+        words = f"{WRONG} {ELSEWHERE}" if settings.BREAK_GLASS_ACCOUNT else WRONG
+        return forms.ValidationError(words, code="invalid_login")
 
 
 class ConfirmForm(forms.Form):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.urls import reverse
+
+from portal.accounts.break_glass import ELSEWHERE
+from portal.ledger.models import AccessEntry
+from tests.support import factories
 
 PASSWORD = "correct horse battery"
 SIGN_IN = "/accounts/sign-in/"
@@ -167,3 +172,22 @@ def test_wrong_old_passwords_are_throttled_like_sign_ins(client: Client, ann: Us
 
 def _change(client: Client, old: str, new: str) -> Any:
     return client.post(PASSWORD_PAGE, {"old_password": old, "new_password1": new, "new_password2": new})
+
+
+def test_only_the_break_glass_account_uses_a_password_and_admins_see_that_it_did(
+    client: Client, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, banner = factories.client("Admin"), b"The break-glass account was used"
+    with override_settings(BREAK_GLASS_ACCOUNT="root"):
+        for password in ("wrong", PASSWORD):
+            assert b"Passwords are for emergencies here" in sign_in(Client(), password).content, password
+        refused = AccessEntry.objects.filter(kind="refused-sign-in", actor_name="ann")
+        assert [entry.why for entry in refused] == [ELSEWHERE, ELSEWHERE]
+    with override_settings(BREAK_GLASS_ACCOUNT="ann"):
+        assert banner not in admin.get(PASSWORD_PAGE).content
+        assert sign_in(client).status_code == 302
+        assert AccessEntry.objects.get(kind="break-glass").actor_name == "ann"
+        assert banner in admin.get(PASSWORD_PAGE).content
+        assert banner not in factories.client("Operator").get(PASSWORD_PAGE).content
+        monkeypatch.setattr("portal.accounts.break_glass.SHOWN_FOR", timedelta())
+        assert banner not in admin.get(PASSWORD_PAGE).content

@@ -23,6 +23,7 @@ class AccessKind(models.TextChoices):
     """What happened. The column has no choices, so that another kind needs no migration."""
 
     SIGNED_IN = "sign-in", "signed in"
+    BREAK_GLASS_USED = "break-glass", "break-glass account used"
     REFUSED_SIGN_IN = "refused-sign-in", "sign-in refused"
     LOCKED_OUT = "lockout", "locked out"
     SIGNED_OUT = "sign-out", "signed out"
