@@ -82,7 +82,10 @@ def cancel_one(request: Request, job_id: UUID) -> Response:
     tags=["jobs"],
     parameters=[OF_ONE],
     responses={
-        **file_schema("application/octet-stream", "The file, of the job's `media_type`.", "PK…"),
+        **file_schema("application/zip", "An evidence pack, or an export with where it comes from.", "PK…"),
+        **file_schema("application/json", "An export.", '{"title": "…", "rows": []}'),
+        **file_schema("text/csv", "An export.", "#,title,…"),
+        **file_schema("text/plain", "What was verified.", "200,000 entries, …"),
         **problems(400, 404),
     },
 )

@@ -33,8 +33,8 @@ every = pytest.mark.parametrize("listing", LISTS.values(), ids=list(LISTS))
 
 @pytest.fixture
 def reader() -> Client:
-    """Somebody who may see every list, and take it along."""
-    return factories.client("Auditor")
+    """Somebody who may see every list, everybody's jobs too, and take it along."""
+    return factories.client("Admin")
 
 
 def address(listing: List, **asked: Any) -> str:

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.automations.batches.batching import with_task
 from tests.cli.wire import Losing
 from tests.support import factories
 from tests.support.audits import swept
+from tests.support.jobs import run_next
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,9 +59,16 @@ class Walk:
         item = batch and batch.items.exclude(execution_id=None).first()
         values = {
             "PORTAL": "", "ID": self.id, "YESTERDAY": self.yesterday, "BATCH": str(batch and batch.pk),
-            "EXECUTION": str(item and item.execution_id),
+            "EXECUTION": str(item and item.execution_id), "JOB": self.job if "$JOB" in line else "",
         }  # fmt: skip
         return [re.sub(r"\$([A-Z]+)", lambda name: values[name[1]], word) for word in shlex.split(line)]
+
+    @cached_property
+    def job(self) -> str:
+        """A background job of the token's, which has ended."""
+        answer = Client(headers={"Authorization": f"Bearer {self.token}"}).post("/api/v1/operations/verify/")
+        assert run_next()
+        return str(answer.json()["id"])
 
     def go_on(self, _: float = 0) -> None:
         """Time passes: workers begin what is to be done, and it is done."""
@@ -119,7 +128,7 @@ def test_each_command_with_curl_is_answered(walk: Walk) -> None:
         assert content, line
         check(answer)
         walk.go_on()
-    assert len(lines) == 10
+    assert len(lines) == 12
     assert walk.is_over()
 
 

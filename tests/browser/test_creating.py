@@ -143,7 +143,7 @@ def test_a_token_is_shown_once_and_copied(kind: str, administering: Page, sandbo
     expect(page.locator("#live")).to_have_text("Copied")
     token = page.evaluate("navigator.clipboard.readText()")
     assert is_valid(sandbox.world, token, str(environment.pk))
-    expect(panel).to_contain_text("one hour from when it was made")
+    expect(panel).to_contain_text("one hour from when it was created")
     assert page.url.endswith(address(environment))
     assert page.evaluate("history.length") == before
     assert token not in page.evaluate("JSON.stringify([history.state, {...localStorage}, {...sessionStorage}])")
@@ -164,7 +164,7 @@ def test_without_scripts_a_reload_shows_no_token_and_makes_none(administering: P
     token = page.get_by_label("Access token", exact=True).input_value()
     assert is_valid(sandbox.world, token, str(environment.pk))
     page.reload()
-    expect(page.locator("#panel")).to_contain_text("shown once, when it was made")
+    expect(page.locator("#panel")).to_contain_text("shown once, when it was created")
     assert token not in page.content()
     assert sandbox.requests["EnvironmentService/CreateEnvironmentAccessToken"] == 1
 

@@ -60,7 +60,7 @@ def test_anything_is_opened_by_its_name_with_the_keys_alone(signed_in: Page) -> 
     page.locator(".topbar-user").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Username")).to_be_visible()
-    assert page.evaluate("localStorage.getItem('portal-recent')") is None
+    page.wait_for_function("localStorage.getItem('portal-recent') === null")
 
 
 def test_times_go_on_while_a_page_is_open(signed_in: Page) -> None:

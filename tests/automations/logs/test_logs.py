@@ -178,7 +178,7 @@ def test_there_is_room_for_so_many_readers(stage: Stage, settings: Any) -> None:
     refused = stage.get()
     assert refused.status_code == 503
     assert refused["Retry-After"]
-    assert b"as the portal has room for" in refused.content
+    assert b"Too many logs are open at once" in refused.content
     for answer in answers:
         leave(answer)
     stage.says(b"free\n")

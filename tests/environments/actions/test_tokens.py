@@ -131,14 +131,14 @@ def test_it_is_shown_once(
     first = client.post(address(kind, environment), sent, headers=headers)
     assert is_valid(sandbox.world, shown(first), str(environment.pk))
     assert "no-store" in first["Cache-Control"]
-    assert "Make another" not in first.content.decode()
+    assert "Create another" not in first.content.decode()
     operation = Operation.objects.get()
     assert operation.sent_at is not None
     assert f"{operation.sent_at + timedelta(hours=1):%H:%M} UTC" in first.content.decode()
 
     again = client.post(address(kind, environment), sent, headers=headers)
     assert again.status_code == 200
-    assert "shown once, when it was made" in again.content.decode()
+    assert "shown once, when it was created" in again.content.decode()
     assert not SHOWN.search(again.content.decode())
     assert sandbox.requests[RPCS[kind]] == 1
 

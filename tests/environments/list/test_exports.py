@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from environments.as_of import past
 from environments.as_of.clock import written
 from environments.audit.what_if import answer
 from environments.models import Environment, Field, Phase, Secret
@@ -291,6 +292,7 @@ def test_buttons_lead_to_the_export_of_what_the_page_shows(auditor: Client, flee
 
 def test_a_button_on_a_page_of_the_past_exports_the_past(auditor: Client, fleet: list[Environment]) -> None:
     Environment.objects.update(first_seen_at=timezone.now() - 9 * DAY)
+    past.rebuild()
     then = written(timezone.now() - timedelta(hours=5))
     for url in (LIST, LOCKDOWN):
         page = auditor.get(f"{url}?as_of={then}").content.decode()
