@@ -84,7 +84,7 @@ def _list(audit: Audit) -> List:
         top_template="environments/_bulk.html",
         after_template="environments/_selection.html",
         facets_template=ENVIRONMENTS.facets_template,
-        empty_template="environments/audit/_nothing.html",
+        empty_template="environments/list/_nothing.html",
         empty=last_sync,
         beyond=ENVIRONMENTS.beyond,
         css="aud-table",
