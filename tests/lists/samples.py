@@ -202,7 +202,8 @@ SAMPLES: Mapping[str, Sample] = {
         always={"person": "ann"},  # the file is itself an entry, of whom the test signs in
     ),
     "people:list": Sample(
-        _people, {"role": "viewer", "state": "active", "signs-in": "link", "second-factor": "none"}, "viewer -role:admin",
+        _people, {"role": "viewer", "state": "active", "signs-in": "link", "second-factor": "none"},
+        "viewer -role:admin",
         always={"signs-in": "link"},  # not the person whom the test signs in
     ),
     "jobs:list": Sample(_jobs, {"state": "failed"}, "evidence -state:cancelled"),
