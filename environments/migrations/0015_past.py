@@ -136,6 +136,20 @@ FORWARD = f"""
     END $$;
     CREATE TRIGGER environments_past_of_new AFTER INSERT ON environments_environment
         REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION environments_note_past_of_new();
+    -- no constraint does it: see the model
+    CREATE FUNCTION environments_forget_past() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'TRUNCATE' THEN
+            DELETE FROM environments_past;
+        ELSE
+            DELETE FROM environments_past WHERE environment_id IN (SELECT id FROM deleted);
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER environments_past_of_deleted AFTER DELETE ON environments_environment
+        REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION environments_forget_past();
+    CREATE TRIGGER environments_past_of_none AFTER TRUNCATE ON environments_environment
+        FOR EACH STATEMENT EXECUTE FUNCTION environments_forget_past();
     {NOTE.format(name="of_transitions", table="environments_transition", more="TRUE")}
     {NOTE.format(name="of_versions", table="environments_specificationversion", more="o.old_seen_at IS NOT NULL")}
 """
@@ -144,6 +158,9 @@ BACKWARD = """
     DROP FUNCTION environments_note_past_of_versions();
     DROP TRIGGER environments_past_of_transitions ON environments_transition;
     DROP FUNCTION environments_note_past_of_transitions();
+    DROP TRIGGER environments_past_of_none ON environments_environment;
+    DROP TRIGGER environments_past_of_deleted ON environments_environment;
+    DROP FUNCTION environments_forget_past();
     DROP TRIGGER environments_past_of_new ON environments_environment;
     DROP FUNCTION environments_note_past_of_new();
     DROP FUNCTION environments_past_again(uuid[]);

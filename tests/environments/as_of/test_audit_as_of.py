@@ -378,3 +378,13 @@ def test_while_the_views_are_missing_the_tables_of_now_do_not_answer(now):
         then(now - DAY)
     views.make()
     assert then(now - DAY) == {}
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM", "TRUNCATE"])
+def test_what_is_deleted_from_the_database_has_no_past(now, statement):
+    environment = factories.environment(first_seen_at=now - 2 * DAY)
+    assert Past.objects.filter(environment_id=environment.pk).exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"{statement} environments_environment{' CASCADE' if statement == 'TRUNCATE' else ''}")
+    assert not Past.objects.exists()
