@@ -13,7 +13,7 @@ from portal.ona.documents.tokens import Secret
 
 
 class NotDecrypted(Exception):
-    """It was encrypted for another purpose, or with a secret key that the portal no longer has."""
+    """It was encrypted for another purpose, too long ago, or with a secret key that the portal no longer has."""
 
 
 def encrypt(secret: Secret, purpose: str) -> str:
@@ -21,10 +21,10 @@ def encrypt(secret: Secret, purpose: str) -> str:
     return _cipher(purpose).encrypt(secret.reveal().encode()).decode()
 
 
-def decrypt(stored: str, purpose: str) -> Secret:
-    """The secret. NotDecrypted."""
+def decrypt(stored: str, purpose: str, *, max_age: int | None = None) -> Secret:
+    """The secret, encrypted at most `max_age` seconds ago. NotDecrypted."""
     try:
-        return Secret(_cipher(purpose).decrypt(stored.encode()).decode())
+        return Secret(_cipher(purpose).decrypt(stored.encode(), ttl=max_age).decode())
     except InvalidToken:
         raise NotDecrypted from None
 

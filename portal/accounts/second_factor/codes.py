@@ -8,11 +8,11 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
-from cryptography.fernet import InvalidToken
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from portal.accounts.second_factor.factors import APP, CODES
+from portal.web.encryption import NotDecrypted
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ def use_code(user: User, code: str) -> Authenticator | None:
 def _accepts(row: Authenticator, code: str) -> bool:
     try:
         accepted = _uses(row, code) if row.type == APP else RecoveryCodes(row).validate_code(code)
-    except InvalidToken:
+    except NotDecrypted:
         log.warning("second_factor_unreadable", user_id=row.user_id, hint="PORTAL_OLD_SECRET_KEYS lacks a former key")
         return False
     if accepted:

@@ -6,12 +6,13 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
-from cryptography.fernet import InvalidToken
 from django import forms
 from django.contrib.auth.models import User
 
-from portal.accounts.second_factor.adapter import seal, unseal
+from portal.accounts.second_factor.adapter import PURPOSE
 from portal.accounts.second_factor.codes import counter_of, use_code
+from portal.ona.documents.tokens import Secret
+from portal.web.encryption import NotDecrypted, decrypt, encrypt
 
 WRONG = "Wrong code, or one that was used before. An app shows a new code every 30 seconds, by the clock of its device."
 SET_UP_WITHIN = 15 * 60  # seconds
@@ -55,7 +56,7 @@ class AppForm(forms.Form):
         super().__init__(data, label_suffix="")
         self.user = user
         self.secret = self._sent() or generate_totp_secret()
-        self.sealed = seal(f"{user.pk} {self.secret}")
+        self.sealed = encrypt(Secret(f"{user.pk} {self.secret}"), PURPOSE)
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
@@ -68,7 +69,8 @@ class AppForm(forms.Form):
     def _sent(self) -> str:
         """The secret that this person was shown a moment ago; a form that is older or another's begins again."""
         try:
-            pk, _, secret = unseal(self.data.get("sealed", ""), max_age=SET_UP_WITHIN).partition(" ")
-        except InvalidToken:
+            sent = decrypt(self.data.get("sealed", ""), PURPOSE, max_age=SET_UP_WITHIN)
+        except NotDecrypted:
             return ""
+        pk, _, secret = sent.reveal().partition(" ")
         return secret if pk == str(self.user.pk) else ""
