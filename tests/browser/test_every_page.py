@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 # How wide a window is, and how narrow it may become while the page still fits.
 WIDE, NARROWER = 1440, (1280, 390)
-LONGEST = 6.2  # screens of a phone, before one asks for more: six, and what long names add
+LONGEST = 6  # screens of a phone, before one asks for more
 # Parts of pages that have no page of their own, answers for machines, and Django's own admin.
 NOT_PAGES = {"environments:running-facets", "environments:running-export"}
 NOT_PAGES |= {
