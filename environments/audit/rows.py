@@ -56,7 +56,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One environment. `operation_url` leads to what somebody asked for that its status comes from, for those who may
+    """One environment. `operation_url` leads to the operation that its status comes from, for those who may
     see it."""
 
     environment: Environment

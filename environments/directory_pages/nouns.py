@@ -1,4 +1,4 @@
-"""The kinds of entries of the directory that have pages, and what is told of each beside what belongs to it."""
+"""The kinds of entries of the directory that have pages, and the facts shown of each beside what belongs to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from portal.web.names import IN_ORDER, marked
 @dataclass(frozen=True, slots=True)
 class Noun:
     """`kind` is what filters, search words and `NAMED` call it, `word` what pages do, `folder` its place in addresses.
-    `facts` are told of an entry and its document; `scope` is that of the secrets that belong to it."""
+    `facts` are shown, from an entry and its document; `scope` is that of the secrets that belong to it."""
 
     kind: str
     word: str

@@ -58,7 +58,7 @@ class SignIn(auth_views.LoginView):
         return "" if url == reverse("overview") or urlsplit(url).path in nowhere else url
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """The password is right; a second factor may be asked for."""
+        """The password is right; a second factor may be next."""
         return begin_sign_in(self.request, form.get_user(), following=self.get_success_url())
 
 

@@ -117,7 +117,7 @@ def test_owners_are_told_who_did_what_and_why_unless_the_form_says_otherwise(
         assert answer.status_code == 200
         ada.email = "Olga@acme.example"
         ada.save()
-        assert send(client, owned[3], "stop").status_code == 302, "nobody is told of what they did themselves"
+        assert send(client, owned[3], "stop").status_code == 302, "nobody is e-mailed what they did themselves"
         host, settings.EMAIL_HOST = settings.EMAIL_HOST, ""
         assert send(client, owned[3], "archive").status_code == 302, "there is no server"
         settings.EMAIL_HOST = host

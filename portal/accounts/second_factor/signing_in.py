@@ -1,4 +1,4 @@
-"""The second factor at sign-in: asked for where one is set up, and set up first where a role needs one.
+"""The second factor at sign-in: required where one is set up, and set up first where a role needs one.
 
 Whoever signs in by an identity provider is the provider's to ask.
 """

@@ -1,4 +1,4 @@
-"""The owner of an environment is told of what somebody else did to it, if the operation names an address."""
+"""The owner of an environment is e-mailed what somebody else did to it, if the operation names an address."""
 
 from django.db import migrations, models
 from django.db.models import Q
